@@ -1,0 +1,57 @@
+#ifndef EIGENSTREAM_CONFIG_HPP
+#define EIGENSTREAM_CONFIG_HPP
+
+#include <Eigen/Core>  // Index, Dynamic, EIGEN_VECTORIZE_*
+#include <cstddef>     // ptrdiff_t
+
+#include "eigenstream/version.hpp"
+
+#if defined(__cpp_exceptions)
+#define EIGENSTREAM_EXCEPTIONS 1
+#else
+#define EIGENSTREAM_EXCEPTIONS 0
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define EIGENSTREAM_ALWAYS_INLINE __forceinline
+#define EIGENSTREAM_NO_INLINE __declspec(noinline)
+#define EIGENSTREAM_RESTRICT __restrict
+#else
+#define EIGENSTREAM_ALWAYS_INLINE inline __attribute__((always_inline))
+#define EIGENSTREAM_NO_INLINE __attribute__((noinline, cold))
+#define EIGENSTREAM_RESTRICT __restrict__
+#endif
+
+// Everything lives in an inline namespace named after the ABI version and after what changes the layout of packed
+// weights (the SIMD width), so that translation units built differently cannot silently share symbols.
+#define EIGENSTREAM_ABI_JOIN2(a, b) a##b
+#define EIGENSTREAM_ABI_JOIN(a, b) EIGENSTREAM_ABI_JOIN2(a, b)
+#if EIGEN_MAX_STATIC_ALIGN_BYTES >= 64 && defined(EIGEN_VECTORIZE_AVX512)
+#define EIGENSTREAM_SIMD_BYTES 64
+#elif defined(EIGEN_VECTORIZE_AVX)
+#define EIGENSTREAM_SIMD_BYTES 32
+#elif defined(EIGEN_VECTORIZE)
+#define EIGENSTREAM_SIMD_BYTES 16
+#else
+#define EIGENSTREAM_SIMD_BYTES 0
+#endif
+#define EIGENSTREAM_ABI EIGENSTREAM_ABI_JOIN(abi0_simd, EIGENSTREAM_SIMD_BYTES)
+
+#define EIGENSTREAM_BEGIN_NAMESPACE \
+  namespace eigenstream {           \
+  inline namespace EIGENSTREAM_ABI {
+#define EIGENSTREAM_END_NAMESPACE \
+  }                               \
+  }
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// Signed length or position, in frames unless the name says otherwise.
+using Index = Eigen::Index;
+
+/// A size that is known at run time only.
+inline constexpr Index Dynamic = Eigen::Dynamic;
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_CONFIG_HPP
