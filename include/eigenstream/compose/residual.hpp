@@ -1,0 +1,123 @@
+#ifndef EIGENSTREAM_COMPOSE_RESIDUAL_HPP
+#define EIGENSTREAM_COMPOSE_RESIDUAL_HPP
+
+#include "eigenstream/core/layer.hpp"
+#include "eigenstream/kernel/activation.hpp"  // add_pointwise
+#include "eigenstream/memory/history.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// A network plus its own input, aligned by itself.
+///   y[m] = net(x)[m] + x[m + floor(shrink / 2)]
+/// where shrink is the number of frames by which the network's output is shorter than its input: the input is cropped
+/// by floor(shrink/2) frames at the start and ceil(shrink/2) at the end. With padding that keeps the length, nothing is.
+/// Shapes   x (C,T) or (C,B,T) -> y (C,T - shrink) or (C,B,T - shrink)
+/// Timing   that of the network
+/// Errors   constructor: Error if a layer inside has a stride, if the output is longer than the input, or if the
+///          numbers of channels differ. steps/flush: noexcept, no allocation
+/// Layout   counter, queue of inputs, the network's block
+template <class Net>
+class Residual {
+ public:
+  using Scalar = typename Net::Scalar;
+  using T = Scalar;
+
+  explicit Residual(Net net) : net_(std::move(net)) {
+    const Timing timing = net_.timing();
+    for (const TimingStage& stage : timing.stages()) {
+      check(stage.stride == 1, "Residual: a layer inside has stride ", stage.stride,
+            "; the input can only be added to an output of the same rate (put the strided layer outside)");
+      const Index shrink = stage.reach - 1 - stage.left - stage.right;
+      shrink_ += stage.kind == TimingStage::Kind::gather
+                     ? shrink
+                     : stage.left + stage.right - (stage.reach - 1) - stage.extra;
+    }
+    check(shrink_ >= 0, "Residual: the network's output is ", -shrink_, " frames longer than its input");
+    if (net_.in_channels() != Dynamic) (void)out_channels(net_.in_channels());
+    crop_ = shrink_ / 2;
+    keep_ = std::max<Index>(0, timing.delay() - crop_);
+  }
+
+  const Net& net() const noexcept { return net_; }
+  /// Frames by which the output is shorter than the input.
+  Index shrink() const noexcept { return shrink_; }
+
+  Index in_channels() const { return net_.in_channels(); }
+  Index out_channels(Index in) const {
+    const Index out = net_.out_channels(in);
+    check(out == in, "Residual: the network turns ", in, " channels into ", out, ", they cannot be added");
+    return out;
+  }
+  Timing timing() const { return net_.timing(); }
+  Index max_outputs(Index n) const noexcept { return net_.max_outputs(n); }
+  Index max_flush() const noexcept { return net_.max_flush(); }
+  Index parameters() const noexcept { return net_.parameters(); }
+  double macs(Index in) const { return net_.macs(in); }
+  std::uint64_t fingerprint() const { return Fingerprint("Residual").add(std::uint64_t{net_.fingerprint()}); }
+
+  Index state_bytes(FrameShape shape) const {
+    return memory_alignment + History<T>::bytes(shape.size(), keep_) + net_.state_bytes(shape);
+  }
+  void reset(StateRef state) const noexcept {
+    lead(state) = 0;
+    queue(state).reset();
+    net_.reset(inner(state));
+  }
+  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    History<T> inputs = queue(state);
+    Index written = 0;
+    for (Index at = 0; at < x.count;) {
+      const Index n = std::min(x.count - at, inputs.max_frames());
+      const Frames<const T> kept(inputs.append(x.frame(at), n), x.shape(), n);
+      lead(state) += n;
+      written += add(state, net_.steps(inner(state), kept, y.from(written)), y.from(written));
+      at += n;
+    }
+    return written;
+  }
+  Index flush(StateRef state, Frames<T> y) const noexcept {
+    const Index written = add(state, net_.flush(inner(state), y), y);
+    reset(state);
+    return written;
+  }
+  void exchange(StateRef state, StateCodec& codec) const {
+    codec.counter(lead(state), 0, keep_ + crop_);
+    queue(state).exchange(codec);
+    net_.exchange(inner(state), codec);
+  }
+  T* input_room(StateRef state, Index n) const noexcept {
+    History<T> inputs = queue(state);
+    return n <= inputs.max_frames() ? inputs.room(n) : nullptr;
+  }
+  static constexpr bool in_place() noexcept { return false; }
+
+ private:
+  // Inputs that came minus outputs that left.
+  static Index& lead(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
+  History<T> queue(StateRef state) const noexcept {
+    return History<T>(state.data + memory_alignment, state.shape.size(), keep_);
+  }
+  StateRef inner(StateRef state) const noexcept {
+    return {state.data + memory_alignment + History<T>::bytes(state.shape.size(), keep_), state.shape};
+  }
+  Index add(StateRef state, Index n, Frames<T> y) const noexcept {
+    if (n > 0)
+      add_pointwise(queue(state).newest_end() - (lead(state) - crop_) * y.frame_size(), y.data, n * y.frame_size());
+    lead(state) -= n;
+    return n;
+  }
+
+  Net net_;
+  Index shrink_ = 0, crop_ = 0;
+  Index keep_ = 0;  // inputs that may still be wanted when new ones come
+};
+
+/// A network plus its own input: residual(sequential(a, b)) or residual(a, b).
+template <class Net>
+Residual<std::remove_cvref_t<Net>> residual(Net&& net) {
+  return Residual<std::remove_cvref_t<Net>>(std::forward<Net>(net));
+}
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_COMPOSE_RESIDUAL_HPP

@@ -1,0 +1,307 @@
+#ifndef EIGENSTREAM_COMPOSE_SEQUENTIAL_HPP
+#define EIGENSTREAM_COMPOSE_SEQUENTIAL_HPP
+
+#include <tuple>        // layers of different types
+#include <type_traits>  // integral_constant
+#include <utility>      // index_sequence
+
+#include "eigenstream/core/layer.hpp"
+#include "eigenstream/memory/history.hpp"  // room_for
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// Layers one after another; what the two kinds of sequence, of layers known at compile time and at run time, share.
+/// A long chunk goes through the whole chain a tile of frames at a time, so that what lies between two layers stays in
+/// the first-level caches and a stream's memory does not depend on the chunk. A layer writes straight into the history
+/// of the next one, pointwise layers work where the numbers lie, and the last layer writes into the caller's memory.
+///
+/// `Stages` gives for_each(f), calling f(i, layer) in order, and next_keeper(i, f), calling f(j, layer) for the first
+/// layer from i on that does not work in place, if there is one.
+/// Layout   table (tile, scratch size, then offset and channels of each stage), two scratch buffers, the layers' blocks
+template <class T, class Stages>
+class Chain {
+ public:
+  using Scalar = T;
+
+  explicit Chain(Stages stages) : stages_(std::move(stages)) {
+    Index channels = in_channels();
+    bool known = channels != Dynamic;
+    stages_.for_each([&](auto, const auto& layer) {
+      if (!known && layer.in_channels() != Dynamic) known = true, channels = layer.in_channels();
+      if (known) channels = layer.out_channels(channels);
+    });
+  }
+
+  /// The channels that the first layer which minds asks for; Dynamic if none does, or if a layer before it changes
+  /// their number.
+  Index in_channels() const {
+    Index channels = Dynamic;
+    bool found = false;
+    stages_.for_each([&](auto, const auto& layer) {
+      if (found) return;
+      if (layer.in_channels() != Dynamic) channels = layer.in_channels(), found = true;
+      if (!layer.in_place() && !(layer.timing().stages().size() > 0)) found = true;  // may change their number
+    });
+    return channels;
+  }
+  Index out_channels(Index in) const {
+    stages_.for_each([&](auto, const auto& layer) { in = layer.out_channels(in); });
+    return in;
+  }
+  Timing timing() const {
+    Timing all;
+    stages_.for_each([&](auto, const auto& layer) { all = all.then(layer.timing()); });
+    return all;
+  }
+  Index max_outputs(Index n) const noexcept {
+    stages_.for_each([&](auto, const auto& layer) { n = layer.max_outputs(n); });
+    return n;
+  }
+  Index max_flush() const noexcept {
+    Index n = 0;
+    stages_.for_each([&](auto, const auto& layer) { n = layer.max_outputs(n) + layer.max_flush(); });
+    return n;
+  }
+  Index parameters() const noexcept {
+    Index n = 0;
+    stages_.for_each([&](auto, const auto& layer) { n += layer.parameters(); });
+    return n;
+  }
+  double macs(Index in) const {
+    double all = 0, rate = 1;
+    stages_.for_each([&](auto, const auto& layer) {
+      all += rate * layer.macs(in);
+      rate *= layer.timing().rate().value();
+      in = layer.out_channels(in);
+    });
+    return all;
+  }
+  std::uint64_t fingerprint() const {
+    Fingerprint all("Sequential");
+    stages_.for_each([&](auto, const auto& layer) { all.add(std::uint64_t{layer.fingerprint()}); });
+    return all;
+  }
+
+  Index state_bytes(FrameShape shape) const { return lay_out(shape, nullptr); }
+  void reset(StateRef state) const noexcept {
+    lay_out(state.shape, state.data);
+    stages_.for_each([&](Index i, const auto& layer) { layer.reset(stage_state(state, i)); });
+  }
+  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    const Index tile = head(state)->tile;
+    Index written = 0;
+    for (Index at = 0; at < x.count; at += tile)
+      written += run(state, 0, x.slice(at, std::min(tile, x.count - at)), false, y.from(written));
+    return written;
+  }
+  Index flush(StateRef state, Frames<T> y) const noexcept {
+    Index written = 0;
+    stages_.for_each([&](auto i, const auto& layer) {
+      const StateRef own = stage_state(state, i);
+      Frames<T> rest = y.from(written);
+      Frames<T> released(destination(state, next(i), layer.max_flush(), nullptr, rest), out_shape(state, i, rest), 0);
+      released.count = layer.max_flush();
+      if (released.data == rest.data) released.count = rest.count;
+      released.count = layer.flush(own, released);
+      written += run(state, next(i), released, true, rest);
+    });
+    return written;
+  }
+  void exchange(StateRef state, StateCodec& codec) const {
+    stages_.for_each([&](Index i, const auto& layer) { layer.exchange(stage_state(state, i), codec); });
+  }
+  T* input_room(StateRef state, Index n) const noexcept {
+    T* room = nullptr;
+    if (n <= head(state)->tile)
+      stages_.first([&](const auto& layer) { room = layer.input_room(stage_state(state, 0), n); });
+    return room;
+  }
+  bool in_place() const noexcept {
+    bool all = true;
+    stages_.for_each([&](auto, const auto& layer) { all = all && layer.in_place(); });
+    return all;
+  }
+
+  const Stages& stages() const noexcept { return stages_; }
+
+ private:
+  struct Head {
+    Index tile;     // most input frames at a time
+    Index scratch;  // bytes of each scratch buffer
+  };
+  struct Slot {
+    Index offset;    // of the layer's block, in bytes
+    Index channels;  // of its input
+  };
+  static Head* head(StateRef state) noexcept { return reinterpret_cast<Head*>(state.data); }
+  static Slot* slot(std::byte* block, Index i) noexcept {
+    return reinterpret_cast<Slot*>(block + sizeof(Head)) + i;
+  }
+  Index table_bytes() const noexcept {
+    return aligned_bytes(static_cast<Index>(sizeof(Head) + (static_cast<std::size_t>(stages_.size()) + 1) * sizeof(Slot)));
+  }
+  static StateRef stage_state(StateRef state, Index i) noexcept {
+    const Slot* own = slot(state.data, i);
+    return {state.data + own->offset, {own->channels, state.shape.batch}};
+  }
+  static FrameShape out_shape(StateRef state, Index i, const Frames<T>&) noexcept {
+    return {slot(state.data, i + 1)->channels, state.shape.batch};
+  }
+  template <class I>
+  static constexpr auto next(I i) noexcept {
+    return Stages::next(i);
+  }
+
+  // The frames that may lie in front of each layer, and with them the size of the scratch buffers: what a tile grows
+  // to, and what a flush releases further up.
+  template <class Visit>
+  void for_each_boundary(FrameShape shape, Index tile, Visit&& visit) const noexcept {
+    Index frames = tile, flushed = 0, channels = shape.channels;
+    stages_.for_each([&](auto, const auto& layer) {
+      frames = layer.max_outputs(frames);
+      flushed = std::max(layer.max_outputs(flushed), layer.max_flush());
+      channels = layer.out_channels(channels);
+      visit(frames, std::max(frames, flushed) * channels * shape.batch * static_cast<Index>(sizeof(T)));
+    });
+  }
+
+  // Size of the block; writes the table if there is one.
+  Index lay_out(FrameShape shape, std::byte* block) const {
+    constexpr Index largest = 65536;  // bytes between two layers
+    Index tile = room_for(shape.size(), static_cast<Index>(sizeof(T)));
+    for (; tile > 1; tile /= 2) {
+      Index most = 0;
+      for_each_boundary(shape, tile, [&](Index frames, Index) { most = std::max(most, frames); });
+      bool fits = true;
+      for_each_boundary(shape, tile, [&](Index, Index bytes) { fits = fits && bytes <= largest; });
+      if (fits && most <= 16 * max_room) break;
+    }
+    Index scratch = 0;
+    for_each_boundary(shape, tile, [&](Index, Index bytes) { scratch = std::max(scratch, aligned_bytes(bytes)); });
+    scratch += memory_alignment;  // packets may run over the end
+
+    Index offset = table_bytes() + 2 * scratch, channels = shape.channels;
+    if (block != nullptr) *reinterpret_cast<Head*>(block) = {tile, scratch};
+    stages_.for_each([&](Index i, const auto& layer) {
+      if (block != nullptr) *slot(block, i) = {offset, channels};
+      offset += aligned_bytes(layer.state_bytes({channels, shape.batch}));
+      channels = layer.out_channels(channels);
+    });
+    if (block != nullptr) *slot(block, stages_.size()) = {offset, channels};
+    return offset;
+  }
+
+  // Where layers from i on want their input: in the history of the first one that keeps it, in a scratch buffer, or,
+  // behind the last layer, in y. `source` is where the numbers are now, so the other scratch buffer is taken.
+  template <class I>
+  T* destination(StateRef state, I i, Index n, const T* source, Frames<T> y) const noexcept {
+    T* place = y.data;
+    stages_.next_keeper(i, [&](Index j, const auto& layer) {
+      place = layer.input_room(stage_state(state, j), n);
+      if (place != nullptr) return;
+      T* scratch = reinterpret_cast<T*>(state.data + table_bytes());
+      T* other = reinterpret_cast<T*>(state.data + table_bytes() + head(state)->scratch);
+      place = source == scratch ? other : scratch;
+    });
+    return place;
+  }
+
+  // Sends frames through the layers from `begin` on; `ours` says that they lie in memory that may be overwritten.
+  template <class I>
+  Index run(StateRef state, I begin, Frames<const T> x, bool ours, Frames<T> y) const noexcept {
+    stages_.for_each_from(begin, [&](auto i, const auto& layer) {
+      if (x.count == 0) return;
+      const Index most = layer.max_outputs(x.count);
+      T* place = ours && layer.in_place() ? const_cast<T*>(x.data) : destination(state, next(i), most, x.data, y);
+      Frames<T> out(place, out_shape(state, i, y), place == y.data ? y.count : most);
+      out.count = layer.steps(stage_state(state, i), x, out);
+      x = out;
+      ours = true;
+    });
+    if (x.count > 0 && x.data != y.data)
+      std::memcpy(y.data, x.data, static_cast<std::size_t>(x.scalars()) * sizeof(T));
+    return x.count;
+  }
+
+  Stages stages_;
+};
+
+namespace detail {
+
+/// Layers whose types are known: everything between them can be inlined.
+template <class... Layers>
+struct TupleStages {
+  std::tuple<Layers...> layers;
+
+  static constexpr Index size() noexcept { return static_cast<Index>(sizeof...(Layers)); }
+  template <class I>
+  static constexpr auto next(I) noexcept {
+    return std::integral_constant<Index, I::value + 1>();
+  }
+  template <class F>
+  EIGENSTREAM_ALWAYS_INLINE void for_each(F&& f) const {
+    for_each_from(std::integral_constant<Index, 0>(), f);
+  }
+  template <class I, class F>
+  EIGENSTREAM_ALWAYS_INLINE void for_each_from(I, F&& f) const {
+    constexpr Index begin = first_index<I>();
+    [&]<Index... J>(std::integer_sequence<Index, J...>) {
+      (f(std::integral_constant<Index, begin + J>(), std::get<static_cast<std::size_t>(begin + J)>(layers)), ...);
+    }(std::make_integer_sequence<Index, size() - begin>());
+  }
+  template <class F>
+  void first(F&& f) const {
+    f(std::get<0>(layers));
+  }
+  template <class I, class F>
+  EIGENSTREAM_ALWAYS_INLINE void next_keeper(I, F&& f) const {
+    if constexpr (I::value < size()) {
+      const auto& layer = std::get<static_cast<std::size_t>(I::value)>(layers);
+      if (layer.in_place())
+        next_keeper(next(I()), f);
+      else
+        f(I::value, layer);
+    }
+  }
+
+ private:
+  template <class I>
+  static constexpr Index first_index() noexcept {
+    if constexpr (std::is_integral_v<I>)
+      return 0;  // run() starts at the first layer with a plain 0
+    else
+      return I::value;
+  }
+};
+
+}  // namespace detail
+
+/// Layers one after another, of types known at compile time.
+/// Shapes   x of the first layer's input -> y of the last layer's output
+/// Timing   that of the layers, composed; a chunk is processed depth-first, a tile of frames at a time
+/// Errors   constructor: Error if a layer cannot take the channels of the one before
+template <class First, class... Rest>
+class Sequential : public Chain<typename First::Scalar, detail::TupleStages<First, Rest...>> {
+ public:
+  static_assert((std::is_same_v<typename First::Scalar, typename Rest::Scalar> && ...),
+                "eigenstream: the layers of a sequence have one scalar type");
+  explicit Sequential(First first, Rest... rest)
+      : Chain<typename First::Scalar, detail::TupleStages<First, Rest...>>(
+            {std::tuple<First, Rest...>(std::move(first), std::move(rest)...)}) {}
+
+  /// Layer number I.
+  template <std::size_t I>
+  const auto& layer() const noexcept {
+    return std::get<I>(this->stages().layers);
+  }
+};
+
+/// Layers one after another: sequential(a, b, c).
+template <class... Layers>
+Sequential<std::remove_cvref_t<Layers>...> sequential(Layers&&... layers) {
+  return Sequential<std::remove_cvref_t<Layers>...>(std::forward<Layers>(layers)...);
+}
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_COMPOSE_SEQUENTIAL_HPP

@@ -1,0 +1,97 @@
+#ifndef EIGENSTREAM_CORE_FRAMES_HPP
+#define EIGENSTREAM_CORE_FRAMES_HPP
+
+#include <cstring>      // memcpy
+#include <type_traits>  // remove_const_t
+
+#include "eigenstream/config.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// The shape of one frame: everything that arrives at one time step. The channel is the fastest index in memory.
+struct FrameShape {
+  Index channels = 1;
+  Index batch = 1;
+
+  /// Scalars in a frame.
+  constexpr Index size() const noexcept { return channels * batch; }
+  friend constexpr bool operator==(const FrameShape&, const FrameShape&) = default;
+};
+
+namespace detail {
+template <class X>
+concept TensorLike = requires(X& x) {
+  x.data();
+  x.dimensions();
+  std::remove_cvref_t<X>::NumDimensions;
+  std::remove_cvref_t<X>::Layout;
+};
+template <class X>
+concept MatrixLike = requires(X& x) {
+  x.data();
+  x.rows();
+  x.cols();
+  x.outerStride();
+  std::remove_cvref_t<X>::IsRowMajor;
+};
+}  // namespace detail
+
+/// A run of consecutive frames in somebody else's memory: one contiguous block, frame after frame, batch entry after
+/// batch entry, channels fastest. Frames<const T> is read-only.
+/// Shapes   converts from Eigen column-major tensors (C,T) and (C,B,T), TensorMap, Matrix (C,T), Map and contiguous
+///          blocks of whole columns. A row-major object does not compile; a Map with an outer stride is not a run.
+template <class T>
+struct Frames {
+  T* data = nullptr;
+  Index channels = 0;
+  Index batch = 1;
+  Index count = 0;  ///< in frames
+
+  constexpr Frames() = default;
+  constexpr Frames(T* data_, FrameShape shape, Index count_) noexcept
+      : data(data_), channels(shape.channels), batch(shape.batch), count(count_) {}
+
+  /// A read-only view of writable frames.
+  constexpr operator Frames<const T>() const noexcept
+    requires(!std::is_const_v<T>)
+  {
+    return {data, shape(), count};
+  }
+
+  template <detail::TensorLike X>
+    requires std::is_convertible_v<decltype(std::declval<X&>().data()), T*>
+  Frames(X&& x) noexcept : data(x.data()) {
+    using Tensor = std::remove_cvref_t<X>;
+    static_assert(static_cast<int>(Tensor::Layout) == static_cast<int>(Eigen::ColMajor),
+                  "eigenstream: tensors must be column-major, channel first: (C,T) or (C,B,T)");
+    static_assert(Tensor::NumDimensions == 2 || Tensor::NumDimensions == 3,
+                  "eigenstream: a run of frames is a tensor (C,T) or (C,B,T)");
+    channels = x.dimensions()[0];
+    if constexpr (Tensor::NumDimensions == 3) batch = x.dimensions()[1];
+    count = x.dimensions()[Tensor::NumDimensions - 1];
+  }
+
+  template <detail::MatrixLike X>
+    requires(!detail::TensorLike<X> && std::is_convertible_v<decltype(std::declval<X&>().data()), T*>)
+  Frames(X&& x) noexcept : data(x.data()), channels(x.rows()), count(x.cols()) {
+    using Matrix = std::remove_cvref_t<X>;
+    static_assert(!Matrix::IsRowMajor || Matrix::RowsAtCompileTime == 1 || Matrix::ColsAtCompileTime == 1,
+                  "eigenstream: matrices must be column-major: channels down, time to the right");
+    eigen_assert((x.cols() <= 1 || x.outerStride() == x.rows() || Matrix::IsRowMajor) &&
+                 "eigenstream: the frames of a matrix must be contiguous");
+  }
+
+  constexpr FrameShape shape() const noexcept { return {channels, batch}; }
+  /// Scalars from one frame to the next.
+  constexpr Index frame_size() const noexcept { return channels * batch; }
+  constexpr Index scalars() const noexcept { return frame_size() * count; }
+  constexpr T* frame(Index i) const noexcept { return data + i * frame_size(); }
+  /// `n` frames from frame `begin` on.
+  constexpr Frames slice(Index begin, Index n) const noexcept { return {frame(begin), shape(), n}; }
+  constexpr Frames first(Index n) const noexcept { return {data, shape(), n}; }
+  constexpr Frames from(Index begin) const noexcept { return slice(begin, count - begin); }
+};
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_CORE_FRAMES_HPP

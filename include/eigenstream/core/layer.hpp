@@ -1,0 +1,80 @@
+#ifndef EIGENSTREAM_CORE_LAYER_HPP
+#define EIGENSTREAM_CORE_LAYER_HPP
+
+#include <algorithm>  // max
+#include <concepts>   // same_as
+#include <cstdint>    // uint64_t
+
+#include "eigenstream/core/frames.hpp"
+#include "eigenstream/core/state.hpp"
+#include "eigenstream/core/timing.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// The one concept: what every layer, container and network is. A layer holds parameters only and never changes after
+/// construction; what a stream remembers lives in a block that the caller owns (StateRef).
+///
+///   Scalar                   element type
+///   in_channels()            channels it takes, Dynamic if any number will do
+///   out_channels(in)         channels it gives for `in`; Error if it cannot take `in`
+///   timing()                 when outputs come and what they depend on
+///   max_outputs(n)           most frames that one `steps` with n frames can give
+///   max_flush()              most frames that `flush` can give
+///   parameters()             trainable numbers (for reports)
+///   macs(in)                 multiply-adds per input frame and batch entry (for reports)
+///   fingerprint()            digest of what it computes
+///   state_bytes(shape)       size of its block for input frames of this shape, a multiple of memory_alignment
+///   reset(state)             initial state, also of a block that holds anything
+///   steps(state, x, y)       takes x.count frames, writes those that they determine to y, returns how many
+///   flush(state, y)          writes what only the end of the signal releases, then resets; returns how many
+///   exchange(state, codec)   counts, writes or reads what is remembered
+///   input_room(state, n)     where a producer may write the next n frames, so that `steps` need not copy them; null if
+///                            it does not keep its input. Valid until the next call with this state; n at most
+///                            max_room
+///   in_place                 true if `steps` may be called with y.data == x.data (one output per input, same size)
+///
+/// Preconditions of steps and flush, asserted only: x has the shape of the state, y has room for max_outputs(x.count)
+/// or the exact number, x and y do not overlap unless in_place. Both are noexcept, and neither allocates, locks, or
+/// calls the system.
+template <class L>
+concept Layer = std::copy_constructible<L> &&
+                requires(const L& layer, StateRef state, Frames<const typename L::Scalar> x,
+                         Frames<typename L::Scalar> y, FrameShape shape, StateCodec& codec, Index n) {
+                  typename L::Scalar;
+                  { layer.in_channels() } -> std::same_as<Index>;
+                  { layer.out_channels(n) } -> std::same_as<Index>;
+                  { layer.timing() } -> std::same_as<Timing>;
+                  { layer.max_outputs(n) } -> std::same_as<Index>;
+                  { layer.max_flush() } -> std::same_as<Index>;
+                  { layer.parameters() } -> std::same_as<Index>;
+                  { layer.macs(n) } -> std::same_as<double>;
+                  { layer.fingerprint() } -> std::same_as<std::uint64_t>;
+                  { layer.state_bytes(shape) } -> std::same_as<Index>;
+                  { layer.reset(state) } noexcept;
+                  { layer.steps(state, x, y) } noexcept -> std::same_as<Index>;
+                  { layer.flush(state, y) } noexcept -> std::same_as<Index>;
+                  layer.exchange(state, codec);
+                  { layer.input_room(state, n) } noexcept -> std::same_as<typename L::Scalar*>;
+                  { layer.in_place() } noexcept -> std::same_as<bool>;
+                };
+
+/// Most frames for which `input_room` is asked at a time: the longest tile that a container hands on.
+inline constexpr Index max_room = 512;
+
+/// What the layers without memory have in common: one output frame for each input frame, nothing to remember.
+template <class T>
+struct StatelessLayer {
+  using Scalar = T;
+  Timing timing() const { return {}; }
+  Index max_outputs(Index n) const noexcept { return n; }
+  Index max_flush() const noexcept { return 0; }
+  Index state_bytes(FrameShape) const noexcept { return 0; }
+  void reset(StateRef) const noexcept {}
+  Index flush(StateRef, Frames<T>) const noexcept { return 0; }
+  void exchange(StateRef, StateCodec&) const {}
+  T* input_room(StateRef, Index) const noexcept { return nullptr; }
+};
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_CORE_LAYER_HPP

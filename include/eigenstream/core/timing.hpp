@@ -1,0 +1,171 @@
+#ifndef EIGENSTREAM_CORE_TIMING_HPP
+#define EIGENSTREAM_CORE_TIMING_HPP
+
+#include <algorithm>  // min, max
+#include <numeric>    // gcd
+#include <vector>     // stages
+
+#include "eigenstream/core/check.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// Quotient rounded towards minus infinity, for a positive divisor.
+constexpr Index floor_div(Index a, Index b) noexcept { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+/// Quotient rounded towards plus infinity, for a positive divisor.
+constexpr Index ceil_div(Index a, Index b) noexcept { return -floor_div(-a, b); }
+
+/// Outputs per input, in lowest terms.
+struct Rate {
+  Index outputs = 1;
+  Index inputs = 1;
+
+  static constexpr Rate of(Index outputs, Index inputs) noexcept {
+    const Index g = std::gcd(outputs, inputs);
+    return {outputs / g, inputs / g};
+  }
+  constexpr double value() const noexcept { return static_cast<double>(outputs) / static_cast<double>(inputs); }
+  friend constexpr Rate operator*(Rate a, Rate b) noexcept { return of(a.outputs * b.outputs, a.inputs * b.inputs); }
+  friend constexpr bool operator==(const Rate&, const Rate&) = default;
+};
+
+/// How one layer places its outputs in time. Two kinds cover them all:
+///   gather (convolution, pool): output j reads inputs j*stride - left ... j*stride - left + reach - 1;
+///   scatter (transposed convolution): input i reaches positions i*stride ... i*stride + reach - 1, of which the first
+///     `left` are dropped, and the last right - extra ones too.
+struct TimingStage {
+  enum class Kind { gather, scatter };
+  Kind kind = Kind::gather;
+  Index reach = 1;   ///< frames from the first tap to the last, both included
+  Index stride = 1;  ///< inputs per output (gather), outputs per input (scatter)
+  Index left = 0;    ///< start padding
+  Index right = 0;   ///< end padding
+  Index extra = 0;   ///< output_padding (scatter)
+  Index dilation = 1;  ///< positions from tap to tap (scatter)
+  bool ceil = false;  ///< an end window may hang over (pools)
+
+  /// Scatter: positions held back until a further input, or the end, shows whether they belong to the result.
+  constexpr Index held_back() const noexcept {
+    return std::max<Index>(0, stride - reach + std::max<Index>(0, right - extra));
+  }
+
+  /// Outputs that n inputs determine while the signal goes on.
+  constexpr Index outputs_after(Index n) const noexcept {
+    if (n <= 0) return 0;
+    if (kind == Kind::gather) return n + left < reach ? 0 : (n + left - reach) / stride + 1;
+    return std::max<Index>(0, n * stride - held_back() - left);
+  }
+
+  /// Outputs of a signal of n frames.
+  constexpr Index outputs_in_all(Index n) const noexcept {
+    if (n <= 0) return 0;
+    if (kind == Kind::scatter) return std::max<Index>(0, (n - 1) * stride + reach - right + extra - left);
+    const Index room = n + left + right - reach;
+    if (room < 0) return 0;
+    if (!ceil) return room / stride + 1;
+    const Index windows = ceil_div(room, stride) + 1;
+    return (windows - 1) * stride >= n + left ? windows - 1 : windows;  // no window starts beyond the signal
+  }
+
+  /// First input that output j can read (negative: a virtual one).
+  constexpr Index first_input(Index j) const noexcept {
+    if (kind == Kind::gather) return j * stride - left;
+    for (Index back = reach - 1; back >= 0; back -= dilation)
+      if ((j + left - back) % stride == 0) return (j + left - back) / stride;
+    return ceil_div(j + left - reach + 1, stride);  // no tap reaches this position
+  }
+  /// Last input that output j reads.
+  constexpr Index last_read(Index j) const noexcept {
+    if (kind == Kind::gather) return last_input(j);
+    for (Index back = 0; back < reach; back += dilation)
+      if ((j + left - back) % stride == 0) return (j + left - back) / stride;
+    return floor_div(j + left, stride);
+  }
+  /// Input whose arrival releases output j.
+  constexpr Index last_input(Index j) const noexcept {
+    return kind == Kind::gather ? j * stride - left + reach - 1 : floor_div(j + left + held_back(), stride);
+  }
+  constexpr Rate rate() const noexcept {
+    return kind == Kind::gather ? Rate::of(1, stride) : Rate::of(stride, 1);
+  }
+};
+
+/// When a network's outputs come and what they depend on, in input frames: the stages of its layers, first to last.
+/// Composition is exact, also where a closed formula would round: counts are composed stage by stage.
+class Timing {
+ public:
+  Timing() = default;  // the identity
+  Timing(TimingStage stage) : stages_{stage} {}
+
+  /// This network followed by another.
+  Timing then(const Timing& next) const {
+    Timing both = *this;
+    both.stages_.insert(both.stages_.end(), next.stages_.begin(), next.stages_.end());
+    return both;
+  }
+
+  /// Outputs determined by the first n inputs; `ended`: by a signal of exactly n frames.
+  Index outputs_after(Index n, bool ended = false) const noexcept {
+    for (const TimingStage& stage : stages_) n = ended ? stage.outputs_in_all(n) : stage.outputs_after(n);
+    return n;
+  }
+  /// First input that output j can read; negative before the signal's start.
+  Index first_input(Index j) const noexcept {
+    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = stage->first_input(j);
+    return j;
+  }
+  /// Input whose arrival releases output j.
+  Index last_input(Index j) const noexcept {
+    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = stage->last_input(j);
+    return j;
+  }
+
+  /// Outputs per input.
+  Rate rate() const noexcept {
+    Rate rate;
+    for (const TimingStage& stage : stages_) rate = rate * stage.rate();
+    return rate;
+  }
+  /// Inputs from one output to the next, at least 1 (the stride of a network that does not upsample).
+  Index stride() const noexcept { return std::max<Index>(1, rate().inputs / rate().outputs); }
+  /// Greatest number of consecutive inputs that one output depends on.
+  Index receptive_field() const noexcept {
+    Index reach = 1;
+    for (Index j = 0; j < period(); ++j) reach = std::max(reach, last_read(j) - first_input(j) + 1);
+    return reach;
+  }
+  /// Inputs that must arrive after the frame an output belongs to before it comes out: output j belongs to input
+  /// floor(j * inputs / outputs). Negative when an output comes out ahead of its frame's place (a valid network's
+  /// first taps never do; a cropping one may).
+  Index delay() const noexcept {
+    Index most = last_input(0);
+    const Rate r = rate();
+    for (Index j = 1; j < period(); ++j) most = std::max(most, last_input(j) - floor_div(j * r.inputs, r.outputs));
+    return most;
+  }
+  /// Virtual frames before the first real one that the first output reads.
+  Index padding() const noexcept { return -first_input(0); }
+  /// Index of the input whose arrival releases the first output.
+  Index first_output() const noexcept { return std::max<Index>(0, last_input(0)); }
+
+  const std::vector<TimingStage>& stages() const noexcept { return stages_; }
+
+ private:
+  // The windows of outputs j and j + period are the same up to a shift.
+  Index period() const noexcept {
+    Index outputs = 1;
+    for (const TimingStage& stage : stages_)
+      if (stage.kind == TimingStage::Kind::scatter) outputs *= stage.stride;
+    return outputs;
+  }
+  // The last input whose value output j reads: last_input without the positions that are only held back.
+  Index last_read(Index j) const noexcept {
+    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = stage->last_read(j);
+    return j;
+  }
+
+  std::vector<TimingStage> stages_;
+};
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_CORE_TIMING_HPP

@@ -1,0 +1,144 @@
+#ifndef EIGENSTREAM_GRAPH_ANY_LAYER_HPP
+#define EIGENSTREAM_GRAPH_ANY_LAYER_HPP
+
+#include <memory>  // shared_ptr
+#include <vector>  // stages
+
+#include "eigenstream/compose/sequential.hpp"
+#include "eigenstream/core/layer.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// A layer of any type behind one indirect call for each tile of frames: what networks built at run time are made of.
+/// Copies share the layer, which never changes.
+template <class T>
+class AnyLayer {
+ public:
+  using Scalar = T;
+
+  template <class L>
+    requires(!std::is_same_v<std::remove_cvref_t<L>, AnyLayer> && Layer<std::remove_cvref_t<L>>)
+  AnyLayer(L&& layer) : layer_(std::make_shared<const Model<std::remove_cvref_t<L>>>(std::forward<L>(layer))) {}
+
+  /// The layer itself if it is an L, else null.
+  template <class L>
+  const L* as() const noexcept {
+    const auto* model = dynamic_cast_to<L>();
+    return model == nullptr ? nullptr : &model->layer;
+  }
+
+  Index in_channels() const { return layer_->in_channels(); }
+  Index out_channels(Index in) const { return layer_->out_channels(in); }
+  Timing timing() const { return layer_->timing(); }
+  Index max_outputs(Index n) const noexcept { return layer_->max_outputs(n); }
+  Index max_flush() const noexcept { return layer_->max_flush(); }
+  Index parameters() const { return layer_->parameters(); }
+  double macs(Index in) const { return layer_->macs(in); }
+  std::uint64_t fingerprint() const { return layer_->fingerprint(); }
+  Index state_bytes(FrameShape shape) const { return layer_->state_bytes(shape); }
+  void reset(StateRef state) const noexcept { layer_->reset(state); }
+  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept { return layer_->steps(state, x, y); }
+  Index flush(StateRef state, Frames<T> y) const noexcept { return layer_->flush(state, y); }
+  void exchange(StateRef state, StateCodec& codec) const { layer_->exchange(state, codec); }
+  T* input_room(StateRef state, Index n) const noexcept { return layer_->input_room(state, n); }
+  bool in_place() const noexcept { return layer_->in_place(); }
+
+ private:
+  struct Base {
+    virtual ~Base() = default;
+    virtual const void* tag() const noexcept = 0;
+    virtual Index in_channels() const = 0;
+    virtual Index out_channels(Index) const = 0;
+    virtual Timing timing() const = 0;
+    virtual Index max_outputs(Index) const noexcept = 0;
+    virtual Index max_flush() const noexcept = 0;
+    virtual Index parameters() const = 0;
+    virtual double macs(Index) const = 0;
+    virtual std::uint64_t fingerprint() const = 0;
+    virtual Index state_bytes(FrameShape) const = 0;
+    virtual void reset(StateRef) const noexcept = 0;
+    virtual Index steps(StateRef, Frames<const T>, Frames<T>) const noexcept = 0;
+    virtual Index flush(StateRef, Frames<T>) const noexcept = 0;
+    virtual void exchange(StateRef, StateCodec&) const = 0;
+    virtual T* input_room(StateRef, Index) const noexcept = 0;
+    virtual bool in_place() const noexcept = 0;
+  };
+  // One address for each type: tells layers apart without run-time type information.
+  template <class L>
+  static constexpr char tag_of = 0;
+
+  template <class L>
+  struct Model final : Base {
+    explicit Model(L l) : layer(std::move(l)) {}
+    const void* tag() const noexcept override { return &tag_of<L>; }
+    Index in_channels() const override { return layer.in_channels(); }
+    Index out_channels(Index in) const override { return layer.out_channels(in); }
+    Timing timing() const override { return layer.timing(); }
+    Index max_outputs(Index n) const noexcept override { return layer.max_outputs(n); }
+    Index max_flush() const noexcept override { return layer.max_flush(); }
+    Index parameters() const override { return layer.parameters(); }
+    double macs(Index in) const override { return layer.macs(in); }
+    std::uint64_t fingerprint() const override { return layer.fingerprint(); }
+    Index state_bytes(FrameShape shape) const override { return layer.state_bytes(shape); }
+    void reset(StateRef state) const noexcept override { layer.reset(state); }
+    Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept override {
+      return layer.steps(state, x, y);
+    }
+    Index flush(StateRef state, Frames<T> y) const noexcept override { return layer.flush(state, y); }
+    void exchange(StateRef state, StateCodec& codec) const override { layer.exchange(state, codec); }
+    T* input_room(StateRef state, Index n) const noexcept override { return layer.input_room(state, n); }
+    bool in_place() const noexcept override { return layer.in_place(); }
+    L layer;
+  };
+
+  template <class L>
+  const Model<L>* dynamic_cast_to() const noexcept {
+    return layer_->tag() == &tag_of<L> ? static_cast<const Model<L>*>(layer_.get()) : nullptr;
+  }
+
+  std::shared_ptr<const Base> layer_;
+};
+
+namespace detail {
+
+/// Layers that are known at run time only.
+template <class T>
+struct VectorStages {
+  std::vector<AnyLayer<T>> layers;
+
+  Index size() const noexcept { return static_cast<Index>(layers.size()); }
+  static Index next(Index i) noexcept { return i + 1; }
+  template <class F>
+  void for_each(F&& f) const {
+    for_each_from(0, f);
+  }
+  template <class F>
+  void for_each_from(Index begin, F&& f) const {
+    for (Index i = begin; i < size(); ++i) f(i, layers[static_cast<std::size_t>(i)]);
+  }
+  template <class F>
+  void first(F&& f) const {
+    if (!layers.empty()) f(layers.front());
+  }
+  template <class F>
+  void next_keeper(Index i, F&& f) const {
+    for (; i < size(); ++i)
+      if (!layers[static_cast<std::size_t>(i)].in_place()) return f(i, layers[static_cast<std::size_t>(i)]);
+  }
+};
+
+}  // namespace detail
+
+/// Layers one after another, chosen at run time; an empty one is the identity. Otherwise as Sequential.
+template <class T>
+class AnySequential : public Chain<T, detail::VectorStages<T>> {
+ public:
+  explicit AnySequential(std::vector<AnyLayer<T>> layers = {})
+      : Chain<T, detail::VectorStages<T>>(detail::VectorStages<T>{std::move(layers)}) {}
+};
+
+static_assert(Layer<AnyLayer<float>> && Layer<AnySequential<float>>);
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_GRAPH_ANY_LAYER_HPP

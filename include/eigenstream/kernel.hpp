@@ -1,0 +1,11 @@
+#ifndef EIGENSTREAM_KERNEL_HPP
+#define EIGENSTREAM_KERNEL_HPP
+
+// All of kernel/.
+#include "eigenstream/kernel/activation.hpp"
+#include "eigenstream/kernel/depthwise.hpp"
+#include "eigenstream/kernel/packet.hpp"
+#include "eigenstream/kernel/tap_sum.hpp"
+#include "eigenstream/kernel/window_reduce.hpp"
+
+#endif  // EIGENSTREAM_KERNEL_HPP

@@ -1,0 +1,142 @@
+#ifndef EIGENSTREAM_KERNEL_PACKET_HPP
+#define EIGENSTREAM_KERNEL_PACKET_HPP
+
+#include <Eigen/Core>  // packet types and primitives
+#include <cstring>     // memcpy
+
+#include "eigenstream/config.hpp"
+
+// The library's only door to SIMD: Eigen's packets, which map to SSE, AVX, AVX-512, NEON and others, or to plain
+// scalars where there is none. A packet of N lanes performs the same operation on N independent numbers.
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // vector types as template arguments lose nothing that matters
+#endif
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+namespace simd {
+
+namespace ei = Eigen::internal;
+
+namespace detail {
+template <class P>
+inline constexpr int size = static_cast<int>(ei::unpacket_traits<P>::size);
+
+// The native packet of T with N lanes, found by halving the widest.
+template <class P, int N, bool found = (size<P> <= N)>
+struct Narrow {
+  using type = P;
+};
+template <class P, int N>
+struct Narrow<P, N, false> : Narrow<typename ei::unpacket_traits<P>::half, N> {};
+template <class P>
+constexpr int narrowest() {
+  using Half = typename ei::unpacket_traits<P>::half;
+  if constexpr (size<Half> == size<P> || size<Half> * sizeof(typename ei::unpacket_traits<P>::type) < 16)
+    return size<P>;
+  else
+    return narrowest<Half>();
+}
+}  // namespace detail
+
+/// Lanes of the widest packet of T, and of the narrowest one worth its name (16 bytes; 1 without SIMD).
+template <class T>
+inline constexpr int max_lanes = detail::size<typename ei::packet_traits<T>::type>;
+template <class T>
+inline constexpr int min_lanes = detail::narrowest<typename ei::packet_traits<T>::type>();
+
+/// N numbers of type T in one register; N a power of two from min_lanes to max_lanes.
+template <class T, int N>
+struct Packet {
+  using Scalar = T;
+  using Native = typename detail::Narrow<typename ei::packet_traits<T>::type, N>::type;
+  static constexpr int lanes = N;
+  static_assert(detail::size<Native> == N, "eigenstream: there is no such packet on this machine");
+
+  Native native;
+
+  /// No alignment is ever assumed: the same instructions run for every address, and on current machines cost the same.
+  static EIGENSTREAM_ALWAYS_INLINE Packet load(const T* from) noexcept { return {ei::ploadu<Native>(from)}; }
+  static EIGENSTREAM_ALWAYS_INLINE Packet broadcast(T value) noexcept { return {ei::pset1<Native>(value)}; }
+  EIGENSTREAM_ALWAYS_INLINE void store(T* to) const noexcept { ei::pstoreu(to, native); }
+
+  /// The first n lanes, n < lanes; the others are zero.
+  static EIGENSTREAM_ALWAYS_INLINE Packet load_first(const T* from, Index n) noexcept {
+    T buffer[N] = {};
+    std::memcpy(buffer, from, static_cast<std::size_t>(n) * sizeof(T));
+    return load(buffer);
+  }
+  /// Stores the first n lanes, n < lanes.
+  EIGENSTREAM_ALWAYS_INLINE void store_first(T* to, Index n) const noexcept {
+    T buffer[N];
+    store(buffer);
+    std::memcpy(to, buffer, static_cast<std::size_t>(n) * sizeof(T));
+  }
+
+  friend EIGENSTREAM_ALWAYS_INLINE Packet operator+(Packet a, Packet b) noexcept {
+    return {ei::padd(a.native, b.native)};
+  }
+  friend EIGENSTREAM_ALWAYS_INLINE Packet operator-(Packet a, Packet b) noexcept {
+    return {ei::psub(a.native, b.native)};
+  }
+  friend EIGENSTREAM_ALWAYS_INLINE Packet operator*(Packet a, Packet b) noexcept {
+    return {ei::pmul(a.native, b.native)};
+  }
+  friend EIGENSTREAM_ALWAYS_INLINE Packet operator/(Packet a, Packet b) noexcept {
+    return {ei::pdiv(a.native, b.native)};
+  }
+};
+
+/// a * b + c, rounded once where the machine can.
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> multiply_add(Packet<T, N> a, Packet<T, N> b, Packet<T, N> c) noexcept {
+  return {ei::pmadd(a.native, b.native, c.native)};
+}
+/// The greater one; NaN if either is.
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> max(Packet<T, N> a, Packet<T, N> b) noexcept {
+  return {ei::pmax<Eigen::PropagateNaN>(a.native, b.native)};
+}
+/// The smaller one; NaN if either is.
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> min(Packet<T, N> a, Packet<T, N> b) noexcept {
+  return {ei::pmin<Eigen::PropagateNaN>(a.native, b.native)};
+}
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> abs(Packet<T, N> a) noexcept {
+  return {ei::pabs(a.native)};
+}
+/// Where a > b, `yes`; elsewhere, and where either is NaN, `no`.
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> select_greater(Packet<T, N> a, Packet<T, N> b, Packet<T, N> yes,
+                                                      Packet<T, N> no) noexcept {
+  return {ei::pselect(ei::pcmp_lt(b.native, a.native), yes.native, no.native)};
+}
+
+/// f on each lane, for functions that have no packet form.
+template <class T, int N, class F>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> lanewise(Packet<T, N> x, F&& f) noexcept {
+  T buffer[N];
+  x.store(buffer);
+  for (T& value : buffer) value = f(value);
+  return Packet<T, N>::load(buffer);
+}
+
+/// SIMD registers of the machine.
+#if defined(EIGEN_VECTORIZE_AVX512) || (defined(EIGEN_VECTORIZE_NEON) && EIGEN_ARCH_ARM64)
+inline constexpr int registers = 32;
+#else
+inline constexpr int registers = 16;
+#endif
+
+}  // namespace simd
+
+EIGENSTREAM_END_NAMESPACE
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+#endif  // EIGENSTREAM_KERNEL_PACKET_HPP

@@ -1,0 +1,243 @@
+#ifndef EIGENSTREAM_KERNEL_TAP_SUM_HPP
+#define EIGENSTREAM_KERNEL_TAP_SUM_HPP
+
+#include <Eigen/Core>  // aligned_allocator
+#include <algorithm>   // min
+#include <utility>     // index_sequence
+#include <vector>      // packed weights
+
+#include "eigenstream/kernel/packet.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// Values with the alignment of a packet.
+template <class T>
+using AlignedVector = std::vector<T, Eigen::aligned_allocator<T>>;
+
+/// Where the taps lie: tap t reads `lags[t]` frames of `frame_size` scalars from the column's x on.
+struct TapOffsets {
+  const Index* lags;
+  Index frame_size;
+  EIGENSTREAM_ALWAYS_INLINE Index operator()(Index t) const noexcept { return lags[t] * frame_size; }
+};
+
+/// The kernel under every convolution: a column of outputs is
+///   y[o] = bias[o] + sum over taps t, inputs i of w[o][t][i] * x[offset(t) + i]
+/// with `len` contiguous inputs per tap. Dilation, batch and transposition are in the offsets.
+///
+/// Order of operations, the same for every output element however many columns are computed at once:
+/// `sums` partial sums; tap t belongs to partial sum t mod sums; the first starts with the bias, the others with 0;
+/// each is a chain of multiply-adds in order of t, then i; at the end they are added as ((p0 + p1) + (p2 + p3)).
+/// Few outputs take 4 partial sums, so that a single frame is not bound by the latency of one chain.
+/// A tap whose inputs divide by `sums` is split into that many taps first, so that a 1x1 convolution has chains too.
+///
+/// SIMD lanes run over outputs; a panel is `regs` registers of outputs, a tile is a panel by several columns, all in
+/// registers until it is done. Weights are packed [panel][group of taps][input][tap in the group][output].
+template <class T, Index Out = Dynamic, Index Taps = Dynamic, Index Len = Dynamic>
+class TapSum {
+ public:
+  TapSum() = default;
+
+  /// w(o, t, i) gives the weight, bias(o) the bias.
+  template <class Weight, class Bias>
+  TapSum(Index out, Index taps, Index len, Weight&& weight, Bias&& bias) : out_(out), lanes_(lanes_for(out)) {
+    sums_ = sums_for(out);
+    split_ = len % sums_ == 0 ? sums_ : 1;
+    taps_ = taps * split_;
+    len_ = len / split_;
+    regs_ = regs_for(out);
+    const Index width = lanes_ * regs_;
+    panels_ = (out + width - 1) / width;
+    panel_size_ = taps_ * len_ * width;
+    bias_.assign(static_cast<std::size_t>(panels_ * width), T(0));
+    for (Index o = 0; o < out; ++o) bias_[static_cast<std::size_t>(o)] = bias(o);
+    weights_.reserve(static_cast<std::size_t>(panels_ * panel_size_));
+    for (Index panel = 0; panel < panels_; ++panel)
+      for (Index t = 0; t < taps_; t += sums_)
+        pack_group(panel * width, width, t, weight);
+  }
+
+  Index out() const noexcept { return Out != Dynamic ? Out : out_; }
+
+  /// Computes `columns` columns. offset(t) is the distance of tap t's first input from the column's x, in scalars;
+  /// column c starts at x + c * x_step and goes to y + c * y_step.
+  EIGENSTREAM_ALWAYS_INLINE void operator()(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
+                                            Index y_step) const noexcept {
+    if constexpr (Out != Dynamic) {
+      run<lanes_for(Out), regs_for(Out), sums_for(Out)>(x, x_step, offset, columns, y, y_step);
+    } else {
+      dispatch(x, x_step, offset, columns, y, y_step);
+    }
+  }
+
+ private:
+  static constexpr int widest = simd::max_lanes<T>;
+  static constexpr int narrowest = std::min(widest, std::max(4, simd::min_lanes<T>));
+
+  // What follows from the number of outputs alone: the packet, the partial sums (of the law), the registers a panel.
+  static constexpr int lanes_for(Index out) noexcept {
+    int lanes = narrowest;
+    while (lanes < widest && lanes < out) lanes *= 2;
+    return lanes;
+  }
+  static constexpr int sums_for(Index out) noexcept { return out <= 16 ? 4 : out <= 32 ? 2 : 1; }
+  static constexpr int regs_for(Index out) noexcept {
+    const int most = sums_for(out) == 4 ? 1 : sums_for(out) == 2 || simd::registers == 16 ? 2 : 4;
+    int regs = 1;
+    while (regs < most && regs * lanes_for(out) < out) regs *= 2;
+    return regs;
+  }
+  static constexpr int columns_for(int regs, int sums) noexcept {
+    return (simd::registers == 32 ? 24 : 12) / (regs * sums);
+  }
+
+  Index taps() const noexcept { return Taps != Dynamic && Len != Dynamic ? Taps * split() : taps_; }
+  Index len() const noexcept { return Taps != Dynamic && Len != Dynamic ? Len / split() : len_; }
+  // Taps that each given tap was split into: 1, or as many as there are partial sums.
+  Index split() const noexcept {
+    if constexpr (Out != Dynamic && Len != Dynamic) return Len % sums_for(Out) == 0 ? sums_for(Out) : 1;
+    return split_;
+  }
+
+  template <class Weight>
+  void pack_group(Index first_out, Index width, Index t, Weight& weight) {
+    const Index together = std::min<Index>(sums_, taps_ - t);
+    const auto pack = [&](Index tap, Index i) {
+      for (Index o = first_out; o < first_out + width; ++o)
+        weights_.push_back(o < out_ ? weight(o, tap / split_, tap % split_ * len_ + i) : T(0));
+    };
+    if (together == sums_) {
+      for (Index i = 0; i < len_; ++i)
+        for (Index s = 0; s < together; ++s) pack(t + s, i);
+    } else {  // the last taps, fewer than there are partial sums, run one after another
+      for (Index s = 0; s < together; ++s)
+        for (Index i = 0; i < len_; ++i) pack(t + s, i);
+    }
+  }
+
+  // One tile: `Regs` registers of outputs by `Columns` columns.
+  template <class P, int Regs, int Sums, int Columns>
+  EIGENSTREAM_ALWAYS_INLINE void tile(const T* w, const T* bias, const T* x, Index x_step, TapOffsets offset, T* y,
+                                      Index y_step, Index valid) const noexcept {
+    constexpr int width = P::lanes;
+    P acc[Sums][Columns][Regs];
+#pragma GCC unroll 32
+    for (int c = 0; c < Columns; ++c)
+#pragma GCC unroll 4
+      for (int r = 0; r < Regs; ++r) {
+        acc[0][c][r] = P::load(bias + r * width);
+#pragma GCC unroll 4
+        for (int s = 1; s < Sums; ++s) acc[s][c][r] = P::broadcast(T(0));
+      }
+    const Index all = taps(), inputs = len();
+    Index t = 0;
+    for (; t + Sums <= all; t += Sums) {
+      const T* from[Sums];
+#pragma GCC unroll 4
+      for (int s = 0; s < Sums; ++s)
+        from[s] = x + (Sums > 1 && split() > 1 ? offset(t / Sums) + s * inputs : offset(t + s));
+      for (Index i = 0; i < inputs; ++i) {
+#pragma GCC unroll 4
+        for (int s = 0; s < Sums; ++s) {
+          add<P, Regs, Columns>(acc[s], w, from[s] + i, x_step);
+          w += Regs * width;
+        }
+      }
+    }
+    if constexpr (Sums > 1) {
+#pragma GCC unroll 4
+      for (int s = 0; s + 1 < Sums; ++s) {
+        if (t + s >= all) break;
+        const T* from = x + offset(t + s);
+        for (Index i = 0; i < inputs; ++i) {
+          add<P, Regs, Columns>(acc[s], w, from + i, x_step);
+          w += Regs * width;
+        }
+      }
+    }
+#pragma GCC unroll 32
+    for (int c = 0; c < Columns; ++c)
+#pragma GCC unroll 4
+      for (int r = 0; r < Regs; ++r) {
+        P sum = acc[0][c][r];
+        if constexpr (Sums == 2) sum = sum + acc[1][c][r];
+        if constexpr (Sums == 4) sum = (sum + acc[1][c][r]) + (acc[2][c][r] + acc[3][c][r]);
+        const Index left = valid - r * width;
+        if (left >= width)
+          sum.store(y + c * y_step + r * width);
+        else if (left > 0)
+          sum.store_first(y + c * y_step + r * width, left);
+      }
+  }
+
+  template <class P, int Regs, int Columns>
+  static EIGENSTREAM_ALWAYS_INLINE void add(P (&acc)[Columns][Regs], const T* w, const T* x, Index x_step) noexcept {
+    P weight[Regs];
+#pragma GCC unroll 4
+    for (int r = 0; r < Regs; ++r) weight[r] = P::load(w + r * P::lanes);
+#pragma GCC unroll 32
+    for (int c = 0; c < Columns; ++c) {
+      const P input = P::broadcast(x[c * x_step]);
+#pragma GCC unroll 4
+      for (int r = 0; r < Regs; ++r) acc[c][r] = simd::multiply_add(weight[r], input, acc[c][r]);
+    }
+  }
+
+  template <int Lanes, int Regs, int Sums>
+  EIGENSTREAM_ALWAYS_INLINE void run(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
+                                     Index y_step) const noexcept {
+    using P = simd::Packet<T, Lanes>;
+    constexpr int most = columns_for(Regs, Sums);
+    constexpr int width = P::lanes * Regs;
+    const T* w = weights_.data();
+    const T* bias = bias_.data();
+    for (Index o = 0; o < out(); o += width, w += panel_size_, bias += width) {
+      const Index valid = out() - o;
+      Index c = 0;
+      for (; c + most <= columns; c += most)
+        tile<P, Regs, Sums, most>(w, bias, x + c * x_step, x_step, offset, y + o + c * y_step, y_step, valid);
+      rest<P, Regs, Sums, most - 1>(columns - c, w, bias, x + c * x_step, x_step, offset, y + o + c * y_step, y_step,
+                                    valid);
+    }
+  }
+
+  // The last columns, fewer than a full tile.
+  template <class P, int Regs, int Sums, int Columns>
+  EIGENSTREAM_ALWAYS_INLINE void rest(Index columns, const T* w, const T* bias, const T* x, Index x_step,
+                                      TapOffsets offset, T* y, Index y_step, Index valid) const noexcept {
+    if constexpr (Columns > 0) {
+      if (columns == Columns)
+        tile<P, Regs, Sums, Columns>(w, bias, x, x_step, offset, y, y_step, valid);
+      else
+        rest<P, Regs, Sums, Columns - 1>(columns, w, bias, x, x_step, offset, y, y_step, valid);
+    }
+  }
+
+  EIGENSTREAM_OUTLINED void dispatch(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
+                                          Index y_step) const noexcept {
+    const auto with = [&]<int Lanes, int Regs, int Sums>() {
+      run<Lanes, Regs, Sums>(x, x_step, offset, columns, y, y_step);
+    };
+    if constexpr (narrowest < widest) {
+      if (lanes_ == narrowest) return with.template operator()<narrowest, regs_for(narrowest), sums_for(narrowest)>();
+    }
+    if constexpr (2 * narrowest < widest) {
+      if (lanes_ == 2 * narrowest)
+        return with.template operator()<2 * narrowest, regs_for(2 * narrowest), sums_for(2 * narrowest)>();
+    }
+    if (sums_ == 4) return with.template operator()<widest, regs_for(16), 4>();
+    if (sums_ == 2) return with.template operator()<widest, regs_for(32), 2>();
+    with.template operator()<widest, regs_for(64), 1>();
+  }
+
+  Index out_ = 0, taps_ = 0, len_ = 0;
+  Index panels_ = 0, panel_size_ = 0;
+  int lanes_ = 1, regs_ = 1, sums_ = 1;
+  Index split_ = 1;
+  AlignedVector<T> weights_;
+  AlignedVector<T> bias_;
+};
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_KERNEL_TAP_SUM_HPP

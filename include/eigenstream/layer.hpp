@@ -1,0 +1,12 @@
+#ifndef EIGENSTREAM_LAYER_HPP
+#define EIGENSTREAM_LAYER_HPP
+
+// All of layer/.
+#include "eigenstream/layer/conv1d.hpp"
+#include "eigenstream/layer/conv_transpose1d.hpp"
+#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/linear.hpp"
+#include "eigenstream/layer/norm.hpp"
+#include "eigenstream/layer/pool1d.hpp"
+
+#endif  // EIGENSTREAM_LAYER_HPP

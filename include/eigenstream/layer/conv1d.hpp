@@ -1,0 +1,173 @@
+#ifndef EIGENSTREAM_LAYER_CONV1D_HPP
+#define EIGENSTREAM_LAYER_CONV1D_HPP
+
+#include "eigenstream/core/layer.hpp"
+#include "eigenstream/core/weights.hpp"
+#include "eigenstream/kernel/depthwise.hpp"
+#include "eigenstream/kernel/tap_sum.hpp"
+#include "eigenstream/memory/history.hpp"  // SlidingWindow
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// Zeros before the first frame and after the last. One number means both.
+struct Padding {
+  Index left = 0;
+  Index right = 0;
+  constexpr Padding() = default;
+  constexpr Padding(Index both) : left(both), right(both) {}
+  constexpr Padding(Index left_, Index right_) : left(left_), right(right_) {}
+  /// As many zeros before the signal as the taps reach back, none after it: no output waits for a later input.
+  static constexpr Padding causal(Index taps, Index dilation = 1) { return {(taps - 1) * dilation, 0}; }
+};
+
+struct Conv1dOptions {
+  Index stride = 1;
+  Padding padding = {};
+  Index dilation = 1;
+  Index groups = 1;
+};
+
+/// One-dimensional convolution (cross-correlation) over time.
+///   y[o,m] = bias[o] + sum_k sum_i w[o,i,k] * x[i, m*stride + k*dilation - padding]
+/// Shapes   x (In,T) or (In,B,T) -> y (Out,T') or (Out,B,T'), T' = floor((T + left + right - reach) / stride) + 1
+///          weight (Out, In/groups, Taps), bias (Out) or empty
+/// Timing   receptive_field reach = (Taps-1)*dilation + 1, delay reach - 1 - left, rate 1/stride; in input frames
+/// Errors   constructor: Error on any impossible size, naming it. Left padding of `reach` or more is refused: an output
+///          would come before the first frame. steps/flush: noexcept, no allocation
+/// Source   torch.nn.Conv1d (tap order, padding, groups); padding_mode zeros
+/// Groups of one input and one output channel run in a depthwise kernel. In, Out, Taps may be fixed at compile time
+/// (all three, and groups 1): the same results, with less overhead for single frames.
+template <class T, Index In = Dynamic, Index Out = Dynamic, Index Taps = Dynamic>
+class Conv1d {
+ public:
+  using Scalar = T;
+
+  explicit Conv1d(const Weights<T>& weight, const Weights<T>& bias = {}, Conv1dOptions options = {})
+      : options_(options), has_bias_(!bias.empty()) {
+    check(weight.shape.size() == 3, "Conv1d: weight has shape ", weight.shape_text(), ", expected (out,in/groups,taps)");
+    const Index groups = options.groups, stride = options.stride, dilation = options.dilation;
+    out_ = weight.shape[0], taps_ = weight.shape[2];
+    check(groups >= 1, "Conv1d: groups = ", groups, ", must be at least 1");
+    in_ = weight.shape[1] * groups;
+    check(out_ >= 1 && in_ >= 1 && taps_ >= 1, "Conv1d: weight has shape ", weight.shape_text(), ", none may be 0");
+    check(out_ % groups == 0, "Conv1d: ", out_, " output channels cannot be split into ", groups, " groups");
+    check(In == Dynamic || in_ == In, "Conv1d: the weight takes ", in_, " input channels, the type ", In);
+    check(Out == Dynamic || out_ == Out, "Conv1d: the weight gives ", out_, " output channels, the type ", Out);
+    check(Taps == Dynamic || taps_ == Taps, "Conv1d: the weight has ", taps_, " taps, the type ", Taps);
+    if (has_bias_) bias.expect("Conv1d", "bias", {out_});
+    check(stride >= 1, "Conv1d: stride = ", stride, ", must be at least 1");
+    check(dilation >= 1, "Conv1d: dilation = ", dilation, ", must be at least 1");
+    const Padding padding = options.padding;
+    check(padding.left >= 0 && padding.right >= 0, "Conv1d: padding = (", padding.left, ",", padding.right,
+          "), must not be negative");
+    const Index reach = (taps_ - 1) * dilation + 1;
+    check(padding.left < reach, "Conv1d: padding = ", padding.left, " with taps that reach over ", reach,
+          " frames: the first output would precede the first frame");
+    check(groups == 1 || !is_static, "Conv1d: sizes fixed at compile time need groups = 1, not ", groups);
+    window_ = {reach, stride, padding.left};
+    for (Index k = 0; k < taps_; ++k) lags_.push_back(k * dilation);
+
+    const auto bias_of = [&](Index o) { return has_bias_ ? bias(o) : T(0); };
+    if (groups > 1 && groups == in_ && groups == out_) {
+      depthwise_ = Depthwise<T>(out_, taps_, [&](Index c, Index k) { return weight(c, 0, k); }, bias_of);
+    } else {
+      const Index out = out_ / groups, in = in_ / groups;
+      for (Index g = 0; g < groups; ++g)
+        groups_.emplace_back(
+            out, taps_, in, [&](Index o, Index k, Index i) { return weight(g * out + o, i, k); },
+            [&](Index o) { return bias_of(g * out + o); });
+    }
+    fingerprint_ = Fingerprint("Conv1d").add(in_).add(out_).add(taps_).add(stride).add(dilation).add(groups);
+    fingerprint_.add(padding.left).add(padding.right).add(weight.span()).add(bias.span());
+  }
+
+  Index in_channels() const noexcept { return in_; }
+  Index out_channels(Index in) const {
+    check(in == in_, "Conv1d: takes ", in_, " channels, not ", in);
+    return out_;
+  }
+  const Conv1dOptions& options() const noexcept { return options_; }
+  Index taps() const noexcept { return taps_; }
+  Timing timing() const {
+    return TimingStage{.reach = window_.reach,
+                       .stride = window_.stride,
+                       .left = window_.left,
+                       .right = options_.padding.right};
+  }
+  Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
+  Index max_flush() const noexcept { return window_.max_windows(options_.padding.right); }
+  Index parameters() const noexcept { return in_ / options_.groups * out_ * taps_ + (has_bias_ ? out_ : 0); }
+  double macs(Index) const noexcept {
+    return static_cast<double>(in_ / options_.groups * out_ * taps_) / static_cast<double>(window_.stride);
+  }
+  std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+
+  Index state_bytes(FrameShape shape) const noexcept { return window_.template state_bytes<T>(shape); }
+  void reset(StateRef state) const noexcept { window_.reset(state, T(0)); }
+  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    if constexpr (is_static) x.channels = state.shape.channels = In;
+    return window_.template advance<T>(state, x, [&](const T* first, Index windows, Index done) {
+      convolve(first, windows, state.shape, y.from(done));
+    });
+  }
+  Index flush(StateRef state, Frames<T> y) const noexcept {
+    Index written = 0;
+    if (window_.seen(state) > 0)
+      written = window_.advance_fill(state, T(0), options_.padding.right,
+                                     [&](const T* first, Index windows, Index done) {
+                                       convolve(first, windows, state.shape, y.from(done));
+                                     });
+    reset(state);
+    return written;
+  }
+  void exchange(StateRef state, StateCodec& codec) const { window_.template exchange<T>(state, codec); }
+  T* input_room(StateRef state, Index n) const noexcept {
+    History<T> history = window_.template history<T>(state);
+    return n <= history.max_frames() ? history.room(n) : nullptr;
+  }
+  static constexpr bool in_place() noexcept { return false; }
+
+ private:
+  static constexpr bool is_static = In != Dynamic && Out != Dynamic && Taps != Dynamic;
+  using Kernel = std::conditional_t<is_static, TapSum<T, Out, Taps, In>, TapSum<T>>;
+
+  EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, FrameShape shape, Frames<T> y) const noexcept {
+    const TapOffsets offsets{lags_.data(), shape.size()};
+    const Index stride = window_.stride, batch = shape.batch;
+    // Batch entries are further columns; with a stride they are contiguous only within a frame.
+    if (batch == 1) {
+      columns(first, stride * in(), offsets, windows, y.data);
+    } else if (stride == 1) {
+      columns(first, in(), offsets, windows * batch, y.data);
+    } else {
+      for (Index m = 0; m < windows; ++m)
+        columns(first + m * stride * shape.size(), in(), offsets, batch, y.data + m * batch * out_);
+    }
+  }
+  EIGENSTREAM_ALWAYS_INLINE void columns(const T* x, Index x_step, TapOffsets offsets, Index n, T* y) const noexcept {
+    if constexpr (is_static) {
+      groups_.front()(x, x_step, offsets, n, y, Out);
+    } else {
+      if (groups_.empty()) return depthwise_(x, x_step, offsets, n, y, out_);
+      const Index in = in_ / options_.groups, out = out_ / options_.groups;
+      for (std::size_t g = 0; g < groups_.size(); ++g)
+        groups_[g](x + static_cast<Index>(g) * in, x_step, offsets, n, y + static_cast<Index>(g) * out, out_);
+    }
+  }
+  Index in() const noexcept { return In != Dynamic ? In : in_; }
+
+  Conv1dOptions options_;
+  bool has_bias_;
+  Index in_ = 0, out_ = 0, taps_ = 0;
+  SlidingWindow window_;
+  std::vector<Index> lags_;
+  std::vector<Kernel> groups_;
+  Depthwise<T> depthwise_;
+  Fingerprint fingerprint_{""};
+};
+
+static_assert(Layer<Conv1d<float>> && Layer<Conv1d<float, 3, 2, 5>> && Layer<Conv1d<double>>);
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_LAYER_CONV1D_HPP

@@ -1,0 +1,216 @@
+#ifndef EIGENSTREAM_LAYER_CONV_TRANSPOSE1D_HPP
+#define EIGENSTREAM_LAYER_CONV_TRANSPOSE1D_HPP
+
+#include <set>  // distinct lags
+
+#include "eigenstream/core/layer.hpp"
+#include "eigenstream/core/weights.hpp"
+#include "eigenstream/kernel/tap_sum.hpp"
+#include "eigenstream/memory/history.hpp"  // SlidingWindow
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+struct ConvTranspose1dOptions {
+  Index stride = 1;
+  Index padding = 0;
+  Index output_padding = 0;
+  Index dilation = 1;
+  Index groups = 1;
+};
+
+/// One-dimensional transposed convolution over time: position i*stride + k*dilation accumulates w[:,:,k] x_i.
+///   y[o,m] = bias[o] + sum over i, k with i*stride + k*dilation = m + padding, and c, of w[c,o,k] * x[c,i]
+/// Shapes   x (In,T) or (In,B,T) -> y (Out,T') or (Out,B,T'), T' = (T-1)*stride - 2*padding + reach + output_padding
+///          weight (In, Out/groups, Taps), bias (Out) or empty; reach = (Taps-1)*dilation + 1
+/// Timing   rate stride/1; a position is given as soon as no later input can reach it and it is certain to be part of
+///          the result
+/// Errors   constructor: Error on any impossible size, naming it. steps/flush: noexcept, no allocation
+/// Source   torch.nn.ConvTranspose1d
+/// Gathered, not scattered: each input completes a block of `stride` positions, and that block is one column of an
+/// ordinary convolution with stride*Out outputs over the last few inputs. Hence the bias is added once, the carry-over
+/// is input history, and the order of additions is fixed. (A tap that does not reach a position of the block is a zero
+/// weight there: an infinity or NaN in the input may spread over the whole block.)
+template <class T>
+class ConvTranspose1d {
+ public:
+  using Scalar = T;
+
+  explicit ConvTranspose1d(const Weights<T>& weight, const Weights<T>& bias = {}, ConvTranspose1dOptions options = {})
+      : options_(options), has_bias_(!bias.empty()) {
+    check(weight.shape.size() == 3, "ConvTranspose1d: weight has shape ", weight.shape_text(),
+          ", expected (in,out/groups,taps)");
+    const Index groups = options.groups, stride = options.stride, dilation = options.dilation;
+    check(groups >= 1, "ConvTranspose1d: groups = ", groups, ", must be at least 1");
+    in_ = weight.shape[0], out_ = weight.shape[1] * groups, taps_ = weight.shape[2];
+    check(out_ >= 1 && in_ >= 1 && taps_ >= 1, "ConvTranspose1d: weight has shape ", weight.shape_text(),
+          ", none may be 0");
+    check(in_ % groups == 0, "ConvTranspose1d: ", in_, " input channels cannot be split into ", groups, " groups");
+    if (has_bias_) bias.expect("ConvTranspose1d", "bias", {out_});
+    check(stride >= 1, "ConvTranspose1d: stride = ", stride, ", must be at least 1");
+    check(dilation >= 1, "ConvTranspose1d: dilation = ", dilation, ", must be at least 1");
+    check(options.padding >= 0, "ConvTranspose1d: padding = ", options.padding, ", must not be negative");
+    check(options.output_padding >= 0 && options.output_padding < std::max(stride, dilation),
+          "ConvTranspose1d: output_padding = ", options.output_padding, ", must be less than stride or dilation");
+
+    const Index reach = (taps_ - 1) * dilation + 1;
+    stage_ = {.kind = TimingStage::Kind::scatter,
+              .reach = reach,
+              .stride = stride,
+              .left = options.padding,
+              .right = options.padding,
+              .extra = options.output_padding,
+              .dilation = dilation};
+    // Block i holds positions i*stride - held ... (i+1)*stride - held - 1: those that input i makes certain.
+    const Index held = stage_.held_back();
+    skip_ = held + options.padding;
+    const auto lag_of = [&](Index k) { return (k * dilation + held) / stride; };
+    std::set<Index> lags;
+    for (Index k = 0; k < taps_; ++k) lags.insert(lag_of(k));
+    const Index oldest = *lags.rbegin();
+    window_ = {oldest + 1, 1, oldest};
+    for (auto lag = lags.rbegin(); lag != lags.rend(); ++lag) lags_.push_back(oldest - *lag);  // oldest input first
+
+    const Index out = out_ / groups, in = in_ / groups;
+    for (Index g = 0; g < groups; ++g)
+      groups_.emplace_back(
+          stride * out, static_cast<Index>(lags_.size()), in,
+          [&](Index o, Index t, Index i) {
+            const Index phase = o / out, lag = oldest - lags_[static_cast<std::size_t>(t)];
+            const Index position = lag * stride - held + phase;  // = k * dilation
+            const bool hit = position >= 0 && position % dilation == 0 && position / dilation < taps_;
+            return hit ? weight(g * in + i, o % out, position / dilation) : T(0);
+          },
+          [&](Index o) { return has_bias_ ? bias(g * out + o % out) : T(0); });
+    block_bytes_ = static_cast<Index>(sizeof(T)) * stride * out_;
+    fingerprint_ = Fingerprint("ConvTranspose1d").add(in_).add(out_).add(taps_).add(stride).add(dilation).add(groups);
+    fingerprint_.add(options.padding).add(options.output_padding).add(weight.span()).add(bias.span());
+  }
+
+  Index in_channels() const noexcept { return in_; }
+  Index out_channels(Index in) const {
+    check(in == in_, "ConvTranspose1d: takes ", in_, " channels, not ", in);
+    return out_;
+  }
+  const ConvTranspose1dOptions& options() const noexcept { return options_; }
+  Timing timing() const { return stage_; }
+  Index max_outputs(Index n) const noexcept { return n * stage_.stride; }
+  Index max_flush() const noexcept {
+    return std::max<Index>(0, stage_.reach - stage_.stride - stage_.right + stage_.extra + stage_.held_back());
+  }
+  Index parameters() const noexcept { return in_ / options_.groups * out_ * taps_ + (has_bias_ ? out_ : 0); }
+  double macs(Index) const noexcept { return static_cast<double>(in_ / options_.groups * out_ * taps_); }
+  std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+
+  Index state_bytes(FrameShape shape) const noexcept {
+    return memory_alignment + spare_bytes(shape) + window_.template state_bytes<T>(shape);
+  }
+  void reset(StateRef state) const noexcept {
+    to_skip(state) = skip_;
+    window_.reset(inputs(state), T(0));
+  }
+  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    Index written = 0;
+    window_.template advance<T>(inputs(state), x, [&](const T* first, Index blocks, Index) {
+      written += emit(state, first, blocks, y.from(written));
+    });
+    return written;
+  }
+  Index flush(StateRef state, Frames<T> y) const noexcept {
+    Index written = 0;
+    const Index n = window_.seen(inputs(state));
+    if (n > 0) {
+      // What is left of the result, in blocks of stride that only virtual zero inputs remain to reach.
+      const Index last = stage_.outputs_in_all(n) - stage_.outputs_after(n);
+      y.count = last;
+      const Index positions = n * stage_.stride - stage_.held_back();
+      const Index end = stage_.outputs_in_all(n) + stage_.left;
+      window_.advance_fill(inputs(state), T(0), last > 0 ? ceil_div(end - positions, stage_.stride) : 0,
+                           [&](const T* first, Index blocks, Index) {
+                             written += emit(state, first, blocks, y.from(written));
+                           });
+    }
+    reset(state);
+    return written;
+  }
+  void exchange(StateRef state, StateCodec& codec) const {
+    codec.counter(to_skip(state), 0, skip_);
+    window_.template exchange<T>(inputs(state), codec);
+  }
+  T* input_room(StateRef state, Index n) const noexcept {
+    History<T> history = window_.template history<T>(inputs(state));
+    return n <= history.max_frames() ? history.room(n) : nullptr;
+  }
+  static constexpr bool in_place() noexcept { return false; }
+
+ private:
+  // The state: positions still to be dropped at the start, room for two blocks of outputs, input history.
+  static Index& to_skip(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
+  static T* spare(StateRef state) noexcept { return reinterpret_cast<T*>(state.data + memory_alignment); }
+  Index spare_bytes(FrameShape shape) const noexcept { return aligned_bytes(2 * block_bytes_ * shape.batch); }
+  StateRef inputs(StateRef state) const noexcept {
+    return {state.data + memory_alignment + spare_bytes(state.shape), state.shape};
+  }
+
+  // Writes the blocks that start with the window at `first`, without what is dropped at the start and what exceeds
+  // y.count (at the end). Whole blocks go straight to y, cut ones through the spare block.
+  Index emit(StateRef state, const T* first, Index blocks, Frames<T> y) const noexcept {
+    const Index stride = stage_.stride, frame = out_ * state.shape.batch, in_frame = state.shape.size();
+    Index& skip = to_skip(state);
+    Index written = 0;
+    while (blocks > 0) {
+      const Index whole = skip > 0 ? 0 : std::min(blocks, (y.count - written) / stride);
+      if (whole > 0) {
+        if (state.shape.batch == 1 && options_.groups == 1)
+          groups_.front()(first, in_, {lags_.data(), in_frame}, whole, y.frame(written), stride * out_);
+        else
+          for (Index m = 0; m < whole; ++m) spread(state, first + m * in_frame, y.frame(written + m * stride));
+        written += whole * stride;
+      } else {
+        const Index dropped = std::min(skip, stride), kept = std::min(stride - dropped, y.count - written);
+        if (kept > 0) {
+          spread(state, first, spare(state));
+          std::memcpy(y.frame(written), spare(state) + dropped * frame,
+                      static_cast<std::size_t>(kept * frame) * sizeof(T));
+          written += kept;
+        }
+        skip -= dropped;
+      }
+      const Index taken = std::max<Index>(1, whole);
+      blocks -= taken;
+      first += taken * in_frame;
+    }
+    return written;
+  }
+
+  // One block: a column per batch entry and group, computed aside, and its frames put where they belong in y.
+  void spread(StateRef state, const T* first, T* y) const noexcept {
+    const Index stride = stage_.stride, batch = state.shape.batch;
+    const Index in = in_ / options_.groups, out = out_ / options_.groups;
+    T* aside = spare(state) + stride * out_ * batch;
+    for (Index g = 0; g < options_.groups; ++g) {
+      groups_[static_cast<std::size_t>(g)](first + g * in, in_, {lags_.data(), state.shape.size()}, batch, aside,
+                                           stride * out);
+      for (Index b = 0; b < batch; ++b)
+        for (Index phase = 0; phase < stride; ++phase)
+          std::memcpy(y + (phase * batch + b) * out_ + g * out, aside + (b * stride + phase) * out,
+                      static_cast<std::size_t>(out) * sizeof(T));
+    }
+  }
+
+  ConvTranspose1dOptions options_;
+  bool has_bias_;
+  Index in_ = 0, out_ = 0, taps_ = 0;
+  TimingStage stage_;
+  Index skip_ = 0;         // positions before the first output
+  Index block_bytes_ = 0;  // of `stride` output frames, one batch entry
+  SlidingWindow window_;
+  std::vector<Index> lags_;
+  std::vector<TapSum<T>> groups_;
+  Fingerprint fingerprint_{""};
+};
+
+static_assert(Layer<ConvTranspose1d<float>> && Layer<ConvTranspose1d<double>>);
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_LAYER_CONV_TRANSPOSE1D_HPP

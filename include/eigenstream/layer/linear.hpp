@@ -1,0 +1,56 @@
+#ifndef EIGENSTREAM_LAYER_LINEAR_HPP
+#define EIGENSTREAM_LAYER_LINEAR_HPP
+
+#include "eigenstream/core/layer.hpp"
+#include "eigenstream/core/weights.hpp"
+#include "eigenstream/kernel/tap_sum.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// A matrix applied to the channels of every frame.
+///   y[o,t] = bias[o] + sum_i weight[o,i] * x[i,t]
+/// Shapes   x (In,T) or (In,B,T) -> y (Out,T) or (Out,B,T); weight (Out,In), bias (Out) or empty
+/// Timing   none: a frame in, a frame out
+/// Errors   constructor: Error on any impossible size. steps: noexcept, no allocation
+/// Source   torch.nn.Linear, over the channel axis
+template <class T>
+class Linear : public StatelessLayer<T> {
+ public:
+  explicit Linear(const Weights<T>& weight, const Weights<T>& bias = {}) : has_bias_(!bias.empty()) {
+    check(weight.shape.size() == 2, "Linear: weight has shape ", weight.shape_text(), ", expected (out,in)");
+    out_ = weight.shape[0], in_ = weight.shape[1];
+    check(out_ >= 1 && in_ >= 1, "Linear: weight has shape ", weight.shape_text(), ", none may be 0");
+    if (has_bias_) bias.expect("Linear", "bias", {out_});
+    kernel_ = TapSum<T>(
+        out_, 1, in_, [&](Index o, Index, Index i) { return weight(o, i); },
+        [&](Index o) { return has_bias_ ? bias(o) : T(0); });
+    fingerprint_ = Fingerprint("Linear").add(in_).add(out_).add(weight.span()).add(bias.span());
+  }
+
+  Index in_channels() const noexcept { return in_; }
+  Index out_channels(Index in) const {
+    check(in == in_, "Linear: takes ", in_, " channels, not ", in);
+    return out_;
+  }
+  Index parameters() const noexcept { return in_ * out_ + (has_bias_ ? out_ : 0); }
+  double macs(Index) const noexcept { return static_cast<double>(in_ * out_); }
+  std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+  Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+    static constexpr Index lag = 0;
+    kernel_(x.data, in_, {&lag, 0}, x.count * x.batch, y.data, out_);
+    return x.count;
+  }
+  static constexpr bool in_place() noexcept { return false; }
+
+ private:
+  bool has_bias_;
+  Index in_ = 0, out_ = 0;
+  TapSum<T> kernel_;
+  Fingerprint fingerprint_{""};
+};
+
+static_assert(Layer<Linear<float>>);
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_LAYER_LINEAR_HPP

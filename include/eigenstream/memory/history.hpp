@@ -1,0 +1,188 @@
+#ifndef EIGENSTREAM_MEMORY_HISTORY_HPP
+#define EIGENSTREAM_MEMORY_HISTORY_HPP
+
+#include <algorithm>  // min, max, fill_n
+#include <cstring>    // memcpy, memmove
+
+#include "eigenstream/core/layer.hpp"  // max_room
+#include "eigenstream/core/state.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// Frames that a producer may hand over at a time without a copy: about 16 KiB, so that the tile and its result stay
+/// in the first-level cache; at least 16 frames, so that weights are read seldom; at most max_room.
+constexpr Index room_for(Index frame_size, Index scalar_bytes) noexcept {
+  return std::clamp<Index>(Index{16384} / std::max<Index>(1, frame_size * scalar_bytes), 16, max_room);
+}
+
+/// A view of a ring buffer in a stream's block that keeps the last `keep` frames and lies flat: the kept frames and the
+/// new ones behind them are one contiguous run. New frames are appended; when the end is reached the kept ones move to
+/// the front. The buffer is at least twice as long as what it keeps, so that is at most one copy per frame on average,
+/// and no index ever wraps inside a window.
+/// Layout   `end` (frames, one cache line), then keep + slack frames, then one packet that SIMD loads may run over
+template <class T>
+class History {
+ public:
+  constexpr History(std::byte* block, Index frame_size, Index keep) noexcept
+      : block_(block), frame_size_(frame_size), keep_(keep), slack_(slack(frame_size, keep)) {}
+
+  static constexpr Index bytes(Index frame_size, Index keep) noexcept {
+    return header_bytes +
+           aligned_bytes((keep + slack(frame_size, keep)) * frame_size * scalar_bytes + memory_alignment);
+  }
+
+  /// Most frames that `room` can give.
+  Index max_frames() const noexcept { return slack_; }
+
+  /// Forgets all and pretends that `keep` frames of `fill` came.
+  void reset(T fill = T(0)) noexcept {
+    end() = keep_;
+    std::fill_n(frames(), keep_ * frame_size_, fill);
+  }
+
+  /// Where the next n frames go (n <= max_frames()): behind the kept ones.
+  EIGENSTREAM_ALWAYS_INLINE T* room(Index n) noexcept {
+    Index at = end();
+    if (at + n > keep_ + slack_) [[unlikely]]
+      at = rewind();
+    return frames() + at * frame_size_;
+  }
+
+  /// Appends frames; copies them unless they were written to `room` already. Returns where they lie; the kept frames
+  /// are right in front.
+  EIGENSTREAM_ALWAYS_INLINE T* append(const T* x, Index n) noexcept {
+    T* place = room(n);
+    if (place != x) std::memcpy(place, x, static_cast<std::size_t>(n * frame_size_ * scalar_bytes));
+    end() += n;
+    return place;
+  }
+
+  /// Appends n frames of one value.
+  T* append_fill(T value, Index n) noexcept {
+    T* place = room(n);
+    std::fill_n(place, n * frame_size_, value);
+    end() += n;
+    return place;
+  }
+
+  /// One past the newest frame.
+  T* newest_end() noexcept { return frames() + end() * frame_size_; }
+
+  /// The kept frames are the state; where they lie is not.
+  void exchange(StateCodec& codec) {
+    if (codec.reading()) end() = keep_;
+    codec.values(newest_end() - keep_ * frame_size_, keep_ * frame_size_);
+  }
+
+ private:
+  static constexpr Index scalar_bytes = static_cast<Index>(sizeof(T));
+  static constexpr Index header_bytes = memory_alignment;
+
+  static constexpr Index slack(Index frame_size, Index keep) noexcept {
+    return std::max(keep, room_for(frame_size, scalar_bytes));
+  }
+  Index& end() const noexcept { return *reinterpret_cast<Index*>(block_); }
+  T* frames() const noexcept { return reinterpret_cast<T*>(block_ + header_bytes); }
+
+  EIGENSTREAM_NO_INLINE Index rewind() noexcept {
+    std::memmove(frames(), newest_end() - keep_ * frame_size_,
+                 static_cast<std::size_t>(keep_ * frame_size_ * scalar_bytes));
+    return end() = keep_;
+  }
+
+  std::byte* block_;
+  Index frame_size_;
+  Index keep_;
+  Index slack_;
+};
+
+/// A window of `reach` frames that slides over a stream in steps of `stride`, with `left` virtual frames before the
+/// first: what convolutions and pools have in common. The kernel is handed as many windows as are complete, all of
+/// them in one contiguous run.
+///   window j covers frames j*stride - left ... j*stride - left + reach - 1
+struct SlidingWindow {
+  Index reach = 1;
+  Index stride = 1;
+  Index left = 0;  ///< less than reach
+
+  constexpr Index keep() const noexcept { return reach - 1; }
+
+  template <class T>
+  Index state_bytes(FrameShape shape) const noexcept {
+    return memory_alignment + History<T>::bytes(shape.size(), keep());
+  }
+  template <class T>
+  void reset(StateRef state, T fill) const noexcept {
+    *position(state) = {reach - left, 0};
+    history<T>(state).reset(fill);
+  }
+  template <class T>
+  EIGENSTREAM_ALWAYS_INLINE History<T> history(StateRef state) const noexcept {
+    return History<T>(state.data + memory_alignment, state.shape.size(), keep());
+  }
+  /// Frames since the last reset.
+  Index seen(StateRef state) const noexcept { return position(state)->seen; }
+
+  /// Windows that n further frames will complete.
+  EIGENSTREAM_ALWAYS_INLINE Index completes(StateRef state, Index n) const noexcept {
+    const Index due = position(state)->due;
+    if (n < due) return 0;
+    return stride == 1 ? n - due + 1 : (n - due) / stride + 1;
+  }
+  constexpr Index max_windows(Index n) const noexcept { return ceil_div(n, stride); }
+
+  /// Appends x and calls kernel(first frame of the first window, windows, windows before) for the completed windows.
+  template <class T, class Kernel>
+  EIGENSTREAM_ALWAYS_INLINE Index advance(StateRef state, Frames<const T> x, Kernel&& kernel) const noexcept {
+    History<T> frames = history<T>(state);
+    Index done = 0;
+    for (Index at = 0; at < x.count;) {
+      const Index n = std::min(x.count - at, frames.max_frames());
+      done += slide(state, frames.append(x.frame(at), n), n, done, kernel);
+      at += n;
+    }
+    position(state)->seen += x.count;
+    return done;
+  }
+
+  /// The same with n virtual frames, as after the end of the signal; they do not count as seen.
+  template <class T, class Kernel>
+  Index advance_fill(StateRef state, T fill, Index n, Kernel&& kernel) const noexcept {
+    History<T> frames = history<T>(state);
+    Index done = 0;
+    while (n > 0) {
+      const Index some = std::min(n, frames.max_frames());
+      done += slide(state, frames.append_fill(fill, some), some, done, kernel);
+      n -= some;
+    }
+    return done;
+  }
+
+  template <class T>
+  void exchange(StateRef state, StateCodec& codec) const {
+    codec.counter(position(state)->due, 1, std::max(reach, stride));
+    codec.counter(position(state)->seen, 0, std::numeric_limits<Index>::max());
+    history<T>(state).exchange(codec);
+  }
+
+ private:
+  struct Position {
+    Index due;   // frames still to come until the next window is complete, at least 1
+    Index seen;  // real frames since the start
+  };
+  static Position* position(StateRef state) noexcept { return reinterpret_cast<Position*>(state.data); }
+
+  template <class T, class Kernel>
+  EIGENSTREAM_ALWAYS_INLINE Index slide(StateRef state, const T* place, Index n, Index done,
+                                        Kernel& kernel) const noexcept {
+    Index& due = position(state)->due;
+    const Index windows = completes(state, n);
+    if (windows > 0) kernel(place + (due - reach) * state.shape.size(), windows, done);
+    due += windows * stride - n;
+    return windows;
+  }
+};
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_MEMORY_HISTORY_HPP

@@ -1,0 +1,753 @@
+#!/usr/bin/env python3
+"""Write a torch network as an eigenstream model file.
+
+A model file is one ``.safetensors`` file: the tensors under their ``state_dict`` names, and the network description as
+JSON in the file's metadata (``docs/model-file.md`` has every field). Needs torch and the standard library only.
+
+    from eigenstream_export import OverChannels, Residual, Snake, export
+    export(nn.Sequential(nn.Conv1d(1, 8, 5, padding=2), Residual(Snake(8), nn.Conv1d(8, 8, 3))), "net.safetensors")
+
+or from the shell::
+
+    python3 eigenstream_export.py package.module:factory net.safetensors --weights state.pt --meta sample_rate_hz=16000
+
+What is written is always the network in inference mode: dropout is gone, batch norm uses its running statistics,
+weight norm is folded into the weight. Whatever the format cannot say is an error that names the module; nothing is
+ever left out silently.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import importlib
+import importlib.util
+import json
+import math
+import operator
+import os
+import secrets
+import sys
+from array import array
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.weight_norm import WeightNorm
+
+__all__ = ["ExportError", "OverChannels", "Residual", "Snake", "describe", "export", "write_safetensors"]
+
+FORMAT_VERSION = 1
+PADDING_POLICIES = ("exact", "valid")
+
+# The limits of the C++ reader, checked here so that no file is written that it would refuse.
+MAX_EXTENT = 1 << 20
+MAX_DEPTH = 64
+MAX_HEADER_BYTES = 16 << 20
+
+Node = Dict[str, Any]
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+class ExportError(ValueError):
+    """A module, an option or a value that a model file cannot hold. The text begins with the module's path and type."""
+
+
+def _fail(path: str, module: object, message: str) -> ExportError:
+    return ExportError(f"{path or '<root>'} ({type(module).__name__}): {message}")
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+# --- modules that torch does not have -------------------------------------------------------------------------------
+
+
+class OverChannels(nn.Module):
+    """Apply ``nn.Linear`` or ``nn.LayerNorm`` over the channel axis, at each time step by itself.
+
+    Shapes: x (B, C, T) -> y (B, C', T), or the same without B. Errors: ExportError for any other module.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        if not isinstance(module, (nn.Linear, nn.LayerNorm)):
+            raise _fail("", self, f"takes nn.Linear or nn.LayerNorm, not {type(module).__name__}")
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.module(x.transpose(-1, -2)).transpose(-1, -2)
+
+
+class Snake(nn.Module):
+    """y = x + sin(alpha x)^2 / alpha, with one alpha per channel.
+
+    Shapes: x (B, C, T) or (C, T) -> y like x; alpha (C). Errors: ExportError if alpha is 0.
+    Source: Ziyin, Hartwig, Ueda, "Neural networks fail to learn periodic functions and how to fix it", 2020.
+    """
+
+    def __init__(self, channels: int, alpha: float = 1.0, alpha_trainable: bool = True) -> None:
+        super().__init__()
+        if alpha == 0:
+            raise _fail("", self, "alpha must not be 0")
+        self.channels = channels
+        self.alpha = nn.Parameter(torch.full((channels,), float(alpha)), requires_grad=alpha_trainable)
+
+    def forward(self, x: Tensor) -> Tensor:
+        alpha = self.alpha.unsqueeze(-1)
+        return x + torch.sin(alpha * x).square() / alpha
+
+
+class Residual(nn.Module):
+    """y = net(x) + x, where x is cropped to the length of net(x).
+
+    With q = len(x) - len(net(x)), x loses floor(q/2) samples at its left and ceil(q/2) at its right end.
+    ``Residual(a, b, c)`` is ``Residual(nn.Sequential(a, b, c))``.
+
+    Shapes: x (B, C, T) -> y (B, C, T - q), or the same without B.
+    Errors: ExportError from the constructor if a convolution or pool inside has a stride other than 1 or if q < 0, and
+    from ``forward`` if the channels of x and net(x) differ (none is broadcast).
+    """
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.net = layers[0] if len(layers) == 1 else nn.Sequential(*layers)
+        _check_residual(self, "", "exact")
+
+    def forward(self, x: Tensor) -> Tensor:
+        # An in-place activation at the start of the net would otherwise change the x that is added.
+        in_place = any(getattr(module, "inplace", False) for module in self.net.modules())
+        y = self.net(x.clone() if in_place else x)
+        if y.shape[:-1] != x.shape[:-1]:
+            raise _fail("", self, f"net(x) has shape {tuple(y.shape)}, x {tuple(x.shape)}: only lengths may differ")
+        shrink = x.shape[-1] - y.shape[-1]
+        if shrink < 0:
+            raise _fail("", self, f"net(x) is {-shrink} samples longer than x")
+        return y + x.narrow(-1, shrink // 2, y.shape[-1])
+
+
+# --- reading modules ------------------------------------------------------------------------------------------------
+
+# Activations without tensors: class -> the attributes that are written, all of them numbers.
+_ACTIVATIONS: Dict[type, Tuple[str, ...]] = {
+    nn.ReLU: (),
+    nn.LeakyReLU: ("negative_slope",),
+    nn.ELU: ("alpha",),
+    nn.SELU: (),
+    nn.SiLU: (),
+    nn.Sigmoid: (),
+    nn.Tanh: (),
+    nn.Softplus: ("beta", "threshold"),
+    nn.Softsign: (),
+    nn.Hardtanh: ("min_val", "max_val"),  # nn.ReLU6 is a subclass with 0 and 6
+    nn.Hardsigmoid: (),
+    nn.Hardswish: (),
+}
+
+# Nothing is left of these in inference mode.
+_INACTIVE = (
+    nn.Identity,
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.FeatureAlphaDropout,
+)
+
+_USE_A_WINDOW = "needs the whole signal, so it cannot run over a stream; use a window (Snapshotter)"
+_NOT_YET = "recurrent layers are not supported yet"
+_WRAP = "works over the last axis, which is time; wrap it in OverChannels to apply it over the channels"
+_PAD_OTHERWISE = "pads with samples of the signal; use zeros (the padding of Conv1d, or ConstantPad1d before it)"
+
+_REFUSED: Tuple[Tuple[type, str], ...] = (
+    (nn.GroupNorm, _USE_A_WINDOW),
+    (nn.modules.instancenorm._InstanceNorm, _USE_A_WINDOW),
+    (nn.AdaptiveAvgPool1d, _USE_A_WINDOW),
+    (nn.AdaptiveMaxPool1d, _USE_A_WINDOW),
+    (nn.ReflectionPad1d, _PAD_OTHERWISE),
+    (nn.ReplicationPad1d, _PAD_OTHERWISE),
+    (nn.Linear, _WRAP),
+    (nn.LayerNorm, _WRAP),
+)
+
+
+def _class_of(module: nn.Module) -> Optional[type]:
+    """The supported class that `module` is or derives from, the nearest one; None if there is none."""
+    return next((cls for cls in type(module).__mro__ if cls in _Describer.HANDLERS or cls in _INACTIVE), None)
+
+
+def _check_forward(module: nn.Module, path: str, cls: type) -> None:
+    """Throw if calling `module` may do anything else than `cls.forward` (weight norm excepted)."""
+    for name in ("__call__", "forward", "_conv_forward"):
+        if getattr(type(module), name, None) is not getattr(cls, name, None) or name in vars(module):
+            raise _fail(path, module, f"has a {name} of its own, so it is not the {cls.__name__} it derives from")
+    for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values()):
+        if not isinstance(hook, WeightNorm):
+            name = getattr(hook, "__name__", type(hook).__name__)
+            cure = "of all reparametrisations only weight norm can be folded; remove it, or remove the hook"
+            raise _fail(path, module, f"has the forward hook {name}, which may change its result; {cure}")
+    for name, chain in getattr(module, "parametrizations", {}).items():
+        kinds = [type(parametrization).__name__ for parametrization in chain]
+        if kinds != ["_WeightNorm"]:
+            cure = "only weight norm can be folded; use torch.nn.utils.parametrize.remove_parametrizations"
+            raise _fail(path, module, f"has the parametrization {' + '.join(kinds)} on {name}; {cure}")
+
+
+def _single(value: Any) -> Any:
+    """The number in torch's 1-tuples, which some layers store and some do not."""
+    return value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
+
+
+def _integer(module: nn.Module, path: str, name: str, least: int = 1) -> int:
+    """An integer attribute within the limits of the format."""
+    value = _single(getattr(module, name))
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise _fail(path, module, f"{name} is {value!r}, not an integer") from None
+    if not least <= value <= MAX_EXTENT:
+        raise _fail(path, module, f"{name} is {value}, outside {least}..{MAX_EXTENT}")
+    return value
+
+
+def _number(module: nn.Module, path: str, name: str) -> float:
+    value = float(getattr(module, name))
+    if not math.isfinite(value):
+        raise _fail(path, module, f"{name} is {value}, not a finite number")
+    return value
+
+
+def _dilated(kernel_size: int, dilation: int) -> int:
+    """The field of a kernel: how many input samples it spans."""
+    return dilation * (kernel_size - 1) + 1
+
+
+def _conv_padding(module: nn.Conv1d, path: str, padding: str) -> Tuple[int, int]:
+    """Zeros left and right of the input of a convolution."""
+    if padding == "valid" or module.padding == "valid":
+        return 0, 0
+    if module.padding == "same":
+        field = _dilated(_integer(module, path, "kernel_size"), _integer(module, path, "dilation"))
+        sides = (field - 1) // 2, field - 1 - (field - 1) // 2
+    else:
+        sides = (_integer(module, path, "padding", 0),) * 2
+    if any(sides) and module.padding_mode != "zeros":
+        raise _fail(path, module, f"padding_mode is {module.padding_mode!r}, only 'zeros' can run over a stream")
+    return sides
+
+
+def _pool_padding(module: nn.Module, path: str, padding: str) -> int:
+    if padding == "valid":
+        return 0
+    amount, kernel_size = _integer(module, path, "padding", 0), _integer(module, path, "kernel_size")
+    if 2 * amount > kernel_size:
+        raise _fail(path, module, f"padding {amount} is more than half of kernel_size {kernel_size}")
+    return amount
+
+
+def _transpose_padding(module: nn.ConvTranspose1d, path: str, padding: str) -> Tuple[int, int]:
+    """Padding and output_padding of a transposed convolution."""
+    if padding == "valid":
+        return 0, 0
+    extra = _integer(module, path, "output_padding", 0)
+    bound = max(_integer(module, path, "stride"), _integer(module, path, "dilation"))
+    if extra >= bound:
+        raise _fail(path, module, f"output_padding {extra} must be smaller than stride or dilation ({bound})")
+    return _integer(module, path, "padding", 0), extra
+
+
+def _pad_sides(module: nn.ConstantPad1d, path: str, padding: str) -> Tuple[int, int]:
+    """Zeros that an nn.ConstantPad1d adds left and right."""
+    if padding == "valid":
+        return 0, 0
+    left, right = module.padding
+    if not (0 <= left <= MAX_EXTENT and 0 <= right <= MAX_EXTENT):
+        raise _fail(path, module, f"padding is {(left, right)}, both must be in 0..{MAX_EXTENT} (no cropping)")
+    if module.value != 0:
+        raise _fail(path, module, f"value is {module.value}, only zeros can be folded into a Conv1d")
+    return left, right
+
+
+def _shrink(module: nn.Module, path: str, padding: str) -> int:
+    """By how many samples `module` shortens its input, 0 for whatever does not look along time.
+
+    Errors: ExportError for a convolution or pool with a stride other than 1.
+    """
+    cls = _class_of(module)
+    if cls is nn.Sequential:
+        return sum(_shrink(child, _join(path, name), padding) for name, child in _children(module))
+    if cls is Residual:
+        return _shrink(module.net, _join(path, "net"), padding)
+    if cls is nn.ConstantPad1d:
+        return -sum(_pad_sides(module, path, padding))
+    if cls not in (nn.Conv1d, nn.ConvTranspose1d, nn.AvgPool1d, nn.MaxPool1d):
+        return 0
+    if _integer(module, path, "stride") != 1:
+        raise _fail(path, module, f"stride is {_single(module.stride)}, but inside a Residual every stride must be 1")
+    dilation = 1 if cls is nn.AvgPool1d else _integer(module, path, "dilation")
+    field = _dilated(_integer(module, path, "kernel_size"), dilation)
+    if cls is nn.Conv1d:
+        return field - 1 - sum(_conv_padding(module, path, padding))
+    if cls is nn.ConvTranspose1d:
+        amount, extra = _transpose_padding(module, path, padding)
+        return 2 * amount - extra - (field - 1)
+    return field - 1 - 2 * _pool_padding(module, path, padding)
+
+
+def _check_residual(module: Residual, path: str, padding: str) -> None:
+    shrink = _shrink(module.net, _join(path, "net"), padding)
+    if shrink < 0:
+        reason = f"with padding {padding!r} the inner network makes its input {-shrink} samples longer"
+        raise _fail(path, module, f"{reason}, and there is nothing to add to those; use less padding inside")
+
+
+def _children(module: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
+    """All children by name; unlike named_children() a module that occurs twice comes twice."""
+    return ((name, child) for name, child in module._modules.items() if child is not None)
+
+
+def _fold_weight_norm(module: nn.Module, path: str, name: str, g: Tensor, v: Tensor, dim: Optional[int]) -> Tensor:
+    """W = g v / |v|, the norm over all axes except `dim`, over everything if `dim` is None or -1 (torch's rule)."""
+    g, v = g.detach().double(), v.detach().double()
+    if dim is None or dim == -1:
+        norm = v.norm()
+    else:
+        norm = v.square().sum([axis for axis in range(v.dim()) if axis != dim % v.dim()], keepdim=True).sqrt()
+    if bool((norm == 0).any()):
+        raise _fail(path, module, f"weight norm of {name}: the direction has norm 0")
+    return g * (v / norm)
+
+
+def _parameter(module: nn.Module, path: str, name: str) -> Optional[Tensor]:
+    """A parameter or buffer with its weight norm, if it has one, folded. Computes anew and changes nothing."""
+    for hook in module._forward_pre_hooks.values():
+        if isinstance(hook, WeightNorm) and hook.name == name:
+            g, v = getattr(module, f"{name}_g"), getattr(module, f"{name}_v")
+            return _fold_weight_norm(module, path, name, g, v, hook.dim)
+    chain = getattr(module, "parametrizations", {})
+    if name in chain:
+        return _fold_weight_norm(module, path, name, chain[name].original0, chain[name].original1, chain[name][0].dim)
+    return getattr(module, name)
+
+
+class _Describer:
+    """Walks a module tree, collecting the tensors on the way."""
+
+    HANDLERS: Dict[type, Callable[["_Describer", Any, str], Optional[Node]]] = {}
+
+    def __init__(self, padding: str) -> None:
+        self.padding = padding
+        self.tensors: Dict[str, Tensor] = {}
+        self.depth = 0  # how many nodes enclose the current module
+
+    def network(self, module: nn.Module, path: str) -> Node:
+        """The node of `module`; the empty Sequential if nothing is left of it."""
+        return self.node(module, path) or {"type": "Sequential", "path": path, "layers": []}
+
+    def node(self, module: nn.Module, path: str) -> Optional[Node]:
+        """The node of `module`, None if it does nothing in inference mode."""
+        if not isinstance(module, nn.Module):
+            raise _fail(path, module, "not a torch.nn.Module")
+        if self.depth == MAX_DEPTH:
+            raise _fail(path, module, f"nested more than {MAX_DEPTH} deep")
+        cls = _class_of(module)
+        if cls is None:
+            raise self.refusal(module, path)
+        _check_forward(module, path, cls)
+        if cls in _INACTIVE:
+            return None
+        self.depth += 1
+        node = self.HANDLERS[cls](self, module, path)
+        self.depth -= 1
+        return node
+
+    @staticmethod
+    def refusal(module: nn.Module, path: str) -> ExportError:
+        if isinstance(module, nn.RNNBase):
+            return _fail(path, module, _USE_A_WINDOW if module.bidirectional else _NOT_YET)
+        for cls, reason in _REFUSED:
+            if isinstance(module, cls):
+                return _fail(path, module, reason)
+        names = sorted({cls.__name__ for cls in _Describer.HANDLERS} | {"Linear", "LayerNorm", "Identity", "Dropout"})
+        return _fail(path, module, f"unknown module class; build it from {', '.join(names)}")
+
+    def tensor(self, module: nn.Module, path: str, name: str, shape: Sequence[int]) -> None:
+        """Keep `module`'s tensor `name` as float32; `shape` is the one that the fields promise."""
+        value = _parameter(module, path, name)
+        full_name = _join(path, name)
+        if not isinstance(value, Tensor) or nn.parameter.is_lazy(value) or value.is_meta:
+            raise _fail(path, module, f"tensor {full_name} has no values")
+        if tuple(value.shape) != tuple(shape):
+            raise _fail(path, module, f"tensor {full_name} has shape {tuple(value.shape)}, expected {tuple(shape)}")
+        if not value.dtype.is_floating_point:
+            raise _fail(path, module, f"tensor {full_name} has dtype {value.dtype}, only real floats can be written")
+        value = value.detach().to("cpu", torch.float32, copy=True).contiguous()
+        if not bool(torch.isfinite(value).all()):
+            raise _fail(path, module, f"tensor {full_name} has values that are not finite in float32")
+        self.tensors[full_name] = value
+
+    # One handler per class; each returns the node with all its fields.
+
+    def sequential(self, module: nn.Sequential, path: str) -> Node:
+        layers: List[Node] = []
+        pad: Optional[Tuple[nn.Module, str]] = None  # a ConstantPad1d that waits for its Conv1d
+        for name, child in _children(module):
+            child_path = _join(path, name)
+            if pad is None and _class_of(child) is nn.ConstantPad1d and self.padding == "exact":
+                _check_forward(child, child_path, nn.ConstantPad1d)
+                pad = child, child_path
+                continue
+            if pad is not None and _class_of(child) not in (nn.Conv1d, *_INACTIVE):
+                break
+            node = self.node(child, child_path)
+            if node is None:
+                continue
+            if pad is not None:
+                sides = zip(_pad_sides(*pad, self.padding), _conv_padding(child, child_path, self.padding))
+                node["padding"] = self.sides(child, child_path, [sum(side) for side in sides])
+                pad = None
+            layers.append(node)
+        if pad is not None:
+            raise self.lone_pad(*pad)
+        return {"type": "Sequential", "path": path, "layers": layers}
+
+    @staticmethod
+    def lone_pad(module: nn.Module, path: str) -> ExportError:
+        _pad_sides(module, path, "exact")
+        return _fail(path, module, "padding is supported directly before a Conv1d in the same Sequential only")
+
+    def constant_pad(self, module: nn.ConstantPad1d, path: str) -> Optional[Node]:
+        if self.padding == "valid":
+            return None
+        raise self.lone_pad(module, path)
+
+    def residual(self, module: Residual, path: str) -> Node:
+        node = {"type": "Residual", "path": path, "net": self.network(module.net, _join(path, "net"))}
+        _check_residual(module, path, self.padding)
+        return node
+
+    def over_channels(self, module: OverChannels, path: str) -> Node:
+        inner, path = module.module, _join(path, "module")
+        for cls, handler in ((nn.Linear, self.linear), (nn.LayerNorm, self.layer_norm)):
+            if isinstance(inner, cls):
+                _check_forward(inner, path, cls)
+                return handler(inner, path)
+        raise _fail(path, inner, "OverChannels takes nn.Linear or nn.LayerNorm only")
+
+    @staticmethod
+    def sides(module: nn.Module, path: str, sides: Sequence[int]) -> Union[int, List[int]]:
+        if max(sides) > MAX_EXTENT:
+            raise _fail(path, module, f"padding is {tuple(sides)}, outside 0..{MAX_EXTENT}")
+        return sides[0] if sides[0] == sides[1] else list(sides)
+
+    def convolution(self, module: Union[nn.Conv1d, nn.ConvTranspose1d], path: str) -> Node:
+        transposed = isinstance(module, nn.ConvTranspose1d)
+        node: Node = {"type": "ConvTranspose1d" if transposed else "Conv1d", "path": path}
+        for name in ("in_channels", "out_channels", "kernel_size", "stride"):
+            node[name] = _integer(module, path, name)
+        if transposed:
+            node["padding"], node["output_padding"] = _transpose_padding(module, path, self.padding)
+        else:
+            node["padding"] = self.sides(module, path, _conv_padding(module, path, self.padding))
+        for name in ("dilation", "groups"):
+            node[name] = _integer(module, path, name)
+        node["bias"] = module.bias is not None
+        first, second = node["out_channels"], node["in_channels"]
+        if transposed:
+            first, second = second, first
+        self.tensor(module, path, "weight", (first, second // node["groups"], node["kernel_size"]))
+        if node["bias"]:
+            self.tensor(module, path, "bias", (node["out_channels"],))
+        return node
+
+    def average_pool(self, module: nn.AvgPool1d, path: str) -> Node:
+        return {
+            "type": "AvgPool1d",
+            "path": path,
+            "kernel_size": _integer(module, path, "kernel_size"),
+            "stride": _integer(module, path, "stride"),
+            "padding": _pool_padding(module, path, self.padding),
+            "ceil_mode": bool(module.ceil_mode) and self.padding == "exact",
+            "count_include_pad": bool(module.count_include_pad),
+        }
+
+    def maximum_pool(self, module: nn.MaxPool1d, path: str) -> Node:
+        if module.return_indices:
+            raise _fail(path, module, "return_indices is not supported, only values come out of a stream")
+        return {
+            "type": "MaxPool1d",
+            "path": path,
+            "kernel_size": _integer(module, path, "kernel_size"),
+            "stride": _integer(module, path, "stride"),
+            "padding": _pool_padding(module, path, self.padding),
+            "dilation": _integer(module, path, "dilation"),
+            "ceil_mode": bool(module.ceil_mode) and self.padding == "exact",
+        }
+
+    def linear(self, module: nn.Linear, path: str) -> Node:
+        inputs, outputs = _integer(module, path, "in_features"), _integer(module, path, "out_features")
+        bias = module.bias is not None
+        self.tensor(module, path, "weight", (outputs, inputs))
+        if bias:
+            self.tensor(module, path, "bias", (outputs,))
+        return {"type": "Linear", "path": path, "in_features": inputs, "out_features": outputs, "bias": bias}
+
+    def batch_norm(self, module: nn.BatchNorm1d, path: str) -> Node:
+        if module.running_mean is None or module.running_var is None:
+            raise _fail(path, module, "has no running statistics, so it needs the whole signal; "
+                                      "train it with track_running_stats=True")
+        channels, affine = _integer(module, path, "num_features"), bool(module.affine)
+        for name in (("weight", "bias") if affine else ()) + ("running_mean", "running_var"):
+            self.tensor(module, path, name, (channels,))
+        eps = _number(module, path, "eps")
+        return {"type": "BatchNorm1d", "path": path, "num_features": channels, "eps": eps, "affine": affine}
+
+    def layer_norm(self, module: nn.LayerNorm, path: str) -> Node:
+        shape = tuple(module.normalized_shape)
+        if len(shape) != 1:
+            raise _fail(path, module, f"normalized_shape is {shape}, only one axis (the channels) is supported")
+        channels, affine = _integer(module, path, "normalized_shape"), bool(module.elementwise_affine)
+        if affine:
+            self.tensor(module, path, "weight", (channels,))
+            if module.bias is None:  # newer torch has bias=False
+                self.tensors[_join(path, "bias")] = torch.zeros(channels)
+            else:
+                self.tensor(module, path, "bias", (channels,))
+        eps = _number(module, path, "eps")
+        return {"type": "LayerNorm", "path": path, "normalized_shape": channels, "eps": eps,
+                "elementwise_affine": affine}
+
+    def activation(self, module: nn.Module, path: str) -> Node:
+        cls = _class_of(module)
+        return {"type": cls.__name__, "path": path,
+                **{name: _number(module, path, name) for name in _ACTIVATIONS[cls]}}
+
+    def gelu(self, module: nn.GELU, path: str) -> Node:
+        return {"type": "GELU", "path": path, "approximate": getattr(module, "approximate", "none")}
+
+    def prelu(self, module: nn.PReLU, path: str) -> Node:
+        count = _integer(module, path, "num_parameters")
+        self.tensor(module, path, "weight", (count,))
+        return {"type": "PReLU", "path": path, "num_parameters": count}
+
+    def over_dim(self, module: Union[nn.GLU, nn.Softmax], path: str) -> Node:
+        if module.dim not in (1, -2):
+            raise _fail(path, module, f"dim is {module.dim}; over time it {_USE_A_WINDOW}, over channels say dim=1")
+        return {"type": _class_of(module).__name__, "path": path}
+
+    def snake(self, module: Snake, path: str) -> Node:
+        channels = _integer(module, path, "channels")
+        self.tensor(module, path, "alpha", (channels,))
+        if bool((self.tensors[_join(path, "alpha")] == 0).any()):
+            raise _fail(path, module, "alpha must not be 0")
+        return {"type": "Snake", "path": path, "channels": channels}
+
+
+_Describer.HANDLERS = {
+    nn.Sequential: _Describer.sequential,
+    nn.ConstantPad1d: _Describer.constant_pad,
+    Residual: _Describer.residual,
+    OverChannels: _Describer.over_channels,
+    nn.Conv1d: _Describer.convolution,
+    nn.ConvTranspose1d: _Describer.convolution,
+    nn.AvgPool1d: _Describer.average_pool,
+    nn.MaxPool1d: _Describer.maximum_pool,
+    nn.BatchNorm1d: _Describer.batch_norm,
+    nn.GELU: _Describer.gelu,
+    nn.PReLU: _Describer.prelu,
+    nn.GLU: _Describer.over_dim,
+    nn.Softmax: _Describer.over_dim,
+    Snake: _Describer.snake,
+    **dict.fromkeys(_ACTIVATIONS, _Describer.activation),
+}
+
+
+# --- the public functions -------------------------------------------------------------------------------------------
+
+
+def describe(module: nn.Module, padding: str = "exact") -> Tuple[Node, Dict[str, Tensor]]:
+    """What a model file says about `module`: its root node and its tensors (contiguous float32 copies on the CPU).
+
+    `padding` "exact" keeps the offline result with all its padding; "valid" writes time padding, output_padding and
+    ceil_mode as 0 or false in every layer and drops ConstantPad1d. A module that occurs twice is described twice.
+
+    Errors: ExportError naming the module's path and type. The module itself is only read.
+    """
+    if padding not in PADDING_POLICIES:
+        raise ExportError(f"padding is {padding!r}, must be one of {', '.join(PADDING_POLICIES)}")
+    describer = _Describer(padding)
+    return describer.network(module, ""), describer.tensors
+
+
+def _raw_bytes(tensor: Tensor) -> bytes:
+    """The elements of a contiguous float32 tensor on the CPU, little-endian, without the help of numpy."""
+    if tensor.dtype != torch.float32 or tensor.device.type != "cpu" or not tensor.is_contiguous():
+        raise ExportError(f"only contiguous float32 tensors on the CPU can be written, not {tensor.dtype}")
+    data = ctypes.string_at(tensor.data_ptr(), 4 * tensor.numel()) if tensor.numel() else b""
+    if sys.byteorder == "big":
+        swapped = array("f", data)
+        swapped.byteswap()
+        data = swapped.tobytes()
+    return data
+
+
+def write_safetensors(path: PathLike, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write float32 tensors and string metadata as a safetensors file, in the order given.
+
+    The file appears at once or, on any error, not at all. Errors: ExportError for what the format cannot hold,
+    OSError from the file system.
+    """
+    header: Dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name, tensor in tensors.items():
+        begin, end = end, end + 4 * tensor.numel()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [begin, end]}
+    try:
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ExportError(f"metadata is not valid Unicode: {error}") from None
+    text += b" " * (-len(text) % 8)
+    if len(text) > MAX_HEADER_BYTES:
+        raise ExportError(f"the header has {len(text)} bytes, at most {MAX_HEADER_BYTES} are allowed")
+
+    path = os.fspath(path)
+    unfinished = f"{path}.{secrets.token_hex(4)}.tmp"
+    try:
+        with open(unfinished, "xb") as file:
+            file.write(len(text).to_bytes(8, "little"))
+            file.write(text)
+            for tensor in tensors.values():
+                file.write(_raw_bytes(tensor))
+        os.replace(unfinished, path)
+    except BaseException:
+        if os.path.exists(unfinished):
+            os.remove(unfinished)
+        raise
+
+
+def _save(path: PathLike, description: Node, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    model: Dict[str, Any] = {"version": FORMAT_VERSION}
+    if metadata:
+        for key, value in metadata.items():
+            if not (isinstance(key, str) and isinstance(value, str)):
+                raise ExportError(f"metadata must map strings to strings, not {key!r} to {value!r}")
+        model["metadata"] = dict(metadata)
+    model["network"] = description
+    text = json.dumps(model, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    write_safetensors(path, tensors, {"eigenstream": text})
+
+
+def export(
+    module: nn.Module, path: PathLike, padding: str = "exact", metadata: Optional[Mapping[str, str]] = None
+) -> None:
+    """Write `module` in inference mode as the model file `path`.
+
+    `padding` as in describe(); `metadata` is the user's own strings. The module is only read. The file appears at once
+    or, on any error, not at all. Errors: ExportError naming the module's path and type; OSError from the file system.
+    """
+    description, tensors = describe(module, padding)
+    _save(path, description, tensors, metadata or {})
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _import(source: str) -> Any:
+    """The Python module named `package.module` or stored in `path/to/file.py`."""
+    if not source.endswith(".py"):
+        sys.path.insert(0, os.getcwd())
+        return importlib.import_module(source)
+    if not os.path.isfile(source):
+        raise FileNotFoundError(f"no such file: {source}")
+    sys.path.insert(0, os.path.dirname(os.path.abspath(source)))
+    name = os.path.splitext(os.path.basename(source))[0]
+    spec = importlib.util.spec_from_file_location(name, source)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _build(target: str) -> nn.Module:
+    """The network that `module:factory` names. Whatever the user's code raises becomes an ExportError."""
+    source, _, attribute = target.rpartition(":")
+    try:
+        factory = operator.attrgetter(attribute)(_import(source))
+        module = factory if isinstance(factory, nn.Module) or not callable(factory) else factory()
+    except Exception as error:
+        raise ExportError(f"{target}: {type(error).__name__}: {_one_line(error)}") from error
+    if not isinstance(module, nn.Module):
+        raise ExportError(f"{target}: gives a {type(module).__name__}, not a torch.nn.Module")
+    return module
+
+
+def _load_weights(module: nn.Module, path: str) -> None:
+    """Load a state_dict saved by torch.save; strictly, and without running any code from the file."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ExportError(f"{path}: cannot be read as a state_dict: {_one_line(error)}") from error
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ExportError(f"{path}: not a plain state_dict (a mapping of names to tensors)")
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise ExportError(f"{path}: {_one_line(error)}") from error
+
+
+def _target(text: str) -> str:
+    source, _, attribute = text.rpartition(":")
+    if not source or not attribute:
+        raise argparse.ArgumentTypeError(f"{text!r} is not package.module:factory or path/to/file.py:factory")
+    return text
+
+
+def _meta(text: str) -> Tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not key or not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not key=value")
+    return key, value
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """The command; returns the exit code: 0 done, 1 error (argparse itself leaves with 2 on wrong usage)."""
+    parser = argparse.ArgumentParser(
+        prog="eigenstream_export.py", description="Write a torch network as an eigenstream model file."
+    )
+    parser.add_argument("target", type=_target, metavar="module:factory",
+                        help="package.module:factory or path/to/file.py:factory, where factory is a torch module or a "
+                             "callable without arguments that returns one")
+    parser.add_argument("out", help="the .safetensors file to write")
+    parser.add_argument("--weights", metavar="state.pt", help="a state_dict, saved by torch.save, to load first")
+    parser.add_argument("--padding", choices=PADDING_POLICIES, default="exact",
+                        help="exact: the offline result with its padding (default); valid: no time padding anywhere")
+    parser.add_argument("--meta", action="append", default=[], type=_meta, metavar="key=value",
+                        help="a string of your own to store in the file; may be repeated")
+    options = parser.parse_args(arguments)
+    metadata = dict(options.meta)
+    if len(metadata) != len(options.meta):
+        parser.error("argument --meta: a key is given twice")
+    try:
+        module = _build(options.target)
+        if options.weights is not None:
+            _load_weights(module, options.weights)
+        description, tensors = describe(module, options.padding)
+        _save(options.out, description, tensors, metadata)
+    except (ExportError, OSError) as error:
+        print(f"eigenstream_export.py: error: {_one_line(error)}", file=sys.stderr)
+        return 1
+    count = sum(tensor.numel() for tensor in tensors.values())
+    print(f"{options.out}: {len(tensors)} tensors, {count} parameters, padding {options.padding}")
+    return 0
+
+
+if __name__ == "__main__":
+    # The user's file imports this one by name; it must find these very classes, not a second copy of them.
+    sys.modules.setdefault("eigenstream_export", sys.modules[__name__])
+    sys.exit(main())

@@ -1,0 +1,733 @@
+"""Tests of eigenstream_export. Run: python3 -m unittest test_eigenstream_export (in this folder)."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+import warnings
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Tuple
+from unittest import mock
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, weight_norm
+
+HERE = Path(__file__).resolve().parent
+GOLDEN = HERE.parent / "tests" / "golden"
+sys.path.insert(0, str(HERE))
+
+import eigenstream_export  # noqa: E402
+from eigenstream_export import (  # noqa: E402
+    ExportError, OverChannels, Residual, Snake, describe, export, write_safetensors,
+)
+
+
+# --- a second opinion on what the file means ------------------------------------------------------------------------
+
+
+def read_safetensors(path: Path) -> Tuple[Dict[str, str], Dict[str, Tensor]]:
+    """Metadata and tensors, insisting on the layout that docs/model-file.md promises."""
+    data = path.read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    assert begin % 8 == 0 and begin <= len(data)
+    header = json.loads(data[8:begin].decode("utf-8"))
+    metadata = header.pop("__metadata__")
+    tensors, end = {}, 0
+    for name, entry in header.items():
+        assert set(entry) == {"dtype", "shape", "data_offsets"} and entry["dtype"] == "F32"
+        assert entry["data_offsets"][0] == end
+        first, end = entry["data_offsets"]
+        values = torch.frombuffer(bytearray(data[begin + first:begin + end]), dtype=torch.float32)
+        tensors[name] = values.reshape(entry["shape"])
+    assert begin + end == len(data)
+    return metadata, tensors
+
+
+def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor) -> Tensor:
+    """Run a description on x (B, C, T), using each field once. Takes the tensors it uses out of `tensors`."""
+    fields = dict(node)
+    kind, path = fields.pop("type"), fields.pop("path")
+
+    def tensor(name: str) -> Tensor:
+        return tensors[f"{path}.{name}" if path else name]
+
+    def layer(x: Tensor) -> Tensor:
+        f = fields.pop
+        if kind == "Sequential":
+            for inner in f("layers"):
+                x = interpret(inner, tensors, x)
+            return x
+        if kind == "Residual":
+            y = interpret(f("net"), tensors, x)
+            shrink = x.shape[-1] - y.shape[-1]
+            return y + x[..., shrink // 2:shrink // 2 + y.shape[-1]]
+        if kind == "Conv1d":
+            padding = f("padding")
+            left, right = padding if isinstance(padding, list) else (padding, padding)
+            weight, bias = tensor("weight"), tensor("bias") if f("bias") else None
+            assert weight.shape == (f("out_channels"), f("in_channels") // node["groups"], f("kernel_size"))
+            return F.conv1d(F.pad(x, (left, right)), weight, bias, f("stride"), 0, f("dilation"), f("groups"))
+        if kind == "ConvTranspose1d":
+            weight, bias = tensor("weight"), tensor("bias") if f("bias") else None
+            assert weight.shape == (f("in_channels"), f("out_channels") // node["groups"], f("kernel_size"))
+            return F.conv_transpose1d(x, weight, bias, f("stride"), f("padding"), f("output_padding"), f("groups"),
+                                      f("dilation"))
+        if kind == "AvgPool1d":
+            return F.avg_pool1d(x, f("kernel_size"), f("stride"), f("padding"), f("ceil_mode"), f("count_include_pad"))
+        if kind == "MaxPool1d":
+            return F.max_pool1d(x, f("kernel_size"), f("stride"), f("padding"), f("dilation"), f("ceil_mode"))
+        if kind == "Linear":
+            weight, bias = tensor("weight"), tensor("bias") if f("bias") else torch.zeros(node["out_features"])
+            assert weight.shape == (f("out_features"), f("in_features"))
+            return torch.einsum("oi,bit->bot", weight, x) + bias[:, None]
+        if kind == "BatchNorm1d":
+            affine = (tensor("weight"), tensor("bias")) if f("affine") else (None, None)
+            assert x.shape[1] == f("num_features")
+            return F.batch_norm(x, tensor("running_mean"), tensor("running_var"), *affine, False, 0.0, f("eps"))
+        if kind == "LayerNorm":
+            affine = (tensor("weight"), tensor("bias")) if f("elementwise_affine") else (None, None)
+            return F.layer_norm(x.transpose(1, 2), (f("normalized_shape"),), *affine, f("eps")).transpose(1, 2)
+        if kind == "PReLU":
+            assert tensor("weight").shape == (f("num_parameters"),)
+            return F.prelu(x, tensor("weight"))
+        if kind == "Snake":
+            alpha = tensor("alpha").reshape(f("channels"), 1)
+            return x + torch.sin(alpha * x) ** 2 / alpha
+        if kind in ("GLU", "Softmax"):
+            return getattr(nn, kind)(dim=1)(x)
+        activation = getattr(nn, kind)(**fields)  # the fields are the constructor's arguments
+        fields.clear()
+        return activation(x)
+
+    y = layer(x)
+    assert not fields, f"{path}: unused {sorted(fields)}"
+    return y
+
+
+class _WeightNorm(nn.Module):
+    """What torch.nn.utils.parametrizations.weight_norm of newer torch registers, under the same name."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, g: Tensor, v: Tensor) -> Tensor:
+        return torch._weight_norm(v, g, self.dim)
+
+    def right_inverse(self, weight: Tensor) -> Tuple[Tensor, Tensor]:
+        return torch.norm_except_dim(weight, 2, self.dim), weight
+
+
+class Case(unittest.TestCase):
+    def setUp(self) -> None:
+        torch.manual_seed(1)
+        warnings.simplefilter("ignore")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def assert_equivalent(self, module: nn.Module, channels: int, frames: int = 24) -> Dict[str, Any]:
+        """The description computes what the module computes. Returns it."""
+        x = torch.rand(2, channels, frames) * 2 - 1
+        description, tensors = describe(module)
+        with torch.no_grad():
+            expected = module.eval()(x)
+            actual = interpret(json.loads(json.dumps(description)), tensors, x)
+        self.assertEqual(actual.shape, expected.shape)
+        torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5)
+        return description
+
+    def assert_refused(self, module: Any, pattern: str, padding: str = "exact") -> None:
+        with self.assertRaisesRegex(ExportError, pattern):
+            describe(module, padding)
+
+
+# --- what is written ------------------------------------------------------------------------------------------------
+
+
+class FileTest(Case):
+    def test_round_trip(self) -> None:
+        net = nn.Sequential(nn.Conv1d(1, 3, 3), nn.ReLU(), nn.Conv1d(3, 2, 2, bias=False))
+        path = self.folder / "net.safetensors"
+        export(net, path, metadata={"name": "τ \"quoted\"", "sample_rate_hz": "16000"})
+        metadata, tensors = read_safetensors(path)
+        model = json.loads(metadata["eigenstream"])
+        self.assertEqual(list(metadata), ["eigenstream"])
+        self.assertEqual(list(model), ["version", "metadata", "network"])
+        self.assertEqual(model["version"], 1)
+        self.assertEqual(model["metadata"], {"name": "τ \"quoted\"", "sample_rate_hz": "16000"})
+        self.assertEqual(model["network"], describe(net)[0])
+        self.assertEqual(list(tensors), ["0.weight", "0.bias", "2.weight"])
+        for name, tensor in tensors.items():
+            self.assertTrue(torch.equal(tensor, net.state_dict()[name]), name)
+
+    def test_no_user_metadata(self) -> None:
+        export(nn.ReLU(), self.folder / "net.safetensors")
+        metadata, tensors = read_safetensors(self.folder / "net.safetensors")
+        self.assertEqual(json.loads(metadata["eigenstream"]), {"version": 1, "network": {"type": "ReLU", "path": ""}})
+        self.assertEqual(tensors, {})
+
+    def test_known_bytes(self) -> None:
+        path = self.folder / "net.safetensors"
+        write_safetensors(path, {"a": torch.tensor([1.0, -2.0])}, {"k": "v"})
+        header = b'{"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+        header += b" " * (-len(header) % 8)
+        data = bytes.fromhex("0000803f 000000c0")
+        self.assertEqual(path.read_bytes(), len(header).to_bytes(8, "little") + header + data)
+
+    def test_only_plain_tensors(self) -> None:
+        for tensor in (torch.zeros(2, dtype=torch.float64), torch.zeros(2, 3).t()):
+            with self.assertRaises(ExportError):
+                write_safetensors(self.folder / "x", {"a": tensor}, {})
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_error_leaves_the_old_file_and_nothing_else(self) -> None:
+        path = self.folder / "net.safetensors"
+        path.write_text("old")
+        with self.assertRaises(ExportError):
+            export(nn.GroupNorm(1, 2), path)
+        with mock.patch.object(eigenstream_export, "_raw_bytes", side_effect=OSError("disk full")):
+            with self.assertRaisesRegex(OSError, "disk full"):
+                export(nn.Conv1d(1, 1, 1), path)
+        self.assertEqual(os.listdir(self.folder), ["net.safetensors"])
+        self.assertEqual(path.read_text(), "old")
+        export(nn.ReLU(), path)
+        self.assertEqual(os.listdir(self.folder), ["net.safetensors"])
+        self.assertNotEqual(path.read_text(), "old")
+
+    def test_file_system_errors(self) -> None:
+        with self.assertRaises(FileNotFoundError):
+            export(nn.ReLU(), self.folder / "missing" / "net.safetensors")
+
+    def test_metadata_must_be_strings(self) -> None:
+        for metadata in ({"rate": 16000}, {1: "x"}, {"x": "\ud800"}):
+            with self.assertRaisesRegex(ExportError, "metadata"):
+                export(nn.ReLU(), self.folder / "x", metadata=metadata)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_header_limit(self) -> None:
+        with mock.patch.object(eigenstream_export, "MAX_HEADER_BYTES", 64):
+            with self.assertRaisesRegex(ExportError, "header has .* at most 64"):
+                export(nn.ReLU(), self.folder / "x")
+
+
+class DescriptionTest(Case):
+    def test_all_fields_are_written(self) -> None:
+        rows: List[Tuple[nn.Module, str, Dict[str, Any]]] = [
+            (nn.Conv1d(2, 4, 3), "Conv1d",
+             dict(in_channels=2, out_channels=4, kernel_size=3, stride=1, padding=0, dilation=1, groups=1, bias=True)),
+            (nn.ConvTranspose1d(4, 2, 3, 2, 1, 1, 2, False, 3), "ConvTranspose1d",
+             dict(in_channels=4, out_channels=2, kernel_size=3, stride=2, padding=1, output_padding=1, dilation=3,
+                  groups=2, bias=False)),
+            (nn.AvgPool1d(3), "AvgPool1d",
+             dict(kernel_size=3, stride=3, padding=0, ceil_mode=False, count_include_pad=True)),
+            (nn.MaxPool1d(3, 2, 1, 2, ceil_mode=True), "MaxPool1d",
+             dict(kernel_size=3, stride=2, padding=1, dilation=2, ceil_mode=True)),
+            (OverChannels(nn.Linear(2, 3)), "Linear", dict(path="module", in_features=2, out_features=3, bias=True)),
+            (OverChannels(nn.LayerNorm(2)), "LayerNorm",
+             dict(path="module", normalized_shape=2, eps=1e-5, elementwise_affine=True)),
+            (nn.BatchNorm1d(2, affine=False), "BatchNorm1d", dict(num_features=2, eps=1e-5, affine=False)),
+            (nn.ReLU(inplace=True), "ReLU", {}),
+            (nn.LeakyReLU(0.2), "LeakyReLU", dict(negative_slope=0.2)),
+            (nn.PReLU(3), "PReLU", dict(num_parameters=3)),
+            (nn.ELU(2), "ELU", dict(alpha=2.0)),
+            (nn.GELU("tanh"), "GELU", dict(approximate="tanh")),
+            (nn.Softplus(2, 10), "Softplus", dict(beta=2.0, threshold=10.0)),
+            (nn.ReLU6(), "Hardtanh", dict(min_val=0.0, max_val=6.0)),
+            (nn.GLU(dim=1), "GLU", {}),
+            (nn.Softmax(dim=-2), "Softmax", {}),
+            (Snake(3), "Snake", dict(channels=3)),
+            (nn.Dropout(), "Sequential", dict(layers=[])),
+        ]
+        for module, kind, fields in rows:
+            with self.subTest(module=module):
+                self.assertEqual(describe(module)[0], {"type": kind, "path": "", **fields})
+
+    def test_paths_are_those_of_the_state_dict(self) -> None:
+        net = nn.Sequential(nn.Sequential(nn.Conv1d(1, 2, 1), Residual(nn.Conv1d(2, 2, 1))),
+                            Residual(Snake(2), nn.Conv1d(2, 2, 1)), OverChannels(nn.Linear(2, 3)), nn.BatchNorm1d(3))
+        description, tensors = describe(net)
+        self.assertEqual(list(tensors), [name for name in net.state_dict() if not name.endswith("num_batches_tracked")])
+        self.assertEqual(description["layers"][1]["net"]["layers"][1]["path"], "1.net.1")
+        self.assert_equivalent(net, 1)
+
+    def test_same_module_twice(self) -> None:
+        layer = nn.Conv1d(2, 2, 3)
+        description, tensors = describe(nn.Sequential(layer, nn.ReLU(), layer))
+        self.assertEqual([node["path"] for node in description["layers"]], ["0", "1", "2"])
+        self.assertEqual(list(tensors), ["0.weight", "0.bias", "2.weight", "2.bias"])
+        self.assert_equivalent(nn.Sequential(layer, layer), 2)
+
+    def test_inactive_modules_are_dropped(self) -> None:
+        net = nn.Sequential(nn.Dropout(), nn.ReLU(), nn.Identity(), nn.Sequential(nn.AlphaDropout()), nn.Dropout2d())
+        self.assertEqual([node["path"] for node in describe(net)[0]["layers"]], ["1", "3"])
+        self.assert_equivalent(net, 2)
+        self.assert_equivalent(Residual(nn.Identity()), 2)
+
+    def test_module_is_only_read(self) -> None:
+        net = nn.Sequential(
+            weight_norm(nn.Conv1d(1, 2, 3)), nn.BatchNorm1d(2), nn.Dropout(), nn.Conv1d(2, 1, 1).double())
+        net[0].weight_g.data *= 2  # leaves the attribute `weight` stale
+        before = copy.deepcopy(net.state_dict())
+        stale = net[0].weight.clone()
+        _, tensors = describe(net.train())
+        self.assertTrue(net.training and net[2].training)
+        self.assertTrue(all(torch.equal(value, before[name]) for name, value in net.state_dict().items()))
+        self.assertEqual(list(net.state_dict()), list(before))
+        self.assertTrue(torch.equal(net[0].weight, stale))
+        torch.testing.assert_close(tensors["0.weight"], 2 * stale.detach())
+        tensors["3.weight"].zero_()
+        self.assertFalse(bool((net[3].weight == 0).any()))
+
+    def test_other_float_types(self) -> None:
+        for dtype in (torch.float64, torch.float16, torch.bfloat16):
+            net = nn.Conv1d(1, 2, 3).to(dtype)
+            _, tensors = describe(net)
+            self.assertEqual(tensors["weight"].dtype, torch.float32)
+            self.assertTrue(torch.equal(tensors["weight"], net.weight.detach().float()))
+
+    def test_plain_subclasses(self) -> None:
+        class Pointwise(nn.Conv1d):
+            def __init__(self, channels: int) -> None:
+                super().__init__(channels, channels, 1)
+
+        class Block(nn.Sequential):
+            pass
+
+        self.assertEqual(self.assert_equivalent(Block(Pointwise(2)), 2)["layers"][0]["type"], "Conv1d")
+
+    def test_layer_norm_without_bias(self) -> None:
+        norm = nn.LayerNorm(3)
+        norm.bias = None  # as torch 2 does with bias=False
+        self.assertTrue(torch.equal(describe(OverChannels(norm))[1]["module.bias"], torch.zeros(3)))
+
+    @unittest.skipUnless(GOLDEN.is_dir(), "no golden files here")
+    def test_goldens(self) -> None:
+        files = sorted(GOLDEN.glob("*.safetensors"))
+        self.assertTrue(files)
+        for path in files:
+            metadata, tensors = read_safetensors(path)
+            for case in json.loads(metadata["cases"]):
+                with self.subTest(file=path.name, case=case["name"]):
+                    prefix = case["name"] + "/"
+                    own = {name[len(prefix):]: value for name, value in tensors.items() if name.startswith(prefix)}
+                    y = interpret(case["network"], own, own["x"])
+                    torch.testing.assert_close(y, own["y"], rtol=1e-5, atol=1e-5)
+
+
+class PaddingTest(Case):
+    def test_same_and_valid_strings(self) -> None:
+        rows = [(5, 1, "same", 2), (4, 1, "same", [1, 2]), (2, 3, "same", [1, 2]), (2, 2, "same", 1),
+                (3, 1, "valid", 0)]
+        for kernel_size, dilation, padding, expected in rows:
+            with self.subTest(kernel_size=kernel_size, dilation=dilation, padding=padding):
+                layer = nn.Conv1d(2, 3, kernel_size, dilation=dilation, padding=padding)
+                self.assertEqual(self.assert_equivalent(layer, 2)["padding"], expected)
+
+    def test_constant_pad_is_folded(self) -> None:
+        pad, conv = nn.ConstantPad1d((2, 1), 0.0), nn.Conv1d(2, 3, 3, padding=1)
+        node = self.assert_equivalent(nn.Sequential(pad, conv), 2)
+        self.assertEqual(node["layers"][0]["padding"], [3, 2])
+        self.assertEqual(node["layers"][0]["path"], "1")
+        node = self.assert_equivalent(nn.Sequential(nn.ReLU(), nn.ConstantPad1d(1, 0.0), nn.Dropout(), conv), 2)
+        self.assertEqual(node["layers"][1]["padding"], 2)
+        node = self.assert_equivalent(nn.Sequential(pad, nn.Conv1d(2, 3, 4, padding="same")), 2)
+        self.assertEqual(node["layers"][0]["padding"], 3)
+        self.assert_equivalent(Residual(nn.ConstantPad1d((2, 0), 0.0), nn.Conv1d(2, 2, 3)), 2)
+
+    def test_constant_pad_elsewhere(self) -> None:
+        pad, conv, relu = nn.ConstantPad1d((2, 1), 0.0), nn.Conv1d(2, 2, 3), nn.ReLU()
+        only = r"\(ConstantPad1d\): padding is supported directly before a Conv1d in the same Sequential only"
+        self.assert_refused(pad, "^<root> " + only)
+        self.assert_refused(nn.Sequential(conv, pad), "^1 " + only)
+        self.assert_refused(nn.Sequential(pad, relu, conv), "^0 " + only)
+        self.assert_refused(nn.Sequential(pad, pad, conv), "^0 " + only)
+        self.assert_refused(nn.Sequential(pad, nn.Sequential(conv)), "^0 " + only)
+        self.assert_refused(nn.Sequential(nn.Sequential(pad), conv), "^0.0 " + only)
+        self.assert_refused(nn.Sequential(pad, nn.ConvTranspose1d(2, 2, 3)), "^0 " + only)
+        for amount, value, pattern in ((2, 0.5, "value is 0.5"), (-1, 0.0, r"padding is \(-1, -1\)")):
+            pad = nn.ConstantPad1d(amount, value)
+            self.assert_refused(nn.Sequential(pad, conv), r"^0 \(ConstantPad1d\): " + pattern)
+
+    def test_valid_policy(self) -> None:
+        net = nn.Sequential(
+            nn.ConstantPad1d((2, 0), 1.0),
+            nn.Conv1d(1, 2, 4, padding="same"),
+            nn.Conv1d(2, 2, 3, padding=1, padding_mode="circular"),
+            nn.ConvTranspose1d(2, 2, 4, stride=2, padding=1, output_padding=1),
+            nn.AvgPool1d(3, padding=1, ceil_mode=True, count_include_pad=False),
+            nn.Sequential(nn.MaxPool1d(3, stride=2, padding=1, ceil_mode=True)),
+            Residual(nn.Conv1d(2, 2, 3, padding=1)),
+        )
+        description, tensors = describe(net, "valid")
+        layers = description["layers"]
+        self.assertEqual([node["padding"] for node in layers[:4]], [0, 0, 0, 0])
+        self.assertEqual(layers[2]["output_padding"], 0)
+        self.assertEqual((layers[3]["ceil_mode"], layers[3]["count_include_pad"]), (False, False))
+        self.assertEqual((layers[4]["layers"][0]["padding"], layers[4]["layers"][0]["ceil_mode"]), (0, False))
+        self.assertEqual(layers[5]["net"]["padding"], 0)
+        self.assertEqual(describe(nn.ConstantPad1d(1, 0.0), "valid")[0]["layers"], [])
+        self.assertEqual(describe(nn.ConvTranspose1d(1, 1, 3, stride=2, padding=1), "exact")[0]["padding"], 1)
+
+        stripped = copy.deepcopy(net)
+        stripped = nn.Sequential(*(module for module in stripped if not isinstance(module, nn.ConstantPad1d)))
+        for module in stripped.modules():
+            for name, value in (("padding", 0), ("output_padding", 0), ("ceil_mode", False), ("padding_mode", "zeros")):
+                if hasattr(module, name):
+                    setattr(module, name, (value,) if isinstance(getattr(module, name), tuple) else value)
+        x = torch.rand(1, 1, 40)
+        torch.testing.assert_close(interpret(description, tensors, x), stripped(x), rtol=1e-5, atol=1e-5)
+
+    def test_unknown_policy(self) -> None:
+        self.assert_refused(nn.ReLU(), "padding is 'same', must be one of exact, valid", padding="same")
+
+    def test_padding_mode(self) -> None:
+        for mode in ("circular", "reflect", "replicate"):
+            layer = nn.Conv1d(1, 1, 3, padding=1, padding_mode=mode)
+            self.assert_refused(nn.Sequential(layer), rf"^0 \(Conv1d\): padding_mode is '{mode}'")
+        self.assert_equivalent(nn.Conv1d(1, 1, 3, padding_mode="reflect"), 1)  # nothing to pad
+
+
+class WeightNormTest(Case):
+    def scramble(self, module: nn.Module) -> nn.Module:
+        for parameter in module.parameters():
+            nn.init.uniform_(parameter, 0.5, 2)
+        return module
+
+    def test_every_dim(self) -> None:
+        for dim in (0, 1, 2, -2, -3, None):
+            for layer in (nn.Conv1d(3, 4, 2), nn.ConvTranspose1d(3, 4, 2)):
+                with self.subTest(dim=dim, layer=layer):
+                    net = self.scramble(weight_norm(layer, dim=dim))
+                    self.assert_equivalent(net, 3)
+                    self.assertEqual(sorted(describe(net)[1]), ["bias", "weight"])
+
+    def test_parametrization(self) -> None:
+        for dim in (0, 1, 2, -1):
+            with self.subTest(dim=dim):
+                layer = nn.Conv1d(3, 4, 2)
+                parametrize.register_parametrization(layer, "weight", _WeightNorm(dim))
+                self.scramble(layer)
+                self.assertIn("parametrizations.weight.original0", layer.state_dict())
+                self.assertEqual(self.assert_equivalent(nn.Sequential(layer), 3)["layers"][0]["type"], "Conv1d")
+
+    def test_other_layers(self) -> None:
+        self.assert_equivalent(OverChannels(self.scramble(weight_norm(nn.Linear(3, 2)))), 3)
+        self.assert_equivalent(self.scramble(weight_norm(nn.Conv1d(3, 2, 2), name="bias", dim=None)), 3)
+
+    def test_known_values(self) -> None:
+        layer = weight_norm(nn.Conv1d(2, 2, 1, bias=False))
+        layer.weight_v.data = torch.tensor([[[3.0], [4.0]], [[1.0], [0.0]]])
+        layer.weight_g.data = torch.tensor([10.0, 2.0]).reshape(2, 1, 1)
+        self.assertEqual(describe(layer)[1]["weight"].flatten().tolist(), [6, 8, 2, 0])
+
+    def test_zero_norm(self) -> None:
+        layer = weight_norm(nn.Conv1d(2, 2, 1))
+        layer.weight_v.data[1] = 0
+        self.assert_refused(nn.Sequential(layer), r"^0 \(Conv1d\): weight norm of weight: the direction has norm 0")
+
+    def test_other_reparametrisations(self) -> None:
+        for change, pattern in (
+            (lambda layer: spectral_norm(layer), "hook SpectralNorm"),
+            (lambda layer: parametrizations.spectral_norm(layer), "parametrization _SpectralNorm on weight"),
+            (lambda layer: parametrizations.orthogonal(layer), "parametrization _Orthogonal on weight"),
+            (lambda layer: prune.random_unstructured(layer, "weight", 0.5), "hook RandomUnstructured"),
+        ):
+            with self.subTest(pattern=pattern):
+                layer = change(nn.Conv1d(2, 2, 1))
+                self.assert_refused(nn.Sequential(layer), rf"^0 \(\w+\): has the .*{pattern}.*only")
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
+class RefusalTest(Case):
+    def test_layers_that_need_the_whole_signal(self) -> None:
+        for module in (nn.GroupNorm(1, 2), nn.InstanceNorm1d(2), nn.InstanceNorm1d(2, track_running_stats=True),
+                       nn.AdaptiveAvgPool1d(1), nn.AdaptiveMaxPool1d(1), nn.LSTM(2, 2, bidirectional=True),
+                       nn.GRU(2, 2, bidirectional=True), nn.RNN(2, 2, bidirectional=True)):
+            name = type(module).__name__
+            with self.subTest(module=module):
+                self.assert_refused(nn.Sequential(nn.ReLU(), Residual(nn.Sequential(module))),
+                                    rf"^1\.net\.0 \({name}\): needs the whole signal.*window \(Snapshotter\)")
+
+    def test_recurrent(self) -> None:
+        for module in (nn.LSTM(2, 2), nn.GRU(2, 2), nn.RNN(2, 2)):
+            name = type(module).__name__
+            self.assert_refused(nn.Sequential(module), rf"^0 \({name}\): recurrent .* not supported yet")
+
+    def test_over_channels(self) -> None:
+        for module in (nn.Linear(2, 2), nn.LayerNorm(2)):
+            self.assert_refused(nn.Sequential(module), rf"^0 \({type(module).__name__}\): .*wrap it in OverChannels")
+        with self.assertRaisesRegex(ExportError, r"\(OverChannels\): takes nn.Linear or nn.LayerNorm, not Conv1d"):
+            OverChannels(nn.Conv1d(1, 1, 1))
+        wrapped = OverChannels(nn.Linear(2, 2))
+        wrapped.module = nn.ReLU()
+        self.assert_refused(wrapped, r"^module \(ReLU\): OverChannels takes")
+        self.assert_refused(OverChannels(nn.LayerNorm((2, 3))), r"^module \(LayerNorm\): normalized_shape is \(2, 3\)")
+
+    def test_dim(self) -> None:
+        for module in (nn.GLU(), nn.Softmax(dim=2), nn.Softmax(dim=0), nn.Softmax()):
+            self.assert_refused(nn.Sequential(module), rf"^0 \({type(module).__name__}\): dim is {module.dim}.*dim=1")
+
+    def test_batch_norm(self) -> None:
+        self.assert_refused(nn.BatchNorm1d(2, track_running_stats=False), r"\(BatchNorm1d\): has no running statistics")
+
+    def test_pools(self) -> None:
+        self.assert_refused(nn.MaxPool1d(2, return_indices=True), r"\(MaxPool1d\): return_indices")
+        self.assert_refused(nn.AvgPool1d(3, padding=2), r"\(AvgPool1d\): padding 2 is more than half of kernel_size 3")
+        self.assert_refused(nn.MaxPool1d(3, padding=2), r"\(MaxPool1d\): padding 2 is more than half of kernel_size 3")
+
+    def test_other_pads(self) -> None:
+        for module in (nn.ReflectionPad1d(1), nn.ReplicationPad1d(1)):
+            self.assert_refused(nn.Sequential(module, nn.Conv1d(1, 1, 3)), r"^0 \(Re\w+Pad1d\): .*use zeros")
+
+    def test_output_padding(self) -> None:
+        self.assert_refused(nn.ConvTranspose1d(1, 1, 3, stride=2, output_padding=2), "output_padding 2 must be smaller")
+
+    def test_unknown_classes(self) -> None:
+        class Mine(nn.Module):
+            pass
+
+        class Skip(nn.Sequential):
+            def forward(self, x: Tensor) -> Tensor:
+                return x + super().forward(x)
+
+        class Standardized(nn.Conv1d):
+            def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+                return super()._conv_forward(x, weight - weight.mean(), bias)
+
+        patched = nn.ReLU()
+        patched.forward = torch.tanh
+        for module, pattern in (
+            (Mine(), r"\(Mine\): unknown module class; build it from .*Conv1d.*Residual"),
+            (nn.Conv2d(1, 1, 1), r"\(Conv2d\): unknown"),
+            (nn.ModuleList(), r"\(ModuleList\): unknown"),
+            (nn.RReLU(), r"\(RReLU\): unknown"),
+            (Skip(nn.ReLU()), r"\(Skip\): has a forward of its own, so it is not the Sequential"),
+            (Standardized(1, 1, 3), r"\(Standardized\): has a _conv_forward of its own"),
+            (patched, r"\(ReLU\): has a forward of its own"),
+        ):
+            with self.subTest(pattern=pattern):
+                self.assert_refused(nn.Sequential(nn.Sequential(nn.ReLU(), module)), r"^0\.1 " + pattern)
+        self.assert_refused("net", r"^<root> \(str\): not a torch.nn.Module")
+
+    def test_hooks(self) -> None:
+        net = nn.Sequential(nn.Conv1d(1, 1, 1))
+        net[0].register_forward_hook(lambda module, inputs, output: output * 2)
+        self.assert_refused(net, r"^0 \(Conv1d\): has the forward hook <lambda>")
+
+    def test_values(self) -> None:
+        net = nn.Sequential(nn.Conv1d(1, 2, 1))
+        net[0].bias.data[1] = float("nan")
+        self.assert_refused(net, r"^0 \(Conv1d\): tensor 0\.bias has values that are not finite")
+        net = nn.Conv1d(1, 2, 1).double()
+        net.weight.data[0] = 1e300
+        self.assert_refused(net, r"tensor weight has values that are not finite")
+        self.assert_refused(nn.LazyConv1d(2, 1), r"\(LazyConv1d\)")
+        self.assert_refused(nn.Conv1d(1, 2, 1, device="meta"), "tensor weight has no values")
+        self.assert_refused(nn.Conv1d(1, 2, 1, dtype=torch.complex64), "dtype torch.complex64")
+        self.assert_refused(nn.Hardtanh(0, float("inf")), r"\(Hardtanh\): max_val is inf")
+        net = nn.Conv1d(1, 2, 3)
+        net.weight = nn.Parameter(torch.zeros(2, 1, 4))
+        self.assert_refused(net, r"tensor weight has shape \(2, 1, 4\), expected \(2, 1, 3\)")
+
+    def test_limits(self) -> None:
+        net = nn.Conv1d(1, 1, 1, stride=(1 << 20) + 1)
+        self.assert_refused(net, r"stride is 1048577, outside 1..1048576")
+        self.assert_refused(nn.Conv1d(1, 1, 1, padding=-1), r"padding is -1, outside 0..")
+        self.assert_refused(nn.MaxPool1d(2.5), "kernel_size is 2.5, not an integer")
+        deep: nn.Module = nn.Sequential()
+        for _ in range(63):
+            deep = nn.Sequential(deep)
+        describe(deep)
+        self.assert_refused(nn.Sequential(deep), "nested more than 64 deep")
+
+
+class OwnModulesTest(Case):
+    def test_residual_crops(self) -> None:
+        layer = nn.Conv1d(1, 1, 4, bias=False)
+        layer.weight.data = torch.tensor([[[1.0, 2.0, 3.0, 4.0]]])
+        x = torch.arange(1.0, 9.0).reshape(1, 1, 8)
+        self.assertEqual(Residual(layer)(x).flatten().tolist(), [32, 43, 54, 65, 76])
+        self.assertEqual(Residual(layer)(x[0]).flatten().tolist(), [32, 43, 54, 65, 76])
+
+    def test_residual_leaves_its_input_alone(self) -> None:
+        x = torch.tensor([[[-1.0, 2.0]]])
+        self.assertEqual(Residual(nn.ReLU(inplace=True))(x).flatten().tolist(), [-1, 4])
+        self.assertEqual(Residual(nn.Identity())(x).flatten().tolist(), [-2, 4])
+        self.assertEqual(x.flatten().tolist(), [-1, 2])
+
+    def test_residual_construction(self) -> None:
+        convolutions = nn.Conv1d(1, 1, 3, stride=2), nn.ConvTranspose1d(1, 1, 2, stride=2)
+        for layer in (*convolutions, nn.AvgPool1d(2), nn.MaxPool1d(2)):
+            with self.assertRaisesRegex(ExportError, rf"^net\.1 \({type(layer).__name__}\): stride is 2, .*must be 1"):
+                Residual(nn.ReLU(), layer)
+        for layers, longer in (
+            ((nn.Conv1d(1, 1, 3, padding=2),), 2),
+            ((nn.ConvTranspose1d(1, 1, 3), nn.Conv1d(1, 1, 2)), 1),
+            ((nn.ConstantPad1d((3, 0), 0.0), nn.Conv1d(1, 1, 3)), 1),
+        ):
+            with self.assertRaisesRegex(ExportError, rf"\(Residual\): .* its input {longer} samples longer"):
+                Residual(*layers)
+        Residual(nn.ConvTranspose1d(1, 1, 3), nn.Conv1d(1, 1, 3))
+        Residual(Residual(nn.Conv1d(1, 1, 3)), nn.Conv1d(1, 1, 3, padding=2))
+
+    def test_residual_is_checked_again_when_described(self) -> None:
+        block = Residual(nn.ConvTranspose1d(1, 1, 3, padding=1))
+        self.assert_refused(nn.Sequential(block), r"^0 \(Residual\): with padding 'valid' .* 2 samples longer", "valid")
+        block.net.stride = (2,)
+        self.assert_refused(nn.Sequential(block), r"^0\.net \(ConvTranspose1d\): stride is 2")
+
+    def test_residual_forward(self) -> None:
+        with self.assertRaisesRegex(ExportError, "only lengths may differ"):
+            Residual(nn.Conv1d(1, 2, 1))(torch.zeros(1, 1, 4))
+        with self.assertRaisesRegex(ExportError, "2 samples longer than x"):
+            Residual(nn.ReflectionPad1d(1))(torch.zeros(1, 1, 4))
+
+    def test_snake(self) -> None:
+        snake = Snake(2, 0.5, alpha_trainable=False)
+        self.assertFalse(snake.alpha.requires_grad)
+        x = torch.tensor([[[1.0], [-2.0]]])
+        torch.testing.assert_close(snake(x), x + torch.sin(0.5 * x) ** 2 / 0.5)
+        with self.assertRaisesRegex(ExportError, "alpha must not be 0"):
+            Snake(2, 0)
+        snake.alpha.data[1] = 0
+        self.assert_refused(nn.Sequential(snake), r"^0 \(Snake\): alpha must not be 0")
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+NETWORKS = """
+    import torch
+    from torch import nn
+    from eigenstream_export import Residual
+
+    net = nn.Sequential(nn.Conv1d(1, 2, 3, padding=1), Residual(nn.Conv1d(2, 2, 3)))
+
+    class Net(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Conv1d(1, 2, 3))
+
+    def factory():
+        return net
+
+    def broken():
+        raise RuntimeError("no\\nsuch net")
+
+    number = 3
+    group_norm = nn.Sequential(nn.GroupNorm(1, 2))
+"""
+
+
+class CommandTest(Case):
+    def setUp(self) -> None:
+        super().setUp()
+        (self.folder / "networks.py").write_text(textwrap.dedent(NETWORKS))
+        self.out = self.folder / "net.safetensors"
+        self.addCleanup(sys.modules.pop, "networks", None)
+        before = list(sys.path)
+        self.addCleanup(lambda: sys.path.__setitem__(slice(None), before))
+
+    def run_main(self, *arguments: Any) -> Tuple[int, str, str]:
+        """Exit code, standard output and standard error of a call in this process."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = eigenstream_export.main([str(argument) for argument in arguments])
+            except SystemExit as leave:
+                code = leave.code
+        return code, out.getvalue(), err.getvalue()
+
+    def assert_error(self, pattern: str, *arguments: Any, code: int = 1) -> None:
+        actual, out, err = self.run_main(*arguments)
+        self.assertEqual((actual, out), (code, ""))
+        self.assertRegex(err, pattern)
+        if code == 1:
+            self.assertEqual(err.count("\n"), 1, err)
+        self.assertFalse(self.out.exists())
+
+    def target(self, name: str) -> str:
+        return f"{self.folder / 'networks.py'}:{name}"
+
+    def run_program(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-W", "ignore", str(HERE / "eigenstream_export.py"), *arguments]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+
+    def test_as_a_program(self) -> None:
+        """Run from another folder, on a file that imports the exporter by name, and on a module by name."""
+        for target in ("networks.py:net", "networks:factory"):
+            done = self.run_program(target, "net.safetensors", "--meta", "a=b=c")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual(done.stdout, "net.safetensors: 4 tensors, 22 parameters, padding exact\n")
+            metadata, _ = read_safetensors(self.out)
+            model = json.loads(metadata["eigenstream"])
+            self.assertEqual(model["metadata"], {"a": "b=c"})
+            self.assertEqual(model["network"]["layers"][1]["type"], "Residual")
+            self.out.unlink()
+
+    def test_as_a_program_with_an_error(self) -> None:
+        done = self.run_program("networks.py:group_norm", "net.safetensors")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, r"^eigenstream_export.py: error: 0 \(GroupNorm\): needs the whole signal.*\n$")
+
+    def test_padding_and_class(self) -> None:
+        self.assertEqual(self.run_main(self.target("net"), self.out, "--padding", "valid")[0], 0)
+        model = json.loads(read_safetensors(self.out)[0]["eigenstream"])
+        self.assertEqual(model["network"]["layers"][0]["padding"], 0)
+        self.assertEqual(self.run_main(self.target("Net"), self.out)[0], 0)
+
+    def test_weights(self) -> None:
+        other = nn.Sequential(nn.Conv1d(1, 2, 3))
+        torch.save(other.state_dict(), self.folder / "state.pt")
+        self.assertEqual(self.run_main(self.target("Net"), self.out, "--weights", self.folder / "state.pt")[0], 0)
+        self.assertTrue(torch.equal(read_safetensors(self.out)[1]["0.weight"], other[0].weight.detach()))
+
+    def test_weight_errors(self) -> None:
+        state = self.folder / "state.pt"
+        self.assert_error("state.pt: cannot be read", self.target("Net"), self.out, "--weights", state)
+        state.write_bytes(b"nonsense")
+        self.assert_error("state.pt: cannot be read", self.target("Net"), self.out, "--weights", state)
+        torch.save(nn.Conv1d(1, 1, 1), state)  # a pickled module, which could run code
+        self.assert_error("state.pt: cannot be read", self.target("Net"), self.out, "--weights", state)
+        torch.save({"state_dict": {}}, state)
+        self.assert_error("state.pt: not a plain state_dict", self.target("Net"), self.out, "--weights", state)
+        torch.save(nn.Conv1d(1, 2, 3).state_dict(), state)
+        self.assert_error(r"state.pt: .*Missing key.*0\.weight", self.target("Net"), self.out, "--weights", state)
+
+    def test_target_errors(self) -> None:
+        self.assert_error("networks.py:nothing: AttributeError", self.target("nothing"), self.out)
+        self.assert_error("broken: RuntimeError: no such net", self.target("broken"), self.out)
+        self.assert_error("number: gives a int, not a torch.nn.Module", self.target("number"), self.out)
+        self.assert_error("no such file: missing.py", "missing.py:net", self.out)
+        self.assert_error("ModuleNotFoundError", "missing.module:net", self.out)
+        (self.folder / "wrong.py").write_text("def (:\n")
+        self.assert_error("SyntaxError", f"{self.folder / 'wrong.py'}:net", self.out)
+
+    def test_output_errors(self) -> None:
+        self.assert_error("No such file", self.target("net"), self.folder / "missing" / "net.safetensors")
+
+    def test_usage(self) -> None:
+        self.assert_error("usage", code=2)
+        self.assert_error("is not package.module:factory", "networks", self.out, code=2)
+        self.assert_error("is not package.module:factory", "networks:", self.out, code=2)
+        self.assert_error("is not key=value", self.target("net"), self.out, "--meta", "key", code=2)
+        self.assert_error("a key is given twice", self.target("net"), self.out, *("--meta", "a=1") * 2, code=2)
+        self.assert_error("invalid choice", self.target("net"), self.out, "--padding", "same", code=2)
+        code, out, _ = self.run_main("--help")
+        self.assertEqual(code, 0)
+        self.assertIn("module:factory", out)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,611 @@
+#!/usr/bin/env python3
+"""Make the golden files of this folder: what PyTorch computes offline, for the C++ tests to compare with.
+
+There is one file `<Layer>.safetensors` per kind of layer. Its metadata key `cases` is a JSON list of
+`{"name": ..., "network": NODE}`, the node as in a model file (docs/model-file.md) and written by the exporter itself.
+The tensors of a case are `<name>/x` and `<name>/y` in torch's shape (B, C, T), and `<name>/<state_dict name>` for the
+weights. Each case has a random seed of its own, drawn from its name, so adding a case leaves the others as they are.
+
+    python3 make_golden.py            write the files
+    python3 make_golden.py --check    compute everything again and compare with the files
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import os
+import sys
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import weight_norm
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "python"))
+
+from eigenstream_export import OverChannels, Residual, Snake, describe, write_safetensors  # noqa: E402
+
+TOLERANCE = 1e-5  # absolute for small values, relative for large ones
+SIZE_LIMIT_BYTES = 600_000
+
+# Zeros of both signs, the corners of the piecewise activations, tiny and large values.
+SPECIAL = tuple(sign * value for value in (0.0, 1e-6, 0.5, 1.0, 2.5, 3.0, 6.0, 9.0, 20.0, 30.0) for sign in (1.0, -1.0))
+
+
+@dataclass
+class Case:
+    """A network to build, and its input: uniform in [-scale, scale], or the SPECIAL values in every channel."""
+
+    name: str
+    build: Callable[[], nn.Module]
+    channels: int
+    frames: int = 20
+    batch: int = 1
+    scale: float = 1.0
+    special: bool = False
+    unwrap: bool = False  # describe the only layer that is left of a Sequential
+
+
+# --- the cases ------------------------------------------------------------------------------------------------------
+
+
+def _slug(**options: Any) -> str:
+    """A name from options: k3_s2_p1, flags without a value, sides of a padding joined by a dash."""
+    words = []
+    for key, value in options.items():
+        if isinstance(value, (tuple, list)):
+            value = "-".join(map(str, value))
+        words.append(key if value is True else f"{key}{value}")
+    return "_".join(words)
+
+
+def _unusual(**options: Tuple[Any, Any]) -> Dict[str, Any]:
+    """Of pairs (value, default) the values that are not the default."""
+    return {key: value for key, (value, default) in options.items() if value != default}
+
+
+def _shape_slug(frames: int, batch: int) -> str:
+    return f"T{frames}" + (f"_B{batch}" if batch > 1 else "")
+
+
+def conv(
+    inputs: int, outputs: int, k: int, T: int = 16, B: int = 1,
+    s: int = 1, p: Any = 0, d: int = 1, g: int = 1, bias: bool = True,
+) -> Case:
+    """One Conv1d; p is a number, "same", or (left, right)."""
+    options = _unusual(s=(s, 1), p=(p, 0), d=(d, 1), g=(g, 1), nobias=(not bias, False))
+    name = f"{inputs}to{outputs}_{_slug(k=k, **options)}_{_shape_slug(T, B)}"
+
+    def build() -> nn.Module:
+        padding = 0 if isinstance(p, tuple) else p
+        layer = nn.Conv1d(inputs, outputs, k, stride=s, padding=padding, dilation=d, groups=g, bias=bias)
+        return nn.Sequential(nn.ConstantPad1d(p, 0.0), layer) if isinstance(p, tuple) else layer
+
+    return Case(name, build, inputs, T, B, unwrap=isinstance(p, tuple))
+
+
+def conv_cases() -> List[Case]:
+    return [
+        # channels and kernel sizes
+        conv(1, 1, 1, T=1), conv(1, 1, 1, T=37), conv(1, 1, 3, T=3), conv(1, 2, 5, T=64), conv(2, 1, 3), conv(2, 3, 2),
+        conv(3, 2, 4), conv(3, 5, 7, B=3), conv(5, 3, 1, B=3), conv(5, 8, 3, T=37), conv(8, 5, 3, T=8),
+        conv(8, 8, 5, T=5), conv(16, 16, 1, T=13), conv(17, 16, 3, T=5), conv(16, 17, 2, T=9), conv(17, 17, 1, T=9),
+        conv(33, 5, 2, T=5, B=3), conv(5, 33, 3, T=7), conv(33, 33, 1, T=3), conv(17, 33, 1, T=5), conv(1, 33, 4, T=13),
+        conv(33, 1, 4, T=13), conv(1, 1, 31, T=64), conv(2, 2, 17, T=40),
+        # no bias
+        conv(1, 1, 3, bias=False), conv(8, 3, 4, T=9, B=3, bias=False), conv(17, 5, 1, T=11, bias=False),
+        # stride, also larger than the field
+        conv(3, 5, 3, s=2, T=37), conv(3, 5, 3, s=2, T=64), conv(3, 5, 4, s=2, B=3), conv(5, 8, 5, s=3),
+        conv(2, 2, 2, s=3), conv(2, 3, 1, s=2), conv(2, 3, 1, s=5, T=64), conv(3, 2, 3, s=7, B=3),
+        conv(3, 2, 3, s=7, T=3), conv(5, 8, 8, s=4, T=37), conv(1, 8, 16, s=8, T=64),
+        # dilation
+        conv(3, 5, 3, d=2, T=37), conv(3, 5, 3, d=4, B=3), conv(2, 2, 2, d=9), conv(5, 5, 3, d=8, T=17),
+        conv(5, 3, 3, d=3, s=2), conv(2, 3, 2, d=3, s=5, T=64), conv(2, 2, 1, d=4),
+        # padding: symmetrical, wider than the field, one-sided, "same"
+        conv(1, 1, 3, p=1, T=1), conv(3, 5, 3, p=1, T=37), conv(3, 5, 3, p=1, T=2, B=3), conv(5, 3, 4, p=2),
+        conv(2, 3, 5, p=4, T=1), conv(2, 2, 3, p=7, T=5), conv(2, 2, 1, p=2, T=6), conv(3, 3, 3, p=1, s=2),
+        conv(3, 3, 3, p=1, s=2, T=38, B=3), conv(3, 5, 4, p=1, s=3), conv(3, 5, 3, p=2, d=2),
+        conv(3, 2, 3, p=4, d=3, s=2, B=3), conv(2, 3, 2, p=3, s=5), conv(2, 3, 1, p=1, s=3, T=8),
+        conv(3, 5, 3, p=(2, 0)), conv(3, 5, 3, p=(2, 0), T=1), conv(2, 3, 3, p=(0, 2), B=3),
+        conv(3, 3, 3, p=(4, 0), d=2, B=3), conv(2, 2, 4, p=(1, 2), s=2), conv(1, 2, 5, p=(7, 1), s=3, T=2),
+        conv(2, 2, 2, p=(0, 5), s=4), conv(8, 8, 5, p="same", T=16), conv(5, 5, 4, p="same"),
+        conv(3, 3, 2, p="same", d=3, B=3), conv(2, 2, 4, p="same", T=1),
+        # groups: even shares, depthwise, depthwise with a multiplier
+        conv(4, 6, 3, g=2), conv(6, 4, 3, g=2, s=2, p=1, B=3), conv(16, 8, 3, g=4, T=13), conv(34, 10, 3, g=2, T=7),
+        conv(2, 2, 3, g=2), conv(8, 8, 3, g=8, p=1), conv(17, 17, 4, g=17, T=13), conv(33, 33, 3, g=33, d=2, p=2, T=9),
+        conv(16, 16, 3, g=16, s=2, bias=False), conv(3, 6, 3, g=3, B=3), conv(8, 24, 3, g=8, p=1, T=13),
+        conv(5, 15, 1, g=5), conv(2, 8, 4, g=2, s=6, T=64), conv(3, 9, 2, g=3, d=4, p=(4, 0)),
+    ]
+
+
+def transpose(
+    inputs: int, outputs: int, k: int, T: int = 9, B: int = 1,
+    s: int = 1, p: int = 0, o: int = 0, d: int = 1, g: int = 1, bias: bool = True,
+) -> Case:
+    """One ConvTranspose1d; o is the output_padding."""
+    options = _unusual(s=(s, 1), p=(p, 0), o=(o, 0), d=(d, 1), g=(g, 1), nobias=(not bias, False))
+    name = f"{inputs}to{outputs}_{_slug(k=k, **options)}_{_shape_slug(T, B)}"
+    return Case(name, lambda: nn.ConvTranspose1d(inputs, outputs, k, s, p, o, g, bias, d), inputs, T, B)
+
+
+def transpose_cases() -> List[Case]:
+    return [
+        # channels and kernel sizes
+        transpose(1, 1, 1, T=1), transpose(1, 1, 1, T=37), transpose(1, 1, 3, T=1), transpose(1, 2, 3),
+        transpose(2, 1, 4, B=3), transpose(3, 5, 2), transpose(5, 3, 5, T=3), transpose(8, 8, 3, T=20),
+        transpose(16, 17, 1, T=5), transpose(17, 16, 2, T=5), transpose(33, 5, 2, T=3, B=3), transpose(5, 33, 2, T=7),
+        transpose(8, 1, 16, T=8),
+        # stride: field a multiple of it, not a multiple of it, smaller than it
+        transpose(2, 3, 3, s=2, T=37), transpose(3, 2, 4, s=2, B=3), transpose(3, 2, 5, s=2, T=1),
+        transpose(2, 2, 7, s=3, T=64), transpose(2, 2, 3, s=3), transpose(2, 3, 2, s=3), transpose(2, 3, 1, s=3, T=5),
+        transpose(1, 2, 2, s=5, B=3, T=7), transpose(5, 8, 8, s=4, T=6), transpose(8, 3, 16, s=8, T=6),
+        transpose(2, 2, 2, s=5, T=1), transpose(3, 3, 4, s=2, bias=False), transpose(2, 2, 1, s=4, bias=False, T=9),
+        # dilation: taps that miss some outputs
+        transpose(2, 3, 3, d=2), transpose(2, 3, 2, d=5, T=3), transpose(3, 2, 3, s=2, d=2, B=3),
+        transpose(3, 2, 3, s=2, d=3), transpose(2, 2, 3, s=3, d=2), transpose(2, 2, 2, s=4, d=6, T=10),
+        transpose(1, 1, 3, s=6, d=2, T=8),
+        # padding and output padding
+        transpose(2, 3, 3, p=1), transpose(2, 3, 3, p=1, T=1), transpose(3, 2, 4, p=1, s=2),
+        transpose(3, 2, 3, p=1, s=2, o=1, B=3), transpose(3, 2, 4, p=2, s=2, o=1), transpose(2, 2, 3, p=2, s=2),
+        transpose(2, 2, 2, p=3, s=2, T=9), transpose(2, 2, 3, p=6, s=2, T=9), transpose(2, 2, 2, s=3, o=2),
+        transpose(1, 2, 1, s=4, o=3, T=6, B=3), transpose(2, 2, 5, p=2, s=3, o=2, T=1),
+        transpose(3, 3, 3, p=2, d=2, T=37), transpose(3, 3, 3, p=1, d=3, o=2),
+        transpose(2, 3, 4, p=3, s=3, d=2, o=1, B=3), transpose(5, 3, 16, p=4, s=8, T=6),
+        transpose(8, 5, 10, p=3, s=5, o=1, T=6), transpose(2, 2, 3, p=2, s=5, o=4, T=4),
+        transpose(2, 2, 3, p=8, s=2, T=9),
+        # groups
+        transpose(4, 6, 3, g=2), transpose(6, 4, 4, g=2, s=2, p=1, B=3), transpose(8, 8, 3, g=8),
+        transpose(8, 8, 4, g=8, s=2, p=1), transpose(17, 17, 5, g=17, s=3, o=1, T=5), transpose(3, 6, 3, g=3, s=2, B=3),
+        transpose(5, 15, 2, g=5, s=3, T=9), transpose(33, 33, 2, g=33, s=2, bias=False, T=5),
+        transpose(16, 8, 4, g=4, s=2, d=3, p=2, T=9),
+    ]
+
+
+def average(
+    channels: int, k: int, T: int = 19, B: int = 1,
+    s: Optional[int] = None, p: int = 0, ceil: bool = False, count: bool = True,
+) -> Case:
+    """One AvgPool1d; without s the stride is k."""
+    options = _unusual(s=(s, None), p=(p, 0), ceil=(ceil, False), nopadcount=(not count, False))
+    name = f"c{channels}_{_slug(k=k, **options)}_{_shape_slug(T, B)}"
+    return Case(name, lambda: nn.AvgPool1d(k, s, p, ceil, count), channels, T, B)
+
+
+def average_cases() -> List[Case]:
+    return [
+        average(1, 1, T=1), average(1, 2), average(2, 3, B=3), average(3, 4, T=64), average(5, 3, s=1),
+        average(8, 3, s=2, T=8), average(17, 2, T=9), average(33, 5, s=3, T=11), average(2, 2, s=5),
+        average(2, 1, s=3, B=3), average(3, 31, s=7, T=64), average(1, 3, T=3), average(3, 3, s=1, p=1),
+        average(3, 3, s=2, p=1, T=37), average(3, 3, s=2, p=1, count=False, B=3), average(2, 4, p=2, T=64),
+        average(2, 4, s=3, p=2, count=False), average(1, 2, s=2, p=1, T=1), average(1, 2, s=2, p=1, count=False, T=1),
+        average(3, 3, s=2, ceil=True, T=37), average(3, 3, s=2, ceil=True, T=8),
+        average(3, 3, s=2, ceil=True, count=False, T=8, B=3), average(2, 3, s=3, p=1, ceil=True),
+        average(2, 3, s=3, p=1, ceil=True, T=8), average(2, 4, s=3, p=2, ceil=True, T=8),
+        average(2, 4, s=3, p=2, ceil=True, count=False, T=8), average(2, 2, s=5, ceil=True, T=64),
+        average(2, 2, s=5, ceil=True, T=36), average(5, 5, s=4, p=2, ceil=True, T=22, B=3),
+        average(5, 5, s=4, p=2, ceil=True, count=False, T=38), average(16, 5, s=1, p=2, ceil=True, T=5),
+        average(2, 4, s=1, p=2, T=1), average(2, 4, s=7, p=2, ceil=True, T=20),
+    ]
+
+
+def maximum(
+    channels: int, k: int, T: int = 19, B: int = 1,
+    s: Optional[int] = None, p: int = 0, d: int = 1, ceil: bool = False,
+) -> Case:
+    """One MaxPool1d; without s the stride is k."""
+    options = _unusual(s=(s, None), p=(p, 0), d=(d, 1), ceil=(ceil, False))
+    name = f"c{channels}_{_slug(k=k, **options)}_{_shape_slug(T, B)}"
+    return Case(name, lambda: nn.MaxPool1d(k, s, p, d, ceil_mode=ceil), channels, T, B)
+
+
+def maximum_cases() -> List[Case]:
+    return [
+        maximum(1, 1, T=1), maximum(1, 2), maximum(2, 3, B=3), maximum(3, 4, T=64), maximum(5, 3, s=1),
+        maximum(8, 3, s=2, T=8), maximum(17, 2, T=9), maximum(33, 5, s=3, T=11), maximum(2, 2, s=5),
+        maximum(2, 1, s=3, B=3), maximum(1, 3, T=3), maximum(3, 31, s=7, T=64), maximum(3, 3, s=1, p=1),
+        maximum(3, 3, s=2, p=1, B=3), maximum(2, 4, p=2, T=64), maximum(1, 2, s=2, p=1, T=1), maximum(3, 3, s=1, d=2),
+        maximum(3, 3, d=4, B=3), maximum(2, 2, s=5, d=3), maximum(3, 3, s=2, p=1, d=2), maximum(2, 4, s=3, p=2, d=3),
+        maximum(3, 3, s=2, ceil=True, T=37), maximum(3, 3, s=2, ceil=True, T=8),
+        maximum(2, 3, p=1, ceil=True, T=8, B=3), maximum(2, 4, s=3, p=2, ceil=True, T=8),
+        maximum(2, 2, s=5, ceil=True, T=64), maximum(2, 2, s=5, ceil=True, T=36),
+        maximum(2, 3, s=2, p=1, d=2, ceil=True, T=20, B=3), maximum(5, 5, s=4, p=2, ceil=True, T=38),
+        maximum(16, 5, s=1, p=2, d=2, ceil=True, T=9),
+    ]
+
+
+def linear(inputs: int, outputs: int, T: int = 19, B: int = 1, bias: bool = True) -> Case:
+    name = f"{inputs}to{outputs}_{'' if bias else 'nobias_'}{_shape_slug(T, B)}"
+    return Case(name, lambda: OverChannels(nn.Linear(inputs, outputs, bias)), inputs, T, B)
+
+
+def linear_cases() -> List[Case]:
+    return [
+        linear(1, 1, T=1), linear(1, 1, T=37), linear(3, 5, B=3), linear(5, 3, bias=False), linear(2, 8),
+        linear(8, 2, T=8, B=3, bias=False), linear(16, 16, T=9), linear(17, 33, T=3), linear(33, 5, T=3, B=3),
+        linear(33, 1, T=9), linear(1, 17, T=20, bias=False),
+    ]
+
+
+def batch_norm(channels: int, **options: Any) -> nn.BatchNorm1d:
+    layer = nn.BatchNorm1d(channels, **options)
+    layer.running_mean.uniform_(-1, 1)
+    layer.running_var.uniform_(0.3, 2)
+    if layer.affine:
+        nn.init.uniform_(layer.weight, 0.5, 1.5)
+        nn.init.uniform_(layer.bias, -0.5, 0.5)
+    return layer
+
+
+def layer_norm(channels: int, **options: Any) -> OverChannels:
+    layer = nn.LayerNorm(channels, **options)
+    if layer.elementwise_affine:
+        nn.init.uniform_(layer.weight, 0.5, 1.5)
+        nn.init.uniform_(layer.bias, -0.5, 0.5)
+    return OverChannels(layer)
+
+
+def norm(build: Callable[..., nn.Module], channels: int, T: int = 19, B: int = 1, **options: Any) -> Case:
+    """`build` is batch_norm or layer_norm, `options` are for it."""
+    name = f"c{channels}_{_slug(**options) + '_' if options else ''}{_shape_slug(T, B)}"
+    return Case(name, lambda: build(channels, **options), channels, T, B)
+
+
+def batch_norm_cases() -> List[Case]:
+    return [
+        norm(batch_norm, 1, T=1), norm(batch_norm, 1), norm(batch_norm, 2, B=3), norm(batch_norm, 3, affine=False),
+        norm(batch_norm, 5, T=37, eps=0.1), norm(batch_norm, 8, T=8, B=3), norm(batch_norm, 17, T=9),
+        norm(batch_norm, 16, T=9, B=3, eps=1e-3, affine=False), norm(batch_norm, 33, T=3, B=3),
+    ]
+
+
+def layer_norm_cases() -> List[Case]:
+    # One or two channels may have next to no variance; with a small eps torch itself is only good to 1e-4 there.
+    return [
+        norm(layer_norm, 1, T=1, eps=0.01), norm(layer_norm, 1, eps=0.01), norm(layer_norm, 2, B=3, eps=0.01),
+        norm(layer_norm, 3, elementwise_affine=False), norm(layer_norm, 5, T=37, eps=0.1),
+        norm(layer_norm, 8, T=8, B=3), norm(layer_norm, 16, T=9, B=3, eps=1e-3, elementwise_affine=False),
+        norm(layer_norm, 17, T=9), norm(layer_norm, 33, T=3, B=3),
+    ]
+
+
+def pointwise_cases(build: Callable[..., nn.Module], *variants: Dict[str, Any]) -> List[Case]:
+    """An activation with its defaults and with each of `variants`, on plain, wide and special values."""
+    cases = [Case("c1_T1", build, 1, 1), Case("c2_T7_B3", build, 2, 7, 3), Case("c3_T37", build, 3, 37),
+             Case("c17_T4_wide", build, 17, 4, scale=6)]
+    for options in ({}, *variants):
+        name, make = (_slug(**options) + "_" if options else ""), (lambda options=options: build(**options))
+        cases += [Case(f"{name}c5_T20_wide", make, 5, 20, scale=6), Case(f"{name}c1_special", make, 1, special=True)]
+    return cases
+
+
+def prelu(channels: int, shared: bool) -> nn.PReLU:
+    layer = nn.PReLU(1 if shared else channels)
+    nn.init.uniform_(layer.weight, -0.5, 1.5)
+    return layer
+
+
+def prelu_cases() -> List[Case]:
+    return [
+        Case("c1_T1", lambda: prelu(1, True), 1, 1), Case("c3_shared_T9_B3_wide", lambda: prelu(3, True), 3, 9, 3, 6),
+        Case("c3_T37_wide", lambda: prelu(3, False), 3, 37, 1, 6), Case("c17_T9", lambda: prelu(17, False), 17, 9),
+        Case("c33_T7_wide", lambda: prelu(33, False), 33, 7, scale=6),
+        Case("c2_shared_special", lambda: prelu(2, True), 2, special=True),
+        Case("c5_special", lambda: prelu(5, False), 5, special=True),
+    ]
+
+
+def snake(channels: int, alpha: Optional[float] = None) -> Snake:
+    if alpha is not None:
+        return Snake(channels, alpha)
+    layer = Snake(channels)
+    nn.init.uniform_(layer.alpha, 0.2, 3)
+    return layer
+
+
+def snake_cases() -> List[Case]:
+    return [
+        Case("c1_T1", lambda: snake(1), 1, 1), Case("c3_T13_B3", lambda: snake(3), 3, 13, 3),
+        Case("c5_T37_wide", lambda: snake(5), 5, 37, scale=6), Case("c17_T9_wide", lambda: snake(17), 17, 9, scale=6),
+        Case("c33_T5_wide", lambda: snake(33), 33, 5, scale=6),
+        Case("alpha1_c2_special", lambda: snake(2, 1.0), 2, special=True),
+        Case("alpha0.01_c2_wide", lambda: snake(2, 0.01), 2, scale=6),
+        Case("alpha-2_c2_wide", lambda: snake(2, -2.0), 2, scale=6),
+    ]
+
+
+def over_channels(build: Callable[[], nn.Module], channels: int, T: int = 19, B: int = 1, scale: float = 6.0) -> Case:
+    return Case(f"c{channels}_{_shape_slug(T, B)}", build, channels, T, B, scale)
+
+
+def glu_cases() -> List[Case]:
+    def glu() -> nn.Module:
+        return nn.GLU(dim=1)
+
+    return [
+        over_channels(glu, 2, T=1), over_channels(glu, 2, B=3), over_channels(glu, 6), over_channels(glu, 16, T=9, B=3),
+        over_channels(glu, 34, T=9), over_channels(glu, 66, T=5),
+        Case("c4_special", lambda: nn.GLU(dim=-2), 4, special=True),
+    ]
+
+
+def softmax_cases() -> List[Case]:
+    def softmax() -> nn.Module:
+        return nn.Softmax(dim=1)
+
+    return [
+        over_channels(softmax, 1, T=1), over_channels(softmax, 1), over_channels(softmax, 2, B=3),
+        over_channels(softmax, 3, T=37, scale=1), over_channels(softmax, 5), over_channels(softmax, 8, T=8, B=3),
+        over_channels(softmax, 17, T=9), over_channels(softmax, 33, T=7, scale=30),
+        Case("c3_special", lambda: nn.Softmax(dim=-2), 3, special=True),
+    ]
+
+
+def residual_cases() -> List[Case]:
+    conv1, convt = nn.Conv1d, nn.ConvTranspose1d
+    return [
+        Case("identity", lambda: Residual(nn.Dropout()), 3, 13, 3),
+        Case("identity_T1", lambda: Residual(nn.Sequential()), 1, 1),
+        Case("pointwise", lambda: Residual(conv1(5, 5, 1)), 5, 13, 3),
+        Case("padded_k3", lambda: Residual(conv1(3, 3, 3, padding=1)), 3, 37, 3),
+        Case("padded_k3_T1", lambda: Residual(conv1(3, 3, 3, padding=1)), 3, 1),
+        Case("valid_k3", lambda: Residual(conv1(3, 3, 3)), 3, 37),
+        Case("valid_k3_T3", lambda: Residual(conv1(2, 2, 3)), 2, 3),
+        Case("valid_k2", lambda: Residual(conv1(2, 2, 2)), 2, 13, 3),
+        Case("valid_k4", lambda: Residual(conv1(2, 2, 4)), 2, 64),
+        Case("valid_k5_padded_1", lambda: Residual(conv1(1, 1, 5, padding=1)), 1, 8),
+        Case("k4_same", lambda: Residual(conv1(3, 3, 4, padding="same")), 3, 19),
+        Case("k4_padded_1", lambda: Residual(conv1(3, 3, 4, padding=1)), 3, 20),
+        Case("causal", lambda: Residual(nn.ConstantPad1d((4, 0), 0.0), conv1(5, 5, 3, dilation=2)), 5, 13, 3),
+        Case("lookahead", lambda: Residual(nn.ConstantPad1d((0, 2), 0.0), conv1(2, 2, 3)), 2, 19),
+        Case("left_only_partly", lambda: Residual(nn.ConstantPad1d((3, 0), 0.0), conv1(2, 2, 3, dilation=4)), 2, 19),
+        Case("dilated_k3_d4", lambda: Residual(conv1(8, 8, 3, dilation=4)), 8, 19),
+        Case("depthwise", lambda: Residual(conv1(17, 17, 3, padding=1, groups=17), nn.SiLU(), conv1(17, 17, 1)), 17, 9),
+        Case("wide_33", lambda: Residual(conv1(33, 3, 2), nn.Tanh(), conv1(3, 33, 1)), 33, 7),
+        Case("two_convs", lambda: Residual(nn.ReLU(), conv1(5, 8, 3, dilation=2), nn.ReLU(), conv1(8, 5, 2)), 5, 13, 3),
+        Case("in_place_activation", lambda: Residual(nn.ELU(inplace=True), conv1(3, 3, 3)), 3, 20),
+        Case("average_pool", lambda: Residual(nn.AvgPool1d(3, stride=1)), 3, 19),
+        Case("average_pool_padded", lambda: Residual(
+            nn.AvgPool1d(4, stride=1, padding=2, count_include_pad=False), conv1(3, 3, 2)), 3, 19),
+        Case("maximum_pool", lambda: Residual(nn.MaxPool1d(3, stride=1, padding=1)), 3, 13, 3),
+        Case("maximum_pool_dilated", lambda: Residual(nn.MaxPool1d(2, stride=1, dilation=3)), 2, 19),
+        Case("transposed_padded", lambda: Residual(convt(3, 3, 3, padding=1)), 3, 13, 3),
+        Case("transposed_shrinking", lambda: Residual(convt(3, 3, 3, padding=2)), 3, 19),
+        Case("transposed_k4_p2", lambda: Residual(convt(2, 2, 4, padding=2)), 2, 19),
+        Case("transposed_growing_then_conv", lambda: Residual(convt(2, 3, 3), conv1(3, 2, 5)), 2, 19),
+        Case("transposed_output_padding", lambda: Residual(
+            convt(2, 2, 2, padding=2, dilation=2, output_padding=1)), 2, 20),
+        Case("nested", lambda: Residual(conv1(3, 3, 2), Residual(conv1(3, 3, 4), nn.Tanh()), conv1(3, 3, 2)), 3, 37, 3),
+        Case("nested_directly", lambda: Residual(Residual(Residual(conv1(2, 2, 2)))), 2, 19),
+        Case("nested_padded", lambda: Residual(
+            Residual(conv1(5, 5, 3, padding=1)), nn.GELU(), Residual(conv1(5, 5, 3))), 5, 20),
+    ]
+
+
+def shared_module() -> nn.Module:
+    layer = nn.Conv1d(3, 3, 3, padding=1)
+    return nn.Sequential(layer, nn.ReLU(), layer, nn.Tanh(), layer)
+
+
+def tcn(channels: int, dilations: Tuple[int, ...], causal: bool) -> nn.Module:
+    blocks: List[nn.Module] = [nn.Conv1d(1, channels, 1)]
+    for dilation in dilations:
+        pad = [nn.ConstantPad1d((2 * dilation, 0), 0.0)] if causal else []
+        conv1 = weight_norm(nn.Conv1d(channels, channels, 3, dilation=dilation))
+        blocks.append(Residual(*pad, conv1, nn.PReLU(), nn.Dropout(), nn.Conv1d(channels, channels, 1)))
+    return nn.Sequential(*blocks, nn.Conv1d(channels, 1, 1))
+
+
+def encoder(channels: Tuple[int, ...], strides: Tuple[int, ...]) -> nn.Module:
+    layers: List[nn.Module] = []
+    for inputs, outputs, stride in zip(channels, channels[1:], strides):
+        layers += [nn.Conv1d(inputs, outputs, 2 * stride, stride, (stride + 1) // 2), nn.ELU()]
+    return nn.Sequential(*layers)
+
+
+def decoder(channels: Tuple[int, ...], strides: Tuple[int, ...]) -> nn.Module:
+    layers: List[nn.Module] = []
+    for inputs, outputs, stride in zip(channels, channels[1:], strides):
+        extra = stride % 2 if stride > 1 else 0
+        layers += [Snake(inputs), nn.ConvTranspose1d(inputs, outputs, 2 * stride, stride, (stride + 1) // 2, extra)]
+    return nn.Sequential(*layers)
+
+
+def sequential_cases() -> List[Case]:
+    seq, conv1, convt = nn.Sequential, nn.Conv1d, nn.ConvTranspose1d
+    return [
+        Case("empty", lambda: seq(), 3, 9, 3),
+        Case("only_dropout", lambda: seq(nn.Identity(), nn.Dropout(), seq(nn.AlphaDropout())), 2, 8),
+        Case("one_conv_T1", lambda: seq(conv1(1, 1, 1)), 1, 1),
+        Case("down_and_up", lambda: seq(conv1(1, 1, 3, stride=2), convt(1, 1, 4, stride=2)), 1, 20),
+        Case("two_convs", lambda: seq(conv1(3, 5, 3), conv1(5, 2, 4)), 3, 37, 3),
+        Case("stride_over_field", lambda: seq(conv1(2, 3, 2, stride=3), conv1(3, 2, 1, stride=4), nn.Tanh()), 2, 64),
+        Case("strides_then_gaps", lambda: seq(
+            conv1(2, 3, 3, stride=2, padding=1), convt(3, 3, 2, stride=3, output_padding=2),
+            conv1(3, 2, 3, padding=1)), 2, 13, 3),
+        Case("transposed_twice", lambda: seq(
+            convt(2, 3, 3, stride=2, padding=1, output_padding=1), nn.ReLU(), convt(3, 1, 5, stride=3)), 2, 9, 3),
+        Case("pools", lambda: seq(
+            nn.AvgPool1d(3, stride=2, padding=1), nn.MaxPool1d(3, stride=2, padding=1, ceil_mode=True),
+            nn.AvgPool1d(2, ceil_mode=True, count_include_pad=False)), 3, 41, 3),
+        Case("ceil_pool_then_conv", lambda: seq(
+            nn.MaxPool1d(2, ceil_mode=True), conv1(3, 3, 3, padding=2), nn.AvgPool1d(3, ceil_mode=True),
+            convt(3, 2, 3)), 3, 37),
+        Case("asymmetric_padding", lambda: seq(
+            nn.ConstantPad1d((3, 1), 0.0), conv1(2, 3, 4, stride=2), nn.ReLU(),
+            nn.ConstantPad1d((0, 4), 0.0), nn.Dropout(), conv1(3, 2, 3, dilation=2, padding=1)), 2, 37, 3),
+        Case("weight_norm_dim0", lambda: seq(
+            weight_norm(conv1(3, 5, 3)), weight_norm(convt(5, 2, 4, stride=2))), 3, 20),
+        Case("weight_norm_dims", lambda: seq(
+            weight_norm(conv1(3, 5, 3), dim=1), weight_norm(conv1(5, 4, 2), dim=2),
+            weight_norm(conv1(4, 3, 2), dim=None), weight_norm(convt(3, 2, 3), dim=1)), 3, 20),
+        Case("shared_module", shared_module, 3, 20, 3),
+        Case("pointwise_mix", lambda: seq(
+            conv1(3, 17, 1), batch_norm(17), nn.PReLU(17), layer_norm(17), OverChannels(nn.Linear(17, 16)),
+            nn.GLU(dim=1), nn.GELU(approximate="tanh"), Snake(8), nn.Softplus(), conv1(8, 5, 1),
+            nn.Softmax(dim=1)), 3, 13, 3),
+        Case("nested", lambda: seq(
+            seq(conv1(2, 3, 3), seq(nn.LeakyReLU(), seq())), seq(conv1(3, 2, 2, stride=2), nn.ReLU6())), 2, 37),
+        Case("separable", lambda: seq(
+            conv1(8, 8, 5, padding=2, groups=8), conv1(8, 16, 1), nn.Hardswish(),
+            conv1(16, 16, 3, stride=2, groups=16), conv1(16, 5, 1)), 8, 37),
+        Case("residuals_between_strides", lambda: seq(
+            conv1(1, 5, 4, stride=2, padding=1), Residual(nn.ELU(), conv1(5, 5, 3)), conv1(5, 8, 5, stride=3),
+            Residual(conv1(8, 8, 2), nn.Tanh()), convt(8, 2, 4, stride=2, padding=1)), 1, 64, 3),
+        Case("tcn_causal", lambda: tcn(8, (1, 2, 4), True), 1, 37, 3),
+        Case("tcn_valid", lambda: tcn(5, (1, 2, 4, 8), False), 1, 64),
+        Case("encoder", lambda: encoder((1, 3, 5, 8, 17), (2, 3, 2, 1)), 1, 64, 3),
+        Case("encoder_odd_length", lambda: encoder((1, 3, 5, 8, 8), (2, 2, 3, 2)), 1, 101),
+        Case("decoder", lambda: decoder((17, 5, 3, 2, 1), (2, 3, 2, 1)), 17, 5, 3),
+        Case("decoder_T1", lambda: decoder((8, 5, 3, 2, 1), (2, 2, 3, 2)), 8, 1),
+        Case("autoencoder", lambda: seq(
+            encoder((2, 5, 8), (2, 3)), Residual(conv1(8, 8, 3, padding=1), nn.SiLU()),
+            decoder((8, 5, 2), (3, 2))), 2, 64),
+    ]
+
+
+def all_cases() -> Dict[str, List[Case]]:
+    """The cases of each file, by the file's name without its ending."""
+    return {
+        "Conv1d": conv_cases(),
+        "ConvTranspose1d": transpose_cases(),
+        "AvgPool1d": average_cases(),
+        "MaxPool1d": maximum_cases(),
+        "Linear": linear_cases(),
+        "BatchNorm1d": batch_norm_cases(),
+        "LayerNorm": layer_norm_cases(),
+        "ReLU": pointwise_cases(nn.ReLU),
+        "LeakyReLU": pointwise_cases(nn.LeakyReLU, {"negative_slope": 0.3}, {"negative_slope": 0.0}),
+        "PReLU": prelu_cases(),
+        "ELU": pointwise_cases(nn.ELU, {"alpha": 0.5}),
+        "SELU": pointwise_cases(nn.SELU),
+        "SiLU": pointwise_cases(nn.SiLU),
+        "GELU": pointwise_cases(nn.GELU, {"approximate": "tanh"}),
+        "Sigmoid": pointwise_cases(nn.Sigmoid),
+        "Tanh": pointwise_cases(nn.Tanh),
+        "Softplus": pointwise_cases(nn.Softplus, {"beta": 2.0, "threshold": 5.0}, {"beta": 0.5}),
+        "Softsign": pointwise_cases(nn.Softsign),
+        "Hardtanh": [
+            *pointwise_cases(nn.Hardtanh, {"min_val": -2.5, "max_val": 0.5}),
+            Case("relu6_c3_wide", nn.ReLU6, 3, scale=9),
+        ],
+        "Hardsigmoid": pointwise_cases(nn.Hardsigmoid),
+        "Hardswish": pointwise_cases(nn.Hardswish),
+        "GLU": glu_cases(),
+        "Softmax": softmax_cases(),
+        "Snake": snake_cases(),
+        "Residual": residual_cases(),
+        "Sequential": sequential_cases(),
+    }
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def check_close(what: str, actual: Tensor, expected: Tensor) -> None:
+    """Throw unless both have one shape and agree within TOLERANCE."""
+    if actual.shape != expected.shape:
+        raise ValueError(f"{what}: shape {tuple(actual.shape)}, expected {tuple(expected.shape)}")
+    if not torch.isfinite(expected).all():
+        raise ValueError(f"{what}: values that are not finite")
+    error = float(((actual - expected).abs() / expected.abs().clamp(min=1)).max()) if expected.numel() else 0.0
+    if not error <= TOLERANCE:
+        raise ValueError(f"{what}: off by {error:.2g}")
+
+
+def make_input(case: Case) -> Tensor:
+    if case.special:
+        return torch.tensor(SPECIAL).repeat(case.batch, case.channels, 1)
+    return (torch.rand(case.batch, case.channels, case.frames) * 2 - 1) * case.scale
+
+
+def make_case(layer: str, case: Case) -> Tuple[Dict[str, Any], Dict[str, Tensor]]:
+    """The entry of `case` in the list, and its tensors. The output in float32 must agree with the one in double."""
+    torch.manual_seed(zlib.crc32(f"{layer}/{case.name}".encode()))
+    module = case.build().eval()
+    x = make_input(case)
+    description, weights = describe(module)
+    if case.unwrap:
+        (description,) = description["layers"]
+    with torch.no_grad():
+        y = module(x)
+        check_close(f"{layer}/{case.name} in float", y.double(), copy.deepcopy(module).double()(x.double()))
+    if y.numel() == 0:
+        raise ValueError(f"{layer}/{case.name}: nothing comes out")
+    tensors = {"x": x, "y": y.contiguous(), **weights}
+    return {"name": case.name, "network": description}, {f"{case.name}/{key}": value for key, value in tensors.items()}
+
+
+def make_file(layer: str, cases: List[Case]) -> Tuple[List[Dict[str, Any]], Dict[str, Tensor]]:
+    entries, tensors = [], {}
+    for case in cases:
+        entry, own = make_case(layer, case)
+        if not tensors.keys().isdisjoint(own):
+            raise ValueError(f"{layer}/{case.name}: the name is used twice")
+        entries.append(entry)
+        tensors.update(own)
+    return entries, tensors
+
+
+def read_file(path: Path) -> Tuple[List[Dict[str, Any]], Dict[str, Tensor]]:
+    data = path.read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:begin])
+    cases = json.loads(header.pop("__metadata__")["cases"])
+    tensors = {}
+    for name, entry in header.items():
+        first, last = (begin + offset for offset in entry["data_offsets"])
+        tensors[name] = torch.frombuffer(bytearray(data[first:last]), dtype=torch.float32).reshape(entry["shape"])
+    return cases, tensors
+
+
+def compare(path: Path, entries: List[Dict[str, Any]], tensors: Dict[str, Tensor]) -> None:
+    """Throw unless the file at `path` holds the same cases, and the same tensors within tolerance."""
+    old_entries, old_tensors = read_file(path)
+    if old_entries != entries:
+        raise ValueError(f"{path.name}: the list of cases differs")
+    if old_tensors.keys() != tensors.keys():
+        raise ValueError(f"{path.name}: tensors differ: {sorted(old_tensors.keys() ^ tensors.keys())}")
+    for name, tensor in tensors.items():
+        check_close(f"{path.name}: {name}", old_tensors[name], tensor)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Make the golden files, or check those that are there.")
+    parser.add_argument("--out", type=Path, default=HERE, help="the folder (default: that of this script)")
+    parser.add_argument("--check", action="store_true", help="write nothing, compare with the files in the folder")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", message="Using padding='same'")
+    files = all_cases()
+    count, size = 0, 0
+    try:
+        for layer, cases in files.items():
+            path = options.out / f"{layer}.safetensors"
+            entries, tensors = make_file(layer, cases)
+            if options.check:
+                compare(path, entries, tensors)
+            else:
+                write_safetensors(path, tensors, {"cases": json.dumps(entries, separators=(",", ":"))})
+            count += len(entries)
+            size += os.path.getsize(path)
+        strays = sorted(path.name for path in options.out.glob("*.safetensors") if path.stem not in files)
+        if strays:
+            raise ValueError(f"files that this script does not make: {', '.join(strays)}")
+        if size > SIZE_LIMIT_BYTES:
+            raise ValueError(f"the files have {size} bytes, more than {SIZE_LIMIT_BYTES}")
+    except (ValueError, OSError) as error:
+        print(f"make_golden.py: error: {error}", file=sys.stderr)
+        return 1
+    print(f"{'checked' if options.check else 'wrote'} {count} cases in {len(files)} files, {size} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
