@@ -1,0 +1,48 @@
+# What users link to. Both targets carry include paths, a C++ standard and dependencies: no flags.
+#   eigenstream::eigenstream  needs Eigen only
+#   eigenstream::model        adds the headers that read model files, and with them nlohmann-json
+
+if(NOT TARGET Eigen3::Eigen)
+  find_package(Eigen3 REQUIRED NO_MODULE)
+  if(Eigen3_VERSION VERSION_LESS 3.4)
+    message(FATAL_ERROR "eigenstream needs Eigen 3.4 or newer, found ${Eigen3_VERSION} in ${Eigen3_DIR}")
+  endif()
+endif()
+if(NOT TARGET nlohmann_json::nlohmann_json)
+  find_package(nlohmann_json 3.9 QUIET)
+endif()
+
+# A header belongs to eigenstream::model if it includes nlohmann-json, directly or through another of our headers.
+file(GLOB_RECURSE all_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/*.hpp")
+set(core_headers ${all_headers})
+set(model_headers)
+set(model_includes "<nlohmann/")
+while(model_includes)
+  list(JOIN model_includes "|" pattern)
+  set(model_includes)
+  foreach(header IN LISTS core_headers)
+    file(STRINGS "${header}" found REGEX "^ *# *include +\"?(${pattern})" LIMIT_COUNT 1)
+    if(found)
+      list(REMOVE_ITEM core_headers "${header}")
+      list(APPEND model_headers "${header}")
+      file(RELATIVE_PATH include_name "${PROJECT_SOURCE_DIR}/include" "${header}")
+      list(APPEND model_includes "${include_name}")
+    endif()
+  endforeach()
+endwhile()
+
+add_library(eigenstream_core INTERFACE)
+add_library(eigenstream::eigenstream ALIAS eigenstream_core)
+set_target_properties(eigenstream_core PROPERTIES EXPORT_NAME eigenstream)
+target_compile_features(eigenstream_core INTERFACE cxx_std_20)
+target_link_libraries(eigenstream_core INTERFACE Eigen3::Eigen)
+target_sources(eigenstream_core INTERFACE FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${core_headers})
+
+add_library(eigenstream_model INTERFACE)
+add_library(eigenstream::model ALIAS eigenstream_model)
+set_target_properties(eigenstream_model PROPERTIES EXPORT_NAME model)
+target_link_libraries(eigenstream_model INTERFACE eigenstream_core nlohmann_json::nlohmann_json)
+target_sources(eigenstream_model INTERFACE FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${model_headers})
+if(NOT TARGET nlohmann_json::nlohmann_json)
+  set_target_properties(eigenstream_model PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
+endif()

@@ -1,0 +1,35 @@
+# What our own tests, benchmarks, examples and tools are built with. Nothing here reaches a user's target.
+include(CheckCXXCompilerFlag)
+
+add_library(eigenstream_warnings INTERFACE)
+if(MSVC)
+  target_compile_options(eigenstream_warnings INTERFACE /W4 $<$<BOOL:${EIGENSTREAM_WARNINGS_AS_ERRORS}>:/WX>)
+else()
+  target_compile_options(
+    eigenstream_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+                                   $<$<BOOL:${EIGENSTREAM_WARNINGS_AS_ERRORS}>:-Werror>)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC reports its own AVX-512 intrinsics here (_mm512_undefined_ps, GCC bug 105593), wherever Eigen inlines them.
+    target_compile_options(eigenstream_warnings INTERFACE -Wno-maybe-uninitialized -Wno-uninitialized)
+  endif()
+endif()
+
+add_library(eigenstream_native INTERFACE)
+if(EIGENSTREAM_NATIVE)
+  check_cxx_compiler_flag(-march=native EIGENSTREAM_HAS_MARCH_NATIVE)
+  if(EIGENSTREAM_HAS_MARCH_NATIVE)
+    target_compile_options(eigenstream_native INTERFACE -march=native)
+  else()
+    message(WARNING "eigenstream: the compiler knows no -march=native; EIGENSTREAM_NATIVE has no effect")
+  endif()
+endif()
+
+# eigenstream_private_target(<target>): the library and our warnings.
+# The reading of model files comes along wherever nlohmann-json was found.
+function(eigenstream_private_target target)
+  target_link_libraries(${target} PRIVATE eigenstream_core eigenstream_warnings)
+  if(TARGET nlohmann_json::nlohmann_json)
+    target_link_libraries(${target} PRIVATE eigenstream_model)
+  endif()
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+endfunction()

@@ -1,0 +1,5 @@
+#include <eigenstream.hpp>
+
+#include "odr.hpp"
+
+int main() { return seen_by_other() == Seen{&eigenstream::Dynamic, &eigenstream::check<int>} ? 0 : 1; }

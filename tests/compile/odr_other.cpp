@@ -1,0 +1,5 @@
+#include <eigenstream.hpp>
+
+#include "odr.hpp"
+
+Seen seen_by_other() { return {&eigenstream::Dynamic, &eigenstream::check<int>}; }

@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""Checks the rules of the house; prints every violation and exits 1 if there is one.
+
+    check_house.py [--root DIR]          check the tree
+    check_house.py [--root DIR] --fix    first write the umbrellas
+
+Rules
+  include   quoted includes are full paths from include/ and exist; folders see only what stands below them
+  siblings  headers in layer/ never include each other
+  guard     each header has an include guard named after its path
+  test      each header include/eigenstream/<folder>/<name>.hpp has tests/<folder>/<name>_test.cpp
+  umbrella  include/eigenstream/<folder>.hpp includes each header of its folder, and eigenstream.hpp each of these;
+            headers that need nlohmann-json stay out, for the umbrella needs Eigen only
+  simd      packet operations and intrinsics occur in kernel/ only
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+# What each folder may include, besides itself. The top is what stands directly in include/eigenstream/.
+TOP = {"config", "version"}
+BELOW = {
+    "core": set(),
+    "memory": {"core"},
+    "kernel": {"core", "memory"},
+    "layer": {"core", "memory", "kernel"},
+    "compose": {"core", "memory", "kernel", "layer"},
+    "io": {"core"},
+    "analysis": {"core", "memory", "kernel", "layer", "compose"},
+    "window": {"core", "memory", "kernel", "layer", "compose"},
+    "audio": {"core", "memory", "kernel", "layer", "compose"},
+    "graph": {"core", "memory", "kernel", "layer", "compose", "io", "analysis", "window", "audio"},
+}
+NO_SIBLINGS = {"layer"}
+
+# Headers without a test of their own, and why.
+UNTESTED = {
+    "config.hpp": "macros and two names; every test uses them",
+    "version.hpp": "three numbers; tests/package compares them with what is installed",
+}
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
+SIMD = re.compile(r"Eigen::internal::(?:p[a-z]+[<(]|packet_traits|unpacket_traits)|\b_mm\d*_\w+|<\w*intrin\.h>|<arm_neon\.h>")
+BLOCK_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+LINE_COMMENT = re.compile(r"//.*")
+
+
+def strip_comments(text):
+    text = BLOCK_COMMENT.sub(lambda match: "\n" * match.group().count("\n"), text)
+    return LINE_COMMENT.sub("", text)
+
+
+def guard_of(path):
+    """The guard of a header, given its path from include/ or, for other headers, from the top of the tree."""
+    parts = "_".join(path.parts)
+    if path.parts[0] not in ("eigenstream", "eigenstream.hpp"):
+        parts = "eigenstream_" + parts
+    return re.sub(r"[^A-Z0-9]", "_", parts.upper())
+
+
+class House:
+    def __init__(self, root):
+        self.root = root
+        self.include_dir = root / "include"
+        self.violations = []
+        self.text = {}  # path from include/ -> code without comments
+        self.includes = {}  # path from include/ -> [(line, name, quoted)]
+        for path in sorted(self.include_dir.rglob("*.hpp")):
+            name = path.relative_to(self.include_dir)
+            code = strip_comments(path.read_text(encoding="utf-8"))
+            self.text[name] = code
+            self.includes[name] = [
+                (code.count("\n", 0, match.start()) + 1, match[1] or match[2], match[1] is not None)
+                for match in INCLUDE.finditer(code)
+            ]
+        self.folders = sorted({name.parts[1] for name in self.text if len(name.parts) > 2})
+
+    def report(self, path, line, rule, message):
+        self.violations.append(f"{path}:{line}: [{rule}] {message}")
+
+    def members(self, folder):
+        return [name for name in self.text if len(name.parts) > 2 and name.parts[1] == folder]
+
+    def umbrella_of(self, folder):
+        return Path("eigenstream") / f"{folder}.hpp"
+
+    def is_umbrella(self, name):
+        return name == Path("eigenstream.hpp") or (len(name.parts) == 2 and name.stem in self.folders)
+
+    def model_headers(self):
+        """The headers that need nlohmann-json, directly or through another one."""
+        found = set()
+        while True:
+            more = {
+                name
+                for name, includes in self.includes.items()
+                if name not in found
+                and any(target.startswith("nlohmann/") or Path(target) in found for _, target, _ in includes)
+            }
+            if not more:
+                return found
+            found |= more
+
+    def check_includes(self):
+        for name, includes in self.includes.items():
+            here = Path("include") / name
+            folder = name.parts[1] if len(name.parts) > 2 else None
+            if folder is not None and folder not in BELOW:
+                self.report(here, 1, "include", f"folder {folder}/ has no place in the house; give it one in check_house.py")
+                continue
+            for line, target, quoted in includes:
+                if not quoted:
+                    if target.startswith("eigenstream"):
+                        self.report(here, line, "include", f"<{target}> must be quoted")
+                    continue
+                path = Path(target)
+                if path not in self.text:
+                    self.report(here, line, "include", f'"{target}" is not a path from include/ to one of our headers')
+                    continue
+                if self.is_umbrella(name):
+                    continue
+                if self.is_umbrella(path):
+                    self.report(here, line, "include", f'"{target}" is an umbrella; include what is used')
+                    continue
+                other = path.parts[1] if len(path.parts) > 2 else None
+                if folder is None:
+                    if other is not None:
+                        self.report(here, line, "include", f'nothing stands below {name.name}, yet it includes "{target}"')
+                elif other is not None and other != folder and other not in BELOW[folder]:
+                    self.report(here, line, "include", f'{folder}/ may not see {other}/: "{target}"')
+                elif other == folder and folder in NO_SIBLINGS:
+                    self.report(here, line, "siblings", f'headers in {folder}/ never include each other: "{target}"')
+
+    def check_guards(self):
+        headers = [(self.include_dir / name, name) for name in self.text]
+        for folder in ("tests", "bench", "examples", "tools"):
+            top = self.root / folder
+            headers += [(path, path.relative_to(self.root)) for path in sorted(top.rglob("*.hpp"))]
+        for path, name in headers:
+            guard = guard_of(name)
+            lines = path.read_text(encoding="utf-8").rstrip().splitlines()
+            code = [line for line in lines if line.strip() and not line.startswith("//")]
+            good = (
+                len(code) >= 3
+                and code[0] == f"#ifndef {guard}"
+                and code[1] == f"#define {guard}"
+                and lines[-1] == f"#endif  // {guard}"
+            )
+            if not good:
+                self.report(path.relative_to(self.root), 1, "guard", f"the include guard must be {guard}, its #endif commented so")
+
+    def check_tests(self):
+        for name in self.text:
+            inside = name.relative_to("eigenstream") if name.parts[0] == "eigenstream" else name
+            if self.is_umbrella(name) or inside.as_posix() in UNTESTED:
+                continue
+            test = Path("tests") / inside.with_name(inside.stem + "_test.cpp")
+            if not (self.root / test).is_file():
+                self.report(Path("include") / name, 1, "test", f"{test} is missing")
+
+    def check_umbrellas(self):
+        model = self.model_headers()
+        for name in sorted(model):
+            if self.is_umbrella(name):
+                self.report(Path("include") / name, 1, "umbrella", "needs nlohmann-json, directly or through what it includes")
+        top = Path("eigenstream.hpp")
+        listed = {target for _, target, _ in self.includes.get(top, [])}
+        for folder in self.folders:
+            wanted = [member for member in self.members(folder) if member not in model]
+            umbrella = self.umbrella_of(folder)
+            if not wanted:
+                continue
+            if umbrella not in self.text:
+                self.report(Path("include") / umbrella, 1, "umbrella", "is missing (check_house.py --fix writes it)")
+                continue
+            here = {target for _, target, _ in self.includes[umbrella]}
+            for member in wanted:
+                if member.as_posix() not in here:
+                    self.report(Path("include") / umbrella, 1, "umbrella", f'does not include "{member.as_posix()}" (--fix)')
+            if umbrella.as_posix() not in listed:
+                self.report(Path("include") / top, 1, "umbrella", f'does not include "{umbrella.as_posix()}"')
+
+    def check_simd(self):
+        for name, code in self.text.items():
+            if len(name.parts) > 2 and name.parts[1] == "kernel":
+                continue
+            for match in SIMD.finditer(code):
+                line = code.count("\n", 0, match.start()) + 1
+                self.report(Path("include") / name, line, "simd", f"{match.group()} belongs in kernel/")
+
+    def check(self):
+        self.check_includes()
+        self.check_guards()
+        self.check_tests()
+        self.check_umbrellas()
+        self.check_simd()
+        return self.violations
+
+    def write_umbrellas(self):
+        """Writes what is not up to date, and returns the paths of these files."""
+        model = self.model_headers()
+        texts = {}
+        for folder in self.folders:
+            umbrella = self.umbrella_of(folder)
+            wanted = sorted(member.as_posix() for member in self.members(folder) if member not in model)
+            if not wanted:
+                continue
+            guard = guard_of(umbrella)
+            includes = "".join(f'#include "{member}"\n' for member in wanted)
+            texts[umbrella] = f"#ifndef {guard}\n#define {guard}\n\n// All of {folder}/.\n{includes}\n#endif  // {guard}\n"
+
+        top = Path("eigenstream.hpp")
+        if top in self.text:
+            includes = sorted(["eigenstream/config.hpp", *(umbrella.as_posix() for umbrella in texts)])
+            block = "".join(f'#include "{name}"\n' for name in includes)
+            text = (self.include_dir / top).read_text(encoding="utf-8")
+            texts[top] = re.sub(r'(?:#include "[^"]*"\n)+', lambda _: block, text, count=1)
+
+        written = []
+        for name, text in texts.items():
+            path = self.include_dir / name
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8")
+                written.append(path)
+        return written
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[2])
+    parser.add_argument("--fix", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.fix:
+        for path in House(arguments.root).write_umbrellas():
+            print(f"wrote {path}")
+    house = House(arguments.root)
+    if not house.text:
+        print(f"no headers in {house.include_dir}")
+        return 1
+    violations = house.check()
+    for violation in violations:
+        print(violation)
+    print(f"{len(house.text)} headers, {len(violations)} violations")
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
