@@ -4,6 +4,7 @@
 // All of kernel/.
 #include "eigenstream/kernel/activation.hpp"
 #include "eigenstream/kernel/depthwise.hpp"
+#include "eigenstream/kernel/flush_denormals.hpp"
 #include "eigenstream/kernel/packet.hpp"
 #include "eigenstream/kernel/tap_sum.hpp"
 #include "eigenstream/kernel/window_reduce.hpp"

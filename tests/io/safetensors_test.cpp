@@ -136,9 +136,9 @@ TEST_CASE("safetensors: every F32 bit pattern survives", "[io]") {
   const std::vector<std::uint32_t> bits{0x00000000, 0x80000000, 0x00000001, 0x807fffff, 0x7f7fffff,
                                         0x7f800000, 0xff800000, 0x7fc00000, 0xffc12345, 0x3f800001};
   es::Safetensors contents;
-  for (const std::uint32_t each : bits) contents.tensors["w"].data.push_back(std::bit_cast<float>(each));
+  for (const std::uint32_t each : bits) contents.tensors["w"].values.push_back(std::bit_cast<float>(each));
   contents.tensors["w"].shape = {10};
-  CHECK(bits_of(es::parse_safetensors(es::serialise_safetensors(contents)).tensors["w"].data) == bits);
+  CHECK(bits_of(es::parse_safetensors(es::serialise_safetensors(contents)).tensors["w"].values) == bits);
 }
 
 TEST_CASE("safetensors: the bytes written are the documented ones", "[io]") {
@@ -174,7 +174,7 @@ TEST_CASE("safetensors: every dtype becomes the nearest float", "[io]") {
       for (std::size_t i = 0; i < sizeof(pattern); ++i) data += static_cast<char>(pattern >> (8 * i) & 0xff);
     const std::string count = std::to_string(patterns.size());
     const Bytes file = file_of_one(dtype, "[" + count + "]", "[0," + std::to_string(data.size()) + "]", data);
-    return es::parse_safetensors(file).tensors.at("w").data;
+    return es::parse_safetensors(file).tensors.at("w").values;
   };
   using Bits = std::vector<std::uint32_t>;
 
@@ -378,7 +378,7 @@ TEST_CASE("safetensors: a long name is cut in the message", "[io]") {
 }
 
 TEST_CASE("safetensors: what could not be read back is not written", "[io]") {
-  const auto error = [](const std::string& name, es::WeightTensor tensor) {
+  const auto error = [](const std::string& name, es::Weights<float> tensor) {
     es::Safetensors contents;
     contents.tensors[name] = std::move(tensor);
     return error_of([&] { es::serialise_safetensors(contents); });

@@ -1,7 +1,9 @@
 #ifndef EIGENSTREAM_CORE_WEIGHTS_HPP
 #define EIGENSTREAM_CORE_WEIGHTS_HPP
 
+#include <functional>        // less
 #include <initializer_list>  // shapes
+#include <map>               // WeightMap
 #include <span>              // values
 #include <string>            // messages
 #include <type_traits>       // type_identity_t
@@ -64,6 +66,7 @@ struct Weights {
       for (Index c = 0; c < plain.cols(); ++c) values.push_back(static_cast<T>(plain(r, c)));
   }
 
+  bool operator==(const Weights&) const = default;
   bool empty() const noexcept { return values.empty(); }
   Index size() const noexcept { return static_cast<Index>(values.size()); }
   std::span<const T> span() const noexcept { return values; }
@@ -85,6 +88,9 @@ struct Weights {
     fail(layer, ": ", name, " has shape ", shape_text(), ", expected ", wanted.shape_text());
   }
 };
+
+/// Parameter tensors under their PyTorch state_dict names.
+using WeightMap = std::map<std::string, Weights<float>, std::less<>>;
 
 EIGENSTREAM_END_NAMESPACE
 

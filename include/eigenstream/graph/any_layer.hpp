@@ -16,9 +16,14 @@ class AnyLayer {
  public:
   using Scalar = T;
 
+  // Not constrained by Layer itself: a container of AnyLayers is a Layer if it can be copied, and whether it can be
+  // copied must not depend on whether it is a Layer.
   template <class L>
-    requires(!std::is_same_v<std::remove_cvref_t<L>, AnyLayer> && Layer<std::remove_cvref_t<L>>)
-  AnyLayer(L&& layer) : layer_(std::make_shared<const Model<std::remove_cvref_t<L>>>(std::forward<L>(layer))) {}
+    requires(!std::is_same_v<std::remove_cvref_t<L>, AnyLayer> &&
+             std::is_same_v<typename std::remove_cvref_t<L>::Scalar, T>)
+  AnyLayer(L&& layer) : layer_(std::make_shared<const Model<std::remove_cvref_t<L>>>(std::forward<L>(layer))) {
+    static_assert(Layer<std::remove_cvref_t<L>>);
+  }
 
   /// The layer itself if it is an L, else null.
   template <class L>

@@ -16,7 +16,6 @@
 #include <limits>             // largest Index
 #include <map>                // map
 #include <nlohmann/json.hpp>  // json
-#include <set>                // keys seen
 #include <span>               // span
 #include <string>             // string
 #include <string_view>        // string_view
@@ -26,20 +25,14 @@
 
 #include "eigenstream/config.hpp"
 #include "eigenstream/core/check.hpp"
+#include "eigenstream/core/weights.hpp"  // WeightMap
+#include "eigenstream/io/strict_json.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
-/// A tensor as PyTorch stores it: shape in torch's order, data row-major (last index fastest). No shape is a scalar.
-struct WeightTensor {
-  std::vector<Index> shape;
-  std::vector<float> data;
-
-  bool operator==(const WeightTensor&) const = default;
-};
-
 /// What a .safetensors file holds: tensors under their names, and text under its keys.
 struct Safetensors {
-  std::map<std::string, WeightTensor> tensors;
+  WeightMap tensors;
   std::map<std::string, std::string> metadata;
 
   bool operator==(const Safetensors&) const = default;
@@ -58,14 +51,8 @@ using json = nlohmann::json;
 
 inline constexpr std::string_view metadata_key = "__metadata__";
 
-/// JSON text on one line, whatever the bytes; a long one is cut.
-inline std::string quoted(const std::string& text) {
-  constexpr std::size_t longest = 200;
-  const std::string shown = text.size() <= longest ? text : text.substr(0, longest) + "...";
-  return json(shown).dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-inline std::string quoted(const std::filesystem::path& path) { return quoted(path.string()); }
+inline std::string in_quotes(const std::filesystem::path& path) { return detail::in_quotes(path.string()); }
+inline std::string in_quotes(const std::string& text) { return detail::in_quotes(text); }
 
 // ---- Values
 
@@ -127,50 +114,6 @@ inline Index tensor_bytes(const std::vector<Index>& shape, Index item_bytes) {
 
 // ---- Reading. `where` and `at` are how every message begins: the file, and the tensor in it.
 
-/// Walks the JSON before anything is built from it, for what a parsed document no longer shows (a duplicate key) or
-/// must not grow to (deep nesting).
-class HeaderGuard final : public json::json_sax_t {
- public:
-  explicit HeaderGuard(const std::string& where) : where_(where) {}
-
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(json::number_integer_t) override { return true; }
-  bool number_unsigned(json::number_unsigned_t) override { return true; }
-  bool number_float(json::number_float_t, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
-  bool binary(json::binary_t&) override { return true; }
-  bool start_object(std::size_t) override { return enter(); }
-  bool start_array(std::size_t) override { return enter(); }
-  bool end_object() override { return leave(); }
-  bool end_array() override { return leave(); }
-
-  bool key(std::string& name) override {
-    check(keys_.back().insert(name).second, where_, "duplicate key ", quoted(name), " in the header");
-    return true;
-  }
-
-  bool parse_error(std::size_t position, const std::string&, const json::exception&) override {
-    fail(where_, "the header is not valid JSON at its byte ", position);
-  }
-
- private:
-  bool enter() {
-    constexpr std::size_t deepest = 3;  // header, tensor, shape
-    check(keys_.size() < deepest, where_, "the header is nested more than ", deepest, " deep");
-    keys_.emplace_back();
-    return true;
-  }
-
-  bool leave() {
-    keys_.pop_back();
-    return true;
-  }
-
-  const std::string& where_;
-  std::vector<std::set<std::string>> keys_;  // of each object or array that is open
-};
-
 struct Entry {
   std::string name;
   std::string at;
@@ -190,25 +133,25 @@ inline std::vector<Index> parse_sizes(const json& value, const std::string& at, 
   for (const json& item : value) {
     const auto* size = item.get_ptr<const json::number_unsigned_t*>();
     check(size != nullptr && *size <= static_cast<std::uint64_t>(std::numeric_limits<Index>::max()), at, key, " holds ",
-          quoted(item.dump(-1, ' ', true)), ", not a size");
+          in_quotes(item.dump(-1, ' ', true)), ", not a size");
     sizes.push_back(static_cast<Index>(*size));
   }
   return sizes;
 }
 
 inline Entry parse_entry(const std::string& name, const json& value, Index data_bytes, const std::string& where) {
-  Entry entry{name, where + "tensor " + quoted(name) + ": ", nullptr, {}, 0, 0};
+  Entry entry{name, where + "tensor " + in_quotes(name) + ": ", nullptr, {}, 0, 0};
   const std::string& at = entry.at;
   check(value.is_object(), at, "its entry in the header is not an object");
   for (const auto& item : value.items())
     check(item.key() == "dtype" || item.key() == "shape" || item.key() == "data_offsets", at, "unknown key ",
-          quoted(item.key()));
+          in_quotes(item.key()));
   check(value.size() == 3, at, "dtype, shape or data_offsets is missing");
 
   const auto* dtype = value["dtype"].get_ptr<const std::string*>();
   check(dtype != nullptr, at, "dtype is not a string");
   const auto known = std::find_if(dtypes.begin(), dtypes.end(), [&](const Dtype& each) { return each.name == *dtype; });
-  check(known != dtypes.end(), at, "dtype ", quoted(*dtype), " is not supported (F32, F64, F16 and BF16 are)");
+  check(known != dtypes.end(), at, "dtype ", in_quotes(*dtype), " is not supported (F32, F64, F16 and BF16 are)");
   entry.dtype = &*known;
 
   entry.shape = parse_sizes(value["shape"], at, "shape");
@@ -231,19 +174,14 @@ inline std::map<std::string, std::string> parse_metadata(const json& value, cons
   std::map<std::string, std::string> metadata;
   for (const auto& item : value.items()) {
     const auto* text = item.value().get_ptr<const std::string*>();
-    check(text != nullptr, where, metadata_key, " ", quoted(item.key()), " is not a string");
+    check(text != nullptr, where, metadata_key, " ", in_quotes(item.key()), " is not a string");
     metadata.emplace(item.key(), *text);
   }
   return metadata;
 }
 
 inline Header parse_header(std::string_view text, Index data_bytes, const std::string& where) {
-  // The JSON parser would skip a byte order mark and take a NUL for the end.
-  check(text.starts_with('{'), where, "the header does not begin with '{'");
-  check(text.find('\0') == text.npos, where, "the header holds a NUL byte");
-  HeaderGuard guard(where);
-  json::sax_parse(text, &guard);
-  const json root = json::parse(text, nullptr, false);
+  const json root = strict_json(text, 3, where, "the header");  // header, tensor, shape
 
   Header header;
   for (const auto& item : root.items()) {
@@ -312,7 +250,7 @@ inline void write_atomically(const std::filesystem::path& path, std::span<const 
     file = std::fopen(temporary.string().c_str(), "wbx");
   }
   std::error_code error(errno, std::generic_category());
-  check(file != nullptr, "cannot create ", quoted(temporary), ": ", error.message());
+  check(file != nullptr, "cannot create ", in_quotes(temporary), ": ", error.message());
 
   const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   error.assign(errno, std::generic_category());
@@ -322,7 +260,7 @@ inline void write_atomically(const std::filesystem::path& path, std::span<const 
   if (!written || !closed || error) {
     std::error_code ignored;
     std::filesystem::remove(temporary, ignored);
-    fail("cannot write ", quoted(path), ": ", error.message());
+    fail("cannot write ", in_quotes(path), ": ", error.message());
   }
 }
 
@@ -344,7 +282,7 @@ inline Safetensors parse_safetensors(std::span<const std::byte> bytes) {
 /// As parse_safetensors, from a file, one tensor at a time.
 /// Errors   Those, also naming the path; and a path that is not a readable regular file
 inline Safetensors read_safetensors(const std::filesystem::path& path) {
-  const std::string where = "safetensors file " + detail::safetensors::quoted(path) + ": ";
+  const std::string where = "safetensors file " + detail::safetensors::in_quotes(path) + ": ";
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   check(std::filesystem::status_known(status), where, error.message());
@@ -377,11 +315,11 @@ inline std::vector<std::byte> serialise_safetensors(const Safetensors& contents)
   io::json header = io::json::object();
   Index data_bytes = 0;
   for (const auto& [name, tensor] : contents.tensors) {
-    const std::string at = where + "tensor " + io::quoted(name) + ": ";
+    const std::string at = where + "tensor " + io::in_quotes(name) + ": ";
     check(io::is_utf8(name), at, "the name is not UTF-8");
     check(name != io::metadata_key, at, "the name is reserved");
     for (const Index size : tensor.shape) check(size >= 0, at, "its shape holds ", size);
-    const auto values = static_cast<Index>(tensor.data.size());
+    const auto values = static_cast<Index>(tensor.values.size());
     const Index bytes = io::tensor_bytes(tensor.shape, item_bytes);
     check(bytes >= 0, at, "the product of its shape is too large");
     check(bytes / item_bytes == values, at, "its shape takes ", bytes / item_bytes, " values, it has ", values);
@@ -389,7 +327,7 @@ inline std::vector<std::byte> serialise_safetensors(const Safetensors& contents)
     data_bytes += bytes;
   }
   for (const auto& [key, text] : contents.metadata)
-    check(io::is_utf8(key) && io::is_utf8(text), where, "metadata ", io::quoted(key), " is not UTF-8");
+    check(io::is_utf8(key) && io::is_utf8(text), where, "metadata ", io::in_quotes(key), " is not UTF-8");
   if (!contents.metadata.empty()) header[std::string(io::metadata_key)] = contents.metadata;
 
   std::string text = header.dump();
@@ -404,7 +342,7 @@ inline std::vector<std::byte> serialise_safetensors(const Safetensors& contents)
   io::store_little_endian(to, std::uint64_t{text.size()});
   to = std::transform(text.begin(), text.end(), to + 8, [](char c) { return static_cast<std::byte>(c); });
   for (const auto& [name, tensor] : contents.tensors) {
-    for (const float value : tensor.data) {
+    for (const float value : tensor.values) {
       io::store_little_endian(to, std::bit_cast<std::uint32_t>(value));
       to += item_bytes;
     }

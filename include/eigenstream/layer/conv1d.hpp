@@ -32,8 +32,7 @@ struct Conv1dOptions {
 /// Shapes   x (In,T) or (In,B,T) -> y (Out,T') or (Out,B,T'), T' = floor((T + left + right - reach) / stride) + 1
 ///          weight (Out, In/groups, Taps), bias (Out) or empty
 /// Timing   receptive_field reach = (Taps-1)*dilation + 1, delay reach - 1 - left, rate 1/stride; in input frames
-/// Errors   constructor: Error on any impossible size, naming it. Left padding of `reach` or more is refused: an output
-///          would come before the first frame. steps/flush: noexcept, no allocation
+/// Errors   constructor: Error on any impossible size, naming it. steps/flush: noexcept, no allocation
 /// Source   torch.nn.Conv1d (tap order, padding, groups); padding_mode zeros
 /// Groups of one input and one output channel run in a depthwise kernel. In, Out, Taps may be fixed at compile time
 /// (all three, and groups 1): the same results, with less overhead for single frames.
@@ -61,8 +60,6 @@ class Conv1d {
     check(padding.left >= 0 && padding.right >= 0, "Conv1d: padding = (", padding.left, ",", padding.right,
           "), must not be negative");
     const Index reach = (taps_ - 1) * dilation + 1;
-    check(padding.left < reach, "Conv1d: padding = ", padding.left, " with taps that reach over ", reach,
-          " frames: the first output would precede the first frame");
     check(groups == 1 || !is_static, "Conv1d: sizes fixed at compile time need groups = 1, not ", groups);
     window_ = {reach, stride, padding.left};
     for (Index k = 0; k < taps_; ++k) lags_.push_back(k * dilation);

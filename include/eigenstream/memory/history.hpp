@@ -103,9 +103,9 @@ class History {
 struct SlidingWindow {
   Index reach = 1;
   Index stride = 1;
-  Index left = 0;  ///< less than reach
+  Index left = 0;
 
-  constexpr Index keep() const noexcept { return reach - 1; }
+  constexpr Index keep() const noexcept { return std::max(reach - 1, left); }
 
   template <class T>
   Index state_bytes(FrameShape shape) const noexcept {
@@ -126,10 +126,12 @@ struct SlidingWindow {
   /// Windows that n further frames will complete.
   EIGENSTREAM_ALWAYS_INLINE Index completes(StateRef state, Index n) const noexcept {
     const Index due = position(state)->due;
-    if (n < due) return 0;
+    if (n < due || n == 0) return 0;
     return stride == 1 ? n - due + 1 : (n - due) / stride + 1;
   }
-  constexpr Index max_windows(Index n) const noexcept { return ceil_div(n, stride); }
+  constexpr Index max_windows(Index n) const noexcept {
+    return n == 0 ? 0 : (n - 1 + std::max<Index>(0, left - reach + 1)) / stride + 1;
+  }
 
   /// Appends x and calls kernel(first frame of the first window, windows, windows before) for the completed windows.
   template <class T, class Kernel>
@@ -160,14 +162,14 @@ struct SlidingWindow {
 
   template <class T>
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.counter(position(state)->due, 1, std::max(reach, stride));
+    codec.counter(position(state)->due, std::min<Index>(1, reach - left), std::max(reach, stride));
     codec.counter(position(state)->seen, 0, std::numeric_limits<Index>::max());
     history<T>(state).exchange(codec);
   }
 
  private:
   struct Position {
-    Index due;   // frames still to come until the next window is complete, at least 1
+    Index due;   // frames still to come until the next window is complete; below 1 only before the first frame
     Index seen;  // real frames since the start
   };
   static Position* position(StateRef state) noexcept { return reinterpret_cast<Position*>(state.data); }

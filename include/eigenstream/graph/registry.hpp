@@ -1,0 +1,379 @@
+#ifndef EIGENSTREAM_GRAPH_REGISTRY_HPP
+#define EIGENSTREAM_GRAPH_REGISTRY_HPP
+
+#include <cmath>       // isfinite
+#include <functional>  // factories
+#include <map>         // by type name
+#include <optional>    // defaults
+#include <set>         // what was used
+#include <string>      // names
+
+#include "eigenstream/compose/residual.hpp"
+#include "eigenstream/core/module_spec.hpp"
+#include "eigenstream/core/weights.hpp"
+#include "eigenstream/graph/any_layer.hpp"
+#include "eigenstream/layer/conv1d.hpp"
+#include "eigenstream/layer/conv_transpose1d.hpp"
+#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/linear.hpp"
+#include "eigenstream/layer/norm.hpp"
+#include "eigenstream/layer/pool1d.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// A network built at run time, with the modules it was built from.
+struct Module {
+  std::string type;
+  std::string path;
+  AnyLayer<float> layer;
+  std::vector<Module> children;
+};
+
+/// Limits on what a description may ask for, checked before anything is allocated.
+inline constexpr Index max_extent = Index{1} << 20;         ///< channels, taps, strides, dilations, paddings
+inline constexpr Index max_reach = Index{1} << 24;          ///< frames from a layer's first tap to its last
+inline constexpr Index max_packed_weights = Index{1} << 28;  ///< numbers in a layer's packed weights
+
+class Registry;
+
+/// What a factory is given: one module's description, the weights, and a record of what has been read, so that
+/// whatever is left over is an error.
+class ModuleReader {
+ public:
+  ModuleReader(const Registry& registry, const ModuleSpec& spec, const WeightMap& weights,
+               std::set<std::string>& used_weights)
+      : registry_(registry), spec_(spec), weights_(weights), used_weights_(used_weights) {}
+
+  const ModuleSpec& spec() const noexcept { return spec_; }
+
+  /// Reports an Error that names the module.
+  template <class... Parts>
+  [[noreturn]] void fail(const Parts&... parts) const {
+    eigenstream::fail("module \"", spec_.path, "\" (", spec_.type, "): ", parts...);
+  }
+  template <class... Parts>
+  void check(bool ok, const Parts&... parts) const {
+    if (!ok) fail(parts...);
+  }
+
+  /// An integer in [least, most]; required if there is no default.
+  Index integer(const std::string& name, std::optional<Index> otherwise = {}, Index least = 1,
+                Index most = max_extent) {
+    const ModuleSpec::Value* value = field(name, otherwise.has_value());
+    if (value == nullptr) return *otherwise;
+    const auto* number = std::get_if<std::int64_t>(value);
+    check(number != nullptr, name, " is not an integer");
+    check(*number >= least && *number <= most, name, " = ", *number, ", must be from ", least, " to ", most);
+    return static_cast<Index>(*number);
+  }
+  bool boolean(const std::string& name, bool otherwise) {
+    const ModuleSpec::Value* value = field(name, true);
+    if (value == nullptr) return otherwise;
+    const auto* truth = std::get_if<bool>(value);
+    check(truth != nullptr, name, " is not true or false");
+    return *truth;
+  }
+  float number(const std::string& name, double otherwise) {
+    const ModuleSpec::Value* value = field(name, true);
+    if (value == nullptr) return static_cast<float>(otherwise);
+    const auto* real = std::get_if<double>(value);
+    const auto* whole = std::get_if<std::int64_t>(value);
+    check(real != nullptr || whole != nullptr, name, " is not a number");
+    const float result = static_cast<float>(real != nullptr ? *real : static_cast<double>(*whole));
+    check(std::isfinite(result), name, " is not a finite number");
+    return result;
+  }
+  std::string text(const std::string& name, const std::string& otherwise) {
+    const ModuleSpec::Value* value = field(name, true);
+    if (value == nullptr) return otherwise;
+    const auto* string = std::get_if<std::string>(value);
+    check(string != nullptr, name, " is not a text");
+    return *string;
+  }
+  /// One integer for both sides, or [left, right].
+  Padding padding(const std::string& name) {
+    const ModuleSpec::Value* value = field(name, true);
+    if (value == nullptr) return {};
+    if (const auto* both = std::get_if<std::vector<std::int64_t>>(value)) {
+      check(both->size() == 2, name, " has ", both->size(), " numbers, expected one or [left, right]");
+      for (std::int64_t side : *both)
+        check(side >= 0 && side <= max_extent, name, " = ", side, ", must be from 0 to ", max_extent);
+      return {static_cast<Index>((*both)[0]), static_cast<Index>((*both)[1])};
+    }
+    return integer(name, 0, 0);
+  }
+  /// The weight of that name, which must have this shape.
+  const Weights<float>& weight(const std::string& name, std::initializer_list<Index> shape) {
+    const std::string key = spec_.path.empty() ? name : spec_.path + "." + name;
+    const auto found = weights_.find(key);
+    Weights<float> wanted;
+    wanted.shape = shape;
+    check(found != weights_.end(), "tensor \"", key, "\" is missing, expected shape ", wanted.shape_text());
+    check(found->second.shape == wanted.shape, "tensor \"", key, "\" has shape ", found->second.shape_text(),
+          ", expected ", wanted.shape_text());
+    for (const float value : found->second.values)
+      check(std::isfinite(value), "tensor \"", key, "\" holds a value that is not finite");
+    check(used_weights_.insert(key).second, "tensor \"", key, "\" is used by another module as well");
+    return found->second;
+  }
+  Weights<float> weight_if(bool wanted, const std::string& name, std::initializer_list<Index> shape) {
+    return wanted ? weight(name, shape) : Weights<float>();
+  }
+
+  /// Modules inside this one, built. `in` is the number of channels they get, Dynamic if unknown.
+  inline Module child(const std::string& name, Index in);
+  inline std::vector<Module> children(const std::string& name, Index in);
+
+  /// Error if the description has a field that was not read.
+  void finish() const {
+    for (const auto& [name, value] : spec_.fields) check(used_.contains(name), "unknown field \"", name, "\"");
+    for (const auto& [name, value] : spec_.children) check(used_.contains(name), "unknown field \"", name, "\"");
+  }
+
+ private:
+  const ModuleSpec::Value* field(const std::string& name, bool optional) {
+    used_.insert(name);
+    const auto found = spec_.fields.find(name);
+    if (found != spec_.fields.end()) return &found->second;
+    check(!spec_.children.contains(name), name, " holds modules, not a value");
+    check(optional, "field \"", name, "\" is missing");
+    return nullptr;
+  }
+  const std::vector<ModuleSpec>& child_specs(const std::string& name) {
+    used_.insert(name);
+    const auto found = spec_.children.find(name);
+    check(found != spec_.children.end(), "field \"", name, "\" is missing");
+    return found->second;
+  }
+
+  const Registry& registry_;
+  const ModuleSpec& spec_;
+  const WeightMap& weights_;
+  std::set<std::string>& used_weights_;
+  std::set<std::string> used_;
+};
+
+/// What a factory gives back: the layer, and the modules inside it if it is a container.
+struct Built {
+  template <class L>
+    requires(!std::is_same_v<std::remove_cvref_t<L>, Built>)
+  Built(L&& layer_, std::vector<Module> children_ = {})
+      : layer(std::forward<L>(layer_)), children(std::move(children_)) {}
+  AnyLayer<float> layer;
+  std::vector<Module> children;
+};
+
+/// Which module type is built by which factory. An ordinary value: copy it, add to it.
+class Registry {
+ public:
+  /// Reads a module's description and weights and builds the layer; `in` is the number of channels that will come,
+  /// Dynamic if it is not known.
+  using Factory = std::function<Built(ModuleReader& reader, Index in)>;
+
+  /// Adds a type. Errors   Error if there is one of that name
+  void add(const std::string& type, Factory factory) {
+    check(factories_.emplace(type, std::move(factory)).second, "registry: there is a factory for ", type, " already");
+  }
+
+  /// Builds a network. Every tensor must be used, every field known, and the channels must agree from layer to layer.
+  /// Errors   Error naming the module's path, and both shapes where one is wrong
+  Module create(const ModuleSpec& spec, const WeightMap& weights) const {
+    std::set<std::string> used;
+    Module network = create(spec, weights, used, Dynamic);
+    for (const auto& [name, values] : weights)
+      check(used.contains(name), "tensor \"", name, "\" ", values.shape_text(), " belongs to no module");
+    return network;
+  }
+
+ private:
+  friend class ModuleReader;
+  Module create(const ModuleSpec& spec, const WeightMap& weights, std::set<std::string>& used, Index in) const {
+    ModuleReader reader(*this, spec, weights, used);
+    const auto found = factories_.find(spec.type);
+    reader.check(found != factories_.end(), "unknown module type");
+#if EIGENSTREAM_EXCEPTIONS
+    try {
+#endif
+      Built built = found->second(reader, in);
+      reader.finish();
+      if (in != Dynamic) (void)built.layer.out_channels(in);
+      return {spec.type, spec.path, std::move(built.layer), std::move(built.children)};
+#if EIGENSTREAM_EXCEPTIONS
+    } catch (const Error& error) {
+      // Say where, once: an error from further inside has said it already.
+      if (std::string_view(error.what()).starts_with("module \"")) throw;
+      reader.fail(error.what());
+    }
+#endif
+  }
+
+  std::map<std::string, Factory> factories_;
+};
+
+inline Module ModuleReader::child(const std::string& name, Index in) {
+  const auto& specs = child_specs(name);
+  check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
+  return registry_.create(specs.front(), weights_, used_weights_, in);
+}
+inline std::vector<Module> ModuleReader::children(const std::string& name, Index in) {
+  std::vector<Module> modules;
+  for (const ModuleSpec& spec : child_specs(name)) {
+    modules.push_back(registry_.create(spec, weights_, used_weights_, in));
+    const AnyLayer<float>& layer = modules.back().layer;
+    if (in == Dynamic) in = layer.in_channels();
+    if (in != Dynamic) in = layer.out_channels(in);
+  }
+  return modules;
+}
+
+namespace detail {
+
+template <class L>
+Registry::Factory plain_factory() {
+  return [](ModuleReader&, Index) { return Built(L()); };
+}
+
+inline Built build_conv1d(ModuleReader& r, Index) {
+  const Index in = r.integer("in_channels"), out = r.integer("out_channels"), taps = r.integer("kernel_size");
+  Conv1dOptions options;
+  options.stride = r.integer("stride", 1);
+  options.padding = r.padding("padding");
+  options.dilation = r.integer("dilation", 1);
+  options.groups = r.integer("groups", 1);
+  r.check(in % options.groups == 0 && out % options.groups == 0, "groups = ", options.groups, " does not divide ", in,
+          " and ", out, " channels");
+  r.check((taps - 1) * options.dilation < max_reach, "its taps reach over more than ", max_reach, " frames");
+  const auto& weight = r.weight("weight", {out, in / options.groups, taps});
+  return Conv1d<float>(weight, r.weight_if(r.boolean("bias", true), "bias", {out}), options);
+}
+
+inline Built build_conv_transpose1d(ModuleReader& r, Index) {
+  const Index in = r.integer("in_channels"), out = r.integer("out_channels"), taps = r.integer("kernel_size");
+  ConvTranspose1dOptions options;
+  options.stride = r.integer("stride", 1);
+  options.padding = r.integer("padding", 0, 0);
+  options.output_padding = r.integer("output_padding", 0, 0);
+  options.dilation = r.integer("dilation", 1);
+  options.groups = r.integer("groups", 1);
+  r.check(in % options.groups == 0 && out % options.groups == 0, "groups = ", options.groups, " does not divide ", in,
+          " and ", out, " channels");
+  r.check((taps - 1) * options.dilation < max_reach, "its taps reach over more than ", max_reach, " frames");
+  const auto& weight = r.weight("weight", {in, out / options.groups, taps});
+  // Each input completes a block of `stride` frames, so that many columns of weights are kept for each distinct lag.
+  r.check(static_cast<double>(options.stride) * static_cast<double>(weight.size()) <=
+              static_cast<double>(max_packed_weights),
+          "stride = ", options.stride, " with ", weight.size(), " weights is more than can be kept");
+  return ConvTranspose1d<float>(weight, r.weight_if(r.boolean("bias", true), "bias", {out}), options);
+}
+
+inline Built build_avg_pool1d(ModuleReader& r, Index) {
+  const Index taps = r.integer("kernel_size");
+  AvgPool1dOptions options;
+  options.stride = r.integer("stride", taps);
+  options.padding = r.integer("padding", 0, 0);
+  options.ceil_mode = r.boolean("ceil_mode", false);
+  options.count_include_pad = r.boolean("count_include_pad", true);
+  return AvgPool1d<float>(taps, options);
+}
+
+inline Built build_max_pool1d(ModuleReader& r, Index) {
+  const Index taps = r.integer("kernel_size");
+  MaxPool1dOptions options;
+  options.stride = r.integer("stride", taps);
+  options.padding = r.integer("padding", 0, 0);
+  options.dilation = r.integer("dilation", 1);
+  options.ceil_mode = r.boolean("ceil_mode", false);
+  r.check((taps - 1) * options.dilation < max_reach, "its taps reach over more than ", max_reach, " frames");
+  return MaxPool1d<float>(taps, options);
+}
+
+inline Built build_linear(ModuleReader& r, Index) {
+  const Index in = r.integer("in_features"), out = r.integer("out_features");
+  const auto& weight = r.weight("weight", {out, in});
+  return Linear<float>(weight, r.weight_if(r.boolean("bias", true), "bias", {out}));
+}
+
+inline Built build_batch_norm1d(ModuleReader& r, Index) {
+  const Index channels = r.integer("num_features");
+  const float eps = r.number("eps", 1e-5);
+  const bool affine = r.boolean("affine", true);
+  const auto& mean = r.weight("running_mean", {channels});
+  const auto& var = r.weight("running_var", {channels});
+  return BatchNorm1d<float>(mean, var, r.weight_if(affine, "weight", {channels}),
+                            r.weight_if(affine, "bias", {channels}), eps);
+}
+
+inline Built build_layer_norm(ModuleReader& r, Index) {
+  const Index channels = r.integer("normalized_shape");
+  const float eps = r.number("eps", 1e-5);
+  const bool affine = r.boolean("elementwise_affine", true);
+  return LayerNorm<float>(channels, r.weight_if(affine, "weight", {channels}),
+                          r.weight_if(affine, "bias", {channels}), eps);
+}
+
+inline Built build_gelu(ModuleReader& r, Index) {
+  const std::string approximate = r.text("approximate", "none");
+  r.check(approximate == "none" || approximate == "tanh", "approximate = \"", approximate,
+          "\", must be \"none\" or \"tanh\"");
+  if (approximate == "tanh") return GeluTanh<float>();
+  return Gelu<float>();
+}
+
+inline Built build_sequential(ModuleReader& r, Index in) {
+  std::vector<Module> modules = r.children("layers", in);
+  std::vector<AnyLayer<float>> layers;
+  for (const Module& module : modules) layers.push_back(module.layer);
+  return Built(AnySequential<float>(std::move(layers)), std::move(modules));
+}
+
+inline Built build_residual(ModuleReader& r, Index in) {
+  Module net = r.child("net", in);
+  AnyLayer<float> layer = net.layer;
+  return Built(Residual<AnyLayer<float>>(std::move(layer)), {std::move(net)});
+}
+
+}  // namespace detail
+
+/// A registry with every module type that model files may hold; docs/model-file.md lists them.
+inline Registry builtin_registry() {
+  Registry registry;
+  registry.add("Sequential", detail::build_sequential);
+  registry.add("Residual", detail::build_residual);
+  registry.add("Conv1d", detail::build_conv1d);
+  registry.add("ConvTranspose1d", detail::build_conv_transpose1d);
+  registry.add("AvgPool1d", detail::build_avg_pool1d);
+  registry.add("MaxPool1d", detail::build_max_pool1d);
+  registry.add("Linear", detail::build_linear);
+  registry.add("BatchNorm1d", detail::build_batch_norm1d);
+  registry.add("LayerNorm", detail::build_layer_norm);
+  registry.add("ReLU", detail::plain_factory<Relu<float>>());
+  registry.add("LeakyReLU",
+               [](ModuleReader& r, Index) { return Built(LeakyRelu<float>(r.number("negative_slope", 0.01))); });
+  registry.add("PReLU", [](ModuleReader& r, Index) {
+    return Built(Prelu<float>(r.weight("weight", {r.integer("num_parameters", 1)})));
+  });
+  registry.add("ELU", [](ModuleReader& r, Index) { return Built(Elu<float>(r.number("alpha", 1))); });
+  registry.add("SELU", detail::plain_factory<Selu<float>>());
+  registry.add("SiLU", detail::plain_factory<Silu<float>>());
+  registry.add("GELU", detail::build_gelu);
+  registry.add("Sigmoid", detail::plain_factory<Sigmoid<float>>());
+  registry.add("Tanh", detail::plain_factory<Tanh<float>>());
+  registry.add("Softplus", [](ModuleReader& r, Index) {
+    return Built(Softplus<float>(r.number("beta", 1), r.number("threshold", 20)));
+  });
+  registry.add("Softsign", detail::plain_factory<Softsign<float>>());
+  registry.add("Hardtanh", [](ModuleReader& r, Index) {
+    return Built(Hardtanh<float>(r.number("min_val", -1), r.number("max_val", 1)));
+  });
+  registry.add("Hardsigmoid", detail::plain_factory<Hardsigmoid<float>>());
+  registry.add("Hardswish", detail::plain_factory<Hardswish<float>>());
+  registry.add("GLU", detail::plain_factory<Glu<float>>());
+  registry.add("Softmax", detail::plain_factory<Softmax<float>>());
+  registry.add("Snake",
+               [](ModuleReader& r, Index) { return Built(Snake<float>(r.weight("alpha", {r.integer("channels")}))); });
+  return registry;
+}
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_GRAPH_REGISTRY_HPP
