@@ -7,7 +7,8 @@ Benchmarks are named Family/<variant>/<parameter>/...; variants whose name start
 what we compare with. Each table is one family, each row one set of parameters. Numbers are medians over repetitions, in
 ns per item (items are frames, unless the benchmark says otherwise), or ns per call where a benchmark counts no items;
 "x ours" is the best of the others divided by ours: above 1, ours is faster. A ~ marks a spread (standard deviation over
-mean of the repetitions) above 5 %. Further counters of a benchmark follow in tables of their own.
+mean of the repetitions) above 5 %. Further counters of a benchmark follow in tables of their own. Where the family Peak
+was run too, GFLOP/s are given as percentages of the core's peak.
 """
 
 import json
@@ -90,7 +91,13 @@ def print_table(header, rows):
     print()
 
 
-def print_family(family, rows):
+def peak_gflops(families):
+    """The best of what the family Peak reached, or None."""
+    results = [result for by_variant in families.get("Peak", {}).values() for result in by_variant.values()]
+    return max((result["counters"].get("GFLOP/s", 0) for result in results), default=0) or None
+
+
+def print_family(family, rows, peak):
     variants = []
     for by_variant in rows.values():
         variants += [variant for variant in by_variant if variant not in variants]
@@ -116,20 +123,24 @@ def print_family(family, rows):
         for variant in compared:
             cells.append(f"{best / times[variant]:.2f}" if best is not None and variant in times else "")
         table.append(cells)
-    print(f"{family}: ns per item; x: best of the others / ours" if compared else f"{family}: ns per item")
-    print_table(["", *ours, *others, *(f"x {variant}" for variant in compared)], table)
+    if family != "Peak":
+        print(f"{family}: ns per item; x: best of the others / ours" if compared else f"{family}: ns per item")
+        print_table(["", *ours, *others, *(f"x {variant}" for variant in compared)], table)
 
     counters = []
     for by_variant in rows.values():
         for result in by_variant.values():
             counters += [counter for counter in result["counters"] if counter not in counters]
     for counter in counters:
+        percent = counter == "GFLOP/s" and peak is not None and family != "Peak"
         having = [v for v in ours + others if any(counter in row[v]["counters"] for row in rows.values() if v in row)]
         table = []
         for parameters in sorted(rows, key=sort_key):
             values = [rows[parameters].get(v, {"counters": {}})["counters"].get(counter) for v in having]
-            table.append(["/".join(parameters) or "-", *("" if value is None else number(value) for value in values)])
-        print(f"{family}: {counter}")
+            values = [100 * value / peak if percent and value is not None else value for value in values]
+            cells = ["" if value is None else f"{value:.0f}" if percent else number(value) for value in values]
+            table.append(["/".join(parameters) or "-", *cells])
+        print(f"{family}: % of the peak of {number(peak)} GFLOP/s" if percent else f"{family}: {counter}")
         print_table(["", *having], table)
     return errors
 
@@ -154,8 +165,9 @@ def main():
     if not families:
         sys.exit("no results")
     errors = []
+    peak = peak_gflops(families)
     for family, rows in families.items():
-        errors += print_family(family, rows)
+        errors += print_family(family, rows, peak)
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     return 1 if errors else 0

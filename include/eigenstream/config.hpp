@@ -16,11 +16,13 @@
 #define EIGENSTREAM_ALWAYS_INLINE __forceinline
 #define EIGENSTREAM_NO_INLINE __declspec(noinline)
 #define EIGENSTREAM_OUTLINED __declspec(noinline)
+#define EIGENSTREAM_INLINE_LAMBDA
 #define EIGENSTREAM_RESTRICT __restrict
 #else
 #define EIGENSTREAM_ALWAYS_INLINE inline __attribute__((always_inline))
 #define EIGENSTREAM_NO_INLINE __attribute__((noinline, cold))
 #define EIGENSTREAM_OUTLINED __attribute__((noinline))
+#define EIGENSTREAM_INLINE_LAMBDA __attribute__((always_inline))
 #define EIGENSTREAM_RESTRICT __restrict__
 #endif
 

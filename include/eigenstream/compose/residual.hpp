@@ -12,7 +12,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// where shrink is the number of frames by which the network's output is shorter than its input: the input is cropped
 /// by floor(shrink/2) frames at the start and ceil(shrink/2) at the end. With padding that keeps the length, nothing is.
 /// Shapes   x (C,T) or (C,B,T) -> y (C,T - shrink) or (C,B,T - shrink)
-/// Timing   that of the network
+/// Timing   that of the network; it depends on the input that is added, too
 /// Errors   constructor: Error if a layer inside has a stride, if the output is longer than the input, or if the
 ///          numbers of channels differ. steps/flush: noexcept, no allocation
 /// Layout   counter, queue of inputs, the network's block
@@ -36,6 +36,7 @@ class Residual {
     if (net_.in_channels() != Dynamic) (void)out_channels(net_.in_channels());
     crop_ = shrink_ / 2;
     keep_ = std::max<Index>(0, timing.delay() - crop_);
+    timing_ = timing.with_bypass(crop_);
   }
 
   const Net& net() const noexcept { return net_; }
@@ -48,7 +49,7 @@ class Residual {
     check(out == in, "Residual: the network turns ", in, " channels into ", out, ", they cannot be added");
     return out;
   }
-  Timing timing() const { return net_.timing(); }
+  Timing timing() const { return timing_; }
   Index max_outputs(Index n) const noexcept { return net_.max_outputs(n); }
   Index max_flush() const noexcept { return net_.max_flush(); }
   Index parameters() const noexcept { return net_.parameters(); }
@@ -90,6 +91,7 @@ class Residual {
     return n <= inputs.max_frames() ? inputs.room(n) : nullptr;
   }
   static constexpr bool in_place() noexcept { return false; }
+  static constexpr bool keeps_channels() noexcept { return true; }
 
  private:
   // Inputs that came minus outputs that left.
@@ -108,6 +110,7 @@ class Residual {
   }
 
   Net net_;
+  Timing timing_;
   Index shrink_ = 0, crop_ = 0;
   Index keep_ = 0;  // inputs that may still be wanted when new ones come
 };

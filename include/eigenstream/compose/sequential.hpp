@@ -40,7 +40,7 @@ class Chain {
     stages_.for_each([&](auto, const auto& layer) {
       if (found) return;
       if (layer.in_channels() != Dynamic) channels = layer.in_channels(), found = true;
-      if (!layer.in_place() && !(layer.timing().stages().size() > 0)) found = true;  // may change their number
+      if (!eigenstream::keeps_channels(layer)) found = true;
     });
     return channels;
   }
@@ -119,6 +119,11 @@ class Chain {
   bool in_place() const noexcept {
     bool all = true;
     stages_.for_each([&](auto, const auto& layer) { all = all && layer.in_place(); });
+    return all;
+  }
+  bool keeps_channels() const noexcept {
+    bool all = true;
+    stages_.for_each([&](auto, const auto& layer) { all = all && eigenstream::keeps_channels(layer); });
     return all;
   }
 

@@ -88,7 +88,7 @@ class Stream {
 
   /// Takes x, writes what is ready to y, returns how many frames that is.
   /// Errors   Error if x or y has the wrong channels or batch, or y fewer frames than will come
-  Index process(Frames<const T> x, Frames<T> y) {
+  EIGENSTREAM_ALWAYS_INLINE Index process(Frames<const T> x, Frames<T> y) {
     check_shape("input", x.shape(), in_);
     check_room(y, x.count, false);
     return advance(x, y);
@@ -234,17 +234,26 @@ class Stream {
     return std::forward<Tensor>(y);
   }
 
-  static void check_shape(const char* what, FrameShape given, FrameShape wanted) {
-    check(given == wanted, "Stream: ", what, " of ", given.channels, " channels and a batch of ", given.batch,
-          ", this stream has ", wanted.channels, " channels and a batch of ", wanted.batch);
+  // The checks of every call: a few comparisons, and everything else out of line.
+  static EIGENSTREAM_ALWAYS_INLINE void check_shape(const char* what, const FrameShape& given,
+                                                    const FrameShape& wanted) {
+    if (given.channels != wanted.channels || given.batch != wanted.batch) [[unlikely]]
+      refuse_shape(what, given.channels, given.batch, wanted.channels, wanted.batch);
   }
-  void check_room(const Frames<T>& y, Index n, bool ended) const {
+  [[noreturn]] static EIGENSTREAM_NO_INLINE void refuse_shape(const char* what, Index channels, Index batch,
+                                                              Index wanted_channels, Index wanted_batch) {
+    fail("Stream: ", what, " of ", channels, " channels and a batch of ", batch, ", this stream has ", wanted_channels,
+         " channels and a batch of ", wanted_batch);
+  }
+  EIGENSTREAM_ALWAYS_INLINE void check_room(const Frames<T>& y, Index n, bool ended) const {
     check_shape("output", y.shape(), out_);
-    if (y.count >= net_->max_outputs(n) + (ended ? net_->max_flush() : 0)) return;
-    const Index wanted = timing_.outputs_after(seen_ + n, ended) - timing_.outputs_after(seen_);
-    check(y.count >= wanted, "Stream: room for ", y.count, " frames where ", wanted, " will come");
+    if (y.count < net_->max_outputs(n) + (ended ? net_->max_flush() : 0)) check_exact_room(y.count, n, ended);
   }
-  Index advance(Frames<const T> x, Frames<T> y) noexcept {
+  EIGENSTREAM_OUTLINED void check_exact_room(Index room, Index n, bool ended) const {
+    const Index wanted = timing_.outputs_after(seen_ + n, ended) - timing_.outputs_after(seen_);
+    check(room >= wanted, "Stream: room for ", room, " frames where ", wanted, " will come");
+  }
+  EIGENSTREAM_ALWAYS_INLINE Index advance(Frames<const T> x, Frames<T> y) noexcept {
     seen_ += x.count;
     return net_->steps(block_.ref(), x, y);
   }

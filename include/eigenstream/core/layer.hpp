@@ -32,6 +32,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///                            it does not keep its input. Valid until the next call with this state; n at most
 ///                            max_room
 ///   in_place                 true if `steps` may be called with y.data == x.data (one output per input, same size)
+///   keeps_channels           optional: true if the output has as many channels as the input; without it, in_place says
 ///
 /// Preconditions of steps and flush, asserted only: x has the shape of the state, y has room for max_outputs(x.count)
 /// or the exact number, x and y do not overlap unless in_place. Both are noexcept, and neither allocates, locks, or
@@ -57,6 +58,15 @@ concept Layer = std::copy_constructible<L> &&
                   { layer.input_room(state, n) } noexcept -> std::same_as<typename L::Scalar*>;
                   { layer.in_place() } noexcept -> std::same_as<bool>;
                 };
+
+/// Whether a layer that takes any number of channels gives as many.
+template <class L>
+bool keeps_channels(const L& layer) noexcept {
+  if constexpr (requires { layer.keeps_channels(); })
+    return layer.keeps_channels();
+  else
+    return layer.in_place();
+}
 
 /// Most frames for which `input_room` is asked at a time: the longest tile that a container hands on.
 inline constexpr Index max_room = 512;

@@ -42,6 +42,8 @@ struct TimingStage {
   Index extra = 0;   ///< output_padding (scatter)
   Index dilation = 1;  ///< positions from tap to tap (scatter)
   bool ceil = false;  ///< an end window may hang over (pools)
+  Index before = 0;   ///< inputs before those of the taps that an output depends on besides
+  Index after = 0;    ///< the same behind them
 
   /// Scatter: positions held back until a further input, or the end, shows whether they belong to the result.
   constexpr Index held_back() const noexcept {
@@ -60,25 +62,30 @@ struct TimingStage {
     if (n <= 0) return 0;
     if (kind == Kind::scatter) return std::max<Index>(0, (n - 1) * stride + reach - right + extra - left);
     const Index room = n + left + right - reach;
-    if (room < 0) return 0;
-    if (!ceil) return room / stride + 1;
-    const Index windows = ceil_div(room, stride) + 1;
+    if (!ceil) return room < 0 ? 0 : room / stride + 1;
+    const Index windows = std::max<Index>(0, ceil_div(room, stride) + 1);  // one may hang over a signal that is short
     return (windows - 1) * stride >= n + left ? windows - 1 : windows;  // no window starts beyond the signal
   }
 
-  /// First input that output j can read (negative: a virtual one).
-  constexpr Index first_input(Index j) const noexcept {
-    if (kind == Kind::gather) return j * stride - left;
-    for (Index back = reach - 1; back >= 0; back -= dilation)
-      if ((j + left - back) % stride == 0) return (j + left - back) / stride;
-    return ceil_div(j + left - reach + 1, stride);  // no tap reaches this position
-  }
-  /// Last input that output j reads.
-  constexpr Index last_read(Index j) const noexcept {
-    if (kind == Kind::gather) return last_input(j);
-    for (Index back = 0; back < reach; back += dilation)
-      if ((j + left - back) % stride == 0) return (j + left - back) / stride;
-    return floor_div(j + left, stride);
+  /// Frames first ... last.
+  struct Span {
+    Index first, last;
+  };
+  /// The inputs that some of the outputs read, from the first to the last (negative: virtual ones). Not those of the
+  /// outermost outputs alone: with a stride and dilation a neighbour may reach further. Empty if no tap reaches them.
+  constexpr Span reads(Span outputs) const noexcept {
+    if (kind == Kind::gather)
+      return {outputs.first * stride - left - before, outputs.last * stride - left + reach - 1 + after};
+    const Index earliest = ceil_div(outputs.first + left - reach + 1, stride);
+    Span inputs{earliest, earliest - 1};
+    for (Index back = 0; back < reach; back += dilation) {  // later taps hit earlier inputs
+      const Index first = ceil_div(outputs.first + left - back, stride);
+      const Index last = floor_div(outputs.last + left - back, stride);
+      if (first > last) continue;
+      if (inputs.last < inputs.first) inputs = {first, last};
+      inputs = {std::min(inputs.first, first), std::max(inputs.last, last)};
+    }
+    return {inputs.first - before, inputs.last + after};
   }
   /// Input whose arrival releases output j.
   constexpr Index last_input(Index j) const noexcept {
@@ -103,16 +110,23 @@ class Timing {
     return both;
   }
 
+  /// A network of stride 1 whose output j depends on input j + lag as well.
+  Timing with_bypass(Index lag) const {
+    Timing both = *this;
+    if (stages_.empty()) return both;
+    const TimingStage::Span span = reads(0);
+    both.stages_.front().before += std::max<Index>(0, span.first - lag);
+    both.stages_.front().after += std::max<Index>(0, lag - span.last);
+    return both;
+  }
+
   /// Outputs determined by the first n inputs; `ended`: by a signal of exactly n frames.
   Index outputs_after(Index n, bool ended = false) const noexcept {
     for (const TimingStage& stage : stages_) n = ended ? stage.outputs_in_all(n) : stage.outputs_after(n);
     return n;
   }
   /// First input that output j can read; negative before the signal's start.
-  Index first_input(Index j) const noexcept {
-    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = stage->first_input(j);
-    return j;
-  }
+  Index first_input(Index j) const noexcept { return reads(j).first; }
   /// Input whose arrival releases output j.
   Index last_input(Index j) const noexcept {
     for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = stage->last_input(j);
@@ -130,7 +144,7 @@ class Timing {
   /// Greatest number of consecutive inputs that one output depends on.
   Index receptive_field() const noexcept {
     Index reach = 1;
-    for (Index j = 0; j < period(); ++j) reach = std::max(reach, last_read(j) - first_input(j) + 1);
+    for (Index j = 0; j < period(); ++j) reach = std::max(reach, reads(j).last - reads(j).first + 1);
     return reach;
   }
   /// Inputs that must arrive after the frame an output belongs to before it comes out: output j belongs to input
@@ -157,10 +171,11 @@ class Timing {
       if (stage.kind == TimingStage::Kind::scatter) outputs *= stage.stride;
     return outputs;
   }
-  // The last input whose value output j reads: last_input without the positions that are only held back.
-  Index last_read(Index j) const noexcept {
-    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = stage->last_read(j);
-    return j;
+  // From the first input that output j reads to the last.
+  TimingStage::Span reads(Index j) const noexcept {
+    TimingStage::Span span{j, j};
+    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) span = stage->reads(span);
+    return span;
   }
 
   std::vector<TimingStage> stages_;

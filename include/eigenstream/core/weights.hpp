@@ -76,7 +76,10 @@ struct Weights {
 
   std::string shape_text() const {
     std::string text = "(";
-    for (Index extent : shape) text += (text.size() > 1 ? "," : "") + std::to_string(extent);
+    for (Index extent : shape) {
+      if (text.size() > 1) text += ',';
+      text += std::to_string(extent);
+    }
     return text + ")";
   }
 

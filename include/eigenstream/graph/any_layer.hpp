@@ -47,6 +47,7 @@ class AnyLayer {
   void exchange(StateRef state, StateCodec& codec) const { layer_->exchange(state, codec); }
   T* input_room(StateRef state, Index n) const noexcept { return layer_->input_room(state, n); }
   bool in_place() const noexcept { return layer_->in_place(); }
+  bool keeps_channels() const noexcept { return layer_->keeps_channels(); }
 
  private:
   struct Base {
@@ -62,11 +63,12 @@ class AnyLayer {
     virtual std::uint64_t fingerprint() const = 0;
     virtual Index state_bytes(FrameShape) const = 0;
     virtual void reset(StateRef) const noexcept = 0;
-    virtual Index steps(StateRef, Frames<const T>, Frames<T>) const noexcept = 0;
+    virtual Index steps(const StateRef&, const Frames<const T>&, const Frames<T>&) const noexcept = 0;
     virtual Index flush(StateRef, Frames<T>) const noexcept = 0;
     virtual void exchange(StateRef, StateCodec&) const = 0;
     virtual T* input_room(StateRef, Index) const noexcept = 0;
     virtual bool in_place() const noexcept = 0;
+    virtual bool keeps_channels() const noexcept = 0;
   };
   // One address for each type: tells layers apart without run-time type information.
   template <class L>
@@ -86,13 +88,14 @@ class AnyLayer {
     std::uint64_t fingerprint() const override { return layer.fingerprint(); }
     Index state_bytes(FrameShape shape) const override { return layer.state_bytes(shape); }
     void reset(StateRef state) const noexcept override { layer.reset(state); }
-    Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept override {
+    Index steps(const StateRef& state, const Frames<const T>& x, const Frames<T>& y) const noexcept override {
       return layer.steps(state, x, y);
     }
     Index flush(StateRef state, Frames<T> y) const noexcept override { return layer.flush(state, y); }
     void exchange(StateRef state, StateCodec& codec) const override { layer.exchange(state, codec); }
     T* input_room(StateRef state, Index n) const noexcept override { return layer.input_room(state, n); }
     bool in_place() const noexcept override { return layer.in_place(); }
+    bool keeps_channels() const noexcept override { return eigenstream::keeps_channels(layer); }
     L layer;
   };
 

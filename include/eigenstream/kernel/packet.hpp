@@ -2,7 +2,8 @@
 #define EIGENSTREAM_KERNEL_PACKET_HPP
 
 #include <Eigen/Core>  // packet types and primitives
-#include <cstring>     // memcpy
+#include <cstring>      // memcpy
+#include <type_traits>  // is_same
 
 #include "eigenstream/config.hpp"
 
@@ -113,6 +114,33 @@ template <class T, int N>
 EIGENSTREAM_ALWAYS_INLINE Packet<T, N> select_greater(Packet<T, N> a, Packet<T, N> b, Packet<T, N> yes,
                                                       Packet<T, N> no) noexcept {
   return {ei::pselect(ei::pcmp_lt(b.native, a.native), yes.native, no.native)};
+}
+
+/// out[k] = from[k] in every lane, for four k. With AVX, one load and four shuffles instead of four loads: a single
+/// column of a convolution is bound by loads. (Eigen has no such primitive.)
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE void broadcast4(const T* from, Packet<T, N> (&out)[4]) noexcept {
+#if defined(EIGEN_VECTORIZE_AVX512)
+  if constexpr (std::is_same_v<T, float> && N == 16) {
+    const __m512 four = _mm512_broadcast_f32x4(_mm_loadu_ps(from));
+    out[0].native = _mm512_permute_ps(four, 0x00);
+    out[1].native = _mm512_permute_ps(four, 0x55);
+    out[2].native = _mm512_permute_ps(four, 0xaa);
+    out[3].native = _mm512_permute_ps(four, 0xff);
+    return;
+  }
+#endif
+#if defined(EIGEN_VECTORIZE_AVX)
+  if constexpr (std::is_same_v<T, float> && N == 8) {
+    const __m256 four = _mm256_broadcast_ps(reinterpret_cast<const __m128*>(from));
+    out[0].native = _mm256_permute_ps(four, 0x00);
+    out[1].native = _mm256_permute_ps(four, 0x55);
+    out[2].native = _mm256_permute_ps(four, 0xaa);
+    out[3].native = _mm256_permute_ps(four, 0xff);
+    return;
+  }
+#endif
+  for (int k = 0; k < 4; ++k) out[k] = Packet<T, N>::broadcast(from[k]);
 }
 
 /// f on each lane, for functions that have no packet form.

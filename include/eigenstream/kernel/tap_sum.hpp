@@ -29,7 +29,8 @@ struct TapOffsets {
 /// `sums` partial sums; tap t belongs to partial sum t mod sums; the first starts with the bias, the others with 0;
 /// each is a chain of multiply-adds in order of t, then i; at the end they are added as ((p0 + p1) + (p2 + p3)).
 /// Few outputs take 4 partial sums, so that a single frame is not bound by the latency of one chain.
-/// A tap whose inputs divide by `sums` is split into that many taps first, so that a 1x1 convolution has chains too.
+/// If the inputs of a tap divide by `sums`, it is not the taps but the inputs that take turns: input i of every tap
+/// belongs to partial sum i mod sums, so that a 1x1 convolution has several chains too.
 ///
 /// SIMD lanes run over outputs; a panel is `regs` registers of outputs, a tile is a panel by several columns, all in
 /// registers until it is done. Weights are packed [panel][group of taps][input][tap in the group][output].
@@ -70,6 +71,13 @@ class TapSum {
     }
   }
 
+  /// One column, with sizes fixed at compile time.
+  EIGENSTREAM_ALWAYS_INLINE void column(const T* x, TapOffsets offset, T* y) const noexcept
+    requires(Out != Dynamic)
+  {
+    run<lanes_for(Out), regs_for(Out), sums_for(Out)>(x, 0, offset, 1, y, 0);
+  }
+
  private:
   static constexpr int widest = simd::max_lanes<T>;
   static constexpr int narrowest = std::min(widest, std::max(4, simd::min_lanes<T>));
@@ -104,7 +112,7 @@ class TapSum {
     const Index together = std::min<Index>(sums_, taps_ - t);
     const auto pack = [&](Index tap, Index i) {
       for (Index o = first_out; o < first_out + width; ++o)
-        weights_.push_back(o < out_ ? weight(o, tap / split_, tap % split_ * len_ + i) : T(0));
+        weights_.push_back(o < out_ ? weight(o, tap / split_, i * split_ + tap % split_) : T(0));
     };
     if (together == sums_) {
       for (Index i = 0; i < len_; ++i)
@@ -130,28 +138,26 @@ class TapSum {
         for (int s = 1; s < Sums; ++s) acc[s][c][r] = P::broadcast(T(0));
       }
     const Index all = taps(), inputs = len();
-    Index t = 0;
-    for (; t + Sums <= all; t += Sums) {
-      const T* from[Sums];
+    constexpr int step = Regs * width;
+    if (Sums == 1 || split() > 1) {  // inputs take turns
+      const Index groups = Sums == 1 ? all : all / Sums, run = inputs * Sums;
+      for (Index g = 0; g < groups; ++g, w += run * step) add_run<P, Regs, Sums>(acc, w, x + offset(g), run, x_step);
+    } else {  // taps take turns
+      Index t = 0;
+      for (; t + Sums <= all; t += Sums) {
+        const T* from[Sums];
 #pragma GCC unroll 4
-      for (int s = 0; s < Sums; ++s)
-        from[s] = x + (Sums > 1 && split() > 1 ? offset(t / Sums) + s * inputs : offset(t + s));
-      for (Index i = 0; i < inputs; ++i) {
+        for (int s = 0; s < Sums; ++s) from[s] = x + offset(t + s);
+        for (Index i = 0; i < inputs; ++i)
 #pragma GCC unroll 4
-        for (int s = 0; s < Sums; ++s) {
-          add<P, Regs, Columns>(acc[s], w, from[s] + i, x_step);
-          w += Regs * width;
-        }
+          for (int s = 0; s < Sums; ++s, w += step) add<P, Regs>(acc[s], w, from[s] + i, x_step);
       }
-    }
-    if constexpr (Sums > 1) {
+      if constexpr (Sums > 1) {
 #pragma GCC unroll 4
-      for (int s = 0; s + 1 < Sums; ++s) {
-        if (t + s >= all) break;
-        const T* from = x + offset(t + s);
-        for (Index i = 0; i < inputs; ++i) {
-          add<P, Regs, Columns>(acc[s], w, from + i, x_step);
-          w += Regs * width;
+        for (int s = 0; s + 1 < Sums; ++s) {
+          if (t + s >= all) break;
+          const T* from = x + offset(t + s);
+          for (Index i = 0; i < inputs; ++i, w += step) add<P, Regs>(acc[s], w, from + i, x_step);
         }
       }
     }
@@ -170,6 +176,28 @@ class TapSum {
       }
   }
 
+  // The inputs of one tap, n in a row, which take turns at the partial sums.
+  template <class P, int Regs, int Sums, int Columns>
+  static EIGENSTREAM_ALWAYS_INLINE void add_run(P (&acc)[Sums][Columns][Regs], const T* w, const T* x, Index n,
+                                                Index x_step) noexcept {
+    constexpr int step = Regs * P::lanes;
+    Index i = 0;
+    if constexpr (Columns == 1) {  // four at a time: bound by loads
+      for (; i + 4 <= n; i += 4, x += 4) {
+        P input[4];
+        simd::broadcast4(x, input);
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k, w += step)
+#pragma GCC unroll 4
+          for (int r = 0; r < Regs; ++r)
+            acc[k % Sums][0][r] = multiply_add(P::load(w + r * P::lanes), input[k], acc[k % Sums][0][r]);
+      }
+    }
+    for (; i < n; i += Sums, x += Sums)
+#pragma GCC unroll 4
+      for (int s = 0; s < Sums; ++s, w += step) add<P, Regs>(acc[s], w, x + s, x_step);
+  }
+
   template <class P, int Regs, int Columns>
   static EIGENSTREAM_ALWAYS_INLINE void add(P (&acc)[Columns][Regs], const T* w, const T* x, Index x_step) noexcept {
     P weight[Regs];
@@ -179,7 +207,7 @@ class TapSum {
     for (int c = 0; c < Columns; ++c) {
       const P input = P::broadcast(x[c * x_step]);
 #pragma GCC unroll 4
-      for (int r = 0; r < Regs; ++r) acc[c][r] = simd::multiply_add(weight[r], input, acc[c][r]);
+      for (int r = 0; r < Regs; ++r) acc[c][r] = multiply_add(weight[r], input, acc[c][r]);
     }
   }
 
@@ -193,6 +221,10 @@ class TapSum {
     const T* bias = bias_.data();
     for (Index o = 0; o < out(); o += width, w += panel_size_, bias += width) {
       const Index valid = out() - o;
+      if (columns == 1) {
+        tile<P, Regs, Sums, 1>(w, bias, x, x_step, offset, y + o, y_step, valid);
+        continue;
+      }
       Index c = 0;
       for (; c + most <= columns; c += most)
         tile<P, Regs, Sums, most>(w, bias, x + c * x_step, x_step, offset, y + o + c * y_step, y_step, valid);

@@ -101,18 +101,21 @@ class Conv1d {
 
   Index state_bytes(FrameShape shape) const noexcept { return window_.template state_bytes<T>(shape); }
   void reset(StateRef state) const noexcept { window_.reset(state, T(0)); }
-  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
-    if constexpr (is_static) x.channels = state.shape.channels = In;
-    return window_.template advance<T>(state, x, [&](const T* first, Index windows, Index done) {
-      convolve(first, windows, state.shape, y.from(done));
-    });
+  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    if constexpr (is_static)
+      if (x.count == 1 && state.shape.batch == 1 && window_.one_at_a_time(state))
+        return window_.template advance_one<T>({state.data, {In, 1}}, x.data, [&](const T* first)
+                                                   EIGENSTREAM_INLINE_LAMBDA {
+          groups_.front().column(first, {lags_.data(), In}, y.data);
+        });
+    return many_steps(state.data, state.shape.batch, x.data, x.count, y.data);
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     Index written = 0;
     if (window_.seen(state) > 0)
       written = window_.advance_fill(state, T(0), options_.padding.right,
                                      [&](const T* first, Index windows, Index done) {
-                                       convolve(first, windows, state.shape, y.from(done));
+                                       convolve(first, windows, state.shape, y.frame(done));
                                      });
     reset(state);
     return written;
@@ -125,20 +128,29 @@ class Conv1d {
   static constexpr bool in_place() noexcept { return false; }
 
  private:
+  // Everything in registers: structures of 32 bytes would go through the stack, which a single frame feels.
+  EIGENSTREAM_OUTLINED Index many_steps(std::byte* data, Index batch, const T* x, Index n, T* y) const noexcept {
+    const FrameShape shape{in(), batch};
+    return window_.template advance<T>({data, shape}, Frames<const T>(x, shape, n),
+                                       [&](const T* first, Index windows, Index done) EIGENSTREAM_INLINE_LAMBDA {
+                                         convolve(first, windows, shape, y + done * out_ * batch);
+                                       });
+  }
+
   static constexpr bool is_static = In != Dynamic && Out != Dynamic && Taps != Dynamic;
   using Kernel = std::conditional_t<is_static, TapSum<T, Out, Taps, In>, TapSum<T>>;
 
-  EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, FrameShape shape, Frames<T> y) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, FrameShape shape, T* y) const noexcept {
     const TapOffsets offsets{lags_.data(), shape.size()};
     const Index stride = window_.stride, batch = shape.batch;
     // Batch entries are further columns; with a stride they are contiguous only within a frame.
     if (batch == 1) {
-      columns(first, stride * in(), offsets, windows, y.data);
+      columns(first, stride * in(), offsets, windows, y);
     } else if (stride == 1) {
-      columns(first, in(), offsets, windows * batch, y.data);
+      columns(first, in(), offsets, windows * batch, y);
     } else {
       for (Index m = 0; m < windows; ++m)
-        columns(first + m * stride * shape.size(), in(), offsets, batch, y.data + m * batch * out_);
+        columns(first + m * stride * shape.size(), in(), offsets, batch, y + m * batch * out_);
     }
   }
   EIGENSTREAM_ALWAYS_INLINE void columns(const T* x, Index x_step, TapOffsets offsets, Index n, T* y) const noexcept {

@@ -80,6 +80,7 @@ class Pool1d {
     return n <= history.max_frames() ? history.room(n) : nullptr;
   }
   static constexpr bool in_place() noexcept { return false; }
+  static constexpr bool keeps_channels() noexcept { return true; }
 
  protected:
   Pool1d(const char* name, Index taps, Index stride, Index padding, Index dilation, bool ceil)

@@ -19,12 +19,12 @@ constexpr Index room_for(Index frame_size, Index scalar_bytes) noexcept {
 /// new ones behind them are one contiguous run. New frames are appended; when the end is reached the kept ones move to
 /// the front. The buffer is at least twice as long as what it keeps, so that is at most one copy per frame on average,
 /// and no index ever wraps inside a window.
-/// Layout   `end` (frames, one cache line), then keep + slack frames, then one packet that SIMD loads may run over
+/// Layout   end and capacity (in frames, one cache line), then keep + slack frames, then one packet that SIMD loads may run over
 template <class T>
 class History {
  public:
   constexpr History(std::byte* block, Index frame_size, Index keep) noexcept
-      : block_(block), frame_size_(frame_size), keep_(keep), slack_(slack(frame_size, keep)) {}
+      : block_(block), frame_size_(frame_size), keep_(keep) {}
 
   static constexpr Index bytes(Index frame_size, Index keep) noexcept {
     return header_bytes +
@@ -32,18 +32,18 @@ class History {
   }
 
   /// Most frames that `room` can give.
-  Index max_frames() const noexcept { return slack_; }
+  Index max_frames() const noexcept { return head()->capacity - keep_; }
 
   /// Forgets all and pretends that `keep` frames of `fill` came.
   void reset(T fill = T(0)) noexcept {
-    end() = keep_;
+    *head() = {keep_, keep_ + slack(frame_size_, keep_)};
     std::fill_n(frames(), keep_ * frame_size_, fill);
   }
 
   /// Where the next n frames go (n <= max_frames()): behind the kept ones.
   EIGENSTREAM_ALWAYS_INLINE T* room(Index n) noexcept {
-    Index at = end();
-    if (at + n > keep_ + slack_) [[unlikely]]
+    Index at = head()->end;
+    if (at + n > head()->capacity) [[unlikely]]
       at = rewind();
     return frames() + at * frame_size_;
   }
@@ -52,8 +52,8 @@ class History {
   /// are right in front.
   EIGENSTREAM_ALWAYS_INLINE T* append(const T* x, Index n) noexcept {
     T* place = room(n);
-    if (place != x) std::memcpy(place, x, static_cast<std::size_t>(n * frame_size_ * scalar_bytes));
-    end() += n;
+    if (place != x) copy(x, n * frame_size_, place);
+    head()->end += n;
     return place;
   }
 
@@ -61,16 +61,16 @@ class History {
   T* append_fill(T value, Index n) noexcept {
     T* place = room(n);
     std::fill_n(place, n * frame_size_, value);
-    end() += n;
+    head()->end += n;
     return place;
   }
 
   /// One past the newest frame.
-  T* newest_end() noexcept { return frames() + end() * frame_size_; }
+  T* newest_end() noexcept { return frames() + head()->end * frame_size_; }
 
   /// The kept frames are the state; where they lie is not.
   void exchange(StateCodec& codec) {
-    if (codec.reading()) end() = keep_;
+    if (codec.reading()) head()->end = keep_;
     codec.values(newest_end() - keep_ * frame_size_, keep_ * frame_size_);
   }
 
@@ -81,19 +81,32 @@ class History {
   static constexpr Index slack(Index frame_size, Index keep) noexcept {
     return std::max(keep, room_for(frame_size, scalar_bytes));
   }
-  Index& end() const noexcept { return *reinterpret_cast<Index*>(block_); }
+  struct Head {
+    Index end;       // one past the newest frame
+    Index capacity;  // frames there is room for
+  };
+  Head* head() const noexcept { return reinterpret_cast<Head*>(block_); }
   T* frames() const noexcept { return reinterpret_cast<T*>(block_ + header_bytes); }
 
   EIGENSTREAM_NO_INLINE Index rewind() noexcept {
     std::memmove(frames(), newest_end() - keep_ * frame_size_,
                  static_cast<std::size_t>(keep_ * frame_size_ * scalar_bytes));
-    return end() = keep_;
+    return head()->end = keep_;
+  }
+  // A frame or a few are copied sooner than memcpy is called.
+  static EIGENSTREAM_ALWAYS_INLINE void copy(const T* from, Index n, T* to) noexcept {
+    constexpr Index step = Index{16} / scalar_bytes, few = 8 * step;
+    if (n > few) {
+      std::memcpy(to, from, static_cast<std::size_t>(n * scalar_bytes));
+      return;
+    }
+    for (; n >= step; n -= step, from += step, to += step) std::memcpy(to, from, 16);
+    for (; n > 0; --n) *to++ = *from++;
   }
 
   std::byte* block_;
   Index frame_size_;
   Index keep_;
-  Index slack_;
 };
 
 /// A window of `reach` frames that slides over a stream in steps of `stride`, with `left` virtual frames before the
@@ -130,7 +143,8 @@ struct SlidingWindow {
     return stride == 1 ? n - due + 1 : (n - due) / stride + 1;
   }
   constexpr Index max_windows(Index n) const noexcept {
-    return n == 0 ? 0 : (n - 1 + std::max<Index>(0, left - reach + 1)) / stride + 1;
+    const Index last = n - 1 + std::max<Index>(0, left - reach + 1);
+    return n == 0 ? 0 : stride == 1 ? last + 1 : last / stride + 1;
   }
 
   /// Appends x and calls kernel(first frame of the first window, windows, windows before) for the completed windows.
@@ -146,6 +160,23 @@ struct SlidingWindow {
     position(state)->seen += x.count;
     return done;
   }
+
+  /// The same for one frame that completes at most one window, which all but the first do: kernel(first frame).
+  template <class T, class Kernel>
+  EIGENSTREAM_ALWAYS_INLINE Index advance_one(StateRef state, const T* x, Kernel&& kernel) const noexcept {
+    const T* place = history<T>(state).append(x, 1);
+    Position& at = *position(state);
+    ++at.seen;
+    if (at.due > 1) {
+      --at.due;
+      return 0;
+    }
+    at.due = stride;
+    kernel(place - (reach - 1) * state.shape.size());
+    return 1;
+  }
+  /// True if the next frame completes at most one window.
+  bool one_at_a_time(StateRef state) const noexcept { return position(state)->due >= 1; }
 
   /// The same with n virtual frames, as after the end of the signal; they do not count as seen.
   template <class T, class Kernel>
