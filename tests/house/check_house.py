@@ -39,6 +39,7 @@ NO_SIBLINGS = {"layer"}
 UNTESTED = {
     "config.hpp": "macros and two names; every test uses them",
     "version.hpp": "three numbers; tests/package compares them with what is installed",
+    "core/module_spec.hpp": "a plain structure without functions; tests/io/model_file_test.cpp fills it",
 }
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)

@@ -35,7 +35,7 @@ class Residual {
     check(shrink_ >= 0, "Residual: the network's output is ", -shrink_, " frames longer than its input");
     if (net_.in_channels() != Dynamic) (void)out_channels(net_.in_channels());
     crop_ = shrink_ / 2;
-    keep_ = std::max<Index>(0, timing.delay() - crop_);
+    keep_ = std::max<Index>(0, timing.first_output() - crop_);  // most are waiting just before the first output
     timing_ = timing.with_bypass(crop_);
   }
 

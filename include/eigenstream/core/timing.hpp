@@ -129,7 +129,8 @@ class Timing {
   Index first_input(Index j) const noexcept { return reads(j).first; }
   /// Input whose arrival releases output j.
   Index last_input(Index j) const noexcept {
-    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = stage->last_input(j);
+    // Virtual frames come with the first real one.
+    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = std::max<Index>(0, stage->last_input(j));
     return j;
   }
 
@@ -148,18 +149,19 @@ class Timing {
     return reach;
   }
   /// Inputs that must arrive after the frame an output belongs to before it comes out: output j belongs to input
-  /// floor(j * inputs / outputs). Negative when an output comes out ahead of its frame's place (a valid network's
+  /// floor(j * inputs / outputs). In the long run; the first few may come later, all at once, when padding precedes
+  /// them inside the network. Negative when an output comes out ahead of its frame's place (a valid network's
   /// first taps never do; a cropping one may).
   Index delay() const noexcept {
-    Index most = last_input(0);
+    Index most = released(0);
     const Rate r = rate();
-    for (Index j = 1; j < period(); ++j) most = std::max(most, last_input(j) - floor_div(j * r.inputs, r.outputs));
+    for (Index j = 1; j < period(); ++j) most = std::max(most, released(j) - floor_div(j * r.inputs, r.outputs));
     return most;
   }
   /// Virtual frames before the first real one that the first output reads.
   Index padding() const noexcept { return -first_input(0); }
   /// Index of the input whose arrival releases the first output.
-  Index first_output() const noexcept { return std::max<Index>(0, last_input(0)); }
+  Index first_output() const noexcept { return last_input(0); }
 
   const std::vector<TimingStage>& stages() const noexcept { return stages_; }
 
@@ -170,6 +172,11 @@ class Timing {
     for (const TimingStage& stage : stages_)
       if (stage.kind == TimingStage::Kind::scatter) outputs *= stage.stride;
     return outputs;
+  }
+  // last_input in the long run: the start of the signal, where several outputs may come at once, does not count.
+  Index released(Index j) const noexcept {
+    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = stage->last_input(j);
+    return j;
   }
   // From the first input that output j reads to the last.
   TimingStage::Span reads(Index j) const noexcept {

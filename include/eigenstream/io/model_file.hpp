@@ -84,7 +84,7 @@ inline ModelFile parse_model(Safetensors file, const std::string& where = "") {
   ModelFile model;
   for (const auto& item : root.items()) {
     if (item.key() == "version") {
-      check(item.value() == 1, where, "model file version ", in_quotes(item.value().dump()), ", this reads version 1");
+      check(item.value() == 1, where, "model file version ", item.value().dump().substr(0, 40), ", this reads version 1");
     } else if (item.key() == "metadata") {
       check(item.value().is_object(), where, "metadata is not an object");
       for (const auto& entry : item.value().items()) {
