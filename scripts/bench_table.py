@@ -137,6 +137,8 @@ def print_family(family, rows, peak):
         table = []
         for parameters in sorted(rows, key=sort_key):
             values = [rows[parameters].get(v, {"counters": {}})["counters"].get(counter) for v in having]
+            if all(value is None for value in values):
+                continue
             values = [100 * value / peak if percent and value is not None else value for value in values]
             cells = ["" if value is None else f"{value:.0f}" if percent else number(value) for value in values]
             table.append(["/".join(parameters) or "-", *cells])

@@ -59,6 +59,7 @@ class Residual {
   Index state_bytes(FrameShape shape) const {
     return memory_alignment + History<T>::bytes(shape.size(), keep_) + net_.state_bytes(shape);
   }
+  Index scratch_bytes(FrameShape shape) const { return eigenstream::scratch_bytes(net_, shape); }
   void reset(StateRef state) const noexcept {
     lead(state) = 0;
     queue(state).reset();
@@ -100,7 +101,7 @@ class Residual {
     return History<T>(state.data + memory_alignment, state.shape.size(), keep_);
   }
   StateRef inner(StateRef state) const noexcept {
-    return {state.data + memory_alignment + History<T>::bytes(state.shape.size(), keep_), state.shape};
+    return {state.data + memory_alignment + History<T>::bytes(state.shape.size(), keep_), state.shape, state.scratch};
   }
   Index add(StateRef state, Index n, Frames<T> y) const noexcept {
     if (n > 0)

@@ -17,7 +17,8 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///
 /// `Stages` gives for_each(f), calling f(i, layer) in order, and next_keeper(i, f), calling f(j, layer) for the first
 /// layer from i on that does not work in place, if there is one.
-/// Layout   table (tile, scratch size, then offset and channels of each stage), two scratch buffers, the layers' blocks
+/// Layout   table (tile, scratch size, then offset and channels of each stage), the layers' blocks; as scratch, two
+///          buffers for what finds no place in a history, then the layers' own, which work in turn and share it
 template <class T, class Stages>
 class Chain {
  public:
@@ -82,7 +83,8 @@ class Chain {
     return all;
   }
 
-  Index state_bytes(FrameShape shape) const { return lay_out(shape, nullptr); }
+  Index state_bytes(FrameShape shape) const { return lay_out(shape, nullptr).bytes; }
+  Index scratch_bytes(FrameShape shape) const { return lay_out(shape, nullptr).scratch_bytes; }
   void reset(StateRef state) const noexcept {
     lay_out(state.shape, state.data);
     stages_.for_each([&](Index i, const auto& layer) { layer.reset(stage_state(state, i)); });
@@ -147,7 +149,7 @@ class Chain {
   }
   static StateRef stage_state(StateRef state, Index i) noexcept {
     const Slot* own = slot(state.data, i);
-    return {state.data + own->offset, {own->channels, state.shape.batch}};
+    return {state.data + own->offset, {own->channels, state.shape.batch}, state.scratch + 2 * head(state)->scratch};
   }
   static FrameShape out_shape(StateRef state, Index i, const Frames<T>&) noexcept {
     return {slot(state.data, i + 1)->channels, state.shape.batch};
@@ -170,8 +172,12 @@ class Chain {
     });
   }
 
-  // Size of the block; writes the table if there is one.
-  Index lay_out(FrameShape shape, std::byte* block) const {
+  struct Layout {
+    Index bytes, scratch_bytes;
+  };
+
+  // Sizes; writes the table if there is a block.
+  Layout lay_out(FrameShape shape, std::byte* block) const {
     constexpr Index largest = 65536;  // bytes between two layers
     Index tile = room_for(shape.size(), static_cast<Index>(sizeof(T)));
     for (; tile > 1; tile /= 2) {
@@ -185,15 +191,16 @@ class Chain {
     for_each_boundary(shape, tile, [&](Index, Index bytes) { scratch = std::max(scratch, aligned_bytes(bytes)); });
     scratch += memory_alignment;  // packets may run over the end
 
-    Index offset = table_bytes() + 2 * scratch, channels = shape.channels;
+    Index offset = table_bytes(), channels = shape.channels, inner_scratch = 0;
     if (block != nullptr) *reinterpret_cast<Head*>(block) = {tile, scratch};
     stages_.for_each([&](Index i, const auto& layer) {
       if (block != nullptr) *slot(block, i) = {offset, channels};
       offset += aligned_bytes(layer.state_bytes({channels, shape.batch}));
+      inner_scratch = std::max(inner_scratch, eigenstream::scratch_bytes(layer, {channels, shape.batch}));
       channels = layer.out_channels(channels);
     });
     if (block != nullptr) *slot(block, stages_.size()) = {offset, channels};
-    return offset;
+    return {offset, 2 * scratch + inner_scratch};
   }
 
   // Where layers from i on want their input: in the history of the first one that keeps it, in a scratch buffer, or,
@@ -204,8 +211,8 @@ class Chain {
     stages_.next_keeper(i, [&](Index j, const auto& layer) {
       place = layer.input_room(stage_state(state, j), n);
       if (place != nullptr) return;
-      T* scratch = reinterpret_cast<T*>(state.data + table_bytes());
-      T* other = reinterpret_cast<T*>(state.data + table_bytes() + head(state)->scratch);
+      T* scratch = reinterpret_cast<T*>(state.scratch);
+      T* other = reinterpret_cast<T*>(state.scratch + head(state)->scratch);
       place = source == scratch ? other : scratch;
     });
     return place;

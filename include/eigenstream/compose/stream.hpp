@@ -54,8 +54,7 @@ class Stream {
     check(in_.batch >= 1, "Stream: batch of ", in_.batch, ", must be at least 1");
     out_ = {net_->out_channels(in_.channels), in_.batch};
     timing_ = net_->timing();
-    block_ = StateBlock(net_->state_bytes(in_), in_);
-    net_->reset(block_.ref());
+    block_ = make_state(*net_, in_);
     StateCodec count;
     net_->exchange(block_.ref(), count);
     state_bytes_ = static_cast<Index>(count.position());
@@ -183,8 +182,7 @@ class Stream {
     check_shape("state", state.shape(), in_);
     check(state.payload().size() == static_cast<std::size_t>(state_bytes_), "Stream: the state has ",
           state.payload().size(), " bytes, this stream's has ", state_bytes_);
-    StateBlock fresh(net_->state_bytes(in_), in_);
-    net_->reset(fresh.ref());
+    StateBlock fresh = make_state(*net_, in_);
     StateCodec reader = StateCodec::reader(state.payload());
     net_->exchange(fresh.ref(), reader);
     check(reader.good() && state.frames_seen() >= 0, "Stream: the state is damaged (a counter is out of its range)");
@@ -220,10 +218,12 @@ class Stream {
   template <class X>
   Frames<const T> frame_view(X&& x) const {
     Index size = 0;
-    if constexpr (detail::TensorLike<std::remove_cvref_t<X>>)
+    if constexpr (detail::TensorLike<std::remove_cvref_t<X>>) {
       size = x.size();
-    else
+    } else {
       size = x.rows() * x.cols();
+      detail::check_contiguous<std::remove_cvref_t<X>>(x);
+    }
     check(size == in_.size(), "Stream: a frame of ", size, " numbers, this stream takes ", in_.channels,
           " channels and a batch of ", in_.batch);
     return {x.data(), in_, 1};

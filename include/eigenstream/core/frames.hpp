@@ -4,7 +4,7 @@
 #include <cstring>      // memcpy
 #include <type_traits>  // remove_const_t
 
-#include "eigenstream/config.hpp"
+#include "eigenstream/core/check.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -31,15 +31,26 @@ concept MatrixLike = requires(X& x) {
   x.data();
   x.rows();
   x.cols();
+  x.innerStride();
   x.outerStride();
   std::remove_cvref_t<X>::IsRowMajor;
 };
+
+/// Error unless the numbers of a matrix or vector lie one after another: a row of a matrix, or its upper rows, do not.
+template <MatrixLike X>
+void check_contiguous(const X& x) {
+  const Index along = X::IsRowMajor ? x.cols() : x.rows(), across = X::IsRowMajor ? x.rows() : x.cols();
+  check((along <= 1 || x.innerStride() == 1) && (across <= 1 || x.outerStride() == along), "frames: a matrix of ",
+        x.rows(), " x ", x.cols(), " with strides ", x.innerStride(), " and ", x.outerStride(),
+        " is not contiguous; copy it first");
+}
 }  // namespace detail
 
 /// A run of consecutive frames in somebody else's memory: one contiguous block, frame after frame, batch entry after
 /// batch entry, channels fastest. Frames<const T> is read-only.
 /// Shapes   converts from Eigen column-major tensors (C,T) and (C,B,T), TensorMap, Matrix (C,T), Map and contiguous
-///          blocks of whole columns. A row-major object does not compile; a Map with an outer stride is not a run.
+///          blocks of whole columns. A row-major object does not compile
+/// Errors   Error from a matrix that is not contiguous (a Map with an outer stride, a row of a matrix)
 template <class T>
 struct Frames {
   T* data = nullptr;
@@ -73,12 +84,11 @@ struct Frames {
 
   template <detail::MatrixLike X>
     requires(!detail::TensorLike<X> && std::is_convertible_v<decltype(std::declval<X&>().data()), T*>)
-  Frames(X&& x) noexcept : data(x.data()), channels(x.rows()), count(x.cols()) {
+  Frames(X&& x) : data(x.data()), channels(x.rows()), count(x.cols()) {
     using Matrix = std::remove_cvref_t<X>;
     static_assert(!Matrix::IsRowMajor || Matrix::RowsAtCompileTime == 1 || Matrix::ColsAtCompileTime == 1,
                   "eigenstream: matrices must be column-major: channels down, time to the right");
-    eigen_assert((x.cols() <= 1 || x.outerStride() == x.rows() || Matrix::IsRowMajor) &&
-                 "eigenstream: the frames of a matrix must be contiguous");
+    detail::check_contiguous<Matrix>(x);
   }
 
   constexpr FrameShape shape() const noexcept { return {channels, batch}; }

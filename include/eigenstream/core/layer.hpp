@@ -24,6 +24,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///   macs(in)                 multiply-adds per input frame and batch entry (for reports)
 ///   fingerprint()            digest of what it computes
 ///   state_bytes(shape)       size of its block for input frames of this shape, a multiple of memory_alignment
+///   scratch_bytes(shape)     optional: scratch memory that a call needs, in bytes; without it, none
 ///   reset(state)             initial state, also of a block that holds anything
 ///   steps(state, x, y)       takes x.count frames, writes those that they determine to y, returns how many
 ///   flush(state, y)          writes what only the end of the signal releases, then resets; returns how many
@@ -66,6 +67,37 @@ bool keeps_channels(const L& layer) noexcept {
     return layer.keeps_channels();
   else
     return layer.in_place();
+}
+
+/// Scratch memory that a layer's calls need, in bytes.
+template <class L>
+Index scratch_bytes(const L& layer, FrameShape shape) {
+  if constexpr (requires { layer.scratch_bytes(shape); })
+    return aligned_bytes(layer.scratch_bytes(shape));
+  else
+    return 0;
+}
+
+/// The memory of a new stream of a layer or network, in its initial state.
+template <Layer L>
+StateBlock make_state(const L& layer, FrameShape shape) {
+  StateBlock block(layer.state_bytes(shape), shape, scratch_bytes(layer, shape));
+  layer.reset(block.ref());
+  return block;
+}
+
+/// The same in memory of the caller's, for programs without a heap.
+/// Errors   Error if the memory is too small or not aligned to memory_alignment
+template <Layer L>
+StateRef place_state(const L& layer, FrameShape shape, std::span<std::byte> memory) {
+  const Index bytes = aligned_bytes(layer.state_bytes(shape)), scratch = scratch_bytes(layer, shape);
+  check(bytes + scratch <= static_cast<Index>(memory.size()), "state: ", memory.size(), " bytes of memory where ",
+        bytes + scratch, " are needed");
+  check(reinterpret_cast<std::uintptr_t>(memory.data()) % static_cast<std::uintptr_t>(memory_alignment) == 0,
+        "state: the memory is not aligned to ", memory_alignment, " bytes");
+  const StateRef state{memory.data(), shape, memory.data() + bytes};
+  layer.reset(state);
+  return state;
 }
 
 /// Most frames for which `input_room` is asked at a time: the longest tile that a container hands on.

@@ -10,7 +10,7 @@
 #include <span>         // span
 #include <string_view>  // names in fingerprints
 #include <type_traits>  // is_trivially_copyable
-#include <utility>      // exchange, swap
+#include <utility>      // swap
 #include <vector>       // saved bytes
 
 #include "eigenstream/core/check.hpp"
@@ -27,56 +27,64 @@ constexpr Index aligned_bytes(Index bytes) noexcept {
 }
 
 /// The memory of one stream or of one layer within it: a piece of a flat block whose size and layout the layer knows
-/// from the frame shape alone. Holds no pointers into itself, so a copy of the bytes is a copy of the stream.
+/// from the frame shape alone. Holds no pointers into itself, so a copy of the bytes is a copy of the stream. Scratch
+/// memory goes with it, for numbers that are forgotten when a call returns; layers that work in turn share it.
 struct StateRef {
   std::byte* data = nullptr;
-  FrameShape shape;  ///< of the layer's input frames
+  FrameShape shape;              ///< of the layer's input frames
+  std::byte* scratch = nullptr;  ///< may be null for layers that want none
 };
 
-/// Owns the block of one stream. Copying copies the bytes; assigning one of equal size allocates nothing.
+/// Owns the block of one stream and its scratch memory. Copying copies the bytes of the block, not the scratch; assigning
+/// one of equal size allocates nothing.
 class StateBlock {
  public:
   StateBlock() = default;
-  StateBlock(Index bytes, FrameShape shape) : bytes_(aligned_bytes(bytes)), shape_(shape) {
-    if (bytes_ == 0) return;
-    data_ = static_cast<std::byte*>(::operator new(size(), alignment));
-    std::memset(data_, 0, size());
+  StateBlock(Index bytes, FrameShape shape, Index scratch_bytes = 0)
+      : bytes_(aligned_bytes(bytes)), scratch_bytes_(aligned_bytes(scratch_bytes)), shape_(shape) {
+    if (this->bytes() == 0) return;
+    data_ = static_cast<std::byte*>(::operator new(static_cast<std::size_t>(this->bytes()), alignment));
+    std::memset(data_, 0, static_cast<std::size_t>(this->bytes()));
   }
-  StateBlock(const StateBlock& other) : StateBlock(other.bytes_, other.shape_) { copy(other); }
-  StateBlock(StateBlock&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)), shape_(other.shape_) {}
+  StateBlock(const StateBlock& other) : StateBlock(other.bytes_, other.shape_, other.scratch_bytes_) { copy(other); }
+  StateBlock(StateBlock&& other) noexcept { swap(other); }
   StateBlock& operator=(const StateBlock& other) {
     if (this == &other) return *this;
-    if (bytes_ != other.bytes_) {
+    if (bytes_ == other.bytes_ && scratch_bytes_ == other.scratch_bytes_) {
+      shape_ = other.shape_;
+      copy(other);
+    } else {
       StateBlock fresh(other);
-      return *this = std::move(fresh);
+      swap(fresh);
     }
-    shape_ = other.shape_;
-    copy(other);
     return *this;
   }
   StateBlock& operator=(StateBlock&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(bytes_, other.bytes_);
-    shape_ = other.shape_;
+    swap(other);
     return *this;
   }
   ~StateBlock() {
     if (data_ != nullptr) ::operator delete(data_, alignment);
   }
 
-  StateRef ref() const noexcept { return {data_, shape_}; }
-  Index bytes() const noexcept { return bytes_; }
+  StateRef ref() const noexcept { return {data_, shape_, data_ + bytes_}; }
+  /// All that is occupied, scratch included.
+  Index bytes() const noexcept { return bytes_ + scratch_bytes_; }
 
  private:
   static constexpr std::align_val_t alignment{static_cast<std::size_t>(memory_alignment)};
-  std::size_t size() const noexcept { return static_cast<std::size_t>(bytes_); }
   void copy(const StateBlock& other) noexcept {
-    if (bytes_ != 0) std::memcpy(data_, other.data_, size());
+    if (bytes_ != 0) std::memcpy(data_, other.data_, static_cast<std::size_t>(bytes_));
+  }
+  void swap(StateBlock& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    std::swap(scratch_bytes_, other.scratch_bytes_);
+    std::swap(shape_, other.shape_);
   }
 
   std::byte* data_ = nullptr;
-  Index bytes_ = 0;
+  Index bytes_ = 0, scratch_bytes_ = 0;
   FrameShape shape_;
 };
 

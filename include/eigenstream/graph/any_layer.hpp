@@ -41,6 +41,7 @@ class AnyLayer {
   double macs(Index in) const { return layer_->macs(in); }
   std::uint64_t fingerprint() const { return layer_->fingerprint(); }
   Index state_bytes(FrameShape shape) const { return layer_->state_bytes(shape); }
+  Index scratch_bytes(FrameShape shape) const { return layer_->scratch_bytes(shape); }
   void reset(StateRef state) const noexcept { layer_->reset(state); }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept { return layer_->steps(state, x, y); }
   Index flush(StateRef state, Frames<T> y) const noexcept { return layer_->flush(state, y); }
@@ -62,6 +63,7 @@ class AnyLayer {
     virtual double macs(Index) const = 0;
     virtual std::uint64_t fingerprint() const = 0;
     virtual Index state_bytes(FrameShape) const = 0;
+    virtual Index scratch_bytes(FrameShape) const = 0;
     virtual void reset(StateRef) const noexcept = 0;
     virtual Index steps(const StateRef&, const Frames<const T>&, const Frames<T>&) const noexcept = 0;
     virtual Index flush(StateRef, Frames<T>) const noexcept = 0;
@@ -87,6 +89,7 @@ class AnyLayer {
     double macs(Index in) const override { return layer.macs(in); }
     std::uint64_t fingerprint() const override { return layer.fingerprint(); }
     Index state_bytes(FrameShape shape) const override { return layer.state_bytes(shape); }
+    Index scratch_bytes(FrameShape shape) const override { return eigenstream::scratch_bytes(layer, shape); }
     void reset(StateRef state) const noexcept override { layer.reset(state); }
     Index steps(const StateRef& state, const Frames<const T>& x, const Frames<T>& y) const noexcept override {
       return layer.steps(state, x, y);

@@ -34,7 +34,8 @@ struct Conv1dOptions {
 /// Timing   receptive_field reach = (Taps-1)*dilation + 1, delay reach - 1 - left, rate 1/stride; in input frames
 /// Errors   constructor: Error on any impossible size, naming it. steps/flush: noexcept, no allocation
 /// Source   torch.nn.Conv1d (tap order, padding, groups); padding_mode zeros
-/// Groups of one input and one output channel run in a depthwise kernel. In, Out, Taps may be fixed at compile time
+/// With a single tap, stride 1 and no padding nothing is remembered. Groups of one input and one output channel run in a
+/// depthwise kernel. In, Out, Taps may be fixed at compile time
 /// (all three, and groups 1): the same results, with less overhead for single frames.
 template <class T, Index In = Dynamic, Index Out = Dynamic, Index Taps = Dynamic>
 class Conv1d {
@@ -99,9 +100,17 @@ class Conv1d {
   }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  Index state_bytes(FrameShape shape) const noexcept { return window_.template state_bytes<T>(shape); }
-  void reset(StateRef state) const noexcept { window_.reset(state, T(0)); }
+  Index state_bytes(FrameShape shape) const noexcept {
+    return is_pointwise() ? 0 : window_.template state_bytes<T>(shape);
+  }
+  void reset(StateRef state) const noexcept {
+    if (!is_pointwise()) window_.reset(state, T(0));
+  }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    if (is_pointwise()) {
+      convolve(x.data, x.count, state.shape, y.data);
+      return x.count;
+    }
     if constexpr (is_static)
       if (x.count == 1 && state.shape.batch == 1 && window_.one_at_a_time(state))
         return window_.template advance_one<T>({state.data, {In, 1}}, x.data, [&](const T* first)
@@ -112,6 +121,7 @@ class Conv1d {
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     Index written = 0;
+    if (is_pointwise()) return written;
     if (window_.seen(state) > 0)
       written = window_.advance_fill(state, T(0), options_.padding.right,
                                      [&](const T* first, Index windows, Index done) {
@@ -120,14 +130,22 @@ class Conv1d {
     reset(state);
     return written;
   }
-  void exchange(StateRef state, StateCodec& codec) const { window_.template exchange<T>(state, codec); }
+  void exchange(StateRef state, StateCodec& codec) const {
+    if (!is_pointwise()) window_.template exchange<T>(state, codec);
+  }
   T* input_room(StateRef state, Index n) const noexcept {
+    if (is_pointwise()) return nullptr;
     History<T> history = window_.template history<T>(state);
     return n <= history.max_frames() ? history.room(n) : nullptr;
   }
   static constexpr bool in_place() noexcept { return false; }
 
  private:
+  // One tap, no stride, no padding: nothing to remember. (The depthwise kernel may load beyond the last channel, so its
+  // input must be in a history.)
+  bool is_pointwise() const noexcept {
+    return !groups_.empty() && window_.reach == 1 && window_.stride == 1 && window_.left == 0 && options_.padding.right == 0;
+  }
   // Everything in registers: structures of 32 bytes would go through the stack, which a single frame feels.
   EIGENSTREAM_OUTLINED Index many_steps(std::byte* data, Index batch, const T* x, Index n, T* y) const noexcept {
     const FrameShape shape{in(), batch};

@@ -102,8 +102,9 @@ class ConvTranspose1d {
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
   Index state_bytes(FrameShape shape) const noexcept {
-    return memory_alignment + spare_bytes(shape) + window_.template state_bytes<T>(shape);
+    return memory_alignment + window_.template state_bytes<T>(shape);
   }
+  Index scratch_bytes(FrameShape shape) const noexcept { return 2 * block_bytes_ * shape.batch; }
   void reset(StateRef state) const noexcept {
     to_skip(state) = skip_;
     window_.reset(inputs(state), T(0));
@@ -143,13 +144,10 @@ class ConvTranspose1d {
   static constexpr bool in_place() noexcept { return false; }
 
  private:
-  // The state: positions still to be dropped at the start, room for two blocks of outputs, input history.
+  // The state: positions still to be dropped at the start, input history. The scratch: two blocks of outputs.
   static Index& to_skip(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
-  static T* spare(StateRef state) noexcept { return reinterpret_cast<T*>(state.data + memory_alignment); }
-  Index spare_bytes(FrameShape shape) const noexcept { return aligned_bytes(2 * block_bytes_ * shape.batch); }
-  StateRef inputs(StateRef state) const noexcept {
-    return {state.data + memory_alignment + spare_bytes(state.shape), state.shape};
-  }
+  static T* spare(StateRef state) noexcept { return reinterpret_cast<T*>(state.scratch); }
+  StateRef inputs(StateRef state) const noexcept { return {state.data + memory_alignment, state.shape}; }
 
   // Writes the blocks that start with the window at `first`, without what is dropped at the start and what exceeds
   // y.count (at the end). Whole blocks go straight to y, cut ones through the spare block.

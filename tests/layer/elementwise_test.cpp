@@ -1,0 +1,211 @@
+#include "eigenstream/layer/elementwise.hpp"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/contract.hpp"
+#include "support/reference.hpp"
+
+namespace es = eigenstream;
+using es::AnyLayer;
+using es::Index;
+
+namespace {
+
+/// A pointwise layer and what PyTorch computes, in double.
+template <class T>
+struct Function {
+  std::string name;
+  AnyLayer<T> layer;
+  std::function<double(double)> exact;
+};
+
+double clamp(double x, double least, double most) { return std::isnan(x) ? x : std::min(std::max(x, least), most); }
+
+template <class T>
+std::vector<Function<T>> functions() {
+  const auto leaky = [](double slope) { return [slope](double x) { return x > 0 ? x : slope * x; }; };
+  const auto elu = [](double alpha) { return [alpha](double x) { return x > 0 ? x : alpha * std::expm1(x); }; };
+  return {
+      {"ReLU", es::Relu<T>(), [](double x) { return std::isnan(x) ? x : std::max(x, 0.0); }},
+      {"LeakyReLU", es::LeakyRelu<T>(), leaky(0.01)},
+      {"LeakyReLU 0.3", es::LeakyRelu<T>(T(0.3)), leaky(0.3)},
+      {"PReLU", es::Prelu<T>(es::Weights<T>({1}, {T(-0.25)})), leaky(-0.25)},
+      {"ELU", es::Elu<T>(), elu(1)},
+      {"ELU 1.7", es::Elu<T>(T(1.7)), elu(1.7)},
+      {"SELU", es::Selu<T>(),
+       [](double x) { return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * std::expm1(x)); }},
+      {"SiLU", es::Silu<T>(), [](double x) { return x / (1 + std::exp(-x)); }},
+      {"GELU", es::Gelu<T>(), [](double x) { return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))); }},
+      {"GELU tanh", es::GeluTanh<T>(),
+       [](double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x))); }},
+      {"Sigmoid", es::Sigmoid<T>(), [](double x) { return 1 / (1 + std::exp(-x)); }},
+      {"Tanh", es::Tanh<T>(), [](double x) { return std::tanh(x); }},
+      {"Softplus", es::Softplus<T>(), [](double x) { return x > 20 ? x : std::log1p(std::exp(x)); }},
+      {"Softplus 3, 2", es::Softplus<T>(T(3), T(2)),
+       [](double x) { return 3 * x > 2 ? x : std::log1p(std::exp(3 * x)) / 3; }},
+      {"Softplus -2", es::Softplus<T>(T(-2)),
+       [](double x) { return -2 * x > 20 ? x : std::log1p(std::exp(-2 * x)) / -2; }},
+      {"Softsign", es::Softsign<T>(), [](double x) { return x / (1 + std::abs(x)); }},
+      {"Hardtanh", es::Hardtanh<T>(), [](double x) { return clamp(x, -1, 1); }},
+      {"ReLU6", es::Hardtanh<T>(T(0), T(6)), [](double x) { return clamp(x, 0, 6); }},
+      {"Hardsigmoid", es::Hardsigmoid<T>(), [](double x) { return clamp(x + 3, 0, 6) / 6; }},
+      {"Hardswish", es::Hardswish<T>(), [](double x) { return x * clamp(x + 3, 0, 6) / 6; }},
+      {"Snake", es::Snake<T>(es::Weights<T>({1}, {T(1.5)})),
+       [](double x) { return x + std::sin(1.5 * x) * std::sin(1.5 * x) / 1.5; }},
+  };
+}
+
+template <class T>
+T apply(const AnyLayer<T>& layer, T x) {
+  support::Signal<T> signal(1, 1, 1);
+  signal(0, 0, 0) = x;
+  return support::offline(layer, signal)(0, 0, 0);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("Pointwise layers: any chunking gives the offline output", "[layer][property]", float, double) {
+  for (const Function<TestType>& f : functions<TestType>()) {
+    if (f.layer.in_channels() != es::Dynamic) continue;  // Snake: below
+    support::check_contract(f.layer, 1, {.channels = 3, .name = f.name});
+    for (const Index channels : {1, 2, 5, 8, 17, 33, 65})
+      support::check_contract(f.layer, channels == 2 ? 3 : 1, {.channels = channels, .light = true, .name = f.name});
+  }
+}
+
+TEMPLATE_TEST_CASE("Layers with a parameter for each channel: any chunking gives the offline output",
+                   "[layer][property]", float, double) {
+  const Index channels = GENERATE(1, 2, 3, 5, 8, 16, 17, 33, 65);
+  for (const Index batch : {1, 3}) {
+    const support::ContractOptions options{.channels = channels, .light = channels > 3};
+    support::check_contract(support::random_prelu<TestType>(channels), batch, options);
+    support::check_contract(support::random_snake<TestType>(channels), batch, options);
+  }
+}
+
+TEMPLATE_TEST_CASE("GLU and Softmax: any chunking gives the offline output", "[layer][property]", float, double) {
+  const Index channels = GENERATE(2, 4, 6, 10, 16, 30, 32, 34, 66, 130);
+  for (const Index batch : {1, 3}) {
+    support::check_contract(es::Glu<TestType>(), batch, {.channels = channels, .light = channels > 4});
+    support::check_contract(es::Softmax<TestType>(), batch, {.channels = channels, .light = channels > 4});
+    support::check_contract(es::Softmax<TestType>(), batch,  // one channel is always 1
+                            {.channels = channels - 1, .exact = channels > 2, .light = true});
+  }
+}
+
+TEMPLATE_TEST_CASE("Pointwise layers: the function in double", "[layer]", float, double) {
+  using T = TestType;
+  for (const Function<T>& f : functions<T>()) {
+    INFO(f.name);
+    support::Signal<T> x(1, 1, 2001);
+    support::Signal<double> expected(1, 1, 2001);
+    for (const double range : {1.0, 12.0, 200.0}) {
+      for (Index t = 0; t < 2001; ++t) {
+        x(0, 0, t) = static_cast<T>(range * (static_cast<double>(t) / 1000 - 1));
+        expected(0, 0, t) = f.exact(static_cast<double>(x(0, 0, t)));
+      }
+      const bool wide = f.name == "Snake" && range > 100;  // its argument is rounded before the sine
+      CHECK(support::difference(support::offline(f.layer, x), expected) < (wide ? 10 : 1) * support::tolerance<T> / 3);
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("Pointwise layers: NaN, infinities, zeros and great numbers", "[layer]", float, double) {
+  using T = TestType;
+  const T inf = std::numeric_limits<T>::infinity();
+  for (const Function<T>& f : functions<T>()) {
+    CHECK(std::isnan(apply(f.layer, std::numeric_limits<T>::quiet_NaN())));
+    for (const T x : {T(0), T(-0.0), std::numeric_limits<T>::denorm_min(), T(1e-30), T(-1e-30), T(89), T(-89), T(110),
+                      T(-110), T(1e4), T(-1e4), T(1e12), T(-1e12), T(1e30), T(-1e30), inf, -inf}) {
+      if (f.name == "Snake" && std::abs(x) > 100) continue;
+      const double expected = f.exact(static_cast<double>(x)), y = static_cast<double>(apply(f.layer, x));
+      INFO(f.name << " of " << x << " gives " << y << ", expected " << expected);
+      if (std::isnan(expected))
+        CHECK(std::isnan(y));
+      else if (std::isinf(expected))
+        CHECK(y == expected);
+      else
+        CHECK(std::abs(y - expected) <= support::tolerance<T> * std::max(1.0, std::abs(expected)));
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("PReLU and Snake: each channel has its own parameter", "[layer]", float, double) {
+  using T = TestType;
+  support::Random random(2);
+  for (const Index channels : {2, 3, 17, 40}) {
+    auto weight = support::random_weights<T>({channels}, random);
+    const auto x = support::random_tensor<T>(random, channels, 2, 6);
+    support::Signal<double> prelu(channels, 2, 6), snake(channels, 2, 6);
+    for (Index t = 0; t < 6; ++t)
+      for (Index b = 0; b < 2; ++b)
+        for (Index c = 0; c < channels; ++c) {
+          const double v = static_cast<double>(x(c, b, t)), w = static_cast<double>(weight(c));
+          prelu(c, b, t) = v > 0 ? v : w * v;
+          snake(c, b, t) = v + std::sin(w * v) * std::sin(w * v) / w;
+        }
+    CHECK(support::difference(support::offline(es::Prelu<T>(weight), x), prelu) < support::tolerance<T>);
+    CHECK(support::difference(support::offline(es::Snake<T>(weight), x), snake) < support::tolerance<T>);
+  }
+}
+
+TEMPLATE_TEST_CASE("GLU and Softmax: the definitions", "[layer]", float, double) {
+  using T = TestType;
+  support::Random random(3);
+  for (const Index channels : {2, 4, 10, 16, 34, 64, 66}) {
+    auto x = support::random_tensor<T>(random, channels, 2, 5);
+    for (Index i = 0; i < x.size(); ++i) x.data()[i] *= T(8);
+    support::Signal<double> glu(channels / 2, 2, 5), softmax(channels, 2, 5);
+    for (Index t = 0; t < 5; ++t)
+      for (Index b = 0; b < 2; ++b) {
+        double sum = 0;
+        for (Index c = 0; c < channels; ++c) sum += std::exp(static_cast<double>(x(c, b, t)));
+        for (Index c = 0; c < channels; ++c) softmax(c, b, t) = std::exp(static_cast<double>(x(c, b, t))) / sum;
+        for (Index c = 0; c < channels / 2; ++c)
+          glu(c, b, t) = static_cast<double>(x(c, b, t)) / (1 + std::exp(-static_cast<double>(x(c + channels / 2, b, t))));
+      }
+    CHECK(support::difference(support::offline(es::Glu<T>(), x), glu) < support::tolerance<T>);
+    CHECK(support::difference(support::offline(es::Softmax<T>(), x), softmax) < support::tolerance<T>);
+  }
+}
+
+TEST_CASE("Softmax: great numbers do not overflow, NaN takes its frame only", "[layer]") {
+  support::Signal<float> x(3, 1, 3);
+  x.setValues({{{1000, 0, 1}}, {{1001, -1000, 2}}, {{-1000, 0, 3}}});
+  x(1, 0, 2) = std::numeric_limits<float>::quiet_NaN();
+  const auto y = support::offline(es::Softmax<float>(), x);
+  CHECK(std::abs(y(0, 0, 0) - 0.26894142f) < 1e-6f);
+  CHECK(std::abs(y(1, 0, 0) - 0.73105858f) < 1e-6f);
+  CHECK(y(2, 0, 0) < 1e-30f);
+  CHECK(std::abs(y(0, 0, 1) - 0.5f) < 1e-6f);
+  for (Index c = 0; c < 3; ++c) CHECK(std::isnan(y(c, 0, 2)));
+}
+
+TEST_CASE("Pointwise layers: fingerprints tell layers and options apart", "[layer]") {
+  const auto all = functions<float>();
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (std::size_t j = 0; j < all.size(); ++j) {
+      INFO(all[i].name << " and " << all[j].name);
+      CHECK((all[i].layer.fingerprint() == all[j].layer.fingerprint()) == (i == j));
+    }
+}
+
+TEST_CASE("Pointwise layers: options out of range are refused by name", "[layer][error]") {
+  using support::counting;
+  using support::refuses;
+  CHECK(refuses([] { es::Softplus<float>(0.0f); }, {"Softplus", "beta = 0"}));
+  CHECK(refuses([] { es::Hardtanh<float>(2.0f, 1.0f); }, {"Hardtanh", "min_val = 2", "max_val = 1"}));
+  CHECK(refuses([] { es::Prelu<float>(counting({2, 1})); }, {"PReLU", "(2,1)"}));
+  CHECK(refuses([] { es::Prelu<float>({}); }, {"PReLU", "weight"}));
+  CHECK(refuses([] { es::Prelu<float>(counting({3})).out_channels(2); }, {"PReLU", "3 channels", "not 2"}));
+  CHECK(refuses([] { es::Snake<float>(counting({2, 1})); }, {"Snake", "(2,1)"}));
+  CHECK(refuses([] { es::Snake<float>(es::Weights<float>({2}, {1, 0})); }, {"Snake", "channel 1"}));
+  CHECK(refuses([] { es::Snake<float>(counting({3})).out_channels(2); }, {"Snake", "3 channels", "not 2"}));
+  CHECK(refuses([] { es::Glu<float>().out_channels(3); }, {"GLU", "3"}));
+  CHECK(es::Prelu<float>(counting({1})).out_channels(7) == 7);
+}

@@ -1,0 +1,172 @@
+#include "eigenstream/memory/history.hpp"
+
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/random.hpp"
+
+namespace es = eigenstream;
+using es::History;
+using es::Index;
+using es::SlidingWindow;
+using es::StateBlock;
+
+namespace {
+
+StateBlock garbage(Index bytes, es::FrameShape shape) {
+  StateBlock block(bytes, shape);
+  std::memset(block.ref().data, 0x5a, static_cast<std::size_t>(block.bytes()));
+  return block;
+}
+
+template <class T>
+std::vector<std::byte> saved(History<T>& history) {
+  es::StateCodec count;
+  history.exchange(count);
+  std::vector<std::byte> bytes(count.position());
+  es::StateCodec writer = es::StateCodec::writer(bytes);
+  history.exchange(writer);
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("History: what was kept lies in front of what comes, for any run of appends", "[memory][property]") {
+  support::Random random(1);
+  for (const Index frame : {1, 3, 16, 700})
+    for (const Index keep : {0, 1, 2, 9, 600}) {
+      INFO("frame of " << frame << ", keep " << keep);
+      const StateBlock block = garbage(History<float>::bytes(frame, keep), {frame, 1});
+      History<float> history(block.ref().data, frame, keep);
+      history.reset(2.5f);
+      std::vector<float> all(static_cast<std::size_t>(keep * frame), 2.5f);  // everything since the virtual frames
+      CHECK(history.max_frames() >= std::max<Index>(keep, 1));
+      for (int turn = 0; turn < 60; ++turn) {
+        const Index n = turn % 10 == 0 ? history.max_frames() : random.integer(0, std::min<Index>(20, history.max_frames()));
+        const std::vector<float> x = support::random_values<float>(n * frame, random);
+        all.insert(all.end(), x.begin(), x.end());
+        float* place = nullptr;
+        if (turn % 3 == 0) {  // the producer writes straight into the history; it may write fewer than it asked for
+          float* const room = history.room(std::min(n + 3, history.max_frames()));
+          std::copy(x.begin(), x.end(), room);
+          place = history.append(room, n);
+          CHECK(place == room);
+        } else {
+          place = history.append(x.data(), n);
+        }
+        const float* window = place - keep * frame;
+        REQUIRE(window >= reinterpret_cast<const float*>(block.ref().data));
+        REQUIRE(reinterpret_cast<const std::byte*>(place + n * frame) + es::memory_alignment <=
+                block.ref().data + block.bytes());  // room for a packet behind
+        REQUIRE(std::equal(window, place + n * frame, all.end() - (keep + n) * frame));
+        REQUIRE(history.newest_end() == place + n * frame);
+      }
+    }
+}
+
+TEST_CASE("History: virtual frames, and a state that does not depend on where things lie", "[memory]") {
+  const Index frame = 2, keep = 3;
+  const StateBlock a = garbage(History<float>::bytes(frame, keep), {frame, 1});
+  const StateBlock b = garbage(History<float>::bytes(frame, keep), {frame, 1});
+  History<float> one(a.ref().data, frame, keep), many(b.ref().data, frame, keep);
+  one.reset();
+  many.reset();
+  CHECK(saved(one) == saved(many));
+  support::Random random(2);
+  const Index n = one.max_frames();
+  const std::vector<float> x = support::random_values<float>(n * frame, random);
+  one.append(x.data(), n);
+  for (Index t = 0; t < n; ++t) many.append(x.data() + t * frame, 1);
+  CHECK(saved(one) == saved(many));
+  one.append_fill(7, 2);
+  CHECK(one.newest_end()[-1] == 7);
+  CHECK(one.newest_end()[-4] == 7);
+  CHECK(one.newest_end()[-5] == x.back());
+  CHECK(saved(one) != saved(many));
+
+  const std::vector<std::byte> bytes = saved(one);
+  es::StateCodec reader = es::StateCodec::reader(bytes);
+  many.exchange(reader);
+  CHECK(saved(many) == bytes);
+  CHECK(many.newest_end()[-1] == 7);
+}
+
+TEST_CASE("room_for: some frames at least, a tile at most", "[memory]") {
+  CHECK(es::room_for(1, 4) == es::max_room);
+  CHECK(es::room_for(64, 4) == 64);
+  CHECK(es::room_for(100000, 4) == 16);
+  CHECK(es::room_for(0, 4) == es::max_room);
+}
+
+TEST_CASE("SlidingWindow: every window once, complete, in order, however the frames come", "[memory][property]") {
+  support::Random random(3);
+  for (const Index reach : {1, 2, 3, 7})
+    for (const Index stride : {1, 2, 3, 11})
+      for (Index left = 0; left <= reach + 3; ++left)
+        for (const Index most : {1, 5, 700}) {
+          INFO("reach " << reach << ", stride " << stride << ", left " << left << ", chunks up to " << most);
+          const SlidingWindow window{reach, stride, left};
+          const es::FrameShape shape{2, 1};
+          const StateBlock block = garbage(window.state_bytes<float>(shape), shape);
+          window.reset<float>(block.ref(), -1.0f);
+          Index fed = 0, windows = 0;
+          const auto kernel = [&](const float* first, Index count, Index before) {
+            CHECK(before >= 0);
+            for (Index m = 0; m < count; ++m, ++windows)
+              for (Index k = 0; k < reach; ++k) {
+                const Index frame = windows * stride - left + k;
+                const float* at = first + (m * stride + k) * 2;
+                REQUIRE(at[0] == static_cast<float>(frame < 0 ? -1 : frame));
+                REQUIRE(at[1] == static_cast<float>(frame < 0 ? -1 : -frame));
+              }
+          };
+          const Index total = most == 700 ? 1500 : 60;
+          while (fed < total) {
+            const Index n = std::min(total - fed, random.integer(0, most));
+            std::vector<float> x;
+            for (Index t = fed; t < fed + n; ++t) x.insert(x.end(), {static_cast<float>(t), static_cast<float>(-t)});
+            const Index completes = window.completes(block.ref(), n);
+            const Index done = window.advance<float>(block.ref(), {x.data(), shape, n}, kernel);
+            fed += n;
+            REQUIRE(done <= window.max_windows(n));
+            if (n > 0) REQUIRE(done == completes);
+            REQUIRE(windows == (fed + left < reach || fed == 0 ? 0 : (fed + left - reach) / stride + 1));
+            REQUIRE(window.seen(block.ref()) == fed);
+          }
+          // Virtual frames behind the signal.
+          const Index before = windows;
+          Index filled = 0;
+          window.advance_fill<float>(block.ref(), 9.0f, 5, [&](const float*, Index count, Index) { filled += count; });
+          REQUIRE(before + filled == (total + 5 + left - reach) / stride + 1);
+          REQUIRE(window.seen(block.ref()) == total);
+        }
+}
+
+TEST_CASE("SlidingWindow: a damaged counter is not taken", "[memory][error]") {
+  const SlidingWindow window{3, 2, 0};
+  const StateBlock block = garbage(window.state_bytes<float>({1, 1}), {1, 1});
+  window.reset<float>(block.ref(), 0.0f);
+  es::StateCodec count;
+  window.exchange<float>(block.ref(), count);
+  std::vector<std::byte> bytes(count.position());
+  es::StateCodec writer = es::StateCodec::writer(bytes);
+  window.exchange<float>(block.ref(), writer);
+  const auto load = [&](std::size_t at, std::int64_t value) {
+    std::vector<std::byte> other = bytes;
+    std::memcpy(other.data() + at, &value, sizeof value);
+    const StateBlock target = garbage(window.state_bytes<float>({1, 1}), {1, 1});
+    window.reset<float>(target.ref(), 0.0f);
+    es::StateCodec reader = es::StateCodec::reader(other);
+    window.exchange<float>(target.ref(), reader);
+    return reader.good();
+  };
+  CHECK(load(0, 3));
+  CHECK(load(0, 1));
+  CHECK_FALSE(load(0, 0));
+  CHECK_FALSE(load(0, 4));
+  CHECK_FALSE(load(0, -100));
+  CHECK(load(8, 0));
+  CHECK_FALSE(load(8, -1));
+}

@@ -1,0 +1,708 @@
+#!/usr/bin/env python3
+"""Runs the command-line tool as its users do. EIGENSTREAM_TOOL names the program."""
+
+import array
+import importlib.util
+import json
+import math
+import os
+import pty
+import random
+import re
+import resource
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import wave
+from pathlib import Path
+
+TOOL = os.environ.get("EIGENSTREAM_TOOL", "")
+ROOT = Path(__file__).resolve().parents[2]
+SANITIZED = TOOL != "" and b"__asan_init" in Path(TOOL).read_bytes()
+
+
+# ---- Files, by hand
+
+
+def write_safetensors(path, tensors, metadata=None):
+    """tensors: name -> (shape, values)"""
+    header, data = {}, b""
+    if metadata is not None:
+        header["__metadata__"] = metadata
+    for name, (shape, values) in tensors.items():
+        packed = struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [len(data), len(data) + len(packed)]}
+        data += packed
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def read_safetensors(path):
+    raw = Path(path).read_bytes()
+    (size,) = struct.unpack("<Q", raw[:8])
+    header = json.loads(raw[8 : 8 + size])
+    tensors = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            begin, end = entry["data_offsets"]
+            tensors[name] = (entry["shape"], raw[8 + size + begin : 8 + size + end])
+    return tensors
+
+
+def write_model(path, layers, tensors, metadata=None):
+    model = {"version": 1, "network": {"type": "Sequential", "path": "", "layers": layers}}
+    if metadata is not None:
+        model["metadata"] = metadata
+    write_safetensors(path, tensors, {"eigenstream": json.dumps(model)})
+
+
+def conv(path, inputs, outputs, taps, **options):
+    return {"type": "Conv1d", "path": path, "in_channels": inputs, "out_channels": outputs, "kernel_size": taps, **options}
+
+
+def random_tensors(layers, seed=1):
+    """Weights for conv layers, also within residuals."""
+    numbers = random.Random(seed)
+    tensors = {}
+    for layer in layers:
+        if layer["type"] == "Residual":
+            tensors.update(random_tensors(layer["net"]["layers"], seed + 1))
+        if not layer["type"].startswith("Conv"):
+            continue
+        shape = (layer["out_channels"], layer["in_channels"], layer["kernel_size"])
+        if layer["type"] == "ConvTranspose1d":
+            shape = (shape[1], shape[0], shape[2])
+        scale = 1 / math.sqrt(layer["in_channels"] * layer["kernel_size"])
+        draw = lambda n: [numbers.uniform(-scale, scale) for _ in range(n)]
+        tensors[layer["path"] + ".weight"] = (shape, draw(shape[0] * shape[1] * shape[2]))
+        tensors[layer["path"] + ".bias"] = (shape[:1] if layer["type"] == "Conv1d" else (shape[1],), draw(layer["out_channels"]))
+    return tensors
+
+
+def write_float_wav(path, channels, rate, samples):
+    """samples: interleaved"""
+    data = struct.pack(f"<{len(samples)}f", *samples)
+    form = struct.pack("<HHIIHH", 3, channels, rate, rate * channels * 4, channels * 4, 32)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    Path(path).write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
+def write_pcm_wav(path, channels, rate, samples):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+
+
+class Wav:
+    """format (1: integers, 3: floats), channels, rate, bits, data"""
+
+    def __init__(self, path):
+        raw = Path(path).read_bytes()
+        assert raw[:4] == b"RIFF" and raw[8:12] == b"WAVE"
+        assert struct.unpack("<I", raw[4:8])[0] == len(raw) - 8
+        at = 12
+        while at < len(raw):
+            name, size = raw[at : at + 4], struct.unpack("<I", raw[at + 4 : at + 8])[0]
+            if name == b"fmt ":
+                self.format, self.channels, self.rate, _, _, self.bits = struct.unpack("<HHIIHH", raw[at + 8 : at + 24])
+            if name == b"data":
+                self.data = raw[at + 8 : at + 8 + size]
+            at += 8 + size + size % 2
+        self.samples = array.array("f" if self.format == 3 else "h", self.data)
+        self.frames = len(self.samples) // self.channels
+
+
+def noise(n, seed=5):
+    numbers = random.Random(seed)
+    return array.array("f", (numbers.uniform(-1, 1) for _ in range(n))).tolist()  # exact as 32-bit floats
+
+
+CAUSAL = [  # 1 -> 1, with memory, nested
+    conv("0", 1, 6, 5, padding=[4, 0]),
+    {"type": "ELU", "path": "1"},
+    {
+        "type": "Residual",
+        "path": "2",
+        "net": {
+            "type": "Sequential",
+            "path": "2.net",
+            "layers": [conv("2.net.0", 6, 6, 3, padding=[2, 2], dilation=2), {"type": "Tanh", "path": "2.net.1"}],
+        },
+    },
+    conv("3", 6, 1, 1),
+]
+
+
+class ToolTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.dir = Path(self.folder.name)
+        self.addCleanup(self.folder.cleanup)
+
+    def path(self, name):
+        return self.dir / name
+
+    def start(self, *arguments, **options):
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.dir, **options}
+        return subprocess.Popen([TOOL, *map(str, arguments)], **options)
+
+    def call(self, *arguments, **options):
+        with self.start(*arguments, **options) as process:
+            out, err = process.communicate(timeout=120)
+        return process.returncode, (out or b"").decode(), (err or b"").decode()
+
+    def good(self, *arguments, **options):
+        code, out, err = self.call(*arguments, **options)
+        self.assertEqual((code, err), (0, ""), arguments)
+        return out
+
+    def bad(self, *arguments, code=1, says="", **options):
+        """Fails with one line that says so, and leaves the folder as it was."""
+        before = {path.name: path.read_bytes() for path in self.dir.rglob("*") if path.is_file()}
+        got, out, err = self.call(*arguments, **options)
+        self.assertEqual(got, code, (arguments, out, err))
+        self.assertRegex(err, r"\Aeigenstream: [^\n]+\n\Z", arguments)
+        self.assertIn(says, err)
+        self.assertEqual(out, "")
+        after = {path.name: path.read_bytes() for path in self.dir.rglob("*") if path.is_file()}
+        self.assertEqual(before, after, arguments)
+
+    def model(self, layers=CAUSAL, metadata=None, name="model.safetensors", tensors=None):
+        write_model(self.path(name), layers, random_tensors(layers) if tensors is None else tensors, metadata)
+        return name
+
+    def traced(self, out):
+        """The frames in and out of each call, the flush last, and the summary's line."""
+        *calls, flush, summary = out.splitlines()
+        matches = [re.fullmatch(r"in (\d+) out (\d+)", line) for line in calls]
+        self.assertTrue(all(matches), out)
+        rest = re.fullmatch(r"flush out (\d+)", flush)
+        self.assertTrue(rest, out)
+        return [(int(m[1]), int(m[2])) for m in matches], int(rest[1]), summary
+
+
+class HelpTest(ToolTest):
+    def test_help_and_version(self):
+        header = (ROOT / "include/eigenstream/version.hpp").read_text()
+        self.assertEqual(self.good("--version"), "eigenstream " + ".".join(re.findall(r"_(?:MAJOR|MINOR|PATCH) (\d+)", header)) + "\n")
+        for command in ([], ["info"], ["run"], ["check"], ["bench"]):
+            out = self.good(*command, "--help")
+            self.assertIn("Usage: eigenstream", out)
+            self.assertIn("Examples:\n  eigenstream " + " ".join(command), out)
+            self.assertLessEqual(max(map(len, out.splitlines())), 100)
+
+    def test_usage_errors(self):
+        self.model()
+        write_float_wav(self.path("in.wav"), 1, 16000, noise(100))
+        run = ("run", "model.safetensors", "in.wav", "out.wav")
+        for arguments, says in (
+            ([], "which command?"),
+            (["frobnicate"], '"frobnicate"'),
+            (["--frobnicate"], "--frobnicate"),
+            (["info"], "model"),
+            (["info", "model.safetensors", "more"], "more"),
+            (["info", "model.safetensors", "--frobnicate"], "--frobnicate"),
+            (["run", "model.safetensors", "in.wav"], "output"),
+            ([*run, "--block", "0"], "--block: 0 "),
+            ([*run, "--block", "-5"], "--block: -5 "),
+            ([*run, "--block", "16777217"], "--block: 16777217 "),
+            ([*run, "--block", "99999999999999999999"], "--block: 99999999999999999999 "),
+            ([*run, "--block", "1.5"], "--block"),
+            ([*run, "--block", "7,8"], "--block"),
+            ([*run, "--block", ""], "--block"),
+            ([*run, "--block"], "--block"),
+            ([*run, "--block", "1", "--block", "2"], "--block"),
+            ([*run, "--blocks", ""], "--blocks"),
+            ([*run, "--blocks", "7,,1"], "--blocks"),
+            ([*run, "--blocks", "7,"], "--blocks"),
+            ([*run, "--blocks", "7 8"], "--blocks"),
+            ([*run, "--blocks=-1,3"], "--blocks: -1 "),
+            ([*run, "--blocks", "0,0"], "--blocks"),
+            ([*run, "--offline", "--block", "3"], "--offline"),
+            ([*run, "--offline", "--blocks", "3"], "--offline"),
+            ([*run, "--block", "3", "--blocks", "3"], "--blocks"),
+            ([*run, "--format", "mp3"], "--format"),
+            (["run", "model.safetensors", "in.wav", "out.flac"], ".wav"),
+            (["run", "model.safetensors", "in.wav", "out"], ".wav"),
+            (["run", "model.safetensors", "in.wav", "out.safetensors"], "both"),
+            (["run", "model.safetensors", "in.safetensors", "out.wav"], "both"),
+            (["run", "model.safetensors", "in.safetensors", "out.safetensors", "--format", "pcm16"], "--format"),
+            (["check", "model.safetensors", "--trials", "0"], "--trials"),
+            (["check", "model.safetensors", "--frames", "0"], "--frames"),
+            (["check", "model.safetensors", "--seed", "-1"], "--seed"),
+            (["check", "model.safetensors", "--seed", "one"], "--seed"),
+            (["bench", "model.safetensors", "--block", "1,0"], "--block"),
+            (["bench", "model.safetensors", "--seconds", "0"], "--seconds"),
+            (["bench", "model.safetensors", "--seconds", "nan"], "--seconds"),
+            (["bench", "model.safetensors", "--seconds", "soon"], "--seconds"),
+        ):
+            with self.subTest(arguments):
+                self.bad(*arguments, code=2, says=says)
+
+
+class InfoTest(ToolTest):
+    def test_table(self):
+        self.model(metadata={"sample_rate_hz": "16000", "name": "tiny\x1b[31m\nmodel"})
+        out = self.good("info", "model.safetensors")
+        rows = [line.split() for line in out.splitlines()]
+        self.assertEqual(rows[0], ["module", "path", "options", "channels", "parameters", "MACs/frame"])
+        self.assertEqual(rows[1], ["Sequential", "1", "157", "144"])
+        self.assertIn(["Conv1d", "0", "k=5", "p=[4,0]", "1", "->", "6", "36", "30"], rows)
+        self.assertIn("    Sequential  2.net ", out)  # below the residual
+        self.assertIn(["Conv1d", "2.net.0", "k=3", "p=[2,2]", "d=2", "6", "114", "108"], rows)
+        self.assertRegex(out, r"(?m)^parameters +157$")
+        self.assertRegex(out, r"(?m)^receptive field +9 frames \(0\.6 ms\)$")
+        self.assertRegex(out, r"(?m)^delay +2 frames \(0\.1 ms\)$")
+        self.assertRegex(out, r"(?m)^rate +1 output frame for 1 input frame$")
+        self.assertRegex(out, r"(?m)^state +\d+ bytes")
+        self.assertRegex(out, r"(?m)^memory +\d+ bytes")
+        self.assertIn("name = tiny\\x1b[31m\\nmodel\n", out)
+        self.assertLessEqual(max(map(len, out.splitlines())), 100)
+
+    def test_costs_are_counted_for_each_input_frame_of_the_network(self):
+        layers = [
+            conv("0", 2, 8, 4, stride=4),
+            conv("1", 8, 8, 1),
+            {"type": "ConvTranspose1d", "path": "2", "in_channels": 8, "out_channels": 3, "kernel_size": 2, "stride": 2},
+        ]
+        self.model(layers)
+        info = json.loads(self.good("info", "model.safetensors", "--json"))
+        self.assertEqual([module["type"] for module in info["modules"]], ["Sequential", "Conv1d", "Conv1d", "ConvTranspose1d"])
+        self.assertEqual([module["macs_per_input_frame"] for module in info["modules"]], [44, 16, 16, 12])
+        self.assertEqual([module["in_channels"] for module in info["modules"]], [2, 2, 8, 8])
+        self.assertEqual([module["out_channels"] for module in info["modules"]], [3, 8, 8, 3])
+        self.assertEqual(info["modules"][1]["options"]["stride"], 4)
+        self.assertEqual(info["parameters"], 72 + 72 + 51)
+        self.assertEqual(info["rate"], {"outputs": 1, "inputs": 2})
+        self.assertEqual(info["receptive_field_frames"], 4)
+        self.assertNotIn("delay_ms", info)
+        self.assertIn("MACs  ", self.good("info", "model.safetensors"))
+
+    def test_wide_tables_are_cut(self):
+        layers = [conv("encoder.very.long.path.of.a.module.that.nobody.wants." + "x" * 60, 1, 1, 3, padding=[1048576, 0], dilation=1024)]
+        self.model(layers)
+        out = self.good("info", "model.safetensors")
+        self.assertLessEqual(max(map(len, out.splitlines())), 100)
+        self.assertIn("...", out)
+
+    def test_any_number_of_channels(self):
+        self.model([{"type": "ReLU", "path": "0"}], tensors={})
+        self.assertIn("any", self.good("info", "model.safetensors"))
+        self.model([{"type": "GLU", "path": "0"}], tensors={})
+        info = json.loads(self.good("info", "model.safetensors", "--json"))
+        self.assertTrue(info["takes_any_channels"])
+        self.assertEqual((info["in_channels"], info["out_channels"]), (2, 1))
+
+    def test_wrong_models(self):
+        self.path("text.safetensors").write_text("This is not a model, but a text of some length.\n" * 9)
+        self.path("empty.safetensors").write_bytes(b"")
+        self.path("folder").mkdir()
+        write_safetensors(self.path("plain.safetensors"), {"x": ((1, 2), [1, 2])})
+        self.model([conv("0", 1, 2, 3)], tensors={"0.weight": ((2, 1, 2), [0] * 4), "0.bias": ((2,), [0, 0])}, name="shape.safetensors")
+        self.model([{"type": "GroupNorm\nInjected", "path": "0"}], tensors={}, name="type.safetensors")
+        self.model(metadata={"sample_rate_hz": "fast"}, name="rate.safetensors")
+        for name, says in (
+            ("missing.safetensors", "no such file"),
+            ("text.safetensors", "text.safetensors"),
+            ("empty.safetensors", "empty.safetensors"),
+            ("folder", "directory"),
+            ("plain.safetensors", "not a model file"),
+            ("shape.safetensors", "(2,1,3)"),
+            ("type.safetensors", "GroupNorm"),
+            ("rate.safetensors", "fast"),
+        ):
+            for command in ("info", "bench"):
+                with self.subTest(name + " " + command):
+                    self.bad(command, name, says=says)
+        if os.getuid() != 0:
+            self.path("plain.safetensors").chmod(0)
+            self.bad("info", "plain.safetensors")
+
+
+class RunTest(ToolTest):
+    def test_known_numbers(self):
+        # The example of docs/model-file.md.
+        layers = [conv("0", 1, 2, 3, padding=[2, 0]), {"type": "ReLU", "path": "1"}]
+        self.model(layers, {"sample_rate_hz": "16000"}, tensors={"0.weight": ((2, 1, 3), [1, 2, 3, -1, 0, 1]), "0.bias": ((2,), [0.5, 0])})
+        write_float_wav(self.path("in.wav"), 1, 16000, [1, 2, 3])
+        out = self.good("run", "model.safetensors", "in.wav", "out.wav", "--block", 2, "--trace")
+        calls, rest, summary = self.traced(out)
+        self.assertEqual((calls, rest), ([(2, 2), (1, 1)], 0))
+        self.assertRegex(summary, r"^3 frames in, 3 out, 2 calls; delay 0 frames \(0\.0 ms\); \d+\.\d+ s, real-time factor \d+\.\d+$")
+        wav = Wav(self.path("out.wav"))
+        self.assertEqual((wav.format, wav.bits, wav.channels, wav.rate), (3, 32, 2, 16000))
+        self.assertEqual(wav.samples.tolist(), [3.5, 1, 8.5, 2, 14.5, 2])
+
+        write_safetensors(self.path("in.safetensors"), {"x": ((1, 3), [1, 2, 3]), "y": ((1,), [0])})
+        self.good("run", "model.safetensors", "in.safetensors", "out.safetensors")
+        shape, data = read_safetensors(self.path("out.safetensors"))["y"]
+        self.assertEqual((shape, array.array("f", data).tolist()), ([2, 3], [3.5, 8.5, 14.5, 1, 2, 2]))
+
+    def test_the_output_does_not_depend_on_the_blocks(self):
+        self.model()
+        samples = noise(3001)
+        write_float_wav(self.path("in.wav"), 1, 8000, samples)
+        write_safetensors(self.path("in.safetensors"), {"x": ((1, 3001), samples)})
+        wavs, tensors = set(), set()
+        for options in (["--offline"], [], ["--block", 1], ["--block", 3001], ["--block", 16777216], ["--blocks", "7,13,1"], ["--blocks", "0,5,0,64,0"]):
+            with self.subTest(options):
+                summary = self.good("run", "model.safetensors", "in.wav", "out.wav", *options)
+                self.assertTrue(summary.startswith("3001 frames in, 3001 out, "), summary)
+                wavs.add(self.path("out.wav").read_bytes())
+                self.good("run", "model.safetensors", "in.safetensors", "out.safetensors", *options)
+                tensors.add(self.path("out.safetensors").read_bytes())
+        self.assertEqual((len(wavs), len(tensors)), (1, 1))
+        self.assertEqual(Wav(self.path("out.wav")).data, read_safetensors(self.path("out.safetensors"))["y"][1])
+
+    def test_trace_shows_every_call(self):
+        self.model()  # delay 2
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(30))
+        run = ("run", "model.safetensors", "in.wav", "out.wav", "--trace")
+        calls, rest, _ = self.traced(self.good(*run, "--blocks", "7,0,13,1"))
+        self.assertEqual([n for n, _ in calls], [7, 0, 13, 1, 7, 0, 2])
+        self.assertEqual([n for _, n in calls], [5, 0, 13, 1, 7, 0, 2])
+        self.assertEqual(rest, 2)
+        calls, rest, summary = self.traced(self.good(*run, "--offline"))
+        self.assertEqual((calls, rest), ([(30, 28)], 2))
+        self.assertIn("1 call;", summary)
+
+    def test_rates(self):
+        down = [conv("0", 1, 1, 4, stride=2, padding=1)]
+        up = [{"type": "ConvTranspose1d", "path": "0", "in_channels": 1, "out_channels": 2, "kernel_size": 6, "stride": 3}]
+        samples = noise(1001)
+        write_float_wav(self.path("in.wav"), 1, 16000, samples)
+        write_safetensors(self.path("in.safetensors"), {"x": ((1, 1001), samples)})
+        for layers, rate, channels, frames in ((down, 8000, 1, 500), (up, 48000, 2, 3006)):
+            self.model(layers)
+            data = set()
+            for options in (["--offline"], ["--block", 1], ["--blocks", "2,0,3"]):
+                self.good("run", "model.safetensors", "in.wav", "out.wav", *options)
+                wav = Wav(self.path("out.wav"))
+                self.assertEqual((wav.rate, wav.channels, wav.frames), (rate, channels, frames))
+                data.add(wav.data)
+            self.assertEqual(len(data), 1)
+            self.good("run", "model.safetensors", "in.safetensors", "out.safetensors")
+            self.assertEqual(read_safetensors(self.path("out.safetensors"))["y"][0], [channels, frames])
+        self.model([conv("0", 1, 1, 4, stride=3)])
+        self.bad("run", "model.safetensors", "in.wav", "new.wav", says="5333.333 Hz")
+
+    def test_channels(self):
+        samples = noise(3 * 500)
+        write_float_wav(self.path("three.wav"), 3, 8000, samples)
+        # A network for three.
+        self.model([conv("0", 3, 2, 4)])
+        write_safetensors(self.path("three.safetensors"), {"x": ((3, 500), [samples[3 * t + c] for c in range(3) for t in range(500)])})
+        self.good("run", "model.safetensors", "three.wav", "out.wav", "--block", 7)
+        self.good("run", "model.safetensors", "three.safetensors", "out.safetensors", "--block", 9)
+        shape, data = read_safetensors(self.path("out.safetensors"))["y"]
+        y = array.array("f", data)
+        self.assertEqual(shape, [2, 497])
+        self.assertEqual(Wav(self.path("out.wav")).samples.tolist(), [y[c * 497 + t] for t in range(497) for c in range(2)])
+        # Each channel alone.
+        self.model()
+        self.good("run", "model.safetensors", "three.wav", "out.wav", "--block", 7)
+        together = Wav(self.path("out.wav"))
+        self.assertEqual(together.channels, 3)
+        for c in range(3):
+            write_float_wav(self.path("one.wav"), 1, 8000, samples[c::3])
+            self.good("run", "model.safetensors", "one.wav", "one_out.wav")
+            self.assertEqual(Wav(self.path("one_out.wav")).samples, together.samples[c::3])
+        # Any number.
+        self.model([{"type": "ReLU", "path": "0"}], tensors={})
+        self.good("run", "model.safetensors", "three.wav", "out.wav")
+        self.assertEqual(Wav(self.path("out.wav")).samples.tolist(), [max(x, 0) for x in samples])
+        # Neither.
+        self.model([conv("0", 2, 2, 4)])
+        self.bad("run", "model.safetensors", "three.wav", "new.wav", says="3 channels, the network takes 2")
+        self.bad("run", "model.safetensors", "three.safetensors", "new.safetensors", says="3 channels, the network takes 2")
+        self.model([{"type": "GLU", "path": "0"}], tensors={})
+        self.bad("run", "model.safetensors", "three.wav", "new.wav", says='"three.wav": GLU: ')
+
+    def test_batches(self):
+        self.model([conv("0", 2, 3, 4, stride=2)])
+        x = noise(4 * 2 * 100)
+        write_safetensors(self.path("all.safetensors"), {"x": ((4, 2, 100), x)})
+        self.good("run", "model.safetensors", "all.safetensors", "out.safetensors", "--blocks", "3,1")
+        shape, together = read_safetensors(self.path("out.safetensors"))["y"]
+        self.assertEqual(shape, [4, 3, 49])
+        alone = b""
+        for b in range(4):
+            write_safetensors(self.path("one.safetensors"), {"x": ((2, 100), x[b * 200 : (b + 1) * 200])})
+            self.good("run", "model.safetensors", "one.safetensors", "one_out.safetensors")
+            alone += read_safetensors(self.path("one_out.safetensors"))["y"][1]
+        self.assertEqual(alone, together)
+
+    def test_formats(self):
+        self.model([{"type": "Hardtanh", "path": "0", "min_val": -9, "max_val": 9}], tensors={})  # the identity
+        integers = [random.Random(4).randint(-32768, 32767) for _ in range(2000)] + [-32768, 32767, 0, 1, -1]
+        write_pcm_wav(self.path("in.wav"), 1, 44100, integers)
+        self.good("run", "model.safetensors", "in.wav", "out.wav", "--format", "pcm16")
+        with wave.open(str(self.path("out.wav"))) as file:  # the standard library can read it
+            self.assertEqual((file.getsampwidth(), file.getframerate()), (2, 44100))
+            self.assertEqual(list(array.array("h", file.readframes(9999))), integers)
+        self.good("run", "model.safetensors", "in.wav", "out.wav", "--format", "float32")
+        self.assertEqual(Wav(self.path("out.wav")).samples.tolist(), [i / 32768 for i in integers])
+
+        write_float_wav(self.path("in.wav"), 1, 44100, [0.5, 1.5, -1.5, math.nan, math.inf, 1, -1, 0.25])
+        self.assertNotIn("clipped", self.good("run", "model.safetensors", "in.wav", "out.wav"))
+        out = self.good("run", "model.safetensors", "in.wav", "out.wav", "--format", "pcm16")
+        self.assertIn("clipped", out)
+        self.assertEqual(Wav(self.path("out.wav")).samples[:3].tolist(), [16384, 32767, -32768])
+        self.assertEqual(Wav(self.path("out.wav")).samples[5:].tolist(), [32767, -32768, 8192])
+
+    def test_short_signals(self):
+        self.model([conv("0", 1, 1, 10)])
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(9))
+        self.assertTrue(self.good("run", "model.safetensors", "in.wav", "out.wav").startswith("9 frames in, 0 out,"))
+        self.assertEqual(Wav(self.path("out.wav")).frames, 0)
+        write_safetensors(self.path("in.safetensors"), {"x": ((1, 9), noise(9))})
+        self.good("run", "model.safetensors", "in.safetensors", "out.safetensors")
+        self.assertEqual(read_safetensors(self.path("out.safetensors"))["y"], ([1, 0], b""))
+
+    @unittest.skipIf(SANITIZED, "the sanitizer keeps what was freed")
+    def test_memory_does_not_grow_with_the_signal(self):
+        self.model()
+        write_pcm_wav(self.path("in.wav"), 1, 8000, [1] * 2000000)  # 4 MB, the output is 8 MB
+        peaks = []
+        with self.start("run", "model.safetensors", "in.wav", "out.wav", "--block", 64, "--trace") as process:
+            for line, _ in enumerate(process.stdout):
+                if line in (4000, 22000):  # of 31250: it still waits for us to read
+                    status = Path(f"/proc/{process.pid}/status").read_text()
+                    peaks.append(int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]))
+        self.assertEqual((process.returncode, len(peaks)), (0, 2))
+        self.assertLess(peaks[1] - peaks[0], 500)
+
+    def test_output_is_replaced_and_keeps_its_mode(self):
+        self.model()
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(100))
+        self.path("out.wav").write_bytes(b"before")
+        self.path("out.wav").chmod(0o640)
+        self.path("link.wav").symlink_to("out.wav")
+        self.good("run", "model.safetensors", "in.wav", "link.wav")
+        self.assertEqual(Wav(self.path("out.wav")).frames, 100)
+        self.assertEqual(self.path("out.wav").stat().st_mode & 0o777, 0o640)
+        self.assertTrue(self.path("link.wav").is_symlink())
+        self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["in.wav", "link.wav", "model.safetensors", "out.wav"])
+
+    def test_bad_files(self):
+        self.model(metadata={"sample_rate_hz": "16000"})
+        good = noise(100)
+        write_float_wav(self.path("in.wav"), 1, 16000, good)
+        write_float_wav(self.path("other_rate.wav"), 1, 44100, good)
+        write_float_wav(self.path("no_frames.wav"), 1, 16000, [])
+        self.path("empty.wav").write_bytes(b"")
+        self.path("text.wav").write_text("RIFF is what this text begins with, but it is no audio.\n" * 20)
+        self.path("folder.wav").mkdir()
+        self.path("folder.safetensors").mkdir()
+        self.path("out.wav").write_bytes(b"the result of before")
+        self.path("out.safetensors").write_bytes(b"the result of before")
+        self.path("link.wav").symlink_to("in.wav")
+        os.mkfifo(self.path("fifo.wav"))
+        write_safetensors(self.path("no_x.safetensors"), {"z": ((1, 2), [1, 2])})
+        write_safetensors(self.path("flat.safetensors"), {"x": ((2,), [1, 2])})
+        write_safetensors(self.path("no_frames.safetensors"), {"x": ((1, 0), [])})
+        write_safetensors(self.path("no_batch.safetensors"), {"x": ((0, 1, 5), [])})
+        write_safetensors(self.path("in.safetensors"), {"x": ((1, 100), good)})
+        self.path("cut.safetensors").write_bytes(self.path("in.safetensors").read_bytes()[:-3])
+        for source, target, says in (
+            ("missing.wav", "out.wav", "no such file"),
+            ("empty.wav", "out.wav", "is empty"),
+            ("no_frames.wav", "out.wav", "no frames"),
+            ("text.wav", "out.wav", "cannot be read as an audio file"),
+            ("model.safetensors", "out.safetensors", 'no tensor "x"'),
+            ("folder.wav", "out.wav", "directory"),
+            ("fifo.wav", "out.wav", "not a regular file"),
+            ("other_rate.wav", "out.wav", "44100 Hz, the model is for 16000 Hz"),
+            ("in.wav", "folder.wav", "is a directory"),
+            ("in.wav", "missing/out.wav", 'no directory "missing"'),
+            ("in.wav", "in.wav/out.wav", "no directory"),
+            ("in.wav", "fifo.wav", "not a regular file"),
+            ("in.wav", "in.wav", "input"),
+            ("in.wav", "./in.wav", "input"),
+            ("in.wav", "link.wav", "input"),
+            ("link.wav", "in.wav", "input"),
+            ("in.safetensors", "model.safetensors", "model"),
+            ("in.safetensors", "in.safetensors", "input"),
+            ("in.safetensors", "folder.safetensors", "is a directory"),
+            ("missing.safetensors", "out.safetensors", "no such file"),
+            ("cut.safetensors", "out.safetensors", "cut.safetensors"),
+            ("no_x.safetensors", "out.safetensors", '"x"'),
+            ("flat.safetensors", "out.safetensors", "(2)"),
+            ("no_frames.safetensors", "out.safetensors", "(1,0)"),
+            ("no_batch.safetensors", "out.safetensors", "(0,1,5)"),
+        ):
+            with self.subTest(source + " to " + target):
+                self.bad("run", "model.safetensors", source, target, says=says)
+        self.bad("run", "missing.safetensors", "in.wav", "out.wav", says="no such file")
+
+    def test_damaged_audio_is_an_error_before_the_output_changes(self):
+        self.model()
+        self.path("out.wav").write_bytes(b"before")
+        write_pcm_wav(self.path("in.wav"), 1, 8000, [1] * 1000)
+        whole = self.path("in.wav").read_bytes()
+        for cut in range(0, 44, 5):
+            self.path("cut.wav").write_bytes(whole[:cut])
+            self.bad("run", "model.safetensors", "cut.wav", "out.wav", says="cut.wav")
+
+    def test_a_full_disk(self):
+        self.model()
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(100000))
+        write_safetensors(self.path("in.safetensors"), {"x": ((1, 100000), [0.5] * 100000)})
+        self.path("out.wav").write_bytes(b"before")
+        self.path("out.safetensors").write_bytes(b"before")
+        few = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
+        self.bad("run", "model.safetensors", "in.wav", "out.wav", says="out.wav", preexec_fn=few)
+        self.bad("run", "model.safetensors", "in.wav", "new.wav", "--offline", says="File too large", preexec_fn=few)
+        self.bad("run", "model.safetensors", "in.safetensors", "out.safetensors", says="File too large", preexec_fn=few)
+        header_only = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))
+        self.bad("run", "model.safetensors", "in.wav", "out.wav", says="out.wav", preexec_fn=header_only)
+
+    @unittest.skipIf(SANITIZED, "the sanitizer ends the program itself")
+    def test_out_of_memory(self):
+        # History of 15 Mi frames of 4096 channels: 240 GiB.
+        layers = [conv("0", 4096, 1, 16, dilation=1 << 20, groups=1, bias=False)]
+        self.model(layers, tensors={"0.weight": ((1, 4096, 16), [0] * 65536)})
+        write_safetensors(self.path("in.safetensors"), {"x": ((4096, 1), [0] * 4096)})
+        some = lambda: resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+        for command in (["info"], ["check"], ["bench"], ["run"]):
+            files = ["in.safetensors", "out.safetensors"] if command == ["run"] else []
+            with self.subTest(command):
+                self.bad(*command, "model.safetensors", *files, says="out of memory", preexec_fn=some)
+
+    def test_nobody_reads_what_it_says(self):
+        self.model()
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(100000))
+        run = ("run", "model.safetensors", "in.wav", "out.wav", "--block", 1)
+        with self.start(*run, "--trace") as process:
+            self.assertEqual(process.stdout.readline(), b"in 1 out 0\n")
+            process.stdout.close()
+            self.assertEqual(process.stderr.read(), b"eigenstream: standard output: Broken pipe\n")
+        self.assertEqual(process.returncode, 1)
+        with open("/dev/full", "wb") as full:
+            self.bad(*run, stdout=full, says="standard output: No space left")
+            self.bad("info", "model.safetensors", stdout=full, says="standard output: No space left")
+            self.bad("--help", stdout=full, says="standard output: No space left")
+        self.bad(*run, preexec_fn=lambda: os.close(1), says="standard output")
+        self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["in.wav", "model.safetensors"])
+
+    def test_interrupted(self):
+        self.model()
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(100000))
+        self.path("out.wav").write_bytes(b"before")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # It waits for us to read what it says.
+            with self.start("run", "model.safetensors", "in.wav", "out.wav", "--block", 1, "--trace") as process:
+                process.stdout.readline()
+                deadline = time.monotonic() + 30
+                while not list(self.dir.glob("out.wav.*")) and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                process.send_signal(number)
+                self.assertEqual(process.wait(timeout=30), -number)
+            self.assertEqual(self.path("out.wav").read_bytes(), b"before")
+            self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["in.wav", "model.safetensors", "out.wav"])
+
+    def test_two_at_once(self):
+        self.model()
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(20000))
+        runs = [self.start("run", "model.safetensors", "in.wav", "out.wav", "--block", 1) for _ in range(3)]
+        for run in runs:
+            _, err = run.communicate(timeout=60)
+            self.assertEqual((run.returncode, err), (0, b""))
+        self.assertEqual(Wav(self.path("out.wav")).frames, 20000)
+        self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["in.wav", "model.safetensors", "out.wav"])
+
+    def test_progress_on_a_terminal(self):
+        self.model()
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(30000))
+        for options, bar in ((["--block", 8], True), (["--block", 8, "--trace"], False)):
+            ours, theirs = pty.openpty()
+            with self.start("run", "model.safetensors", "in.wav", "out.wav", *options, stderr=theirs, stdout=subprocess.DEVNULL) as process:
+                os.close(theirs)
+                shown = b""
+                while select.select([ours], [], [], 60)[0]:
+                    try:
+                        some = os.read(ours, 4096)
+                    except OSError:  # the other end is gone
+                        break
+                    if not some:
+                        break
+                    shown += some
+            os.close(ours)
+            self.assertEqual(process.returncode, 0)
+            if bar:
+                self.assertRegex(shown.decode(), r"\A(\r\[#*\.*\] +\d+ %)+\r\x1b\[K\Z")
+            else:
+                self.assertEqual(shown, b"")
+
+
+class CheckTest(ToolTest):
+    def test_the_law_holds(self):
+        mixed = [
+            conv("0", 2, 4, 4, stride=2, padding=1),
+            {"type": "SiLU", "path": "1"},
+            {"type": "ConvTranspose1d", "path": "2", "in_channels": 4, "out_channels": 2, "kernel_size": 4, "stride": 2, "padding": 1},
+        ]
+        for layers in (CAUSAL, mixed, [{"type": "GLU", "path": "0"}]):
+            self.model(layers)
+            out = self.good("check", "model.safetensors", "--trials", 8, "--frames", 400)
+            self.assertRegex(out, r"\Athe law holds: 8 chunkings in \d+ calls, .*; 400 frames, seed 1\n\Z")
+            self.assertEqual(self.good("check", "model.safetensors", "--trials", 8, "--frames", 400, "--seed", 1), out)
+            self.good("check", "model.safetensors", "--trials", 5, "--frames", 1, "--seed", 77)
+        self.assertIn("1500 frames", self.good("check", "model.safetensors", "--trials", 4))
+
+
+class BenchTest(ToolTest):
+    def test_table(self):
+        self.model(metadata={"sample_rate_hz": "16000"})
+        out = self.good("bench", "model.safetensors", "--block", "1,64", "--seconds", 0.05)
+        header, *rows = [line.split() for line in out.splitlines()]
+        self.assertEqual(" ".join(header), "block ns/frame slowest call MACs/s real-time factor block lasts")
+        self.assertEqual([row[0] for row in rows], ["1", "64"])
+        for row in rows:
+            self.assertGreater(float(row[1]), 0)
+        self.assertLessEqual(max(map(len, out.splitlines())), 100)
+        self.model()
+        out = self.good("bench", "model.safetensors", "--seconds", 0.02)
+        self.assertEqual([line.split()[0] for line in out.splitlines()], ["block", "1", "16", "64", "512"])
+        self.assertNotIn("real-time", out)
+
+
+@unittest.skipIf(importlib.util.find_spec("torch") is None, "torch is not installed")
+class ExportTest(ToolTest):
+    def test_what_torch_computes(self):
+        import torch
+
+        sys.path.insert(0, str(ROOT / "python"))
+        import eigenstream_export
+
+        torch.manual_seed(2)
+        module = torch.nn.Sequential(
+            torch.nn.Conv1d(2, 8, 4, stride=2, padding=1), torch.nn.ELU(), torch.nn.ConvTranspose1d(8, 2, 4, stride=2, padding=1)
+        ).eval()
+        eigenstream_export.export(module, self.path("model.safetensors"), metadata={"sample_rate_hz": "8000"})
+        self.assertIn("ConvTranspose1d", self.good("info", "model.safetensors"))
+        x = torch.rand(3, 2, 300) * 2 - 1
+        write_safetensors(self.path("x.safetensors"), {"x": (x.shape, x.flatten().tolist())})
+        self.good("run", "model.safetensors", "x.safetensors", "y.safetensors", "--blocks", "7,13,1")
+        shape, data = read_safetensors(self.path("y.safetensors"))["y"]
+        with torch.no_grad():
+            expected = module(x)
+        self.assertEqual(shape, list(expected.shape))
+        y = torch.tensor(array.array("f", data).tolist()).reshape(shape)
+        self.assertLessEqual((y - expected).abs().max().item(), 1e-5)
+        self.good("check", "model.safetensors", "--trials", 5)
+
+
+if __name__ == "__main__":
+    if not TOOL:
+        print("EIGENSTREAM_TOOL is not set: the tool is not built")
+        sys.exit(77)
+    unittest.main()

@@ -1,0 +1,241 @@
+// The command-line tool: looks at model files and runs them. Everything it does goes through the public headers.
+#include <fcntl.h>  // open
+
+#include <CLI/CLI.hpp>
+#include <algorithm>    // max_element
+#include <charconv>     // from_chars
+#include <csignal>      // signal
+#include <cstdint>      // uint64_t
+#include <limits>       // largest seed
+#include <new>          // bad_alloc
+#include <stdexcept>    // length_error
+#include <string>       // string
+#include <string_view>  // command
+#include <vector>       // lists
+
+#include "bench.hpp"
+#include "eigenstream/version.hpp"
+#include "info.hpp"
+#include "law.hpp"
+#include "run.hpp"
+#include "text.hpp"
+
+namespace {
+
+using tool::Index;
+using tool::text;
+using tool::UsageError;
+
+constexpr Index longest_block = Index{1} << 24;
+
+// "7,13,1" as numbers from `least` on.
+std::vector<Index> parse_list(const char* option, const std::string& written, Index least, Index most = longest_block) {
+  std::vector<Index> list;
+  const char *at = written.data(), *const end = at + written.size();
+  for (;;) {
+    Index value = 0;
+    const auto [stop, error] = std::from_chars(at, end, value);
+    if (error == std::errc::invalid_argument || (stop != end && *stop != ','))
+      throw UsageError(text(option, ": ", tool::in_quotes(written), " is not a list of numbers such as 7,13,1"));
+    if (error != std::errc() || value < least || value > most)
+      throw UsageError(text(option, ": ", std::string(at, stop), " is not from ", least, " to ", most));
+    list.push_back(value);
+    if (stop == end) return list;
+    at = stop + 1;
+  }
+}
+
+Index parse_number(const char* option, const std::string& written, Index least, Index most = longest_block) {
+  if (written.empty() || written.find_first_not_of("-0123456789") != written.npos)
+    throw UsageError(text(option, ": ", tool::in_quotes(written), " is not a whole number"));
+  return parse_list(option, written, least, most).front();
+}
+
+void check_law(const tool::OpenedModel& model, tool::LawOptions options) {
+  options.channels = model.channels();
+  if (options.frames == 0) {
+    // Long enough for every layer to be in full swing, and for several tiles.
+    options.frames = std::clamp<Index>(3 * model.layer().timing().receptive_field(), 1500, 200000);
+  }
+  const tool::LawResult result = tool::try_law(std::make_shared<const tool::Net>(model.layer()), options);
+  const std::string trial = text("; ", options.frames, " frames, seed ", options.seed);
+  if (!result.broken.empty())
+    tool::es::fail(tool::in_quotes(model.path.string()), ": the law is broken: ", result.broken, trial);
+  tool::say(text("the law holds: ", result.trials, " chunkings in ", result.calls,
+                 " calls, every output the same to the last bit as in one call", trial, "\n"));
+}
+
+int command_line(int argc, char** argv) {
+  CLI::App app("Looks at streaming neural networks in model files and runs them over audio and tensors.");
+  app.name("eigenstream");
+  app.set_help_flag("-h,--help", "Print this and exit");
+  app.set_version_flag(
+      "--version",
+      text("eigenstream ", EIGENSTREAM_VERSION_MAJOR, ".", EIGENSTREAM_VERSION_MINOR, ".", EIGENSTREAM_VERSION_PATCH),
+      "Print the version and exit");
+  app.get_formatter()->label("REQUIRED", "");
+  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
+  app.get_formatter()->label("Positionals", "Arguments");
+  app.get_formatter()->column_width(18);
+  app.require_subcommand(0, 1);
+
+  std::string model;
+  const auto add_command = [&](const char* name, const char* description, const char* footer) {
+    CLI::App* command = app.add_subcommand(name, description);
+    command->group("Commands");
+    command->add_option("model", model, "A model file (.safetensors)")->required()->type_name("");
+    command->footer(footer);
+    return command;
+  };
+
+  bool json = false;
+  CLI::App* info = add_command("info", "Show a model: its layers, cost, timing and memory",
+                               "Examples:\n"
+                               "  eigenstream info denoiser.safetensors\n"
+                               "  eigenstream info denoiser.safetensors --json");
+  info->add_flag("--json", json, "As JSON, with nothing left out");
+
+  tool::RunOptions options;
+  std::string input, output, block = "128", blocks, format = "float32";
+  bool offline = false;
+  CLI::App* run =
+      add_command("run", "Run a model over a file, block by block",
+                  "Audio: any format that libsndfile reads to a .wav file. A network of one channel runs over each\n"
+                  "channel of the file by itself; otherwise both must have the same number.\n"
+                  "Tensors: a .safetensors file with a tensor x of shape (C,T) or (B,C,T) to one with a tensor y.\n"
+                  "The output does not depend on the blocks, and appears only when it is complete.\n"
+                  "\n"
+                  "Examples:\n"
+                  "  eigenstream run denoiser.safetensors noisy.wav clean.wav\n"
+                  "  eigenstream run denoiser.safetensors noisy.flac clean.wav --block 64 --format pcm16\n"
+                  "  eigenstream run denoiser.safetensors x.safetensors y.safetensors --blocks 7,13,1 --trace");
+  run->add_option("input", input, "Audio or tensors")->required()->type_name("");
+  run->add_option("output", output, "A .wav file to write, or tensors")->required()->type_name("");
+  CLI::Option* one = run->add_option("--block", block, "Frames of each call (128)")->type_name("N");
+  CLI::Option* many =
+      run->add_option("--blocks", blocks, "Frames of call after call, over and over")->type_name("N,N,..");
+  run->add_flag("--offline", offline, "Everything in one call");
+  run->add_flag("--trace", options.trace, "Print the frames that go in and come out in each call");
+  run->add_option("--format", format, "Samples of the .wav file: float32 (the default) or pcm16")->type_name("F");
+
+  tool::LawOptions law;
+  std::string seed = "1", trials = "20", frames;
+  CLI::App* check =
+      add_command("check", "Try whether the output is the same however the input is cut",
+                  "Cuts a random signal into single frames, primes, empty and random chunks, saves and loads the\n"
+                  "stream on the way, and compares every bit with the output of one call. Exits with 1 and names the\n"
+                  "first cut after which it differs, if there is one.\n"
+                  "\n"
+                  "Examples:\n"
+                  "  eigenstream check denoiser.safetensors\n"
+                  "  eigenstream check denoiser.safetensors --trials 500 --seed 7");
+  check->add_option("--trials", trials, "Ways to cut the signal (20)")->type_name("N");
+  check->add_option("--frames", frames, "Length of the signal (three receptive fields, at least 1500)")->type_name("N");
+  check->add_option("--seed", seed, "Another seed, another signal and other cuts (1)")->type_name("N");
+
+  std::string bench_blocks = "1,16,64,512";
+  double seconds = 1;
+  CLI::App* bench = add_command("bench", "Measure how fast a model runs",
+                                "Examples:\n"
+                                "  eigenstream bench denoiser.safetensors\n"
+                                "  eigenstream bench denoiser.safetensors --block 1,128 --seconds 5");
+  bench->add_option("--block", bench_blocks, "Frames of each call; one line for each (1,16,64,512)")
+      ->type_name("N,N,..");
+  bench->add_option("--seconds", seconds, "Time for each line (1)")->type_name("S");
+
+  app.footer(
+      "Examples:\n"
+      "  eigenstream info denoiser.safetensors\n"
+      "  eigenstream run denoiser.safetensors noisy.wav clean.wav --block 128\n"
+      "  eigenstream check denoiser.safetensors\n"
+      "  eigenstream bench denoiser.safetensors --block 1,16,64,512\n"
+      "\n"
+      "eigenstream COMMAND --help tells more. Exit codes: 0 done, 1 failed, 2 wrong usage.");
+
+  try {
+    if (argc < 2) throw UsageError("which command? info, run, check or bench");
+    const auto is_meant = [&](CLI::App* command) { return command->get_name() == argv[1]; };
+    if (*argv[1] != '-' && app.get_subcommands(is_meant).empty())
+      throw UsageError(text("there is no command ", tool::in_quotes(argv[1])));
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const std::string said = error.what();
+    if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr)
+      throw UsageError(said.substr(0, said.find(':')) + " takes exactly one value");
+    if (error.get_exit_code() != 0) throw UsageError(said);
+    std::ostringstream out;
+    app.exit(error, out, out);  // --help, --version
+    tool::say(out.str());
+    tool::finish_saying();
+    return 0;
+  }
+
+  if (*info) {
+    const tool::OpenedModel opened = tool::open_model(model);
+    tool::say(json ? tool::info_json(opened) : tool::info_text(opened));
+  } else if (*run) {
+    if (one->count() + many->count() + (offline ? 1 : 0) > 1)
+      throw UsageError("--block, --blocks and --offline exclude each other");
+    if (many->count() > 0) {
+      options.blocks = parse_list("--blocks", blocks, 0);
+      if (*std::max_element(options.blocks.begin(), options.blocks.end()) == 0)
+        throw UsageError("--blocks: at least one number must not be 0");
+    } else if (!offline) {
+      options.blocks = {parse_number("--block", block, 1)};
+    }
+    if (format != "float32" && format != "pcm16")
+      throw UsageError(text("--format: ", tool::in_quotes(format), " is neither float32 nor pcm16"));
+    if (format == "pcm16") options.format = tool::WavWriter::Format::pcm16;
+    options.model = model;
+    options.input = input;
+    options.output = output;
+    tool::run(options);
+  } else if (*check) {
+    law.trials = parse_number("--trials", trials, 1);
+    law.frames = frames.empty() ? 0 : parse_number("--frames", frames, 1);
+    law.seed = static_cast<std::uint64_t>(parse_number("--seed", seed, 0, std::numeric_limits<Index>::max()));
+    check_law(tool::open_model(model), law);
+  } else if (*bench) {
+    const std::vector<Index> list = parse_list("--block", bench_blocks, 1);
+    if (!(seconds > 0 && seconds <= 3600)) throw UsageError(text("--seconds: ", seconds, " is not from 0 to 3600"));
+    tool::say(tool::bench_text(tool::open_model(model), list, seconds));
+  } else {
+    throw UsageError("which command? info, run, check or bench");
+  }
+  tool::finish_saying();
+  return 0;
+}
+
+int complain(const std::string& message, int code) {
+  std::fprintf(stderr, "eigenstream: %s\n", tool::printable(message).c_str());
+  return code;
+}
+
+// A file that is opened must not take the place of a standard stream that the caller has closed: what is meant for the
+// one would end up in the other. A closed one is replaced by one that refuses reading and writing as a closed one does.
+void occupy_standard_streams() {
+  for (int stream = 0; stream <= 2; ++stream)
+    if (fcntl(stream, F_GETFD) < 0) (void)!open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  occupy_standard_streams();
+  // Both become errors of the call that met them.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  try {
+    return command_line(argc, argv);
+  } catch (const UsageError& error) {
+    const std::string_view command = argc > 1 ? argv[1] : "";
+    const bool known = command == "info" || command == "run" || command == "check" || command == "bench";
+    return complain(text(error.what(), " (see eigenstream ", known ? command : "", known ? " " : "", "--help)"), 2);
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory", 1);
+  } catch (const std::length_error&) {
+    return complain("out of memory", 1);
+  } catch (const std::exception& error) {
+    return complain(error.what(), 1);
+  }
+}

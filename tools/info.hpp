@@ -1,0 +1,202 @@
+#ifndef EIGENSTREAM_TOOLS_INFO_HPP
+#define EIGENSTREAM_TOOLS_INFO_HPP
+
+#include <array>              // known options
+#include <nlohmann/json.hpp>  // --json
+#include <string>             // string
+#include <string_view>        // names of options
+#include <variant>            // values of options
+#include <vector>             // rows
+
+#include "model.hpp"
+#include "text.hpp"
+
+namespace tool {
+
+/// One module of the network as `info` shows it.
+struct ModuleRow {
+  std::string path, type;
+  std::size_t depth = 0;
+  const es::ModuleSpec* spec = nullptr;
+  Index in = 0, out = 0;  // channels
+  Index parameters = 0;
+  double macs = 0;  // for each frame that the network takes
+};
+
+/// The module and those inside it, in the order in which frames meet them. `rate` is how many frames the module takes
+/// for each one that the network takes.
+inline void list_modules(const es::Module& module, const es::ModuleSpec& spec, Index in, double rate, std::size_t depth,
+                         std::vector<ModuleRow>& rows) {
+  const Net& layer = module.layer;
+  rows.push_back(
+      {module.path, module.type, depth, &spec, in, layer.out_channels(in), layer.parameters(), rate * layer.macs(in)});
+  std::size_t at = 0;
+  for (const auto& [field, specs] : spec.children) {
+    for (const es::ModuleSpec& child_spec : specs) {
+      const es::Module& child = module.children[at++];
+      list_modules(child, child_spec, in, rate, depth + 1, rows);
+      if (module.type != "Sequential") continue;  // elsewhere, all start from the container's input
+      in = child.layer.out_channels(in);
+      rate *= child.layer.timing().rate().value();
+    }
+  }
+}
+
+/// A module's options without those that have their usual value: k=3 s=2 p=[1,0] no bias.
+inline std::string options_text(const es::ModuleSpec& spec) {
+  struct Known {
+    std::string_view name, shown;
+    std::string_view usual;  // "" if there is none
+  };
+  // An empty `shown`: the table has a column for it.
+  static constexpr std::array<Known, 19> known{{{"in_channels", "", ""},
+                                                {"out_channels", "", ""},
+                                                {"in_features", "", ""},
+                                                {"out_features", "", ""},
+                                                {"num_features", "", ""},
+                                                {"normalized_shape", "", ""},
+                                                {"channels", "", ""},
+                                                {"kernel_size", "k", ""},
+                                                {"stride", "s", "1"},
+                                                {"padding", "p", "0"},
+                                                {"padding", "p", "[0,0]"},
+                                                {"output_padding", "op", "0"},
+                                                {"dilation", "d", "1"},
+                                                {"groups", "g", "1"},
+                                                {"bias", "bias", "true"},
+                                                {"affine", "affine", "true"},
+                                                {"elementwise_affine", "affine", "true"},
+                                                {"ceil_mode", "ceil", "false"},
+                                                {"count_include_pad", "count pad", "true"}}};
+  struct Writer {
+    std::string operator()(bool value) const { return value ? "true" : "false"; }
+    std::string operator()(std::int64_t value) const { return std::to_string(value); }
+    std::string operator()(double value) const { return text(value); }
+    std::string operator()(const std::string& value) const { return printable(value); }
+    std::string operator()(const std::vector<std::int64_t>& value) const {
+      std::string list;
+      for (const std::int64_t each : value) list += (list.empty() ? "[" : ",") + std::to_string(each);
+      return list + "]";
+    }
+  };
+  std::vector<std::pair<std::size_t, std::string>> parts;  // in the order of the table above
+  for (const auto& [name, value] : spec.fields) {
+    const std::string written = std::visit(Writer(), value);
+    std::string shown = name;
+    bool skip = false;
+    std::size_t place = known.size();
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      if (known[i].name != name) continue;
+      shown = known[i].shown;
+      place = std::min(place, i);
+      // A pool's stride is its kernel size, unless it says otherwise: always shown.
+      skip =
+          skip || shown.empty() || (known[i].usual == written && !(name == "stride" && spec.type.ends_with("Pool1d")));
+    }
+    if (skip) continue;
+    const bool* truth = std::get_if<bool>(&value);
+    parts.emplace_back(place, truth != nullptr ? (*truth ? shown : "no " + shown) : printable(shown) + "=" + written);
+  }
+  std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string all;
+  for (const auto& [place, part] : parts) all += (all.empty() ? "" : " ") + part;
+  return all;
+}
+
+inline std::string macs_text(double macs) { return fixed(macs, macs == std::round(macs) ? 0 : macs < 1000 ? 2 : 1); }
+
+inline std::string info_text(const OpenedModel& model) {
+  const Index channels = model.channels();
+  const es::Stream<Net> stream(model.layer(), {.channels = channels});
+  const std::optional<double> rate_hz = model.sample_rate_hz();
+  std::vector<ModuleRow> rows;
+  list_modules(model.network, model.spec, channels, 1, 0, rows);
+
+  Table table({{"module"}, {"path"}, {"options"}, {"channels"}, {"parameters", true}, {"MACs/frame", true}});
+  std::string used = " ";  // options of all modules
+  for (const ModuleRow& row : rows) {
+    const std::string options = options_text(*row.spec);
+    used += options + " ";
+    table.add({std::string(2 * row.depth, ' ') + printable(row.type), printable(row.path), options,
+               row.in == row.out ? text(row.in) : text(row.in, " -> ", row.out), text(row.parameters),
+               macs_text(row.macs)});
+  }
+  std::string all = table.print();
+  std::string legend;
+  for (const std::string name : {"k kernel", "s stride", "p padding", "op output padding", "d dilation", "g groups"})
+    if (used.find(" " + name.substr(0, name.find(' ')) + "=") != used.npos)
+      legend += (legend.empty() ? "" : ", ") + name;
+  if (!legend.empty()) all += legend + "\n";
+
+  const double macs = model.layer().macs(channels);
+  const es::Rate rate = stream.rate();
+  all += "\n";
+  const auto fact = [&](const std::string& name, const std::string& value) {
+    all += name + std::string(17 - std::min<std::size_t>(17, columns(name)), ' ') + value + "\n";
+  };
+  fact("channels", text(model.layer().in_channels() == es::Dynamic ? "any; all this is for " : "",
+                        stream.in_shape().channels, " in, ", stream.out_shape().channels, " out"));
+  fact("parameters", text(model.layer().parameters()));
+  fact("MACs",
+       short_number(macs) + " per input frame" + (rate_hz ? ", " + short_number(macs * *rate_hz) + " per second" : ""));
+  fact("receptive field", frames_text(stream.receptive_field(), rate_hz));
+  fact("delay", frames_text(stream.delay(), rate_hz));
+  fact("rate", text(rate.outputs, rate.outputs == 1 ? " output frame for " : " output frames for ", rate.inputs,
+                    rate.inputs == 1 ? " input frame" : " input frames"));
+  fact("state", text(stream.state_bytes(), " bytes to save"));
+  fact("memory", text(stream.memory_bytes(), " bytes for each stream"));
+  bool first = true;
+  for (const auto& [key, value] : model.metadata) {
+    fact(first ? "metadata" : "", printable(key) + " = " + printable(value));
+    first = false;
+  }
+  return all;
+}
+
+inline std::string info_json(const OpenedModel& model) {
+  using json = nlohmann::ordered_json;
+  const Index channels = model.channels();
+  const es::Stream<Net> stream(model.layer(), {.channels = channels});
+  const std::optional<double> rate_hz = model.sample_rate_hz();
+  std::vector<ModuleRow> rows;
+  list_modules(model.network, model.spec, channels, 1, 0, rows);
+
+  json all;
+  all["file"] = model.path.string();
+  all["modules"] = json::array();
+  for (const ModuleRow& row : rows) {
+    json options = json::object();
+    for (const auto& [name, value] : row.spec->fields)
+      std::visit([&, &key = name](const auto& v) { options[key] = v; }, value);
+    all["modules"].push_back({{"path", row.path},
+                              {"type", row.type},
+                              {"depth", row.depth},
+                              {"options", std::move(options)},
+                              {"in_channels", row.in},
+                              {"out_channels", row.out},
+                              {"parameters", row.parameters},
+                              {"macs_per_input_frame", row.macs}});
+  }
+  all["takes_any_channels"] = model.layer().in_channels() == es::Dynamic;
+  all["in_channels"] = stream.in_shape().channels;
+  all["out_channels"] = stream.out_shape().channels;
+  all["parameters"] = model.layer().parameters();
+  all["macs_per_input_frame"] = model.layer().macs(channels);
+  all["receptive_field_frames"] = stream.receptive_field();
+  all["delay_frames"] = stream.delay();
+  if (rate_hz) {
+    all["sample_rate_hz"] = *rate_hz;
+    all["macs_per_second"] = model.layer().macs(channels) * *rate_hz;
+    all["receptive_field_ms"] = 1000 * static_cast<double>(stream.receptive_field()) / *rate_hz;
+    all["delay_ms"] = 1000 * static_cast<double>(stream.delay()) / *rate_hz;
+  }
+  all["rate"] = {{"outputs", stream.rate().outputs}, {"inputs", stream.rate().inputs}};
+  all["state_bytes"] = stream.state_bytes();
+  all["memory_bytes"] = stream.memory_bytes();
+  all["metadata"] = model.metadata;
+  return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace tool
+
+#endif  // EIGENSTREAM_TOOLS_INFO_HPP

@@ -1,0 +1,75 @@
+#ifndef EIGENSTREAM_TOOLS_MODEL_HPP
+#define EIGENSTREAM_TOOLS_MODEL_HPP
+
+#include <charconv>    // from_chars
+#include <cmath>       // isfinite
+#include <filesystem>  // path
+#include <map>         // metadata
+#include <optional>    // sample rate
+#include <string>      // string
+
+#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/graph/registry.hpp"
+#include "eigenstream/io/model_file.hpp"
+#include "text.hpp"
+
+namespace tool {
+
+using Net = es::AnyLayer<float>;
+
+/// A model file, opened: the description beside the network that was built from it.
+struct OpenedModel {
+  std::filesystem::path path;
+  es::ModuleSpec spec;
+  es::Module network;
+  std::map<std::string, std::string> metadata;
+
+  const Net& layer() const noexcept { return network.layer; }
+
+  /// The sample rate of its input, if its metadata has one. Errors   Error if that is not a positive number
+  std::optional<double> sample_rate_hz() const {
+    const auto found = metadata.find("sample_rate_hz");
+    if (found == metadata.end()) return std::nullopt;
+    const std::string& written = found->second;
+    double rate = 0;
+    const auto [end, error] = std::from_chars(written.data(), written.data() + written.size(), rate);
+    es::check(error == std::errc() && end == written.data() + written.size() && std::isfinite(rate) && rate > 0,
+              in_quotes(path.string()), ": the metadata's sample_rate_hz is ", in_quotes(written),
+              ", not a positive number");
+    return rate;
+  }
+
+  /// The channels it takes; of a network that takes any number, the least that works.
+  Index channels() const {
+    if (layer().in_channels() != es::Dynamic) return layer().in_channels();
+    for (Index n = 1; n < 4096; ++n) {
+      try {
+        (void)layer().out_channels(n);
+        return n;
+      } catch (const es::Error&) {
+      }
+    }
+    es::fail(in_quotes(path.string()), ": no number of channels below 4096 suits this network");
+  }
+};
+
+inline OpenedModel open_model(const std::filesystem::path& path) {
+  es::ModelFile file = es::read_model(path);
+  try {
+    es::Module network = es::builtin_registry().create(file.network, file.weights);
+    return {path, std::move(file.network), std::move(network), std::move(file.metadata)};
+  } catch (const es::Error& error) {
+    es::fail(in_quotes(path.string()), ": ", error.what());
+  }
+}
+
+/// Frames as text, with the time they take if the sample rate is known.
+inline std::string frames_text(Index frames, std::optional<double> sample_rate_hz) {
+  std::string shown = text(frames, frames == 1 ? " frame" : " frames");
+  if (sample_rate_hz) shown += " (" + fixed(1000 * static_cast<double>(frames) / *sample_rate_hz, 1) + " ms)";
+  return shown;
+}
+
+}  // namespace tool
+
+#endif  // EIGENSTREAM_TOOLS_MODEL_HPP

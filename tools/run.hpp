@@ -1,0 +1,216 @@
+#ifndef EIGENSTREAM_TOOLS_RUN_HPP
+#define EIGENSTREAM_TOOLS_RUN_HPP
+
+#include <algorithm>   // max, min
+#include <chrono>      // real-time factor
+#include <filesystem>  // path
+#include <limits>      // largest sample rate
+#include <optional>    // sample rate
+#include <string>      // string
+#include <vector>      // frames
+
+#include "audio_file.hpp"
+#include "eigenstream/io/safetensors.hpp"
+#include "eigenstream/kernel/flush_denormals.hpp"
+#include "model.hpp"
+#include "output_file.hpp"
+#include "text.hpp"
+
+namespace tool {
+
+struct RunOptions {
+  std::filesystem::path model, input, output;
+  std::vector<Index> blocks;  ///< frames of each call; begins again at its end. Empty: one call
+  bool trace = false;
+  WavWriter::Format format = WavWriter::Format::float32;
+};
+
+struct RunTotals {
+  Index in = 0, out = 0;  // frames
+  Index calls = 0;
+  double seconds = 0;  // within the network
+};
+
+/// Sends a signal of `frames` frames through a stream: read(to, n) gives the next n of them, fewer at the end;
+/// write(from, n) takes results.
+template <class Read, class Write>
+RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Index frames, Read&& read, Write&& write) {
+  using Clock = std::chrono::steady_clock;
+  const es::FlushDenormals guard;
+  const es::FrameShape in = stream.in_shape(), out = stream.out_shape();
+  const std::vector<Index> blocks = options.blocks.empty() ? std::vector<Index>{frames} : options.blocks;
+  const Index longest = std::min(frames, *std::max_element(blocks.begin(), blocks.end()));
+  const Index room = std::max(stream.max_outputs(longest), stream.max_flush());
+  std::vector<float> x(static_cast<std::size_t>(longest * in.size())), y(static_cast<std::size_t>(room * out.size()));
+  const es::Frames<float> results(y.data(), out, room);
+
+  RunTotals totals;
+  Progress progress(frames, !options.trace);
+  const auto timed = [&](auto&& call) {
+    const auto start = Clock::now();
+    const Index written = call();
+    totals.seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    write(y.data(), written);
+    totals.out += written;
+    return written;
+  };
+  for (std::size_t next = 0; totals.in < frames; next = (next + 1) % blocks.size()) {
+    const Index wanted = std::min(blocks[next], frames - totals.in);
+    const Index n = wanted == 0 ? 0 : read(x.data(), wanted);
+    const Index written = timed([&] { return stream.process(es::Frames<const float>(x.data(), in, n), results); });
+    totals.in += n;
+    ++totals.calls;
+    if (options.trace) say(text("in ", n, " out ", written, "\n"));
+    progress.reached(totals.in);
+  }
+  const Index rest = timed([&] { return stream.flush(results); });
+  if (options.trace) say(text("flush out ", rest, "\n"));
+  return totals;
+}
+
+inline std::string summary(const es::Stream<Net>& stream, const RunTotals& totals, std::optional<double> rate_hz) {
+  std::string all = text(totals.in, " frames in, ", totals.out, " out, ", totals.calls,
+                         totals.calls == 1 ? " call; delay " : " calls; delay ", frames_text(stream.delay(), rate_hz),
+                         "; ", fixed(totals.seconds, 3), " s");
+  if (rate_hz)
+    all += ", real-time factor " + fixed(totals.seconds * *rate_hz / static_cast<double>(totals.in), 4);
+  else if (totals.seconds > 0)
+    all += ", " + short_number(static_cast<double>(totals.in) / totals.seconds) + " frames/s";
+  return all;
+}
+
+inline es::Stream<Net> open_stream(const OpenedModel& model, es::StreamOptions options, const std::string& input) {
+  try {
+    return es::Stream<Net>(model.layer(), options);
+  } catch (const es::Error& error) {  // a network of any number of channels may still mind
+    es::fail(input, ": ", error.what());
+  }
+}
+
+/// An audio file through the network into a WAV file.
+inline void run_audio(const OpenedModel& model, const RunOptions& options) {
+  AudioReader reader(options.input);
+  const std::string input = in_quotes(options.input.string());
+  const std::optional<double> wanted_hz = model.sample_rate_hz();
+  es::check(!wanted_hz || *wanted_hz == static_cast<double>(reader.sample_rate_hz()), input, ": sampled at ",
+            reader.sample_rate_hz(), " Hz, the model is for ", wanted_hz.value_or(0), " Hz; resample the file first");
+
+  const Index wanted = model.layer().in_channels();
+  const bool each_alone = wanted == 1 && reader.channels() > 1;
+  es::check(wanted == es::Dynamic || wanted == reader.channels() || each_alone, input, ": ", reader.channels(),
+            reader.channels() == 1 ? " channel" : " channels", ", the network takes ", wanted);
+  es::StreamOptions shape{.channels = reader.channels()};
+  if (each_alone) shape = {.channels = 1, .batch = reader.channels()};
+  es::Stream<Net> stream = open_stream(model, shape, input);
+
+  const es::Rate rate = stream.rate();
+  const double out_hz = static_cast<double>(reader.sample_rate_hz()) * rate.value();
+  es::check(reader.sample_rate_hz() % rate.inputs == 0, input, ": the output would be sampled at ", fixed(out_hz, 3),
+            " Hz (", reader.sample_rate_hz(), " Hz times ", rate.outputs, "/", rate.inputs,
+            "), but a WAV file needs a whole number");
+  es::check(out_hz <= std::numeric_limits<int>::max(), input, ": the output would be sampled at ", fixed(out_hz, 0),
+            " Hz, more than a WAV file can say");
+
+  OutputFile output(options.output);
+  WavWriter writer(output, stream.out_shape().size(), static_cast<Index>(out_hz),
+                   stream.outputs_after(reader.frames(), true), options.format);
+  const auto write = [&](const float* from, Index n) { writer.write(from, n); };
+  RunTotals totals;
+  if (options.blocks.empty()) {
+    // What a file says of its length need not be true: grow with what is really there.
+    constexpr Index piece = 65536;
+    const auto channels = static_cast<std::size_t>(reader.channels());
+    std::vector<float> all;
+    for (Index got = 0; got < reader.frames();) {
+      const Index n = std::min(piece, reader.frames() - got);
+      all.resize(static_cast<std::size_t>(got + n) * channels);
+      got += reader.read(all.data() + static_cast<std::size_t>(got) * channels, n);
+    }
+    const auto read = [&](float* to, Index n) {
+      std::copy_n(all.data(), static_cast<std::size_t>(n) * channels, to);
+      return n;
+    };
+    totals = stream_through(stream, options, reader.frames(), read, write);
+  } else {
+    const auto read = [&](float* to, Index n) { return reader.read(to, n); };
+    totals = stream_through(stream, options, reader.frames(), read, write);
+  }
+  writer.finish();
+
+  std::string line = summary(stream, totals, static_cast<double>(reader.sample_rate_hz()));
+  if (writer.clipped() > 0) line += text("; ", writer.clipped(), " samples clipped");
+  if (writer.not_numbers() > 0) line += text("; ", writer.not_numbers(), " samples were not numbers, now 0");
+  say(line + "\n");
+  finish_saying();
+  output.keep();
+}
+
+/// A tensor x of torch's shape (C,T) or (B,C,T) through the network into a tensor y.
+inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
+  const std::string input = in_quotes(options.input.string());
+  const es::Safetensors file = es::read_safetensors(options.input);
+  const auto found = file.tensors.find("x");
+  es::check(found != file.tensors.end(), input, ": holds no tensor \"x\"");
+  const es::Weights<float>& x = found->second;
+  es::check(x.shape.size() == 2 || x.shape.size() == 3, input, ": x has shape ", x.shape_text(),
+            ", must be (C,T) or (B,C,T)");
+  const bool batched = x.shape.size() == 3;
+  const Index batch = batched ? x.shape[0] : 1, channels = x.shape[batched ? 1 : 0], frames = x.shape.back();
+  es::check(!x.empty(), input, ": x has shape ", x.shape_text(), ", it is empty");
+  const Index wanted = model.layer().in_channels();
+  es::check(wanted == es::Dynamic || wanted == channels, input, ": x of shape ", x.shape_text(), " has ", channels,
+            channels == 1 ? " channel" : " channels", ", the network takes ", wanted);
+  es::Stream<Net> stream = open_stream(model, {.channels = channels, .batch = batch}, input);
+
+  OutputFile output(options.output);
+  const Index in_size = stream.in_shape().size(), out_size = stream.out_shape().size();
+  Index at = 0;
+  const auto read = [&](float* to, Index n) {
+    for (Index t = 0; t < n; ++t, ++at)
+      for (Index lane = 0; lane < in_size; ++lane) *to++ = x(lane * frames + at);  // lane: b C + c, as in x
+    return n;
+  };
+  std::vector<float> results;  // frame after frame
+  const auto write = [&](const float* from, Index n) { results.insert(results.end(), from, from + n * out_size); };
+  const RunTotals totals = stream_through(stream, options, frames, read, write);
+
+  const Index out_frames = totals.out;
+  std::vector<float> y(results.size());
+  for (Index lane = 0; lane < out_size; ++lane)
+    for (Index t = 0; t < out_frames; ++t)
+      y[static_cast<std::size_t>(lane * out_frames + t)] = results[static_cast<std::size_t>(t * out_size + lane)];
+  std::vector<Index> shape{stream.out_shape().channels, out_frames};
+  if (batched) shape.insert(shape.begin(), batch);
+  es::Safetensors out;
+  out.tensors["y"] = {std::move(shape), std::move(y)};
+  output.write(es::serialise_safetensors(out));
+
+  say(summary(stream, totals, model.sample_rate_hz()) + "\n");
+  finish_saying();
+  output.keep();
+}
+
+inline void run(const RunOptions& options) {
+  namespace fs = std::filesystem;
+  const auto is_tensors = [](const fs::path& path) { return path.extension() == ".safetensors"; };
+  const bool tensors = is_tensors(options.input);
+  const std::string ending = options.output.extension().string();
+  if (tensors != is_tensors(options.output))
+    throw UsageError("input and output must both be audio files or both be .safetensors files");
+  if (tensors && options.format != WavWriter::Format::float32)
+    throw UsageError("--format is for audio files; tensors are written as float32");
+  if (!tensors && ending != ".wav" && ending != ".WAV")
+    throw UsageError(
+        text("the output is a WAV file, so its name must end in .wav: ", in_quotes(options.output.string())));
+  for (const fs::path& source : {options.input, options.model}) {
+    std::error_code ignored;
+    es::check(!fs::equivalent(options.output, source, ignored), in_quotes(options.output.string()), ": is the ",
+              source == options.input ? "input" : "model", " too; choose another name for the output");
+  }
+  const OpenedModel model = open_model(options.model);
+  tensors ? run_tensors(model, options) : run_audio(model, options);
+}
+
+}  // namespace tool
+
+#endif  // EIGENSTREAM_TOOLS_RUN_HPP
