@@ -19,7 +19,7 @@ int main() {
       es::sequential(es::Conv1d<float>(weight(8, 8, 3), bias(8), {.padding = es::Padding::causal(3, 4), .dilation = 4}),
                      es::Elu<float>{}, es::Conv1d<float>(weight(8, 8, 1), bias(8))));
   auto net = es::sequential(es::Conv1d<float>(weight(8, 2, 4), bias(8), {.stride = 2, .padding = 1}), es::Elu<float>{},
-                            block, es::Linear<float>(Eigen::MatrixXf::Random(1, 8).eval()));
+                            block, es::Linear<float>(Eigen::MatrixXf::Random(1, 8)));
 
   auto stream = es::Stream(net);       // shares the weights, has a state of its own
   Eigen::Tensor<float, 2> x(2, 1000);  // (channels, frames)

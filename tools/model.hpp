@@ -9,8 +9,7 @@
 #include <string>      // string
 
 #include "eigenstream/compose/stream.hpp"
-#include "eigenstream/graph/registry.hpp"
-#include "eigenstream/io/model_file.hpp"
+#include "eigenstream/graph/load_model.hpp"
 #include "text.hpp"
 
 namespace tool {
@@ -54,13 +53,8 @@ struct OpenedModel {
 };
 
 inline OpenedModel open_model(const std::filesystem::path& path) {
-  es::ModelFile file = es::read_model(path);
-  try {
-    es::Module network = es::builtin_registry().create(file.network, file.weights);
-    return {path, std::move(file.network), std::move(network), std::move(file.metadata)};
-  } catch (const es::Error& error) {
-    es::fail(in_quotes(path.string()), ": ", error.what());
-  }
+  es::Model model = es::load_model(path);
+  return {path, std::move(model.description), std::move(model.network), std::move(model.metadata)};
 }
 
 /// Frames as text, with the time they take if the sample rate is known.

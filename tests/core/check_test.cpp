@@ -1,5 +1,6 @@
 #include "eigenstream/core/check.hpp"
 
+#include <ostream>
 #include <string>
 
 #include "support/catch.hpp"
@@ -18,15 +19,18 @@ TEST_CASE("check: throws an Error with the parts as its message, only when neede
   CHECK_THROWS_AS(es::fail(), es::Error);
 }
 
+namespace {
+struct Part {
+  bool* spoke;
+  friend std::ostream& operator<<(std::ostream& out, const Part& part) {
+    *part.spoke = true;
+    return out << "part";
+  }
+};
+}  // namespace
+
 TEST_CASE("check: formats the parts on failure only", "[core]") {
   bool spoke = false;
-  struct Part {
-    bool* spoke;
-    friend std::ostream& operator<<(std::ostream& out, const Part& part) {
-      *part.spoke = true;
-      return out << "part";
-    }
-  };
   es::check(true, Part{&spoke});
   CHECK_FALSE(spoke);
   CHECK_THROWS_AS(es::check(false, Part{&spoke}), es::Error);

@@ -1,5 +1,8 @@
 #include "eigenstream/core/timing.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <string>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -36,7 +39,8 @@ std::vector<Index> inputs(const TimingStage& s, Index j) {
   }
   return all;
 }
-// An output is determined once no later input can reach it, and it is there however the signal goes on.
+// An output is determined once no later input can reach it, and it is there however the signal goes on. What lies
+// behind the last tap of the last input waits, though output_padding may make it certain.
 Index determined(const TimingStage& s, Index n) {
   if (n <= 0) return 0;
   Index count = 0;
@@ -46,6 +50,7 @@ Index determined(const TimingStage& s, Index n) {
     const Index last = s.kind == Kind::gather ? count * s.stride - s.left + s.reach - 1
                                               : es::floor_div(count + s.left, s.stride);  // through the first tap
     if (last >= n) return count;
+    if (s.kind == Kind::scatter && count + s.left >= (n - 1) * s.stride + s.reach) return count;
   }
 }
 

@@ -1,5 +1,6 @@
 #include "eigenstream/memory/history.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <vector>
@@ -60,7 +61,7 @@ TEST_CASE("History: what was kept lies in front of what comes, for any run of ap
         REQUIRE(window >= reinterpret_cast<const float*>(block.ref().data));
         REQUIRE(reinterpret_cast<const std::byte*>(place + n * frame) + es::memory_alignment <=
                 block.ref().data + block.bytes());  // room for a packet behind
-        REQUIRE(std::equal(window, place + n * frame, all.end() - (keep + n) * frame));
+        REQUIRE(std::equal(all.end() - (keep + n) * frame, all.end(), window));
         REQUIRE(history.newest_end() == place + n * frame);
       }
     }

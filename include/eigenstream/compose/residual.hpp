@@ -15,7 +15,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Timing   that of the network; it depends on the input that is added, too
 /// Errors   constructor: Error if a layer inside has a stride, if the output is longer than the input, or if the
 ///          numbers of channels differ. steps/flush: noexcept, no allocation
-/// Layout   counter, queue of inputs, the network's block
+/// Layout   counter and queue of inputs, unless every output comes with its input; the network's block
 template <class Net>
 class Residual {
  public:
@@ -57,15 +57,22 @@ class Residual {
   std::uint64_t fingerprint() const { return Fingerprint("Residual").add(std::uint64_t{net_.fingerprint()}); }
 
   Index state_bytes(FrameShape shape) const {
-    return memory_alignment + History<T>::bytes(shape.size(), keep_) + net_.state_bytes(shape);
+    return (waits() ? memory_alignment + History<T>::bytes(shape.size(), keep_) : 0) + net_.state_bytes(shape);
   }
   Index scratch_bytes(FrameShape shape) const { return eigenstream::scratch_bytes(net_, shape); }
   void reset(StateRef state) const noexcept {
-    lead(state) = 0;
-    queue(state).reset();
+    if (waits()) {
+      lead(state) = 0;
+      queue(state).reset();
+    }
     net_.reset(inner(state));
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    if (!waits()) {
+      net_.steps(state, x, y);
+      add_pointwise(x.data, y.data, x.scalars());
+      return x.count;
+    }
     History<T> inputs = queue(state);
     Index written = 0;
     for (Index at = 0; at < x.count;) {
@@ -78,16 +85,20 @@ class Residual {
     return written;
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
+    if (!waits()) return net_.flush(state, y);
     const Index written = add(state, net_.flush(inner(state), y), y);
     reset(state);
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.counter(lead(state), 0, keep_ + crop_);
-    queue(state).exchange(codec);
+    if (waits()) {
+      codec.counter(lead(state), 0, keep_ + crop_);
+      queue(state).exchange(codec);
+    }
     net_.exchange(inner(state), codec);
   }
   T* input_room(StateRef state, Index n) const noexcept {
+    if (!waits()) return net_.input_room(state, n);
     History<T> inputs = queue(state);
     return n <= inputs.max_frames() ? inputs.room(n) : nullptr;
   }
@@ -95,13 +106,17 @@ class Residual {
   static constexpr bool keeps_channels() noexcept { return true; }
 
  private:
+  // Whether inputs have to wait for the network's outputs. If not, an output comes with each input, and x is still there
+  // when it does: in the caller's memory, or where the network itself keeps it.
+  bool waits() const noexcept { return keep_ > 0 || crop_ > 0; }
   // Inputs that came minus outputs that left.
   static Index& lead(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
   History<T> queue(StateRef state) const noexcept {
     return History<T>(state.data + memory_alignment, state.shape.size(), keep_);
   }
   StateRef inner(StateRef state) const noexcept {
-    return {state.data + memory_alignment + History<T>::bytes(state.shape.size(), keep_), state.shape, state.scratch};
+    const Index own = waits() ? memory_alignment + History<T>::bytes(state.shape.size(), keep_) : 0;
+    return {state.data + own, state.shape, state.scratch};
   }
   Index add(StateRef state, Index n, Frames<T> y) const noexcept {
     if (n > 0)

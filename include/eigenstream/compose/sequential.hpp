@@ -25,6 +25,7 @@ class Chain {
   using Scalar = T;
 
   explicit Chain(Stages stages) : stages_(std::move(stages)) {
+    timing().check_bounds();
     Index channels = in_channels();
     bool known = channels != Dynamic;
     stages_.for_each([&](auto, const auto& layer) {

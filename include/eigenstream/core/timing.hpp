@@ -142,10 +142,23 @@ class Timing {
   }
   /// Inputs from one output to the next, at least 1 (the stride of a network that does not upsample).
   Index stride() const noexcept { return std::max<Index>(1, rate().inputs / rate().outputs); }
+  /// Outputs after which the windows repeat, shifted: those of outputs j and j + period look alike.
+  Index period() const noexcept {
+    // `inputs` / `outputs` is how far a shift by one output moves a stage's output; the period makes that a whole number
+    // at every stage.
+    Index inputs = 1, outputs = 1, period = 1;
+    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) {
+      (stage->kind == TimingStage::Kind::gather ? inputs : outputs) *= stage->stride;
+      const Index common = std::gcd(inputs, outputs);
+      inputs /= common, outputs /= common;
+      period = std::lcm(period, outputs);
+    }
+    return period;
+  }
   /// Greatest number of consecutive inputs that one output depends on.
   Index receptive_field() const noexcept {
     Index reach = 1;
-    for (Index j = 0; j < period(); ++j) reach = std::max(reach, reads(j).last - reads(j).first + 1);
+    for (Index j = 0, end = period(); j < end; ++j) reach = std::max(reach, reads(j).last - reads(j).first + 1);
     return reach;
   }
   /// Inputs that must arrive after the frame an output belongs to before it comes out: output j belongs to input
@@ -155,7 +168,8 @@ class Timing {
   Index delay() const noexcept {
     Index most = released(0);
     const Rate r = rate();
-    for (Index j = 1; j < period(); ++j) most = std::max(most, released(j) - floor_div(j * r.inputs, r.outputs));
+    for (Index j = 1, end = period(); j < end; ++j)
+      most = std::max(most, released(j) - floor_div(j * r.inputs, r.outputs));
     return most;
   }
   /// Virtual frames before the first real one that the first output reads.
@@ -165,14 +179,34 @@ class Timing {
 
   const std::vector<TimingStage>& stages() const noexcept { return stages_; }
 
- private:
-  // The windows of outputs j and j + period are the same up to a shift.
-  Index period() const noexcept {
-    Index outputs = 1;
-    for (const TimingStage& stage : stages_)
-      if (stage.kind == TimingStage::Kind::scatter) outputs *= stage.stride;
-    return outputs;
+  /// Whether the numbers above stay within sensible bounds: what a network may be asked for before it is built.
+  /// Errors   Error if strides, rates or receptive field multiply to something that no stream could hold
+  void check_bounds() const {
+    constexpr double most_frames = 1099511627776.0;  // 2^40
+    constexpr double most_outputs = 1048576.0;       // 2^20
+    double up = 1, step = 1, reach = 1, period = 1;
+    for (const TimingStage& stage : stages_) {
+      reach += step * static_cast<double>(stage.reach) + static_cast<double>(stage.left + stage.right);
+      if (stage.kind == TimingStage::Kind::gather)
+        step *= static_cast<double>(stage.stride);
+      else
+        up *= static_cast<double>(stage.stride);
+      check(reach <= most_frames && step <= most_frames, "timing: the layers reach over more than 2^40 frames");
+      check(up <= most_outputs * step, "timing: the layers raise the rate by more than 2^20");
+    }
+    // The same walk as in period(), which may not be taken before it is known to stay small.
+    double inputs = 1, outputs = 1;
+    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) {
+      (stage->kind == TimingStage::Kind::gather ? inputs : outputs) *= static_cast<double>(stage->stride);
+      check(inputs < 9e15 && outputs < 9e15, "timing: the strides of the layers multiply to more than can be counted");
+      const double common = static_cast<double>(std::gcd(static_cast<Index>(inputs), static_cast<Index>(outputs)));
+      inputs /= common, outputs /= common;
+      period = static_cast<double>(std::lcm(static_cast<Index>(period), static_cast<Index>(outputs)));
+      check(period <= most_outputs, "timing: the strides up and down repeat only after more than 2^20 outputs");
+    }
   }
+
+ private:
   // last_input in the long run: the start of the signal, where several outputs may come at once, does not count.
   Index released(Index j) const noexcept {
     for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = stage->last_input(j);

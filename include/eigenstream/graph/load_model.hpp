@@ -11,6 +11,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// A network read from a model file, ready to be streamed: es::Stream(model.network.layer).
 struct Model {
   Module network;
+  ModuleSpec description;  ///< what it was built from
   std::map<std::string, std::string> metadata;
 };
 
@@ -21,7 +22,8 @@ inline Model load_model(const std::filesystem::path& path, const Registry& regis
 #if EIGENSTREAM_EXCEPTIONS
   try {
 #endif
-    return {registry.create(file.network, file.weights), std::move(file.metadata)};
+    Module network = registry.create(file.network, file.weights);
+    return {std::move(network), std::move(file.network), std::move(file.metadata)};
 #if EIGENSTREAM_EXCEPTIONS
   } catch (const Error& error) {
     fail(detail::in_quotes(path.string()), ": ", error.what());

@@ -211,8 +211,8 @@ Safetensors read(std::uint64_t file_bytes, const std::string& where, Take take) 
   check(file_bytes >= prefix_bytes, where, "only ", file_bytes, " bytes long, too short");
   check(file_bytes <= max_safetensors_bytes, where, file_bytes, " bytes long, more than ", max_safetensors_bytes);
   const auto header_bytes = load_little_endian<std::uint64_t>(take(prefix_bytes).data());
-  check(header_bytes <= max_safetensors_header_bytes, where, "the header claims ", header_bytes,
-        " bytes, more than the allowed ", max_safetensors_header_bytes);
+  check(header_bytes <= max_safetensors_header_bytes, where, "not a safetensors file, or a damaged one: the header claims ",
+        header_bytes, " bytes, more than the allowed ", max_safetensors_header_bytes);
   check(header_bytes <= file_bytes - prefix_bytes, where, "the header claims ", header_bytes, " bytes, the file has ",
         file_bytes - prefix_bytes, " left");
 

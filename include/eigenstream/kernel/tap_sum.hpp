@@ -28,7 +28,8 @@ struct TapOffsets {
 /// Order of operations, the same for every output element however many columns are computed at once:
 /// `sums` partial sums; tap t belongs to partial sum t mod sums; the first starts with the bias, the others with 0;
 /// each is a chain of multiply-adds in order of t, then i; at the end they are added as ((p0 + p1) + (p2 + p3)).
-/// Few outputs take 4 partial sums, so that a single frame is not bound by the latency of one chain.
+/// Outputs that fill one register take 4 partial sums, two registers take 2, so that a single frame is not bound by the
+/// latency of one chain.
 /// If the inputs of a tap divide by `sums`, it is not the taps but the inputs that take turns: input i of every tap
 /// belongs to partial sum i mod sums, so that a 1x1 convolution has several chains too.
 ///
@@ -88,12 +89,13 @@ class TapSum {
     while (lanes < widest && lanes < out) lanes *= 2;
     return lanes;
   }
-  static constexpr int sums_for(Index out) noexcept { return out <= 16 ? 4 : out <= 32 ? 2 : 1; }
+  static constexpr Index regs_of(Index out) noexcept { return (out + lanes_for(out) - 1) / lanes_for(out); }
+  static constexpr bool few_registers = simd::registers == 16;
+  static constexpr int sums_for(Index out) noexcept {
+    return regs_of(out) == 1 ? 4 : regs_of(out) == 2 || (few_registers && regs_of(out) <= 4) ? 2 : 1;
+  }
   static constexpr int regs_for(Index out) noexcept {
-    const int most = sums_for(out) == 4 ? 1 : sums_for(out) == 2 || simd::registers == 16 ? 2 : 4;
-    int regs = 1;
-    while (regs < most && regs * lanes_for(out) < out) regs *= 2;
-    return regs;
+    return regs_of(out) == 1 ? 1 : regs_of(out) == 2 || few_registers ? 2 : 4;
   }
   static constexpr int columns_for(int regs, int sums) noexcept {
     return (simd::registers == 32 ? 24 : 12) / (regs * sums);
@@ -123,25 +125,25 @@ class TapSum {
     }
   }
 
-  // One tile: `Regs` registers of outputs by `Columns` columns.
-  template <class P, int Regs, int Sums, int Columns>
+  // One tile: `Panels` panels, `panel_size_` weights apart, of `Regs` registers of outputs by `Columns` columns.
+  template <class P, int PanelRegs, int Sums, int Columns, int Panels = 1>
   EIGENSTREAM_ALWAYS_INLINE void tile(const T* w, const T* bias, const T* x, Index x_step, TapOffsets offset, T* y,
                                       Index y_step, Index valid) const noexcept {
-    constexpr int width = P::lanes;
+    constexpr int width = P::lanes, Regs = PanelRegs * Panels, step = PanelRegs * width;
+    const Rows<PanelRegs> rows{panel_size_};
     P acc[Sums][Columns][Regs];
 #pragma GCC unroll 32
     for (int c = 0; c < Columns; ++c)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int r = 0; r < Regs; ++r) {
         acc[0][c][r] = P::load(bias + r * width);
 #pragma GCC unroll 4
         for (int s = 1; s < Sums; ++s) acc[s][c][r] = P::broadcast(T(0));
       }
     const Index all = taps(), inputs = len();
-    constexpr int step = Regs * width;
     if (Sums == 1 || split() > 1) {  // inputs take turns
       const Index groups = Sums == 1 ? all : all / Sums, run = inputs * Sums;
-      for (Index g = 0; g < groups; ++g, w += run * step) add_run<P, Regs, Sums>(acc, w, x + offset(g), run, x_step);
+      for (Index g = 0; g < groups; ++g, w += run * step) add_run(acc, w, rows, x + offset(g), run, x_step);
     } else {  // taps take turns
       Index t = 0;
       for (; t + Sums <= all; t += Sums) {
@@ -150,20 +152,20 @@ class TapSum {
         for (int s = 0; s < Sums; ++s) from[s] = x + offset(t + s);
         for (Index i = 0; i < inputs; ++i)
 #pragma GCC unroll 4
-          for (int s = 0; s < Sums; ++s, w += step) add<P, Regs>(acc[s], w, from[s] + i, x_step);
+          for (int s = 0; s < Sums; ++s, w += step) add(acc[s], w, rows, from[s] + i, x_step);
       }
       if constexpr (Sums > 1) {
 #pragma GCC unroll 4
         for (int s = 0; s + 1 < Sums; ++s) {
           if (t + s >= all) break;
           const T* from = x + offset(t + s);
-          for (Index i = 0; i < inputs; ++i, w += step) add<P, Regs>(acc[s], w, from + i, x_step);
+          for (Index i = 0; i < inputs; ++i, w += step) add(acc[s], w, rows, from + i, x_step);
         }
       }
     }
 #pragma GCC unroll 32
     for (int c = 0; c < Columns; ++c)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int r = 0; r < Regs; ++r) {
         P sum = acc[0][c][r];
         if constexpr (Sums == 2) sum = sum + acc[1][c][r];
@@ -176,11 +178,21 @@ class TapSum {
       }
   }
 
+  // Where the registers of a row of weights lie.
+  template <int PanelRegs>
+  struct Rows {
+    Index panel_size;
+    template <class P>
+    EIGENSTREAM_ALWAYS_INLINE P load(const T* w, int r) const noexcept {
+      return P::load(w + r / PanelRegs * panel_size + r % PanelRegs * P::lanes);
+    }
+  };
+
   // The inputs of one tap, n in a row, which take turns at the partial sums.
-  template <class P, int Regs, int Sums, int Columns>
-  static EIGENSTREAM_ALWAYS_INLINE void add_run(P (&acc)[Sums][Columns][Regs], const T* w, const T* x, Index n,
-                                                Index x_step) noexcept {
-    constexpr int step = Regs * P::lanes;
+  template <class P, int PanelRegs, int Regs, int Sums, int Columns>
+  static EIGENSTREAM_ALWAYS_INLINE void add_run(P (&acc)[Sums][Columns][Regs], const T* w, Rows<PanelRegs> rows,
+                                                const T* x, Index n, Index x_step) noexcept {
+    constexpr int step = PanelRegs * P::lanes;
     Index i = 0;
     if constexpr (Columns == 1) {  // four at a time: bound by loads
       for (; i + 4 <= n; i += 4, x += 4) {
@@ -188,25 +200,26 @@ class TapSum {
         simd::broadcast4(x, input);
 #pragma GCC unroll 4
         for (int k = 0; k < 4; ++k, w += step)
-#pragma GCC unroll 4
+#pragma GCC unroll 8
           for (int r = 0; r < Regs; ++r)
-            acc[k % Sums][0][r] = multiply_add(P::load(w + r * P::lanes), input[k], acc[k % Sums][0][r]);
+            acc[k % Sums][0][r] = multiply_add(rows.template load<P>(w, r), input[k], acc[k % Sums][0][r]);
       }
     }
     for (; i < n; i += Sums, x += Sums)
 #pragma GCC unroll 4
-      for (int s = 0; s < Sums; ++s, w += step) add<P, Regs>(acc[s], w, x + s, x_step);
+      for (int s = 0; s < Sums; ++s, w += step) add(acc[s], w, rows, x + s, x_step);
   }
 
-  template <class P, int Regs, int Columns>
-  static EIGENSTREAM_ALWAYS_INLINE void add(P (&acc)[Columns][Regs], const T* w, const T* x, Index x_step) noexcept {
+  template <class P, int PanelRegs, int Regs, int Columns>
+  static EIGENSTREAM_ALWAYS_INLINE void add(P (&acc)[Columns][Regs], const T* w, Rows<PanelRegs> rows, const T* x,
+                                            Index x_step) noexcept {
     P weight[Regs];
-#pragma GCC unroll 4
-    for (int r = 0; r < Regs; ++r) weight[r] = P::load(w + r * P::lanes);
+#pragma GCC unroll 8
+    for (int r = 0; r < Regs; ++r) weight[r] = rows.template load<P>(w, r);
 #pragma GCC unroll 32
     for (int c = 0; c < Columns; ++c) {
       const P input = P::broadcast(x[c * x_step]);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int r = 0; r < Regs; ++r) acc[c][r] = multiply_add(weight[r], input, acc[c][r]);
     }
   }
@@ -219,12 +232,18 @@ class TapSum {
     constexpr int width = P::lanes * Regs;
     const T* w = weights_.data();
     const T* bias = bias_.data();
-    for (Index o = 0; o < out(); o += width, w += panel_size_, bias += width) {
+    Index o = 0;
+    if (columns == 1) {
+      // A single column has few chains of its own; panels side by side give more.
+      constexpr int together = std::max(1, 8 / (Regs * Sums));
+      for (; o + (together - 1) * width < out(); o += together * width, w += together * panel_size_, bias += together * width)
+        tile<P, Regs, Sums, 1, together>(w, bias, x, x_step, offset, y + o, y_step, out() - o);
+      for (; o < out(); o += width, w += panel_size_, bias += width)
+        tile<P, Regs, Sums, 1>(w, bias, x, x_step, offset, y + o, y_step, out() - o);
+      return;
+    }
+    for (; o < out(); o += width, w += panel_size_, bias += width) {
       const Index valid = out() - o;
-      if (columns == 1) {
-        tile<P, Regs, Sums, 1>(w, bias, x, x_step, offset, y + o, y_step, valid);
-        continue;
-      }
       Index c = 0;
       for (; c + most <= columns; c += most)
         tile<P, Regs, Sums, most>(w, bias, x + c * x_step, x_step, offset, y + o + c * y_step, y_step, valid);
@@ -246,7 +265,7 @@ class TapSum {
   }
 
   EIGENSTREAM_OUTLINED void dispatch(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
-                                          Index y_step) const noexcept {
+                                     Index y_step) const noexcept {
     const auto with = [&]<int Lanes, int Regs, int Sums>() {
       run<Lanes, Regs, Sums>(x, x_step, offset, columns, y, y_step);
     };
@@ -257,9 +276,9 @@ class TapSum {
       if (lanes_ == 2 * narrowest)
         return with.template operator()<2 * narrowest, regs_for(2 * narrowest), sums_for(2 * narrowest)>();
     }
-    if (sums_ == 4) return with.template operator()<widest, regs_for(16), 4>();
-    if (sums_ == 2) return with.template operator()<widest, regs_for(32), 2>();
-    with.template operator()<widest, regs_for(64), 1>();
+    if (regs_ == 1) return with.template operator()<widest, 1, 4>();
+    if (sums_ == 2) return with.template operator()<widest, 2, 2>();
+    with.template operator()<widest, regs_for(8 * widest), 1>();
   }
 
   Index out_ = 0, taps_ = 0, len_ = 0;

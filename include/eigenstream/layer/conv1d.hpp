@@ -94,9 +94,9 @@ class Conv1d {
   }
   Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
   Index max_flush() const noexcept { return window_.max_windows(options_.padding.right); }
-  Index parameters() const noexcept { return in_ / options_.groups * out_ * taps_ + (has_bias_ ? out_ : 0); }
+  Index parameters() const noexcept { return weights() + (has_bias_ ? out_ : 0); }
   double macs(Index) const noexcept {
-    return static_cast<double>(in_ / options_.groups * out_ * taps_) / static_cast<double>(window_.stride);
+    return static_cast<double>(weights()) / static_cast<double>(window_.stride);
   }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
@@ -141,6 +141,7 @@ class Conv1d {
   static constexpr bool in_place() noexcept { return false; }
 
  private:
+  Index weights() const noexcept { return in_ / options_.groups * out_ * taps_; }
   // One tap, no stride, no padding: nothing to remember. (The depthwise kernel may load beyond the last channel, so its
   // input must be in a history.)
   bool is_pointwise() const noexcept {
@@ -149,10 +150,11 @@ class Conv1d {
   // Everything in registers: structures of 32 bytes would go through the stack, which a single frame feels.
   EIGENSTREAM_OUTLINED Index many_steps(std::byte* data, Index batch, const T* x, Index n, T* y) const noexcept {
     const FrameShape shape{in(), batch};
-    return window_.template advance<T>({data, shape}, Frames<const T>(x, shape, n),
-                                       [&](const T* first, Index windows, Index done) EIGENSTREAM_INLINE_LAMBDA {
-                                         convolve(first, windows, shape, y + done * out_ * batch);
-                                       });
+    // The depthwise kernel may load beyond the last channel, which only a history allows.
+    return window_.template advance<T>(
+        {data, shape}, Frames<const T>(x, shape, n),
+        [&](const T* first, Index windows, Index done) { convolve(first, windows, shape, y + done * out_ * batch); },
+        !groups_.empty());
   }
 
   static constexpr bool is_static = In != Dynamic && Out != Dynamic && Taps != Dynamic;
@@ -162,14 +164,15 @@ class Conv1d {
     const TapOffsets offsets{lags_.data(), shape.size()};
     const Index stride = window_.stride, batch = shape.batch;
     // Batch entries are further columns; with a stride they are contiguous only within a frame.
-    if (batch == 1) {
-      columns(first, stride * in(), offsets, windows, y);
-    } else if (stride == 1) {
-      columns(first, in(), offsets, windows * batch, y);
-    } else {
-      for (Index m = 0; m < windows; ++m)
-        columns(first + m * stride * shape.size(), in(), offsets, batch, y + m * batch * out_);
-    }
+    if (stride == 1) return columns(first, in(), offsets, windows * batch, y);
+    strided(first, windows, shape, y);
+  }
+  EIGENSTREAM_OUTLINED void strided(const T* first, Index windows, const FrameShape& shape, T* y) const noexcept {
+    const TapOffsets offsets{lags_.data(), shape.size()};
+    const Index stride = window_.stride, batch = shape.batch;
+    if (batch == 1) return columns(first, stride * in(), offsets, windows, y);
+    for (Index m = 0; m < windows; ++m)
+      columns(first + m * stride * shape.size(), in(), offsets, batch, y + m * batch * out_);
   }
   EIGENSTREAM_ALWAYS_INLINE void columns(const T* x, Index x_step, TapOffsets offsets, Index n, T* y) const noexcept {
     if constexpr (is_static) {

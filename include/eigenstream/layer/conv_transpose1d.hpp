@@ -97,8 +97,8 @@ class ConvTranspose1d {
   Index max_flush() const noexcept {
     return std::max<Index>(0, stage_.reach - stage_.stride - stage_.right + stage_.extra + stage_.held_back());
   }
-  Index parameters() const noexcept { return in_ / options_.groups * out_ * taps_ + (has_bias_ ? out_ : 0); }
-  double macs(Index) const noexcept { return static_cast<double>(in_ / options_.groups * out_ * taps_); }
+  Index parameters() const noexcept { return weights() + (has_bias_ ? out_ : 0); }
+  double macs(Index) const noexcept { return static_cast<double>(weights()); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
   Index state_bytes(FrameShape shape) const noexcept {
@@ -144,6 +144,7 @@ class ConvTranspose1d {
   static constexpr bool in_place() noexcept { return false; }
 
  private:
+  Index weights() const noexcept { return in_ / options_.groups * out_ * taps_; }
   // The state: positions still to be dropped at the start, input history. The scratch: two blocks of outputs.
   static Index& to_skip(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
   static T* spare(StateRef state) noexcept { return reinterpret_cast<T*>(state.scratch); }

@@ -295,7 +295,7 @@ struct Glu : StatelessLayer<T> {
     return in / 2;
   }
   Index parameters() const noexcept { return 0; }
-  double macs(Index in) const noexcept { return static_cast<double>(in / 2); }
+  double macs(Index in) const noexcept { return 0.5 * static_cast<double>(in); }
   std::uint64_t fingerprint() const { return Fingerprint("GLU"); }
   Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;

@@ -57,6 +57,12 @@ class History {
     return place;
   }
 
+  /// Forgets all but `keep` frames, which are given.
+  void restart(const T* x) noexcept {
+    std::memcpy(frames(), x, static_cast<std::size_t>(keep_ * frame_size_ * scalar_bytes));
+    head()->end = keep_;
+  }
+
   /// Appends n frames of one value.
   T* append_fill(T value, Index n) noexcept {
     T* place = room(n);
@@ -148,10 +154,21 @@ struct SlidingWindow {
   }
 
   /// Appends x and calls kernel(first frame of the first window, windows, windows before) for the completed windows.
+  /// If the kernel reads nothing but its windows (`exact_reads`), those that lie within x are read where they are.
   template <class T, class Kernel>
-  EIGENSTREAM_ALWAYS_INLINE Index advance(StateRef state, Frames<const T> x, Kernel&& kernel) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE Index advance(StateRef state, Frames<const T> x, Kernel&& kernel,
+                                          bool exact_reads = false) const noexcept {
     History<T> frames = history<T>(state);
     Index done = 0;
+    if (exact_reads && keep() > 0 && x.count >= 4 * keep() && keep() <= frames.max_frames() &&
+        x.data != frames.room(std::min(x.count, frames.max_frames()))) {
+      // Windows that begin in front of x need what was kept and as many new frames; the others only x itself.
+      done = slide(state, frames.append(x.data, keep()), keep(), 0, kernel);
+      done += slide(state, x.frame(keep()), x.count - keep(), done, kernel);
+      frames.restart(x.frame(x.count - keep()));
+      position(state)->seen += x.count;
+      return done;
+    }
     for (Index at = 0; at < x.count;) {
       const Index n = std::min(x.count - at, frames.max_frames());
       done += slide(state, frames.append(x.frame(at), n), n, done, kernel);
