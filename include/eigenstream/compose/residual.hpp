@@ -67,22 +67,11 @@ class Residual {
     }
     net_.reset(inner(state));
   }
-  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
-    if (!waits()) {
-      net_.steps(state, x, y);
-      add_pointwise(x.data, y.data, x.scalars());
-      return x.count;
-    }
-    History<T> inputs = queue(state);
-    Index written = 0;
-    for (Index at = 0; at < x.count;) {
-      const Index n = std::min(x.count - at, inputs.max_frames());
-      const Frames<const T> kept(inputs.append(x.frame(at), n), x.shape(), n);
-      lead(state) += n;
-      written += add(state, net_.steps(inner(state), kept, y.from(written)), y.from(written));
-      at += n;
-    }
-    return written;
+  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    if (waits()) return waiting_steps(state, x, y);
+    net_.steps(state, x, y);
+    add_pointwise(x.data, y.data, x.scalars());
+    return x.count;
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     if (!waits()) return net_.flush(state, y);
@@ -106,6 +95,19 @@ class Residual {
   static constexpr bool keeps_channels() noexcept { return true; }
 
  private:
+  EIGENSTREAM_OUTLINED Index waiting_steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    History<T> inputs = queue(state);
+    Index written = 0;
+    for (Index at = 0; at < x.count;) {
+      const Index n = std::min(x.count - at, inputs.max_frames());
+      const Frames<const T> kept(inputs.append(x.frame(at), n), x.shape(), n);
+      lead(state) += n;
+      written += add(state, net_.steps(inner(state), kept, y.from(written)), y.from(written));
+      at += n;
+    }
+    return written;
+  }
+
   // Whether inputs have to wait for the network's outputs. If not, an output comes with each input, and x is still there
   // when it does: in the caller's memory, or where the network itself keeps it.
   bool waits() const noexcept { return keep_ > 0 || crop_ > 0; }

@@ -90,12 +90,9 @@ class Chain {
     lay_out(state.shape, state.data);
     stages_.for_each([&](Index i, const auto& layer) { layer.reset(stage_state(state, i)); });
   }
-  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
-    const Index tile = head(state)->tile;
-    Index written = 0;
-    for (Index at = 0; at < x.count; at += tile)
-      written += run(state, 0, x.slice(at, std::min(tile, x.count - at)), false, y.from(written));
-    return written;
+  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    if (x.count > head(state)->tile) return many_tiles(state, x, y);
+    return run(state, 0, x, false, y);
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     Index written = 0;
@@ -207,9 +204,9 @@ class Chain {
   // Where layers from i on want their input: in the history of the first one that keeps it, in a scratch buffer, or,
   // behind the last layer, in y. `source` is where the numbers are now, so the other scratch buffer is taken.
   template <class I>
-  T* destination(StateRef state, I i, Index n, const T* source, Frames<T> y) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE T* destination(StateRef state, I i, Index n, const T* source, Frames<T> y) const noexcept {
     T* place = y.data;
-    stages_.next_keeper(i, [&](Index j, const auto& layer) {
+    stages_.next_keeper(i, [&](Index j, const auto& layer) EIGENSTREAM_INLINE_LAMBDA {
       place = layer.input_room(stage_state(state, j), n);
       if (place != nullptr) return;
       T* scratch = reinterpret_cast<T*>(state.scratch);
@@ -219,10 +216,19 @@ class Chain {
     return place;
   }
 
+  // A long chunk, a tile at a time. Out of line, and by value, so that in the other path everything stays in registers.
+  EIGENSTREAM_OUTLINED Index many_tiles(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    const Index tile = head(state)->tile;
+    Index written = 0;
+    for (Index at = 0; at < x.count; at += tile)
+      written += run(state, 0, x.slice(at, std::min(tile, x.count - at)), false, y.from(written));
+    return written;
+  }
+
   // Sends frames through the layers from `begin` on; `ours` says that they lie in memory that may be overwritten.
   template <class I>
-  Index run(StateRef state, I begin, Frames<const T> x, bool ours, Frames<T> y) const noexcept {
-    stages_.for_each_from(begin, [&](auto i, const auto& layer) {
+  EIGENSTREAM_ALWAYS_INLINE Index run(StateRef state, I begin, Frames<const T> x, bool ours, Frames<T> y) const noexcept {
+    stages_.for_each_from(begin, [&](auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA {
       if (x.count == 0) return;
       const Index most = layer.max_outputs(x.count);
       T* place = ours && layer.in_place() ? const_cast<T*>(x.data) : destination(state, next(i), most, x.data, y);
