@@ -44,8 +44,8 @@ void filter_samples(const char* name) {
   const T one = run(1), many = run(32);
   es::check(allocations == before, "allocated ", allocations - before, " times while streaming");
   es::check(one == many, "single frames give ", one, ", blocks ", many);
-  std::printf("%s: %td bytes of state and scratch memory, no allocation, checksum %g\n", name, net.state_bytes(mono) + es::scratch_bytes(net, mono),
-              static_cast<double>(one));
+  std::printf("%s: %td bytes of state and scratch memory, no allocation, checksum %g\n", name,
+              net.state_bytes(mono) + es::scratch_bytes(net, mono), static_cast<double>(one));
 }
 
 int main() {

@@ -1,7 +1,7 @@
 #ifndef EIGENSTREAM_HPP
 #define EIGENSTREAM_HPP
 
-// The whole library but for what needs more than Eigen: model files are in <eigenstream/model.hpp>.
+// The whole library but for what needs more than Eigen: model files are in <eigenstream/graph/load_model.hpp>.
 
 #include "eigenstream/compose.hpp"
 #include "eigenstream/config.hpp"

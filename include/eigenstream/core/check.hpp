@@ -54,7 +54,7 @@ namespace detail {
 template <class... Parts>
 [[noreturn]] EIGENSTREAM_NO_INLINE void fail(const Parts&... parts) {
   std::ostringstream message;
-  (message << ... << parts);
+  static_cast<void>((message << ... << parts));
   detail::raise(message.str());
 }
 

@@ -101,7 +101,7 @@ StateRef place_state(const L& layer, FrameShape shape, std::span<std::byte> memo
 }
 
 /// Most frames for which `input_room` is asked at a time: the longest tile that a container hands on.
-inline constexpr Index max_room = 512;
+inline constexpr Index max_room = 128;
 
 /// What the layers without memory have in common: one output frame for each input frame, nothing to remember.
 template <class T>
