@@ -143,7 +143,12 @@ class TapSum {
     const Index all = taps(), inputs = len();
     if (Sums == 1 || split() > 1) {  // inputs take turns
       const Index groups = Sums == 1 ? all : all / Sums, run = inputs * Sums;
-      for (Index g = 0; g < groups; ++g, w += run * step) add_run(acc, w, rows, x + offset(g), run, x_step);
+      if constexpr (Taps != Dynamic && Len != Dynamic && Taps * Len <= 64) {
+#pragma GCC unroll 64
+        for (Index g = 0; g < Taps; ++g) add_run(acc, w + g * Len * step, rows, x + offset(g), Len, x_step);
+      } else {
+        for (Index g = 0; g < groups; ++g, w += run * step) add_run(acc, w, rows, x + offset(g), run, x_step);
+      }
     } else {  // taps take turns
       Index t = 0;
       for (; t + Sums <= all; t += Sums) {
@@ -205,6 +210,7 @@ class TapSum {
             acc[k % Sums][0][r] = multiply_add(rows.template load<P>(w, r), input[k], acc[k % Sums][0][r]);
       }
     }
+#pragma GCC unroll 4
     for (; i < n; i += Sums, x += Sums)
 #pragma GCC unroll 4
       for (int s = 0; s < Sums; ++s, w += step) add(acc[s], w, rows, x + s, x_step);
