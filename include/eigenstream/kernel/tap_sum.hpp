@@ -172,9 +172,10 @@ class TapSum {
     for (int c = 0; c < Columns; ++c)
 #pragma GCC unroll 8
       for (int r = 0; r < Regs; ++r) {
-        P sum = acc[0][c][r];
-        if constexpr (Sums == 2) sum = sum + acc[1][c][r];
-        if constexpr (Sums == 4) sum = (sum + acc[1][c][r]) + (acc[2][c][r] + acc[3][c][r]);
+        P parts[Sums];
+#pragma GCC unroll 4
+        for (int s = 0; s < Sums; ++s) parts[s] = acc[s][c][r];
+        const P sum = total(parts);
         const Index left = valid - r * width;
         if (left >= width)
           sum.store(y + c * y_step + r * width);
@@ -248,6 +249,7 @@ class TapSum {
         tile<P, Regs, Sums, 1>(w, bias, x, x_step, offset, y + o, y_step, out() - o);
       return;
     }
+    if constexpr (fits_registers) return resident<P, Sums>(x, x_step, offset, columns, y, y_step);
     for (; o < out(); o += width, w += panel_size_, bias += width) {
       const Index valid = out() - o;
       Index c = 0;
@@ -256,6 +258,43 @@ class TapSum {
       rest<P, Regs, Sums, most - 1>(columns - c, w, bias, x + c * x_step, x_step, offset, y + o + c * y_step, y_step,
                                     valid);
     }
+  }
+
+  // A layer so small that all its weights stay in registers, column after column: the same sums in the same order.
+  static constexpr bool fits_registers = Out != Dynamic && Taps != Dynamic && Len != Dynamic && regs_for(Out) == 1 &&
+                                         Out == lanes_for(Out) && Len % sums_for(Out) == 0 &&
+                                         Taps * Len <= simd::registers * 3 / 4;
+  template <class P, int Sums>
+  EIGENSTREAM_ALWAYS_INLINE void resident(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
+                                          Index y_step) const noexcept {
+    P weight[Taps][Len];
+#pragma GCC unroll 32
+    for (Index t = 0; t < Taps; ++t)
+#pragma GCC unroll 32
+      for (Index i = 0; i < Len; ++i) weight[t][i] = P::load(weights_.data() + (t * Len + i) * P::lanes);
+    const P bias = P::load(bias_.data());
+    const T* from[Taps];
+#pragma GCC unroll 32
+    for (Index t = 0; t < Taps; ++t) from[t] = x + offset(t);
+    for (Index c = 0; c < columns; ++c) {
+      P sum[Sums];
+      sum[0] = bias;
+#pragma GCC unroll 4
+      for (int s = 1; s < Sums; ++s) sum[s] = P::broadcast(T(0));
+#pragma GCC unroll 32
+      for (Index t = 0; t < Taps; ++t)
+#pragma GCC unroll 32
+        for (Index i = 0; i < Len; ++i)
+          sum[i % Sums] = multiply_add(weight[t][i], P::broadcast(from[t][c * x_step + i]), sum[i % Sums]);
+      total(sum).store(y + c * y_step);
+    }
+  }
+
+  template <class P, int Sums>
+  static EIGENSTREAM_ALWAYS_INLINE P total(const P (&sum)[Sums]) noexcept {
+    if constexpr (Sums == 4) return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    if constexpr (Sums == 2) return sum[0] + sum[1];
+    return sum[0];
   }
 
   // The last columns, fewer than a full tile.
