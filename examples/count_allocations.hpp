@@ -1,5 +1,5 @@
-#ifndef EXAMPLES_COUNT_ALLOCATIONS_HPP
-#define EXAMPLES_COUNT_ALLOCATIONS_HPP
+#ifndef EIGENSTREAM_EXAMPLES_COUNT_ALLOCATIONS_HPP
+#define EIGENSTREAM_EXAMPLES_COUNT_ALLOCATIONS_HPP
 
 // Replaces the program's operator new by one that counts. Include it in one file of a program.
 #include <cstdlib>
@@ -26,4 +26,4 @@ void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std
 
 // NOLINTEND(misc-definitions-in-headers)
 
-#endif  // EXAMPLES_COUNT_ALLOCATIONS_HPP
+#endif  // EIGENSTREAM_EXAMPLES_COUNT_ALLOCATIONS_HPP
