@@ -10,14 +10,7 @@ namespace es = eigenstream;
 using es::Conv1d;
 using es::Index;
 using support::Calls;
-
-namespace {
-
-Conv1d<float> counting_conv(Index taps, es::Conv1dOptions options = {}) {
-  return Conv1d<float>(support::counting({1, 1, taps}), {}, options);
-}
-
-}  // namespace
+using support::counting_conv;
 
 TEST_CASE("Sequential: any chunking gives the offline output", "[compose][property]") {
   for (const Index batch : {1, 3}) {

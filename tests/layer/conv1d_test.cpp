@@ -14,6 +14,7 @@ using es::Conv1dOptions;
 using es::Index;
 using es::Padding;
 using support::Calls;
+using support::counting_conv;
 
 namespace {
 
@@ -51,10 +52,6 @@ void check_static(Conv1dOptions options) {
     support::check_contract(fixed, batch);
     support::check_equal(fixed, dynamic, batch);
   }
-}
-
-Conv1d<float> counting_conv(Index taps, Conv1dOptions options) {
-  return Conv1d<float>(support::counting({1, 1, taps}), {}, options);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "eigenstream/compose/stream.hpp"
 #include "eigenstream/core/weights.hpp"
+#include "eigenstream/layer/conv1d.hpp"
 #include "support/catch.hpp"
 
 // Second opinions: the definitions, written as plain loops that accumulate in double.
@@ -176,6 +177,11 @@ inline es::Weights<float> counting(std::vector<Index> shape) {
   Index size = 1;
   for (const Index extent : shape) size *= extent;
   return {std::move(shape), count_to(size)};
+}
+
+/// A convolution of one channel with the weights 1, 2, ... and no bias.
+inline es::Conv1d<float> counting_conv(Index taps, es::Conv1dOptions options = {}) {
+  return es::Conv1d<float>(counting({1, 1, taps}), {}, options);
 }
 
 /// True if f throws an Error whose message holds all the parts.
