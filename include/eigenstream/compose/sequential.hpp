@@ -15,7 +15,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// the first-level caches and a stream's memory does not depend on the chunk. A layer writes straight into the history
 /// of the next one, pointwise layers work where the numbers lie, and the last layer writes into the caller's memory.
 ///
-/// `Stages` gives for_each(f), calling f(i, layer) in order, and next_keeper(i, f), calling f(j, layer) for the first
+/// `Stages` gives for_each(f) and for_each_from(i, f), calling f(i, layer) in order, and next_keeper(i, f), calling f(j, layer) for the first
 /// layer from i on that does not work in place, if there is one.
 /// Layout   table (tile, scratch size, then offset and channels of each stage), the layers' blocks; as scratch, two
 ///          buffers for what finds no place in a history, then the layers' own, which work in turn and share it
@@ -92,18 +92,18 @@ class Chain {
   }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     if (x.count > head(state)->tile) return many_tiles(state, x, y);
-    return run(state, 0, x, false, y);
+    return run(state, x, y);
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     Index written = 0;
     stages_.for_each([&](auto i, const auto& layer) {
       const StateRef own = stage_state(state, i);
       Frames<T> rest = y.from(written);
-      Frames<T> released(destination(state, next(i), layer.max_flush(), nullptr, rest), out_shape(state, i, rest), 0);
+      Frames<T> released(destination(state, next(i), layer.max_flush(), nullptr, rest), out_shape(state, i), 0);
       released.count = layer.max_flush();
       if (released.data == rest.data) released.count = rest.count;
       released.count = layer.flush(own, released);
-      written += run(state, next(i), released, true, rest);
+      written += run_from(state, next(i), released, true, rest);
     });
     return written;
   }
@@ -149,7 +149,7 @@ class Chain {
     const Slot* own = slot(state.data, i);
     return {state.data + own->offset, {own->channels, state.shape.batch}, state.scratch + 2 * head(state)->scratch};
   }
-  static FrameShape out_shape(StateRef state, Index i, const Frames<T>&) noexcept {
+  static FrameShape out_shape(StateRef state, Index i) noexcept {
     return {slot(state.data, i + 1)->channels, state.shape.batch};
   }
   template <class I>
@@ -221,22 +221,43 @@ class Chain {
     const Index tile = head(state)->tile;
     Index written = 0;
     for (Index at = 0; at < x.count; at += tile)
-      written += run(state, 0, x.slice(at, std::min(tile, x.count - at)), false, y.from(written));
+      written += run_from(state, Stages::begin(), x.slice(at, std::min(tile, x.count - at)), false, y.from(written));
     return written;
   }
 
-  // Sends frames through the layers from `begin` on; `ours` says that they lie in memory that may be overwritten.
+  // Sends x through layer i: x becomes what came out. `ours` says that x lies in memory that may be overwritten.
+  template <class I, class L>
+  EIGENSTREAM_ALWAYS_INLINE void pass(StateRef state, I i, const L& layer, Frames<const T>& x, bool& ours,
+                                      Frames<T> y) const noexcept {
+    if (x.count == 0) return;
+    const Index most = layer.max_outputs(x.count);
+    T* place = ours && layer.in_place() ? const_cast<T*>(x.data) : destination(state, next(i), most, x.data, y);
+    Frames<T> out(place, out_shape(state, i), place == y.data ? y.count : most);
+    out.count = layer.steps(stage_state(state, i), x, out);
+    x = out;
+    ours = true;
+  }
+  template <class I, class L>
+  EIGENSTREAM_OUTLINED void pass_outlined(StateRef state, I i, const L& layer, Frames<const T>& x, bool& ours,
+                                          Frames<T> y) const noexcept {
+    pass(state, i, layer, x, ours, y);
+  }
+
+  // A tile through all layers, everything inlined: the path that single frames and short chunks take.
+  EIGENSTREAM_ALWAYS_INLINE Index run(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    bool ours = false;
+    stages_.for_each([&](auto i, const auto& layer)
+                         EIGENSTREAM_INLINE_LAMBDA { pass(state, i, layer, x, ours, y); });
+    return deliver(x, y);
+  }
+  // Frames through the layers from `begin` on, a call for each.
   template <class I>
-  EIGENSTREAM_ALWAYS_INLINE Index run(StateRef state, I begin, Frames<const T> x, bool ours, Frames<T> y) const noexcept {
-    stages_.for_each_from(begin, [&](auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA {
-      if (x.count == 0) return;
-      const Index most = layer.max_outputs(x.count);
-      T* place = ours && layer.in_place() ? const_cast<T*>(x.data) : destination(state, next(i), most, x.data, y);
-      Frames<T> out(place, out_shape(state, i, y), place == y.data ? y.count : most);
-      out.count = layer.steps(stage_state(state, i), x, out);
-      x = out;
-      ours = true;
-    });
+  Index run_from(StateRef state, I begin, Frames<const T> x, bool ours, Frames<T> y) const noexcept {
+    stages_.for_each_from(begin, [&](auto i, const auto& layer)
+                                     EIGENSTREAM_INLINE_LAMBDA { pass_outlined(state, i, layer, x, ours, y); });
+    return deliver(x, y);
+  }
+  static Index deliver(Frames<const T> x, Frames<T> y) noexcept {
     if (x.count > 0 && x.data != y.data)
       std::memcpy(y.data, x.data, static_cast<std::size_t>(x.scalars()) * sizeof(T));
     return x.count;
@@ -253,20 +274,20 @@ struct TupleStages {
   std::tuple<Layers...> layers;
 
   static constexpr Index size() noexcept { return static_cast<Index>(sizeof...(Layers)); }
+  static constexpr auto begin() noexcept { return std::integral_constant<Index, 0>(); }
   template <class I>
   static constexpr auto next(I) noexcept {
     return std::integral_constant<Index, I::value + 1>();
   }
   template <class F>
   EIGENSTREAM_ALWAYS_INLINE void for_each(F&& f) const {
-    for_each_from(std::integral_constant<Index, 0>(), f);
+    for_each_from(begin(), f);
   }
   template <class I, class F>
   EIGENSTREAM_ALWAYS_INLINE void for_each_from(I, F&& f) const {
-    constexpr Index begin = first_index<I>();
-    [&]<Index... J>(std::integer_sequence<Index, J...>) {
-      (f(std::integral_constant<Index, begin + J>(), std::get<static_cast<std::size_t>(begin + J)>(layers)), ...);
-    }(std::make_integer_sequence<Index, size() - begin>());
+    [&]<Index... J>(std::integer_sequence<Index, J...>) EIGENSTREAM_INLINE_LAMBDA {
+      (f(std::integral_constant<Index, I::value + J>(), std::get<static_cast<std::size_t>(I::value + J)>(layers)), ...);
+    }(std::make_integer_sequence<Index, size() - I::value>());
   }
   template <class F>
   void first(F&& f) const {
@@ -283,14 +304,6 @@ struct TupleStages {
     }
   }
 
- private:
-  template <class I>
-  static constexpr Index first_index() noexcept {
-    if constexpr (std::is_integral_v<I>)
-      return 0;  // run() starts at the first layer with a plain 0
-    else
-      return I::value;
-  }
 };
 
 }  // namespace detail

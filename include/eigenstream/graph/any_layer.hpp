@@ -118,6 +118,7 @@ struct VectorStages {
   std::vector<AnyLayer<T>> layers;
 
   Index size() const noexcept { return static_cast<Index>(layers.size()); }
+  static Index begin() noexcept { return 0; }
   static Index next(Index i) noexcept { return i + 1; }
   template <class F>
   void for_each(F&& f) const {

@@ -143,7 +143,7 @@ class TapSum {
     const Index all = taps(), inputs = len();
     if (Sums == 1 || split() > 1) {  // inputs take turns
       const Index groups = Sums == 1 ? all : all / Sums, run = inputs * Sums;
-      if constexpr (Taps != Dynamic && Len != Dynamic && Taps * Len <= 64) {
+      if constexpr (Taps != Dynamic && Len != Dynamic && Taps * Len <= 24) {
 #pragma GCC unroll 64
         for (Index g = 0; g < Taps; ++g) add_run(acc, w + g * Len * step, rows, x + offset(g), Len, x_step);
       } else {
