@@ -35,7 +35,8 @@ inline ModuleSpec parse_module(const json& node, const std::string& where) {
   for (const auto& item : node.items()) {
     const std::string& key = item.key();
     const json& value = item.value();
-    const std::string at = where + "module " + in_quotes(spec.path) + " (" + spec.type + "): " + key + ": ";
+    std::string at = where;
+    at.append("module ").append(in_quotes(spec.path)).append(" (").append(spec.type).append("): ").append(key) += ": ";
     if (key == "type" || key == "path") continue;
     if (value.is_object()) {
       spec.children[key] = {parse_module(value, where)};

@@ -125,17 +125,17 @@ class TapSum {
     }
   }
 
-  // One tile: `Panels` panels, `panel_size_` weights apart, of `Regs` registers of outputs by `Columns` columns.
+  // One tile: `Panels` panels, `panel_size_` weights apart, of `PanelRegs` registers of outputs by `Columns` columns.
   template <class P, int PanelRegs, int Sums, int Columns, int Panels = 1>
   EIGENSTREAM_ALWAYS_INLINE void tile(const T* w, const T* bias, const T* x, Index x_step, TapOffsets offset, T* y,
                                       Index y_step, Index valid) const noexcept {
-    constexpr int width = P::lanes, Regs = PanelRegs * Panels, step = PanelRegs * width;
+    constexpr int width = P::lanes, regs = PanelRegs * Panels, step = PanelRegs * width;
     const Rows<PanelRegs> rows{panel_size_};
-    P acc[Sums][Columns][Regs];
+    P acc[Sums][Columns][regs];
 #pragma GCC unroll 32
     for (int c = 0; c < Columns; ++c)
 #pragma GCC unroll 8
-      for (int r = 0; r < Regs; ++r) {
+      for (int r = 0; r < regs; ++r) {
         acc[0][c][r] = P::load(bias + r * width);
 #pragma GCC unroll 4
         for (int s = 1; s < Sums; ++s) acc[s][c][r] = P::broadcast(T(0));
@@ -171,7 +171,7 @@ class TapSum {
 #pragma GCC unroll 32
     for (int c = 0; c < Columns; ++c)
 #pragma GCC unroll 8
-      for (int r = 0; r < Regs; ++r) {
+      for (int r = 0; r < regs; ++r) {
         P parts[Sums];
 #pragma GCC unroll 4
         for (int s = 0; s < Sums; ++s) parts[s] = acc[s][c][r];

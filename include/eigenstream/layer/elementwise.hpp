@@ -250,7 +250,7 @@ class Prelu : public ChannelPointwise<T, Prelu<T>> {
 
  private:
   static Index channels(const Weights<T>& weight) {
-    check(weight.shape.size() == 1 && weight.size() >= 1, "PReLU: weight has shape ", weight.shape_text(),
+    check(weight.shape.size() == 1 && !weight.empty(), "PReLU: weight has shape ", weight.shape_text(),
           ", expected (1) or (channels)");
     return weight.size() == 1 ? Dynamic : weight.size();
   }
@@ -277,7 +277,7 @@ class Snake : public ChannelPointwise<T, Snake<T>> {
 
  private:
   static Index channels(const Weights<T>& alpha) {
-    check(alpha.shape.size() == 1 && alpha.size() >= 1, "Snake: alpha has shape ", alpha.shape_text(),
+    check(alpha.shape.size() == 1 && !alpha.empty(), "Snake: alpha has shape ", alpha.shape_text(),
           ", expected (channels)");
     for (Index c = 0; c < alpha.size(); ++c) check(alpha(c) != T(0), "Snake: alpha of channel ", c, " is 0");
     return alpha.size();
