@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/errors.hpp"
 #include "support/random.hpp"
 
 namespace es = eigenstream;
@@ -142,7 +143,7 @@ TEST_CASE("Timing: stages compose one after another", "[core][property]") {
     std::string description;
     for (const TimingStage& s : chain) description += text(s) + "; ";
     INFO(description);
-    REQUIRE(timing.stages().size() == chain.size());
+    REQUIRE(timing.size() == static_cast<Index>(chain.size()));
     for (Index n = 0; n < 60; n += 7) {
       Index now = n, all = n;
       for (const TimingStage& s : chain) now = s.outputs_after(now), all = s.outputs_in_all(all);
@@ -212,8 +213,67 @@ TEST_CASE("Timing: worked examples", "[core]") {
   // Padding within a network comes with the first real frame.
   CHECK(Timing(valid3).then(TimingStage{.reach = 1, .left = 2}).first_output() == 2);
   CHECK(Timing(valid3).then(TimingStage{.reach = 1, .left = 2}).delay() == 0);
-  // The input that a residual adds counts, too.
-  CHECK(Timing(valid3).with_bypass(1).receptive_field() == 3);
-  CHECK(Timing(valid3).with_bypass(-2).receptive_field() == 5);
-  CHECK(Timing(valid3).with_bypass(4).receptive_field() == 5);
+}
+
+TEST_CASE("Timing: branches are aligned where they join", "[core]") {
+  const Timing identity;
+  const Timing valid3 = TimingStage{.reach = 3}, valid6 = TimingStage{.reach = 6};
+  const Timing same5 = TimingStage{.reach = 5, .left = 2, .right = 2}, causal5 = TimingStage{.reach = 5, .left = 4};
+
+  SECTION("a padded branch keeps its place, and the others wait for it") {
+    const Timing both = Timing::parallel({identity, same5});
+    CHECK(both.operands(both.size())[0].skip == 0);
+    CHECK(both.delay() == 2);
+    CHECK(both.receptive_field() == 5);
+    CHECK(both.outputs_after(10) == 8);
+    CHECK(both.outputs_after(10, true) == 10);
+    const Timing three = Timing::parallel({same5, causal5, identity});
+    CHECK(three.receptive_field() == 7);
+    CHECK(three.first_input(10) == 6);
+    CHECK(three.last_input(10) == 12);
+  }
+  SECTION("what a branch without padding loses is cut off the others, the smaller half in front") {
+    const Timing both = Timing::parallel({valid3, identity, valid6});
+    CHECK(both.operands(both.size())[0].skip == 1);
+    CHECK(both.operands(both.size())[1].skip == 2);
+    CHECK(both.operands(both.size())[2].skip == 0);
+    CHECK(both.receptive_field() == 6);
+    CHECK(both.outputs_after(10) == 5);
+    CHECK(both.outputs_after(10, true) == 5);
+  }
+  SECTION("a branch that goes down and up again meets the one that stays") {
+    const Timing down = TimingStage{.reach = 4, .stride = 2, .left = 1, .right = 1};
+    const Timing up =
+        TimingStage{.kind = Kind::scatter, .reach = 4, .stride = 2, .left = 1, .right = 1};
+    const Timing both = Timing::parallel({identity, down.then(up)});
+    CHECK(both.rate() == Rate{1, 1});
+    CHECK(both.outputs_after(20, true) == 20);
+    CHECK(both.outputs_after(21, true) == 20);  // the shorter one ends the join
+    CHECK(both.receptive_field() == 6);
+    CHECK(both.period() == 2);
+    // Rounding makes one branch longer for some lengths only: nothing to leave out.
+    const Timing floor2 = TimingStage{.reach = 2, .stride = 2}, ceil2 = TimingStage{.reach = 1, .stride = 2};
+    const Timing mixed = Timing::parallel({floor2, ceil2});
+    CHECK(mixed.operands(mixed.size())[1].skip == 0);
+    CHECK(mixed.outputs_after(7, true) == 3);
+  }
+  SECTION("branches that do not come equally often are refused with their rates and delays") {
+    const Timing down = TimingStage{.reach = 3, .stride = 2};
+    CHECK(support::error_of([&] { Timing::parallel({identity, down}); }) ==
+          "the branches cannot be aligned: one has rate 1/1 and delay 0, another rate 1/2 and delay 2 (outputs per "
+          "input, input frames)");
+  }
+  SECTION("shared values are counted once, however many paths lead through them") {
+    Timing::Builder builder;
+    Index value = 0;
+    for (int i = 0; i < 60; ++i) {
+      const Index branch = builder.append(TimingStage{.reach = 3, .left = 1, .right = 1}, value);
+      value = builder.join({value, branch});
+    }
+    const Timing deep = std::move(builder).finish();
+    CHECK(deep.receptive_field() == 121);
+    CHECK(deep.delay() == 60);
+    CHECK(deep.outputs_after(100) == 40);
+    CHECK(deep.outputs_after(100, true) == 100);
+  }
 }

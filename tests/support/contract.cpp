@@ -261,7 +261,7 @@ class Contract {
       before = now;
     }
     const es::Rate rate = timing_.rate();
-    const Index n = timing_.first_output() + 1, outputs = 3 * period();
+    const Index n = timing_.first_output() + 1, outputs = 3 * timing_.period();
     const Index inputs = outputs * rate.inputs / rate.outputs;
     require(timing_.outputs_after(n + inputs) - timing_.outputs_after(n) == outputs, "the rate is not ", rate.outputs,
             " outputs for ", rate.inputs, " inputs");
@@ -603,9 +603,9 @@ class Contract {
   /// Output j comes with input last_input(j), and the delay is the most that outputs come behind their place.
   void check_releases() const {
     const es::Rate rate = timing_.rate();
-    const Index start = period() * (std::max<Index>(0, timing_.padding()) + 30);  // what padding does is over
+    const Index start = timing_.period() * (std::max<Index>(0, timing_.padding()) + 30);  // what padding does is over
     Index most = std::numeric_limits<Index>::min(), input = 0;
-    for (Index j = 0; j < start + period(); ++j) {
+    for (Index j = 0; j < start + timing_.period(); ++j) {
       while (timing_.outputs_after(input + 1) <= j) ++input;
       require(input == timing_.last_input(j), "output ", j, " comes with input ", input,
               ", last_input says ", timing_.last_input(j));
@@ -614,14 +614,6 @@ class Contract {
     require(most == timing_.delay(), "outputs come up to ", most, " frames behind their place, delay says ",
             timing_.delay());
   }
-  /// Outputs after which everything repeats.
-  Index period() const {
-    Index outputs = 1;
-    for (const es::TimingStage& stage : timing_.stages())
-      if (stage.kind == es::TimingStage::Kind::scatter) outputs *= stage.stride;
-    return outputs;
-  }
-
   /// Which outputs change when one input frame does, compared with what timing declares.
   void check_dependencies() {
     const es::Rate rate = timing_.rate();

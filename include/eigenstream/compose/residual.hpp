@@ -24,7 +24,8 @@ class Residual {
 
   explicit Residual(Net net) : net_(std::move(net)) {
     const Timing timing = net_.timing();
-    for (const TimingStage& stage : timing.stages()) {
+    for (Index value = 1; value <= timing.size(); ++value) {
+      const TimingStage& stage = timing.stage(value);
       check(stage.stride == 1, "Residual: a layer inside has stride ", stage.stride,
             "; the input can only be added to an output of the same rate (put the strided layer outside)");
       const Index shrink = stage.reach - 1 - stage.left - stage.right;
@@ -36,7 +37,7 @@ class Residual {
     if (net_.in_channels() != Dynamic) (void)out_channels(net_.in_channels());
     crop_ = shrink_ / 2;
     keep_ = std::max<Index>(0, timing.first_output() - crop_);  // most are waiting just before the first output
-    timing_ = timing.with_bypass(crop_);
+    timing_ = Timing::parallel({timing, Timing()});
   }
 
   const Net& net() const noexcept { return net_; }

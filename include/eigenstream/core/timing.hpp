@@ -2,8 +2,12 @@
 #define EIGENSTREAM_CORE_TIMING_HPP
 
 #include <algorithm>  // min, max
+#include <array>      // live counts
+#include <cmath>      // abs
+#include <limits>     // numeric_limits
 #include <numeric>    // gcd
-#include <vector>     // stages
+#include <span>       // operands
+#include <vector>     // nodes
 
 #include "eigenstream/core/check.hpp"
 
@@ -42,8 +46,6 @@ struct TimingStage {
   Index extra = 0;   ///< output_padding (scatter)
   Index dilation = 1;  ///< positions from tap to tap (scatter)
   bool ceil = false;  ///< an end window may hang over (pools)
-  Index before = 0;   ///< inputs before those of the taps that an output depends on besides
-  Index after = 0;    ///< the same behind them
 
   /// Scatter: positions held back until a further input, or the end, shows whether they belong to the result.
   constexpr Index held_back() const noexcept {
@@ -75,7 +77,7 @@ struct TimingStage {
   /// outermost outputs alone: with a stride and dilation a neighbour may reach further. Empty if no tap reaches them.
   constexpr Span reads(Span outputs) const noexcept {
     if (kind == Kind::gather)
-      return {outputs.first * stride - left - before, outputs.last * stride - left + reach - 1 + after};
+      return {outputs.first * stride - left, outputs.last * stride - left + reach - 1};
     const Index earliest = ceil_div(outputs.first + left - reach + 1, stride);
     Span inputs{earliest, earliest - 1};
     for (Index back = 0; back < reach; back += dilation) {  // later taps hit earlier inputs
@@ -85,7 +87,7 @@ struct TimingStage {
       if (inputs.last < inputs.first) inputs = {first, last};
       inputs = {std::min(inputs.first, first), std::max(inputs.last, last)};
     }
-    return {inputs.first - before, inputs.last + after};
+    return inputs;
   }
   /// Input whose arrival releases output j.
   constexpr Index last_input(Index j) const noexcept {
@@ -96,131 +98,337 @@ struct TimingStage {
   }
 };
 
-/// When a network's outputs come and what they depend on, in input frames: the stages of its layers, first to last.
-/// Composition is exact, also where a closed formula would round: counts are composed stage by stage.
+/// When a network's outputs come and what they depend on, in input frames: the stages of its layers, and how they are
+/// joined. Composition is exact, also where a closed formula would round: counts are composed stage by stage.
+///
+/// The values of a network are numbered: 0 is its input, k what node k - 1 gives; the last one is the output. A node
+/// joins its operands frame by frame and passes them through its stage. Of an operand that is longer than the shortest
+/// by q frames, whatever the signal's length, the first floor(q/2) frames are left out; what is too much at the end is
+/// left out, too. A join ends with its shortest operand.
 class Timing {
  public:
+  /// A value that a node takes, without its first `skip` frames.
+  struct Operand {
+    Index value = 0;
+    Index skip = 0;
+  };
+
   Timing() = default;  // the identity
-  Timing(TimingStage stage) : stages_{stage} {}
+  inline Timing(TimingStage stage);
+
+  /// Puts a network together, value by value.
+  class Builder;
 
   /// This network followed by another.
-  Timing then(const Timing& next) const {
-    Timing both = *this;
-    both.stages_.insert(both.stages_.end(), next.stages_.begin(), next.stages_.end());
-    return both;
-  }
-
-  /// A network of stride 1 whose output j depends on input j + lag as well.
-  Timing with_bypass(Index lag) const {
-    Timing both = *this;
-    if (stages_.empty()) return both;
-    const TimingStage::Span span = reads(0);
-    both.stages_.front().before += std::max<Index>(0, span.first - lag);
-    both.stages_.front().after += std::max<Index>(0, lag - span.last);
-    return both;
-  }
+  inline Timing then(const Timing& next) const;
+  /// Networks side by side, with the same input, whose outputs are joined.
+  /// Errors   Error with the rates and delays if their outputs do not come equally often
+  static inline Timing parallel(const std::vector<Timing>& branches);
 
   /// Outputs determined by the first n inputs; `ended`: by a signal of exactly n frames.
   Index outputs_after(Index n, bool ended = false) const noexcept {
-    for (const TimingStage& stage : stages_) n = ended ? stage.outputs_in_all(n) : stage.outputs_after(n);
-    return n;
+    std::array<Index, max_live> counts;
+    counts[0] = n;
+    for (const Node& node : nodes_) {
+      Index least = std::numeric_limits<Index>::max();
+      for (Index i = node.first; i < node.end; ++i) {
+        const std::size_t k = static_cast<std::size_t>(i);
+        least = std::min(least, counts[static_cast<std::size_t>(operand_slots_[k])] - operands_[k].skip);
+      }
+      n = ended ? node.stage.outputs_in_all(least) : node.stage.outputs_after(least);
+      counts[static_cast<std::size_t>(node.slot)] = n;
+    }
+    return std::max<Index>(0, n);
   }
   /// First input that output j can read; negative before the signal's start.
-  Index first_input(Index j) const noexcept { return reads(j).first; }
+  Index first_input(Index j) const { return Walk(*this).reads(j).first; }
   /// Input whose arrival releases output j.
-  Index last_input(Index j) const noexcept {
-    // Virtual frames come with the first real one.
-    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = std::max<Index>(0, stage->last_input(j));
-    return j;
-  }
+  Index last_input(Index j) const { return Walk(*this).last_input(j, 0); }  // virtual frames come with the first real one
 
   /// Outputs per input.
-  Rate rate() const noexcept {
-    Rate rate;
-    for (const TimingStage& stage : stages_) rate = rate * stage.rate();
-    return rate;
-  }
+  Rate rate() const noexcept { return rate_of(size()); }
   /// Inputs from one output to the next, at least 1 (the stride of a network that does not upsample).
   Index stride() const noexcept { return std::max<Index>(1, rate().inputs / rate().outputs); }
   /// Outputs after which the windows repeat, shifted: those of outputs j and j + period look alike.
-  Index period() const noexcept {
-    // `inputs` / `outputs` is how far a shift by one output moves a stage's output; the period makes that a whole number
-    // at every stage.
-    Index inputs = 1, outputs = 1, period = 1;
-    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) {
-      (stage->kind == TimingStage::Kind::gather ? inputs : outputs) *= stage->stride;
-      const Index common = std::gcd(inputs, outputs);
-      inputs /= common, outputs /= common;
-      period = std::lcm(period, outputs);
-    }
-    return period;
-  }
+  Index period() const noexcept { return cycle() / rate().inputs * rate().outputs; }
   /// Greatest number of consecutive inputs that one output depends on.
-  Index receptive_field() const noexcept {
+  Index receptive_field() const {
+    Walk walk(*this);
     Index reach = 1;
-    for (Index j = 0, end = period(); j < end; ++j) reach = std::max(reach, reads(j).last - reads(j).first + 1);
+    for (Index j = 0, end = period(); j < end; ++j) {
+      const TimingStage::Span span = walk.reads(j);
+      reach = std::max(reach, span.last - span.first + 1);
+    }
     return reach;
   }
   /// Inputs that must arrive after the frame an output belongs to before it comes out: output j belongs to input
   /// floor(j * inputs / outputs). In the long run; the first few may come later, all at once, when padding precedes
   /// them inside the network. Negative when an output comes out ahead of its frame's place (a valid network's
   /// first taps never do; a cropping one may).
-  Index delay() const noexcept {
-    Index most = released(0);
+  Index delay() const {
+    Walk walk(*this);
+    constexpr Index any = std::numeric_limits<Index>::min();
+    Index most = any;
     const Rate r = rate();
-    for (Index j = 1, end = period(); j < end; ++j)
-      most = std::max(most, released(j) - floor_div(j * r.inputs, r.outputs));
+    for (Index j = 0, end = period(); j < end; ++j)
+      most = std::max(most, walk.last_input(j, any) - floor_div(j * r.inputs, r.outputs));
     return most;
   }
   /// Virtual frames before the first real one that the first output reads.
-  Index padding() const noexcept { return -first_input(0); }
+  Index padding() const { return -first_input(0); }
   /// Index of the input whose arrival releases the first output.
-  Index first_output() const noexcept { return last_input(0); }
+  Index first_output() const { return last_input(0); }
 
-  const std::vector<TimingStage>& stages() const noexcept { return stages_; }
+  /// Nodes, each of which gives a value.
+  Index size() const noexcept { return static_cast<Index>(nodes_.size()); }
+  /// Stage and operands of the node that gives a value from 1 to size().
+  const TimingStage& stage(Index value) const { return nodes_[static_cast<std::size_t>(value - 1)].stage; }
+  std::span<const Operand> operands(Index value) const {
+    const Node& node = nodes_[static_cast<std::size_t>(value - 1)];
+    return std::span(operands_).subspan(static_cast<std::size_t>(node.first),
+                                        static_cast<std::size_t>(node.end - node.first));
+  }
+
+  /// Most values that a network may need at a time (those that branches still wait for).
+  static constexpr Index max_live = 512;
 
   /// Whether the numbers above stay within sensible bounds: what a network may be asked for before it is built.
   /// Errors   Error if strides, rates or receptive field multiply to something that no stream could hold
   void check_bounds() const {
     constexpr double most_frames = 1099511627776.0;  // 2^40
     constexpr double most_outputs = 1048576.0;       // 2^20
-    double up = 1, step = 1, reach = 1, period = 1;
-    for (const TimingStage& stage : stages_) {
-      reach += step * static_cast<double>(stage.reach) + static_cast<double>(stage.left + stage.right);
-      if (stage.kind == TimingStage::Kind::gather)
-        step *= static_cast<double>(stage.stride);
-      else
-        up *= static_cast<double>(stage.stride);
-      check(reach <= most_frames && step <= most_frames, "timing: the layers reach over more than 2^40 frames");
-      check(up <= most_outputs * step, "timing: the layers raise the rate by more than 2^20");
-    }
-    // The same walk as in period(), which may not be taken before it is known to stay small.
-    double inputs = 1, outputs = 1;
-    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) {
-      (stage->kind == TimingStage::Kind::gather ? inputs : outputs) *= static_cast<double>(stage->stride);
-      check(inputs < 9e15 && outputs < 9e15, "timing: the strides of the layers multiply to more than can be counted");
-      const double common = static_cast<double>(std::gcd(static_cast<Index>(inputs), static_cast<Index>(outputs)));
-      inputs /= common, outputs /= common;
-      period = static_cast<double>(std::lcm(static_cast<Index>(period), static_cast<Index>(outputs)));
-      check(period <= most_outputs, "timing: the strides up and down repeat only after more than 2^20 outputs");
+    check(reach_bound() <= most_frames, "timing: the layers reach over more than 2^40 frames");
+    double inputs = 1;
+    for (const Node& node : nodes_) {
+      const Rate rate = node.rate;
+      check(rate.value() <= most_outputs, "timing: the layers raise the rate by more than 2^20");
+      inputs = inputs * static_cast<double>(rate.inputs) /
+               static_cast<double>(std::gcd(static_cast<Index>(inputs), rate.inputs));
+      check(inputs <= most_frames && inputs * this->rate().value() <= most_outputs,
+            "timing: the strides up and down repeat only after more than 2^20 outputs");
     }
   }
 
  private:
-  // last_input in the long run: the start of the signal, where several outputs may come at once, does not count.
-  Index released(Index j) const noexcept {
-    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) j = stage->last_input(j);
-    return j;
+  struct Node {
+    TimingStage stage;
+    Index first = 0, end = 0;  // its operands
+    Rate rate;                 // of the value it gives
+    Index slot = 0;            // where that value is kept while it is needed
+  };
+
+  // A pass over all nodes from the output back to the input.
+  class Walk {
+   public:
+    explicit Walk(const Timing& timing) : timing_(timing), spans_(static_cast<std::size_t>(timing.size() + 1)) {}
+
+    /// From the first input that output j reads to the last.
+    TimingStage::Span reads(Index j) {
+      return back(j, [](const TimingStage& stage, TimingStage::Span outputs) { return stage.reads(outputs); });
+    }
+    /// The input that releases output j; at every node at least `least`.
+    Index last_input(Index j, Index least) {
+      const auto released = [&](const TimingStage& stage, TimingStage::Span outputs) {
+        const Index last = std::max(least, stage.last_input(outputs.last));
+        return TimingStage::Span{last, last};
+      };
+      return back(j, released).last;
+    }
+
+   private:
+    template <class Step>
+    TimingStage::Span back(Index j, Step&& step) {
+      constexpr TimingStage::Span unused{std::numeric_limits<Index>::max(), std::numeric_limits<Index>::min()};
+      std::fill(spans_.begin(), spans_.end(), unused);
+      spans_.back() = {j, j};
+      for (Index value = timing_.size(); value > 0; --value) {
+        const TimingStage::Span outputs = spans_[static_cast<std::size_t>(value)];
+        if (outputs.first > outputs.last) continue;
+        const TimingStage::Span inputs = step(timing_.stage(value), outputs);
+        if (inputs.first > inputs.last) continue;
+        for (const Operand& operand : timing_.operands(value)) {
+          TimingStage::Span& span = spans_[static_cast<std::size_t>(operand.value)];
+          span = {std::min(span.first, inputs.first + operand.skip), std::max(span.last, inputs.last + operand.skip)};
+        }
+      }
+      if (spans_.front().first > spans_.front().last) return {0, -1};  // nothing is read
+      return spans_.front();
+    }
+
+    const Timing& timing_;
+    std::vector<TimingStage::Span> spans_;
+  };
+
+  Rate rate_of(Index value) const noexcept {
+    return value == 0 ? Rate() : nodes_[static_cast<std::size_t>(value - 1)].rate;
   }
-  // From the first input that output j reads to the last.
-  TimingStage::Span reads(Index j) const noexcept {
-    TimingStage::Span span{j, j};
-    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) span = stage->reads(span);
-    return span;
+  // Inputs after which all windows of all nodes repeat, shifted.
+  Index cycle() const noexcept {
+    Index inputs = 1;
+    for (const Node& node : nodes_) inputs = std::lcm(inputs, node.rate.inputs);
+    return inputs;
+  }
+  // An upper bound of how far windows and paddings reach, all together.
+  double reach_bound() const {
+    double reach = 1;
+    for (const Node& node : nodes_) {
+      const TimingStage& s = node.stage;
+      // At the node's input; a scatter's numbers count outputs.
+      const double step = (s.kind == TimingStage::Kind::gather ? static_cast<double>(s.stride) : 1.0) / node.rate.value();
+      double skips = 0;
+      for (Index i = node.first; i < node.end; ++i)
+        skips += static_cast<double>(operands_[static_cast<std::size_t>(i)].skip);
+      reach += step * (static_cast<double>(s.reach) + static_cast<double>(s.stride) +
+                       std::abs(static_cast<double>(s.left)) + std::abs(static_cast<double>(s.right)) +
+                       static_cast<double>(s.extra) + skips);
+    }
+    return reach;
+  }
+  // A length from which on every window of every node is whole and has a successor.
+  Index whole_windows() const { return static_cast<Index>(reach_bound()) + 1; }
+  // How many frames each value has for a signal of n frames.
+  void count_all(Index n, std::vector<Index>& counts) const {
+    counts.assign(static_cast<std::size_t>(size() + 1), n);
+    for (Index value = 1; value <= size(); ++value) {
+      Index least = std::numeric_limits<Index>::max();
+      for (const Operand& operand : operands(value))
+        least = std::min(least, counts[static_cast<std::size_t>(operand.value)] - operand.skip);
+      counts[static_cast<std::size_t>(value)] = stage(value).outputs_in_all(least);
+    }
+  }
+  // Gives each value a slot that is free from its last use on.
+  void assign_slots() {
+    std::vector<Index> last_use(static_cast<std::size_t>(size() + 1), 0), slots(last_use), free;
+    for (Index value = 1; value <= size(); ++value)
+      for (const Operand& operand : operands(value)) last_use[static_cast<std::size_t>(operand.value)] = value;
+    operand_slots_.resize(operands_.size());
+    Index used = 1;  // slot 0 holds the input
+    for (Index value = 1; value <= size(); ++value) {
+      Node& node = nodes_[static_cast<std::size_t>(value - 1)];
+      for (Index i = node.first; i < node.end; ++i) {
+        const std::size_t operand = static_cast<std::size_t>(operands_[static_cast<std::size_t>(i)].value);
+        operand_slots_[static_cast<std::size_t>(i)] = slots[operand];
+        if (last_use[operand] != value) continue;
+        free.push_back(slots[operand]);
+        last_use[operand] = -1;  // an operand may come twice
+      }
+      if (free.empty()) free.push_back(used++);
+      slots[static_cast<std::size_t>(value)] = node.slot = free.back();
+      free.pop_back();
+    }
+    check(used <= max_live, "timing: the branches wait for ", used, " values at a time, at most ", max_live, " can be kept");
   }
 
-  std::vector<TimingStage> stages_;
+  std::vector<Node> nodes_;
+  std::vector<Operand> operands_;
+  std::vector<Index> operand_slots_;
 };
+
+/// Puts a network together, value by value.
+class Timing::Builder {
+ public:
+  /// The value that `timing` gives for a value.
+  Index append(const Timing& timing, Index value) {
+    const Index shift = last();
+    for (Index i = 0; i < timing.size(); ++i) {
+      const Node& node = timing.nodes_[static_cast<std::size_t>(i)];
+      std::vector<Operand> operands(timing.operands_.begin() + node.first, timing.operands_.begin() + node.end);
+      for (Operand& operand : operands) operand.value = operand.value == 0 ? value : operand.value + shift;
+      add(node.stage, operands);
+    }
+    return timing.size() == 0 ? value : last();
+  }
+  Index append(const TimingStage& stage, Index value) {
+    add(stage, {{value, 0}});
+    return last();
+  }
+  /// The value that joining these gives, aligned.
+  /// Errors   Error with the rates and delays of the values if they do not come equally often
+  Index join(const std::vector<Index>& values) {
+    for (const Index value : values) check_alignable(values.front(), value);
+    std::vector<Operand> operands;
+    for (const Index value : values) operands.push_back({value, 0});
+    const std::vector<Index> excess = excesses(values);
+    for (std::size_t k = 0; k < values.size(); ++k) operands[k].skip = excess[k] / 2;
+    add({}, operands);
+    return last();
+  }
+  /// What was left out of operand k of a value that `join` gave.
+  Index skip(Index value, Index k) const { return timing_.operands(value)[static_cast<std::size_t>(k)].skip; }
+  /// The network up to the last value.
+  /// Errors   Error if it keeps more values at a time than Timing::max_live
+  Timing finish() && {
+    timing_.assign_slots();
+    return std::move(timing_);
+  }
+  /// The network up to some value.
+  Timing up_to(Index value) const {
+    Timing part = timing_;
+    part.nodes_.resize(static_cast<std::size_t>(value));
+    part.operands_.resize(static_cast<std::size_t>(value == 0 ? 0 : part.nodes_.back().end));
+    part.assign_slots();
+    return part;
+  }
+
+ private:
+  Index last() const { return timing_.size(); }
+  void add(const TimingStage& stage, const std::vector<Operand>& operands) {
+    const Index first = static_cast<Index>(timing_.operands_.size());
+    timing_.operands_.insert(timing_.operands_.end(), operands.begin(), operands.end());
+    const Rate before = timing_.rate_of(operands.front().value), own = stage.rate();
+    constexpr double most = 1099511627776.0;  // 2^40, so that no product runs over
+    check(static_cast<double>(before.outputs) * static_cast<double>(own.outputs) < most &&
+              static_cast<double>(before.inputs) * static_cast<double>(own.inputs) < most,
+          "timing: the strides of the layers multiply to more than can be counted");
+    timing_.nodes_.push_back({.stage = stage,
+                              .first = first,
+                              .end = first + static_cast<Index>(operands.size()),
+                              .rate = before * own});
+  }
+  void check_alignable(Index a, Index b) const {
+    const Rate one = timing_.rate_of(a), other = timing_.rate_of(b);
+    if (one == other) return;
+    fail("the branches cannot be aligned: one has rate ", one.outputs, "/", one.inputs, " and delay ",
+         up_to(a).delay(), ", another rate ", other.outputs, "/", other.inputs, " and delay ", up_to(b).delay(),
+         " (outputs per input, input frames)");
+  }
+  // By how many frames each value is longer than the shortest of them, at least: for signals of every length from the
+  // one on that fills all windows, until the lengths' pattern repeats.
+  std::vector<Index> excesses(const std::vector<Index>& values) const {
+    std::vector<Index> excess(values.size(), std::numeric_limits<Index>::max()), counts;
+    timing_.check_bounds();
+    check(timing_.cycle() <= 1048576, "timing: the rates of the branches repeat only after more than 2^20 inputs");
+    const Index from = timing_.whole_windows(), end = from + timing_.cycle();
+    for (Index n = from; n < end; ++n) {
+      timing_.count_all(n, counts);
+      Index shortest = std::numeric_limits<Index>::max();
+      for (const Index value : values) shortest = std::min(shortest, counts[static_cast<std::size_t>(value)]);
+      for (std::size_t k = 0; k < values.size(); ++k)
+        excess[k] = std::min(excess[k], counts[static_cast<std::size_t>(values[k])] - shortest);
+    }
+    return excess;
+  }
+
+  Timing timing_;
+};
+
+inline Timing::Timing(TimingStage stage) {
+  Builder builder;
+  builder.append(stage, 0);
+  *this = std::move(builder).finish();
+}
+inline Timing Timing::then(const Timing& next) const {
+  Builder builder;
+  builder.append(next, builder.append(*this, 0));
+  return std::move(builder).finish();
+}
+inline Timing Timing::parallel(const std::vector<Timing>& branches) {
+  Builder builder;
+  std::vector<Index> outputs;
+  for (const Timing& branch : branches) outputs.push_back(builder.append(branch, 0));
+  builder.join(outputs);
+  return std::move(builder).finish();
+}
 
 EIGENSTREAM_END_NAMESPACE
 
