@@ -2,8 +2,10 @@
 #define EIGENSTREAM_COMPOSE_HPP
 
 // All of compose/.
+#include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/compose/stream.hpp"
+#include "eigenstream/compose/wired.hpp"
 
 #endif  // EIGENSTREAM_COMPOSE_HPP

@@ -2,6 +2,7 @@
 #define EIGENSTREAM_GRAPH_HPP
 
 // All of graph/.
+#include "eigenstream/graph/any_graph.hpp"
 #include "eigenstream/graph/any_layer.hpp"
 #include "eigenstream/graph/registry.hpp"
 

@@ -5,6 +5,7 @@
 #include "eigenstream/layer/conv1d.hpp"
 #include "eigenstream/layer/conv_transpose1d.hpp"
 #include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/identity.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"
 #include "eigenstream/layer/pool1d.hpp"

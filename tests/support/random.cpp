@@ -152,4 +152,130 @@ RandomNetwork random_network(std::uint64_t seed) {
   return {*made.layer.as<es::AnySequential<T>>(), channels, made.text};
 }
 
+namespace {
+
+// Grows a graph node by node.
+class Grower {
+ public:
+  explicit Grower(std::uint64_t seed) : random_(seed) {
+    channels_ = random_.pick({1, 2, 3, 4, 8});
+    values_.push_back({channels_, es::Rate(), 1, 0});
+  }
+
+  RandomGraph grow() {
+    for (Index n = random_.integer(3, 10), tries = 0; n > 0 && tries < 100; ++tries)
+      if (random_.chance(0.6) ? grow_layer() : grow_join()) --n;
+    // What is not used yet meets in the end.
+    for (std::size_t v = 0; v + 1 < values_.size(); ++v) {
+      if (values_[v].uses > 0) continue;
+      const std::size_t last = values_.size() - 1;
+      const std::size_t there = to_rate(v, values_[last].rate);
+      join(es::Reduce::concat, {last, there});
+    }
+    return {graph_.build({static_cast<Index>(values_.size()) - 1}), nodes_, channels_, text_};
+  }
+
+ private:
+  struct Value {
+    Index channels;
+    es::Rate rate;
+    double reach;  // a bound
+    Index uses;
+  };
+
+  std::size_t any_value() {
+    // Rather a late one.
+    const Index n = static_cast<Index>(values_.size());
+    return static_cast<std::size_t>(std::max(random_.integer(0, n - 1), random_.integer(0, n - 1)));
+  }
+  std::size_t add(const Candidate& made, std::size_t from) {
+    const Value in = values_[from];
+    graph_.add(made.layer, {static_cast<Index>(from)});
+    const es::Timing timing = made.layer.timing();
+    ++values_[from].uses;
+    values_.push_back({made.channels, in.rate * timing.rate(),
+                       in.reach + static_cast<double>(timing.receptive_field()) / in.rate.value(), 0});
+    nodes_.push_back({{made.layer}, {}, {from}});
+    text_ += text_of("\n  ", values_.size() - 1, " = ", made.text, "(", from, ")");
+    return values_.size() - 1;
+  }
+  std::size_t join(es::Reduce op, const std::vector<std::size_t>& from) {
+    std::vector<es::GraphBuilder<T>::Value> operands;
+    Index channels = 0;
+    double reach = 0;
+    text_ += text_of("\n  ", values_.size(), " = ", es::name_of(op), "(");
+    for (const std::size_t v : from) {
+      operands.push_back({static_cast<Index>(v)});
+      channels = op == es::Reduce::concat ? channels + values_[v].channels : std::max(channels, values_[v].channels);
+      reach = std::max(reach, values_[v].reach);
+      ++values_[v].uses;
+      text_ += text_of(" ", v);
+    }
+    text_ += " )";
+    graph_.reduce(op, operands);
+    const es::Rate rate = values_[from.front()].rate;
+    values_.push_back({channels, rate, reach, 0});
+    nodes_.push_back({{}, op, from});
+    return values_.size() - 1;
+  }
+  bool grow_layer() {
+    const std::size_t from = any_value();
+    const Candidate made = any(random_, values_[from].channels, false, 1);
+    const double rate = values_[from].rate.value() * made.layer.timing().rate().value();
+    const double reach =
+        values_[from].reach + static_cast<double>(made.layer.timing().receptive_field()) / values_[from].rate.value();
+    if (rate > 6 || rate < 1.0 / 12 || reach > 150) return false;
+    add(made, from);
+    return true;
+  }
+  bool grow_join() {
+    std::vector<std::size_t> from{any_value()};
+    const es::Reduce op = static_cast<es::Reduce>(random_.integer(0, 7));
+    const Index n = op == es::Reduce::difference || op == es::Reduce::quotient ? 2 : random_.integer(2, 3);
+    while (static_cast<Index>(from.size()) < n) from.push_back(any_value());
+    for (std::size_t k = 1; k < from.size(); ++k) from[k] = to_rate(from[k], values_[from[0]].rate);
+    if (op != es::Reduce::concat)
+      for (std::size_t k = 1; k < from.size(); ++k) {
+        const Index own = values_[from[k]].channels, wanted = values_[from[0]].channels;
+        if (own == wanted || own == 1) continue;
+        const auto linear = random_linear<T>(own, wanted, true, static_cast<std::uint64_t>(random_.integer(1, 1000)));
+        from[k] = add({linear, wanted, text_of("Linear(", own, ",", wanted, ")")}, from[k]);
+      }
+    join(op, from);
+    return true;
+  }
+  // The value at another rate: up by a transposed convolution, down by a convolution, in this order or the other.
+  std::size_t to_rate(std::size_t v, es::Rate wanted) {
+    const es::Rate own = values_[v].rate;
+    const es::Rate step = es::Rate::of(wanted.outputs * own.inputs, wanted.inputs * own.outputs);
+    const Index c = values_[v].channels;
+    const auto up = [&](std::size_t from) {
+      if (step.outputs == 1) return from;
+      const Index taps = random_.integer(1, step.outputs + 2);
+      return add({random_conv_transpose<T>(c, c, taps, {.stride = step.outputs, .padding = random_.integer(0, 2)}), c,
+                  text_of("up", step.outputs)},
+                 from);
+    };
+    const auto down = [&](std::size_t from) {
+      if (step.inputs == 1) return from;
+      const Index taps = random_.integer(1, step.inputs + 2);
+      return add({random_conv<es::Conv1d<T>>(c, c, taps, {.stride = step.inputs, .padding = random_.integer(0, 2)}), c,
+                  text_of("down", step.inputs)},
+                 from);
+    };
+    return random_.chance(0.5) ? down(up(v)) : up(down(v));
+  }
+
+  Random random_;
+  es::GraphBuilder<T> graph_;
+  std::vector<RandomGraph::Node> nodes_;
+  std::vector<Value> values_;
+  Index channels_;
+  std::string text_;
+};
+
+}  // namespace
+
+RandomGraph random_graph(std::uint64_t seed) { return Grower(seed).grow(); }
+
 }  // namespace support

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "eigenstream/core/weights.hpp"
-#include "eigenstream/graph/any_layer.hpp"
+#include "eigenstream/graph/any_graph.hpp"
 #include "eigenstream/layer/conv1d.hpp"
 #include "eigenstream/layer/conv_transpose1d.hpp"
 #include "eigenstream/layer/elementwise.hpp"
@@ -138,6 +138,23 @@ struct RandomNetwork {
 /// 1 to 8 layers of any kind with any options: strides, dilations, paddings, groups, transposed convolutions, pools,
 /// norms, activations, residuals, nested sequences. Rates stay between 1/12 and 6, receptive fields below 100.
 RandomNetwork random_network(std::uint64_t seed);
+
+/// A network with branches, with what it was made from.
+struct RandomGraph {
+  struct Node {
+    std::vector<es::AnyLayer<float>> layer;  ///< one, or none: a join
+    es::Reduce op = es::Reduce::sum;
+    std::vector<std::size_t> from;  ///< 0 is the input, k what node k - 1 gives
+  };
+  es::AnyGraph<float> net;
+  std::vector<Node> nodes;
+  Index channels;    ///< of the input
+  std::string text;  ///< its nodes, for messages
+};
+
+/// Up to about 20 nodes: layers of any kind on any earlier value, joins of all kinds, also of values that come late, go
+/// down and up in rate by different ways, or were cut short by missing padding. Every value is used.
+RandomGraph random_graph(std::uint64_t seed);
 
 }  // namespace support
 

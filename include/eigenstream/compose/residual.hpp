@@ -77,7 +77,8 @@ class Residual {
   Index flush(StateRef state, Frames<T> y) const noexcept {
     if (!waits()) return net_.flush(state, y);
     const Index written = add(state, net_.flush(inner(state), y), y);
-    reset(state);
+    lead(state) = 0;
+    queue(state).reset();
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {

@@ -293,6 +293,12 @@ struct TupleStages {
   void first(F&& f) const {
     f(std::get<0>(layers));
   }
+  template <class F>
+  EIGENSTREAM_ALWAYS_INLINE void visit(Index i, F&& f) const {
+    for_each([&](auto j, const auto& layer) EIGENSTREAM_INLINE_LAMBDA {
+      if (i == j) f(layer);
+    });
+  }
   template <class I, class F>
   EIGENSTREAM_ALWAYS_INLINE void next_keeper(I, F&& f) const {
     if constexpr (I::value < size()) {
@@ -303,7 +309,6 @@ struct TupleStages {
         f(I::value, layer);
     }
   }
-
 };
 
 }  // namespace detail

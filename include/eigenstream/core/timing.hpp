@@ -189,6 +189,26 @@ class Timing {
                                         static_cast<std::size_t>(node.end - node.first));
   }
 
+  /// Inputs after which all windows of all nodes repeat, shifted.
+  Index cycle() const noexcept {
+    Index inputs = 1;
+    for (const Node& node : nodes_) inputs = std::lcm(inputs, node.rate.inputs);
+    return inputs;
+  }
+  /// A number of inputs from which on every window of every node is whole, so that only the cycle matters.
+  Index settled() const { return static_cast<Index>(reach_bound()) + 1; }
+  /// How many frames each value has after n inputs, or of a signal of n frames.
+  void count(Index n, bool ended, std::vector<Index>& counts) const {
+    counts.assign(static_cast<std::size_t>(size() + 1), n);
+    for (Index value = 1; value <= size(); ++value) {
+      Index least = std::numeric_limits<Index>::max();
+      for (const Operand& operand : operands(value))
+        least = std::min(least, counts[static_cast<std::size_t>(operand.value)] - operand.skip);
+      const TimingStage& own = stage(value);
+      counts[static_cast<std::size_t>(value)] = ended ? own.outputs_in_all(least) : own.outputs_after(least);
+    }
+  }
+
   /// Most values that a network may need at a time (those that branches still wait for).
   static constexpr Index max_live = 512;
 
@@ -198,10 +218,11 @@ class Timing {
     constexpr double most_frames = 1099511627776.0;  // 2^40
     constexpr double most_outputs = 1048576.0;       // 2^20
     check(reach_bound() <= most_frames, "timing: the layers reach over more than 2^40 frames");
+    for (const Node& node : nodes_)
+      check(node.rate.value() <= most_outputs, "timing: the layers raise the rate by more than 2^20");
     double inputs = 1;
     for (const Node& node : nodes_) {
       const Rate rate = node.rate;
-      check(rate.value() <= most_outputs, "timing: the layers raise the rate by more than 2^20");
       inputs = inputs * static_cast<double>(rate.inputs) /
                static_cast<double>(std::gcd(static_cast<Index>(inputs), rate.inputs));
       check(inputs <= most_frames && inputs * this->rate().value() <= most_outputs,
@@ -262,12 +283,6 @@ class Timing {
   Rate rate_of(Index value) const noexcept {
     return value == 0 ? Rate() : nodes_[static_cast<std::size_t>(value - 1)].rate;
   }
-  // Inputs after which all windows of all nodes repeat, shifted.
-  Index cycle() const noexcept {
-    Index inputs = 1;
-    for (const Node& node : nodes_) inputs = std::lcm(inputs, node.rate.inputs);
-    return inputs;
-  }
   // An upper bound of how far windows and paddings reach, all together.
   double reach_bound() const {
     double reach = 1;
@@ -283,18 +298,6 @@ class Timing {
                        static_cast<double>(s.extra) + skips);
     }
     return reach;
-  }
-  // A length from which on every window of every node is whole and has a successor.
-  Index whole_windows() const { return static_cast<Index>(reach_bound()) + 1; }
-  // How many frames each value has for a signal of n frames.
-  void count_all(Index n, std::vector<Index>& counts) const {
-    counts.assign(static_cast<std::size_t>(size() + 1), n);
-    for (Index value = 1; value <= size(); ++value) {
-      Index least = std::numeric_limits<Index>::max();
-      for (const Operand& operand : operands(value))
-        least = std::min(least, counts[static_cast<std::size_t>(operand.value)] - operand.skip);
-      counts[static_cast<std::size_t>(value)] = stage(value).outputs_in_all(least);
-    }
   }
   // Gives each value a slot that is free from its last use on.
   void assign_slots() {
@@ -353,6 +356,8 @@ class Timing::Builder {
     add({}, operands);
     return last();
   }
+  /// Frames of a value for each one of the input.
+  Rate rate(Index value) const noexcept { return timing_.rate_of(value); }
   /// What was left out of operand k of a value that `join` gave.
   Index skip(Index value, Index k) const { return timing_.operands(value)[static_cast<std::size_t>(k)].skip; }
   /// The network up to the last value.
@@ -379,7 +384,7 @@ class Timing::Builder {
     constexpr double most = 1099511627776.0;  // 2^40, so that no product runs over
     check(static_cast<double>(before.outputs) * static_cast<double>(own.outputs) < most &&
               static_cast<double>(before.inputs) * static_cast<double>(own.inputs) < most,
-          "timing: the strides of the layers multiply to more than can be counted");
+          "timing: the strides of the layers multiply to more than 2^40");
     timing_.nodes_.push_back({.stage = stage,
                               .first = first,
                               .end = first + static_cast<Index>(operands.size()),
@@ -398,9 +403,9 @@ class Timing::Builder {
     std::vector<Index> excess(values.size(), std::numeric_limits<Index>::max()), counts;
     timing_.check_bounds();
     check(timing_.cycle() <= 1048576, "timing: the rates of the branches repeat only after more than 2^20 inputs");
-    const Index from = timing_.whole_windows(), end = from + timing_.cycle();
+    const Index from = timing_.settled(), end = from + timing_.cycle();
     for (Index n = from; n < end; ++n) {
-      timing_.count_all(n, counts);
+      timing_.count(n, true, counts);
       Index shortest = std::numeric_limits<Index>::max();
       for (const Index value : values) shortest = std::min(shortest, counts[static_cast<std::size_t>(value)]);
       for (std::size_t k = 0; k < values.size(); ++k)

@@ -133,6 +133,10 @@ struct VectorStages {
     if (!layers.empty()) f(layers.front());
   }
   template <class F>
+  void visit(Index i, F&& f) const {
+    f(layers[static_cast<std::size_t>(i)]);
+  }
+  template <class F>
   void next_keeper(Index i, F&& f) const {
     for (; i < size(); ++i)
       if (!layers[static_cast<std::size_t>(i)].in_place()) return f(i, layers[static_cast<std::size_t>(i)]);

@@ -23,12 +23,13 @@ constexpr Index room_for(Index frame_size, Index scalar_bytes) noexcept {
 template <class T>
 class History {
  public:
-  constexpr History(std::byte* block, Index frame_size, Index keep) noexcept
-      : block_(block), frame_size_(frame_size), keep_(keep) {}
+  /// `least_room`: frames that it must be possible to append at a time.
+  constexpr History(std::byte* block, Index frame_size, Index keep, Index least_room = 1) noexcept
+      : block_(block), frame_size_(frame_size), keep_(keep), least_room_(least_room) {}
 
-  static constexpr Index bytes(Index frame_size, Index keep) noexcept {
+  static constexpr Index bytes(Index frame_size, Index keep, Index least_room = 1) noexcept {
     return header_bytes +
-           aligned_bytes((keep + slack(frame_size, keep)) * frame_size * scalar_bytes + memory_alignment);
+           aligned_bytes((keep + slack(frame_size, keep, least_room)) * frame_size * scalar_bytes + memory_alignment);
   }
 
   /// Most frames that `room` can give.
@@ -36,7 +37,7 @@ class History {
 
   /// Forgets all and pretends that `keep` frames of `fill` came.
   void reset(T fill = T(0)) noexcept {
-    *head() = {keep_, keep_ + slack(frame_size_, keep_)};
+    *head() = {keep_, keep_ + slack(frame_size_, keep_, least_room_)};
     std::fill_n(frames(), keep_ * frame_size_, fill);
   }
 
@@ -84,8 +85,8 @@ class History {
   static constexpr Index scalar_bytes = static_cast<Index>(sizeof(T));
   static constexpr Index header_bytes = memory_alignment;
 
-  static constexpr Index slack(Index frame_size, Index keep) noexcept {
-    return std::max(keep, room_for(frame_size, scalar_bytes));
+  static constexpr Index slack(Index frame_size, Index keep, Index least_room) noexcept {
+    return std::max({keep, least_room, room_for(frame_size, scalar_bytes)});
   }
   struct Head {
     Index end;       // one past the newest frame
@@ -113,6 +114,7 @@ class History {
   std::byte* block_;
   Index frame_size_;
   Index keep_;
+  Index least_room_;
 };
 
 /// A window of `reach` frames that slides over a stream in steps of `stride`, with `left` virtual frames before the

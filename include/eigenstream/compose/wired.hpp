@@ -1,0 +1,593 @@
+#ifndef EIGENSTREAM_COMPOSE_WIRED_HPP
+#define EIGENSTREAM_COMPOSE_WIRED_HPP
+
+#include <array>    // small tables
+#include <cstdint>  // uint64_t
+#include <string>   // messages
+#include <vector>   // nodes
+
+#include "eigenstream/compose/sequential.hpp"  // TupleStages
+#include "eigenstream/core/layer.hpp"
+#include "eigenstream/kernel/reduce.hpp"
+#include "eigenstream/memory/history.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// How the layers of a network with branches are connected. Values are numbered: 0 is the network's input, k what node
+/// k - 1 gives, the last one is the output. A node is a layer with one operand, or joins several.
+class Wiring {
+ public:
+  struct Node {
+    bool joins = false;
+    Reduce op = Reduce::sum;
+    std::vector<Index> from = {};  ///< values
+    std::vector<Index> skip = {};  ///< of each operand of a join: frames left out at its start
+    Rate rate = {};                ///< of the value
+  };
+
+  /// The value that the next layer gives for a value.
+  /// Errors   Error if there is no such value
+  Index add_layer(const Timing& timing, Index from) {
+    check_value(from);
+    timings_.push_back(timing_.append(timing, timings_[static_cast<std::size_t>(from)]));
+    return add(Node{.from = {from}});
+  }
+  /// The value that joins these, aligned.
+  /// Errors   Error if there is no such value, too few or too many of them, or if they do not come equally often
+  Index add_join(Reduce op, std::vector<Index> from) {
+    for (const Index value : from) check_value(value);
+    const Index n = static_cast<Index>(from.size());
+    check(n >= 2, "Reduce: ", n, " operands, must be at least 2");
+    check(n == 2 || (op != Reduce::difference && op != Reduce::quotient), "Reduce: ", n, " operands for a ",
+          name_of(op), ", must be 2");
+    std::vector<Index> operands;
+    for (const Index value : from) operands.push_back(timings_[static_cast<std::size_t>(value)]);
+    const Index joined = timing_.join(operands);
+    timings_.push_back(joined);
+    Node node{.joins = true, .op = op, .from = std::move(from)};
+    for (Index k = 0; k < n; ++k) node.skip.push_back(timing_.skip(joined, k));
+    return add(std::move(node));
+  }
+
+  const std::vector<Node>& nodes() const noexcept { return nodes_; }
+  Index size() const noexcept { return static_cast<Index>(nodes_.size()); }
+  /// Where a value is in the network's timing.
+  Index timing_value(Index value) const { return timings_[static_cast<std::size_t>(value)]; }
+  Timing timing() const {
+    Timing::Builder copy = timing_;
+    return std::move(copy).finish();
+  }
+
+ private:
+  Index add(Node node) {
+    node.rate = timing_.rate(timings_.back());
+    nodes_.push_back(std::move(node));
+    return size();
+  }
+  void check_value(Index value) const {
+    check(value >= 0 && value <= size(), "no value ", value, " yet; there are ", size() + 1);
+  }
+
+  std::vector<Node> nodes_;
+  Timing::Builder timing_;
+  std::vector<Index> timings_{0};  // of each value, its number in the timing
+};
+
+/// Layers wired to a network with branches; what the two kinds of it, of layers known at compile time and at run time,
+/// share. As in a chain, a chunk goes through the whole network a tile of frames at a time, a layer writes straight into
+/// the history of the one that keeps its output, pointwise layers work where the numbers lie. Where branches join, those
+/// that come earlier wait in a queue; where all of them always come together, there is none.
+///
+/// `Stages` holds the layers in the order in which they appear among the nodes, as for Chain, and gives visit(i, f) too.
+/// Layout   table (tile; shape and place of each value; offsets of blocks and queues), the layers' blocks, the queues (a
+///          counter and a history each); as scratch, the values on their way, buffers for them, the layers' own scratch
+template <class T, class Stages>
+class Wired {
+ public:
+  using Scalar = T;
+
+  /// Errors   Error if a value is used by none, or if a layer cannot take the channels it gets. `in_channels`: those of
+  ///          the input, if the layers do not say
+  Wired(Stages stages, const Wiring& wiring, Index in_channels = Dynamic)
+      : stages_(std::move(stages)), timing_(wiring.timing()), in_channels_(in_channels) {
+    timing_.check_bounds();
+    values_.resize(1);
+    for (const Wiring::Node& node : wiring.nodes()) {
+      Value value{.rate = node.rate, .joins = node.joins, .op = node.op};
+      for (const Index from : node.from) ++values_[static_cast<std::size_t>(from)].uses;
+      value.from = node.from.front();
+      if (node.joins) {
+        value.first_operand = static_cast<Index>(operands_.size());
+        for (std::size_t k = 0; k < node.from.size(); ++k) operands_.push_back({.from = node.from[k], .skip = node.skip[k]});
+        value.end_operand = static_cast<Index>(operands_.size());
+      } else {
+        value.layer = layers_++;
+        layer_from_.push_back(value.from);
+      }
+      values_.push_back(value);
+    }
+    for (Index v = 0; v < last(); ++v)
+      check(value(v).uses > 0, "Graph: ", v == 0 ? "the input" : "value ", v == 0 ? "" : std::to_string(v), " is not used");
+    check(layers_ == stages_.size(), "Graph: ", stages_.size(), " layers for ", layers_, " nodes");
+    simulate(wiring);
+    find_homes();
+    if (in_channels_ == Dynamic) in_channels_ = wanted_channels();
+    if (in_channels_ != Dynamic) (void)out_channels(in_channels_);
+  }
+
+  const Stages& stages() const noexcept { return stages_; }
+
+  Index in_channels() const noexcept { return in_channels_; }
+  Index out_channels(Index in) const {
+    check(in_channels_ == Dynamic || in == in_channels_, "Graph: takes ", in_channels_, " channels, not ", in);
+    std::vector<Place> places(values_.size());
+    find_channels(in, places.data());
+    return places.back().channels;
+  }
+  Timing timing() const { return timing_; }
+  Index max_outputs(Index n) const noexcept { return most(last(), n); }
+  Index max_flush() const noexcept { return values_.back().flushed; }
+  Index parameters() const noexcept {
+    Index n = 0;
+    stages_.for_each([&](auto, const auto& layer) { n += layer.parameters(); });
+    return n;
+  }
+  double macs(Index in) const {
+    std::vector<Place> places(values_.size());
+    find_channels(in, places.data());
+    double all = 0;
+    for_each_value([&](Index v, auto, const auto& layer) {
+      const std::size_t from = static_cast<std::size_t>(value(v).from);
+      all += values_[from].rate.value() * layer.macs(places[from].channels);
+    });
+    return all;
+  }
+  std::uint64_t fingerprint() const {
+    Fingerprint all("Graph");
+    for_each_value([&](Index v, auto, const auto& layer) { all.add(value(v).from).add(std::uint64_t{layer.fingerprint()}); },
+                   [&](Index v) {
+                     all.add(static_cast<int>(value(v).op));
+                     for_each_operand(v, [&](const Operand& operand) { all.add(operand.from).add(operand.skip); });
+                   });
+    return all;
+  }
+
+  Index state_bytes(FrameShape shape) const { return lay_out(shape).bytes; }
+  Index scratch_bytes(FrameShape shape) const { return lay_out(shape).scratch_bytes; }
+  void reset(StateRef state) const noexcept {
+    lay_out(state.shape, state.data);
+    stages_.for_each([&](Index i, const auto& layer) { layer.reset(layer_state(state, i)); });
+    reset_queues(state);
+  }
+  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    const Index tile = head(state)->tile;
+    if (x.count <= tile) return pass<false>(state, x, y);
+    Index written = 0;
+    for (Index at = 0; at < x.count; at += tile)
+      written += pass<false>(state, x.slice(at, std::min(tile, x.count - at)), y.from(written));
+    return written;
+  }
+  Index flush(StateRef state, Frames<T> y) const noexcept {
+    const Index written = pass<true>(state, Frames<const T>(nullptr, state.shape, 0), y);
+    reset_queues(state);
+    return written;
+  }
+  void exchange(StateRef state, StateCodec& codec) const {
+    stages_.for_each([&](Index i, const auto& layer) { layer.exchange(layer_state(state, i), codec); });
+    for (const Operand& operand : operands_) {
+      if (operand.direct) continue;
+      codec.counter(waiting(state, operand), -operand.skip, operand.keep);
+      history(state, operand).exchange(codec);
+    }
+  }
+  T* input_room(StateRef state, Index n) const noexcept {
+    return n <= head(state)->tile ? room(state, value(0), n) : nullptr;
+  }
+  static constexpr bool in_place() noexcept { return false; }
+
+ private:
+  enum class Home { buffer, layer, queue, output };  // where a value is written: where it is wanted, if there is a place
+  struct Value {
+    Rate rate = {};
+    bool joins = false;
+    Reduce op = Reduce::sum;
+    Index from = -1;                            // operand of a layer
+    Index layer = -1;                           // its number
+    Index first_operand = 0, end_operand = 0;  // of a join
+    Index uses = 0;
+    bool in_place = false;  // the layer works where its operand lies
+    Home home = Home::buffer;
+    Index home_index = 0;  // layer or operand whose room it is
+    Index buffer = 0;      // number of the scratch buffer for it
+    Index rise = 0;        // most by which the frames ever catch up with the rate, times rate.inputs
+    Index flushed = 0;     // most frames that come at the end
+  };
+  struct Operand {
+    Index from = 0;
+    Index skip = 0;      // frames left out at the start
+    Index keep = 0;      // most frames that wait between calls
+    bool direct = false;  // none ever waits: the join takes all that come, and there is no queue
+    Index room = 0;      // most frames that come at the end
+    Index number = 0;
+  };
+
+  // The state's table.
+  struct Head {
+    Index tile;
+  };
+  struct Place {
+    Index channels;
+    Index buffer;  // offset in the scratch memory
+  };
+  // In scratch: a value on its way.
+  struct Live {
+    const T* data;
+    Index count;
+  };
+
+  Index last() const noexcept { return static_cast<Index>(values_.size()) - 1; }
+  const Value& value(Index v) const noexcept { return values_[static_cast<std::size_t>(v)]; }
+  template <class F>
+  EIGENSTREAM_ALWAYS_INLINE void for_each_operand(Index v, F&& f) const {
+    for (Index k = value(v).first_operand; k < value(v).end_operand; ++k) f(operands_[static_cast<std::size_t>(k)]);
+  }
+  // Calls layer(v, i, layer) and join(v) for all values but the input, in order.
+  template <class OnLayer, class OnJoin>
+  EIGENSTREAM_ALWAYS_INLINE void for_each_value(OnLayer&& on_layer, OnJoin&& on_join) const {
+    Index v = 1;
+    stages_.for_each([&](auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA {
+      for (; value(v).joins; ++v) on_join(v);
+      on_layer(v++, i, layer);
+    });
+    for (; v <= last(); ++v) on_join(v);
+  }
+  template <class OnLayer>
+  void for_each_value(OnLayer&& on_layer) const {
+    for_each_value(on_layer, [](Index) {});
+  }
+
+  // Plays through all lengths until the pattern repeats: how many frames of each value come at most, and how many wait at
+  // the joins.
+  void simulate(const Wiring& wiring) {
+    constexpr double most_lengths = 4194304;  // 2^22
+    check(static_cast<double>(timing_.settled()) + 2 * static_cast<double>(timing_.cycle()) <= most_lengths,
+          "Graph: the layers reach over more than 2^22 frames, too far to align branches");
+    const Index end = timing_.settled() + 2 * timing_.cycle();
+    std::vector<Index> after, ended, lowest(values_.size(), 0);
+    for (Operand& operand : operands_) operand.number = &operand - operands_.data();
+    const auto count_of = [&](const std::vector<Index>& counts, Index v) {
+      return counts[static_cast<std::size_t>(wiring.timing_value(v))];
+    };
+    for (Index n = 0; n < end; ++n) {
+      timing_.count(n, false, after);
+      timing_.count(n, true, ended);
+      for (Index v = 0; v <= last(); ++v) {
+        Value& value = values_[static_cast<std::size_t>(v)];
+        const Index now = count_of(after, v);
+        value.flushed = std::max(value.flushed, count_of(ended, v) - now);
+        const Index lead = now * value.rate.inputs - n * value.rate.outputs;
+        Index& low = lowest[static_cast<std::size_t>(v)];
+        value.rise = std::max(value.rise, lead - low);
+        low = std::min(low, lead);
+        for (Index k = value.first_operand; k < value.end_operand; ++k) {
+          Operand& operand = operands_[static_cast<std::size_t>(k)];
+          const Index ready = std::max<Index>(0, count_of(after, operand.from) - operand.skip);
+          operand.keep = std::max(operand.keep, ready - now);
+        }
+      }
+    }
+    for (Operand& operand : operands_) {
+      operand.direct = operand.keep == 0 && operand.skip == 0;
+      operand.room = value(operand.from).flushed;
+    }
+  }
+
+  // Decides where each value is written, and which share a scratch buffer.
+  void find_homes() {
+    std::vector<Index> end(values_.size(), 0);  // last use of a value's buffer
+    stages_.for_each([&, v = Index{0}](auto, const auto& layer) mutable {
+      for (++v; value(v).joins; ++v) {}
+      Value& own = values_[static_cast<std::size_t>(v)];
+      own.in_place = layer.in_place() && own.from != 0 && value(own.from).uses == 1;
+    });
+    values_.back().home = Home::output;
+    for (Index v = last(); v > 0; --v) {
+      const Value& user = value(v);
+      const auto claim = [&](Index from, Home home, Index index, Index until) {
+        Value& operand = values_[static_cast<std::size_t>(from)];
+        end[static_cast<std::size_t>(from)] = std::max(end[static_cast<std::size_t>(from)], until);
+        operand.home = home, operand.home_index = index;  // the first user, which comes last here, decides
+      };
+      if (user.joins) {
+        for (Index k = user.end_operand - 1; k >= user.first_operand; --k) {
+          const Operand& operand = operands_[static_cast<std::size_t>(k)];
+          const Value& from = value(operand.from);
+          if (operand.direct)
+            claim(operand.from, from.home, from.home_index, v);
+          else
+            claim(operand.from, Home::queue, k, v);
+        }
+      } else if (user.in_place) {
+        claim(user.from, user.home, user.home_index, end[static_cast<std::size_t>(v)]);
+      } else {
+        bool keeps = true;
+        stages_.visit(user.layer, [&](const auto& layer) { keeps = !layer.in_place(); });
+        if (keeps)
+          claim(user.from, Home::layer, user.layer, v);
+        else
+          claim(user.from, value(user.from).home, value(user.from).home_index, v);
+      }
+    }
+    std::vector<Index> free;
+    std::vector<Index> owners;  // of each buffer: until when it is taken
+    for (Index v = 1; v <= last(); ++v) {
+      Value& own = values_[static_cast<std::size_t>(v)];
+      for (Index b = 0; b < static_cast<Index>(owners.size()); ++b)
+        if (owners[static_cast<std::size_t>(b)] == v - 1) free.push_back(b);
+      if (own.in_place) {
+        own.buffer = value(own.from).buffer;
+        continue;
+      }
+      if (own.home == Home::output) continue;
+      if (free.empty()) free.push_back(static_cast<Index>(owners.size())), owners.push_back(0);
+      own.buffer = free.back();
+      free.pop_back();
+      owners[static_cast<std::size_t>(own.buffer)] = end[static_cast<std::size_t>(v)];
+    }
+    buffers_ = static_cast<Index>(owners.size());
+  }
+
+  // The channels of the first layer that minds and that the input reaches with its number of channels unchanged.
+  Index wanted_channels() const {
+    std::vector<char> same(values_.size(), 0);
+    same[0] = 1;
+    Index wanted = Dynamic;
+    const auto is_same = [&](Index v) -> char& { return same[static_cast<std::size_t>(v)]; };
+    for_each_value(
+        [&](Index v, auto, const auto& layer) {
+          if (!is_same(value(v).from)) return;
+          if (wanted == Dynamic) wanted = layer.in_channels();
+          is_same(v) = eigenstream::keeps_channels(layer);
+        },
+        [&](Index v) {
+          is_same(v) = value(v).op != Reduce::concat;
+          for_each_operand(v, [&](const Operand& operand) { is_same(v) = is_same(v) && is_same(operand.from); });
+        });
+    return wanted;
+  }
+
+  // Errors   Error if a layer or a join cannot take what it gets
+  void find_channels(Index in, Place* places) const {
+    places[0].channels = in;
+    for_each_value(
+        [&](Index v, auto, const auto& layer) { places[v].channels = layer.out_channels(places[value(v).from].channels); },
+        [&](Index v) {
+          Index all = 0;
+          for_each_operand(v, [&](const Operand& operand) {
+            const Index own = places[operand.from].channels;
+            if (value(v).op == Reduce::concat) {
+              all += own;
+              return;
+            }
+            check(all <= 1 || own == 1 || own == all, "Reduce: ", name_of(value(v).op), " of ", all, " and ", own,
+                  " channels");
+            all = std::max(all, own);
+          });
+          places[v].channels = all;
+        });
+  }
+
+  // Most frames of a value that n inputs bring.
+  Index most(Index v, Index n) const noexcept {
+    const Value& own = value(v);
+    return n == 0 ? 0 : (n * own.rate.outputs + own.rise) / own.rate.inputs;
+  }
+
+  static Head* head(StateRef state) noexcept { return reinterpret_cast<Head*>(state.data); }
+  static Place* places(std::byte* block) noexcept { return reinterpret_cast<Place*>(block + sizeof(Head)); }
+  Index* layer_offsets(std::byte* block) const noexcept {
+    return reinterpret_cast<Index*>(block + sizeof(Head) + values_.size() * sizeof(Place));
+  }
+  Index* queue_offsets(std::byte* block) const noexcept { return layer_offsets(block) + layers_; }
+  Index table_bytes() const noexcept {
+    return aligned_bytes(static_cast<Index>(sizeof(Head) + values_.size() * sizeof(Place) +
+                                            static_cast<std::size_t>(layers_ + 1) * sizeof(Index) +
+                                            operands_.size() * sizeof(Index)));
+  }
+  Index live_bytes() const noexcept { return aligned_bytes(static_cast<Index>(values_.size() * sizeof(Live))); }
+  static Live* live(StateRef state) noexcept { return reinterpret_cast<Live*>(state.scratch); }
+
+  StateRef layer_state(StateRef state, Index i) const noexcept {
+    const Index* offsets = layer_offsets(state.data);
+    return {state.data + offsets[i], {places(state.data)[layer_from_[static_cast<std::size_t>(i)]].channels, state.shape.batch},
+            state.scratch + queue_offsets(state.data)[operands_.size()]};
+  }
+  FrameShape shape_of(StateRef state, Index v) const noexcept {
+    return {places(state.data)[v].channels, state.shape.batch};
+  }
+  Index& waiting(StateRef state, const Operand& operand) const noexcept {
+    return *reinterpret_cast<Index*>(state.data + queue_offsets(state.data)[operand.number]);
+  }
+  History<T> history(StateRef state, const Operand& operand) const noexcept {
+    const Index frame = shape_of(state, operand.from).size();
+    return History<T>(state.data + queue_offsets(state.data)[operand.number] + memory_alignment, frame, operand.keep,
+                      room_at_once(operand, head(state)->tile));
+  }
+  Index room_at_once(const Operand& operand, Index tile) const noexcept {
+    return std::max(most(operand.from, tile), operand.room);
+  }
+  void reset_queues(StateRef state) const noexcept {
+    for (const Operand& operand : operands_) {
+      if (operand.direct) continue;
+      waiting(state, operand) = -operand.skip;
+      history(state, operand).reset();
+    }
+  }
+
+  struct Layout {
+    Index bytes, scratch_bytes;
+  };
+  // Sizes; writes the table if there is a block.
+  Layout lay_out(FrameShape shape, std::byte* block = nullptr) const {
+    std::array<Place, 128> few;  // most networks are small enough not to touch the heap
+    std::vector<Place> many(block == nullptr && values_.size() > few.size() ? values_.size() : 0);
+    Place* table = block != nullptr ? places(block) : many.empty() ? few.data() : many.data();
+    find_channels(shape.channels, table);
+    const auto frame_bytes = [&](Index v) { return table[v].channels * shape.batch * static_cast<Index>(sizeof(T)); };
+
+    constexpr Index largest = 65536;  // bytes of a value
+    Index tile = room_for(shape.size(), static_cast<Index>(sizeof(T)));
+    const auto fits = [&](Index v) {
+      return most(v, tile) * frame_bytes(v) <= largest && most(v, tile) <= 16 * max_room;
+    };
+    for (; tile > 1; tile /= 2) {
+      bool all = true;
+      for (Index v = 1; v <= last(); ++v) all = all && fits(v);
+      if (all) break;
+    }
+    if (block != nullptr) *reinterpret_cast<Head*>(block) = {tile};
+
+    Index scratch = live_bytes();
+    for (Index b = 0; b < buffers_; ++b) {
+      Index size = 0;
+      for (Index v = 1; v <= last(); ++v)
+        if (value(v).buffer == b) size = std::max(size, std::max(most(v, tile), value(v).flushed) * frame_bytes(v));
+      for (Index v = 1; v <= last(); ++v)
+        if (value(v).buffer == b) table[v].buffer = scratch;
+      scratch += aligned_bytes(size) + memory_alignment;  // packets may run over the end
+    }
+
+    Index offset = table_bytes(), inner_scratch = 0;
+    stages_.for_each([&](Index i, const auto& layer) {
+      const FrameShape inner{table[layer_from_[static_cast<std::size_t>(i)]].channels, shape.batch};
+      if (block != nullptr) layer_offsets(block)[i] = offset;
+      offset += aligned_bytes(layer.state_bytes(inner));
+      inner_scratch = std::max(inner_scratch, eigenstream::scratch_bytes(layer, inner));
+    });
+    for (const Operand& operand : operands_) {
+      if (block != nullptr) queue_offsets(block)[operand.number] = offset;
+      if (operand.direct) continue;
+      offset += memory_alignment + History<T>::bytes(table[operand.from].channels * shape.batch, operand.keep,
+                                                     room_at_once(operand, tile));
+    }
+    if (block != nullptr) queue_offsets(block)[operands_.size()] = scratch;
+    return {offset, scratch + inner_scratch};
+  }
+
+  // Where a value is wanted if there is room for n frames, else null.
+  T* room(StateRef state, const Value& own, Index n) const noexcept {
+    T* place = nullptr;
+    if (own.home == Home::layer) {
+      stages_.visit(own.home_index, [&](const auto& layer) {
+        place = layer.input_room(layer_state(state, own.home_index), n);
+      });
+    } else if (own.home == Home::queue) {
+      History<T> queue = history(state, operands_[static_cast<std::size_t>(own.home_index)]);
+      if (n <= queue.max_frames()) place = queue.room(n);
+    }
+    return place;
+  }
+  // Where n frames of value v go. At the end of the signal no layer's history is used: the layer is reset while others
+  // may still read from there.
+  template <bool Ended>
+  T* destination(StateRef state, Index v, Index n, Frames<T> y) const noexcept {
+    const Value& own = value(v);
+    if (own.home == Home::output) return y.data;
+    if (!Ended || own.home == Home::queue)
+      if (T* place = room(state, own, n); place != nullptr) return place;
+    return reinterpret_cast<T*>(state.scratch + places(state.data)[v].buffer);
+  }
+
+  // A tile through the whole network; `Ended`: what the end of the signal releases.
+  template <bool Ended>
+  EIGENSTREAM_OUTLINED Index pass(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    Live* values = live(state);
+    values[0] = {x.data, x.count};
+    for_each_value([&](Index v, auto i, const auto& layer)
+                       EIGENSTREAM_INLINE_LAMBDA { run_layer<Ended>(state, v, i, layer, y); },
+                   [&](Index v) EIGENSTREAM_INLINE_LAMBDA { join<Ended>(state, v, y); });
+    const Live out = values[last()];
+    if (out.count > 0 && out.data != y.data)
+      std::memcpy(y.data, out.data,
+                  static_cast<std::size_t>(out.count * shape_of(state, last()).size()) * sizeof(T));
+    return out.count;
+  }
+
+  template <bool Ended, class L>
+  EIGENSTREAM_ALWAYS_INLINE void run_layer(StateRef state, Index v, Index i, const L& layer,
+                                           Frames<T> y) const noexcept {
+    Live* values = live(state);
+    const Value& own = value(v);
+    const Live in = values[own.from];
+    if (!Ended && in.count == 0) {
+      values[v] = {nullptr, 0};
+      return;
+    }
+    const StateRef inner = layer_state(state, i);
+    const Index most = layer.max_outputs(in.count) + (Ended ? layer.max_flush() : 0);
+    T* place = own.in_place && in.count > 0 ? const_cast<T*>(in.data) : destination<Ended>(state, v, most, y);
+    const Frames<T> out(place, shape_of(state, v), place == y.data ? y.count : most);
+    Index count = 0;
+    if (in.count > 0) count = layer.steps(inner, Frames<const T>(in.data, inner.shape, in.count), out);
+    if constexpr (Ended) count += layer.flush(inner, out.from(count));
+    values[v] = {place, count};
+  }
+
+  template <bool Ended>
+  EIGENSTREAM_OUTLINED void join(StateRef state, Index v, Frames<T> y) const noexcept {
+    Live* values = live(state);
+    const Value& own = value(v);
+    Index n = std::numeric_limits<Index>::max();
+    for_each_operand(v, [&](const Operand& operand) {
+      const Live in = values[operand.from];
+      Index ready = in.count;
+      if (!operand.direct) {
+        if (in.count > 0) history(state, operand).append(in.data, in.count);
+        ready = waiting(state, operand) += in.count;
+      }
+      n = std::min(n, ready);
+    });
+    values[v] = {nullptr, 0};
+    if (n <= 0) return;
+
+    const Index channels = places(state.data)[v].channels, columns = n * state.shape.batch;
+    T* place = destination<Ended>(state, v, n, y);
+    const T* sum = nullptr;  // what the operands so far give, and its channels; for concat, the channels that are done
+    Index done = 0;
+    for_each_operand(v, [&](const Operand& operand) {
+      const Index in = places(state.data)[operand.from].channels;
+      const T* data = values[operand.from].data;
+      if (!operand.direct) {
+        Index& left = waiting(state, operand);
+        data = history(state, operand).newest_end() - left * in * state.shape.batch;
+        left -= n;
+      }
+      if (own.op == Reduce::concat) {
+        copy_columns(data, in, place + done, channels, columns);
+        done += in;
+      } else if (sum == nullptr) {
+        sum = data, done = in;
+      } else {
+        const Index both = std::max(done, in);
+        reduce_pair(own.op, sum, done, data, in, place, both, columns);
+        sum = place, done = both;
+      }
+    });
+    if (own.op == Reduce::mean)
+      divide_all(place, channels * columns, static_cast<T>(own.end_operand - own.first_operand));
+    values[v] = {place, n};
+  }
+
+  Stages stages_;
+  Timing timing_;
+  Index in_channels_;
+  std::vector<Value> values_;      // value 0 is the input
+  std::vector<Operand> operands_;  // of all joins
+  std::vector<Index> layer_from_;  // the value that each layer takes
+  Index layers_ = 0, buffers_ = 0;
+};
+
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_COMPOSE_WIRED_HPP

@@ -1,0 +1,87 @@
+#ifndef EIGENSTREAM_KERNEL_REDUCE_HPP
+#define EIGENSTREAM_KERNEL_REDUCE_HPP
+
+#include <cstring>      // memcpy
+#include <string_view>  // names
+
+#include "eigenstream/kernel/packet.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// How the branches of a network become one: number by number, from the first branch to the last, or their channels one
+/// after the other.
+enum class Reduce { sum, mean, product, max, min, difference, quotient, concat };
+
+inline constexpr std::string_view reduce_names[] = {"sum", "mean",       "product",  "max",
+                                                    "min", "difference", "quotient", "concat"};
+constexpr std::string_view name_of(Reduce op) noexcept { return reduce_names[static_cast<int>(op)]; }
+
+/// y[i] = op(a[i], b[i]) for columns of `channels` numbers, of which a or b may have one for all. y may be a.
+template <class T, class Op>
+EIGENSTREAM_ALWAYS_INLINE void map_pairs(const T* a, Index a_channels, const T* b, Index b_channels, T* y,
+                                         Index channels, Index columns, Op&& op) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  if (a_channels == channels && b_channels == channels) {
+    const Index n = channels * columns;
+    Index i = 0;
+    for (; i + P::lanes <= n; i += P::lanes) op(P::load(a + i), P::load(b + i)).store(y + i);
+    if (i < n) op(P::load_first(a + i, n - i), P::load_first(b + i, n - i)).store_first(y + i, n - i);
+    return;
+  }
+  // From the last column to the first: if y is a and a is narrower, none of its numbers is overwritten before its turn.
+  for (Index c = columns - 1; c >= 0; --c) {
+    const T* left = a + c * a_channels;
+    const T* right = b + c * b_channels;
+    const P one_left = P::broadcast(left[0]), one_right = P::broadcast(right[0]);
+    for (Index i = 0; i < channels; i += P::lanes) {
+      const Index n = std::min<Index>(P::lanes, channels - i);
+      op(a_channels == 1 ? one_left : P::load_first(left + i, n), b_channels == 1 ? one_right : P::load_first(right + i, n))
+          .store_first(y + c * channels + i, n);
+    }
+  }
+}
+
+/// y = op(a, b) for columns of `channels` numbers (`mean` adds; divide at the end). y may be a.
+template <class T>
+void reduce_pair(Reduce op, const T* a, Index a_channels, const T* b, Index b_channels, T* y, Index channels,
+                 Index columns) noexcept {
+  const auto map = [&](auto f) { map_pairs(a, a_channels, b, b_channels, y, channels, columns, f); };
+  switch (op) {
+    case Reduce::sum:
+    case Reduce::mean: return map([](auto p, auto q) { return p + q; });
+    case Reduce::product: return map([](auto p, auto q) { return p * q; });
+    case Reduce::difference: return map([](auto p, auto q) { return p - q; });
+    case Reduce::quotient: return map([](auto p, auto q) { return p / q; });
+    case Reduce::max: return map([](auto p, auto q) { return simd::max(p, q); });
+    case Reduce::min: return map([](auto p, auto q) { return simd::min(p, q); });
+    case Reduce::concat: return;  // not number by number
+  }
+}
+
+/// y[i] /= divisor for n numbers.
+template <class T>
+void divide_all(T* y, Index n, T divisor) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  const P by = P::broadcast(divisor);
+  Index i = 0;
+  for (; i + P::lanes <= n; i += P::lanes) (P::load(y + i) / by).store(y + i);
+  if (i < n) (P::load_first(y + i, n - i) / by).store_first(y + i, n - i);
+}
+
+/// Copies columns of x_channels numbers to where columns of y_channels numbers have place for them.
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE void copy_columns(const T* x, Index x_channels, T* y, Index y_channels,
+                                            Index columns) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  if (x_channels % P::lanes == 0) {
+    for (Index c = 0; c < columns; ++c, x += x_channels, y += y_channels)
+      for (Index i = 0; i < x_channels; i += P::lanes) P::load(x + i).store(y + i);
+  } else {
+    for (Index c = 0; c < columns; ++c, x += x_channels, y += y_channels)
+      std::memcpy(y, x, static_cast<std::size_t>(x_channels) * sizeof(T));
+  }
+}
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_KERNEL_REDUCE_HPP

@@ -1,0 +1,32 @@
+#ifndef EIGENSTREAM_LAYER_IDENTITY_HPP
+#define EIGENSTREAM_LAYER_IDENTITY_HPP
+
+#include <cstring>  // memcpy
+
+#include "eigenstream/core/layer.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// Gives what it gets: the branch of a network that does nothing.
+/// Shapes   x (C,T) or (C,B,T) -> y of the same
+/// Errors   none
+template <class T>
+struct Identity : StatelessLayer<T> {
+  static constexpr Index in_channels() noexcept { return Dynamic; }
+  static constexpr Index out_channels(Index in) noexcept { return in; }
+  static constexpr Index parameters() noexcept { return 0; }
+  static constexpr double macs(Index) noexcept { return 0; }
+  std::uint64_t fingerprint() const { return Fingerprint("Identity"); }
+  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+    if (x.data != y.data && x.count > 0)
+      std::memcpy(y.data, x.data, static_cast<std::size_t>(x.scalars()) * sizeof(T));
+    return x.count;
+  }
+  static constexpr bool in_place() noexcept { return true; }
+};
+
+static_assert(Layer<Identity<float>>);
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_LAYER_IDENTITY_HPP
