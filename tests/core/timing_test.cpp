@@ -21,6 +21,11 @@ namespace {
 // What a signal of n frames gives, and which of its inputs output j reads, from the definitions.
 Index whole(const TimingStage& s, Index n) {
   if (n <= 0) return 0;
+  if (s.kind == Kind::resample) {
+    Index count = 0;
+    while (count * s.stride < n * s.up) ++count;  // those that begin before the signal's end
+    return count;
+  }
   if (s.kind == Kind::scatter) return std::max<Index>(0, (n - 1) * s.stride + s.reach - s.left - s.right + s.extra);
   Index count = 0;
   while (s.ceil ? count * s.stride - s.left < n && (count - 1) * s.stride - s.left + s.reach < n + s.right
@@ -30,7 +35,10 @@ Index whole(const TimingStage& s, Index n) {
 }
 std::vector<Index> inputs(const TimingStage& s, Index j) {
   std::vector<Index> all;
-  if (s.kind == Kind::gather) {
+  if (s.kind == Kind::resample) {
+    for (Index i = -60; i < 200; ++i)
+      if (std::abs(i * s.up - j * s.stride) <= s.reach) all.push_back(i);
+  } else if (s.kind == Kind::gather) {
     for (Index k = 0; k < s.reach; ++k) all.push_back(j * s.stride - s.left + k);
   } else {
     for (Index back = s.reach - 1; back >= 0; back -= s.dilation) {
@@ -45,6 +53,13 @@ std::vector<Index> inputs(const TimingStage& s, Index j) {
 Index determined(const TimingStage& s, Index n) {
   if (n <= 0) return 0;
   Index count = 0;
+  if (s.kind == Kind::resample) {
+    if (!s.soon)  // whole blocks, once `left` further inputs are there
+      while ((count / s.up + 1) * s.stride + s.left <= n) count += s.up;
+    else
+      while (inputs(s, count).back() < n) ++count;
+    return count;
+  }
   for (;; ++count) {
     for (Index longer = n; longer <= n + 40; ++longer)
       if (whole(s, longer) <= count) return count;
@@ -57,6 +72,15 @@ Index determined(const TimingStage& s, Index n) {
 
 template <class F>
 void for_all_stages(F&& f) {
+  for (const auto& [up, down] : {std::pair<Index, Index>(1, 2), {2, 1}, {1, 3}, {3, 1}, {2, 3}, {3, 2}, {5, 3}})
+    for (const Index reach : {std::max(up, down) - 1, 2 * std::max(up, down), 7 * up + 1})
+      for (const bool soon : {false, true})
+        f(TimingStage{.kind = Kind::resample,
+                      .reach = reach,
+                      .stride = down,
+                      .left = reach / up + 1,
+                      .up = up,
+                      .soon = soon});
   for (const Index taps : {1, 2, 3, 5})
     for (const Index stride : {1, 2, 3, 7})
       for (const Index dilation : {1, 2, 3}) {
@@ -79,7 +103,8 @@ void for_all_stages(F&& f) {
 }
 
 std::string text(const TimingStage& s) {
-  return std::string(s.kind == Kind::gather ? "gather" : "scatter") + " reach " + std::to_string(s.reach) + " stride " +
+  const char* const kinds[] = {"gather", "scatter", "resample"};
+  return std::string(kinds[static_cast<int>(s.kind)]) + " up " + std::to_string(s.up) + (s.soon ? " soon" : "") + " reach " + std::to_string(s.reach) + " stride " +
          std::to_string(s.stride) + " left " + std::to_string(s.left) + " right " + std::to_string(s.right) + " extra " +
          std::to_string(s.extra) + " dilation " + std::to_string(s.dilation) + " ceil " + std::to_string(s.ceil);
 }
@@ -206,6 +231,26 @@ TEST_CASE("Timing: worked examples", "[core]") {
   CHECK(Timing(down).stride() == 2);
   CHECK(Timing(up).stride() == 1);
   CHECK(Timing(up).rate() == Rate{2, 1});
+
+  // 44.1 to 48 kHz with torchaudio's filter: blocks of 160 for 147, or each output by itself.
+  const TimingStage blocks{.kind = Kind::resample, .reach = 969, .stride = 147, .left = 7, .up = 160};
+  CHECK(blocks.outputs_after(153) == 0);
+  CHECK(blocks.outputs_after(154) == 160);
+  CHECK(blocks.outputs_in_all(154) == 168);
+  CHECK(Timing(blocks).delay() == 153);
+  CHECK(Timing(blocks).receptive_field() == 13);
+  CHECK(Timing(blocks).rate() == Rate{160, 147});
+  CHECK(Timing(blocks).period() == 160);
+  CHECK(Timing(blocks).padding() == 6);
+  TimingStage soon = blocks;
+  soon.soon = true;
+  CHECK(soon.outputs_after(6) == 0);
+  CHECK(soon.outputs_after(7) == 2);
+  CHECK(Timing(soon).delay() == 7);
+  // There and back again.
+  const TimingStage back{.kind = Kind::resample, .reach = 969, .stride = 160, .left = 7, .up = 147};
+  CHECK(Timing(blocks).then(back).rate() == Rate{1, 1});
+  CHECK(Timing(blocks).then(back).period() == 147);
 
   // Of the positions 4 and 5 the later one reads the earlier input: both count.
   const TimingStage spread{.kind = Kind::scatter, .reach = 4, .stride = 2, .dilation = 3};

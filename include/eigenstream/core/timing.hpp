@@ -32,20 +32,25 @@ struct Rate {
   friend constexpr bool operator==(const Rate&, const Rate&) = default;
 };
 
-/// How one layer places its outputs in time. Two kinds cover them all:
+/// How one layer places its outputs in time. Three kinds cover them all:
 ///   gather (convolution, pool): output j reads inputs j*stride - left ... j*stride - left + reach - 1;
 ///   scatter (transposed convolution): input i reaches positions i*stride ... i*stride + reach - 1, of which the first
-///     `left` are dropped, and the last right - extra ones too.
+///     `left` are dropped, and the last right - extra ones too;
+///   resample (by up/stride in lowest terms): output j reads the inputs i with |i*up - j*stride| <= reach, virtual ones
+///     outside of the signal among them; outputs come in blocks of `up`, block m with input (m+1)*stride + left - 1, or
+///     each as `soon` as its last input. A signal of n frames gives ceil(n*up/stride) in all.
 struct TimingStage {
-  enum class Kind { gather, scatter };
+  enum class Kind { gather, scatter, resample };
   Kind kind = Kind::gather;
-  Index reach = 1;   ///< frames from the first tap to the last, both included
-  Index stride = 1;  ///< inputs per output (gather), outputs per input (scatter)
+  Index reach = 1;   ///< frames from the first tap to the last, both included (resample: see above)
+  Index stride = 1;  ///< inputs per output (gather), outputs per input (scatter), inputs per `up` outputs (resample)
   Index left = 0;    ///< start padding
   Index right = 0;   ///< end padding
   Index extra = 0;   ///< output_padding (scatter)
   Index dilation = 1;  ///< positions from tap to tap (scatter)
   bool ceil = false;  ///< an end window may hang over (pools)
+  Index up = 1;       ///< outputs per `stride` inputs (resample)
+  bool soon = false;  ///< outputs do not wait for the others of their block (resample)
 
   /// Scatter: positions held back until a further input, or the end, shows whether they belong to the result.
   constexpr Index held_back() const noexcept {
@@ -56,6 +61,10 @@ struct TimingStage {
   constexpr Index outputs_after(Index n) const noexcept {
     if (n <= 0) return 0;
     if (kind == Kind::gather) return n + left < reach ? 0 : (n + left - reach) / stride + 1;
+    if (kind == Kind::resample) {
+      if (soon) return n * up <= reach ? 0 : (n * up - 1 - reach) / stride + 1;
+      return n < left + stride ? 0 : (n - left) / stride * up;
+    }
     return std::max<Index>(0, n * stride - held_back() - left);
   }
 
@@ -63,6 +72,7 @@ struct TimingStage {
   constexpr Index outputs_in_all(Index n) const noexcept {
     if (n <= 0) return 0;
     if (kind == Kind::scatter) return std::max<Index>(0, (n - 1) * stride + reach - right + extra - left);
+    if (kind == Kind::resample) return ceil_div(n * up, stride);
     const Index room = n + left + right - reach;
     if (!ceil) return room < 0 ? 0 : room / stride + 1;
     const Index windows = std::max<Index>(0, ceil_div(room, stride) + 1);  // one may hang over a signal that is short
@@ -78,6 +88,8 @@ struct TimingStage {
   constexpr Span reads(Span outputs) const noexcept {
     if (kind == Kind::gather)
       return {outputs.first * stride - left, outputs.last * stride - left + reach - 1};
+    if (kind == Kind::resample)
+      return {ceil_div(outputs.first * stride - reach, up), floor_div(outputs.last * stride + reach, up)};
     const Index earliest = ceil_div(outputs.first + left - reach + 1, stride);
     Span inputs{earliest, earliest - 1};
     for (Index back = 0; back < reach; back += dilation) {  // later taps hit earlier inputs
@@ -91,9 +103,14 @@ struct TimingStage {
   }
   /// Input whose arrival releases output j.
   constexpr Index last_input(Index j) const noexcept {
+    if (kind == Kind::resample)
+      return soon ? floor_div(j * stride + reach, up) : (floor_div(j, up) + 1) * stride + left - 1;
     return kind == Kind::gather ? j * stride - left + reach - 1 : floor_div(j + left + held_back(), stride);
   }
+  /// Inputs (gather, resample) or positions (scatter) from the first tap to the last, both included.
+  constexpr Index span() const noexcept { return kind == Kind::resample ? 2 * reach / up + 1 : reach; }
   constexpr Rate rate() const noexcept {
+    if (kind == Kind::resample) return Rate::of(up, stride);
     return kind == Kind::gather ? Rate::of(1, stride) : Rate::of(stride, 1);
   }
 };
@@ -288,12 +305,13 @@ class Timing {
     double reach = 1;
     for (const Node& node : nodes_) {
       const TimingStage& s = node.stage;
-      // At the node's input; a scatter's numbers count outputs.
-      const double step = (s.kind == TimingStage::Kind::gather ? static_cast<double>(s.stride) : 1.0) / node.rate.value();
+      // In the network's inputs, for each frame that the node takes; a scatter's numbers count what it gives.
+      const double step =
+          (s.kind == TimingStage::Kind::scatter ? 1.0 : 1.0 / s.rate().value()) / node.rate.value();
       double skips = 0;
       for (Index i = node.first; i < node.end; ++i)
         skips += static_cast<double>(operands_[static_cast<std::size_t>(i)].skip);
-      reach += step * (static_cast<double>(s.reach) + static_cast<double>(s.stride) +
+      reach += step * (static_cast<double>(s.span()) + static_cast<double>(s.stride) +
                        std::abs(static_cast<double>(s.left)) + std::abs(static_cast<double>(s.right)) +
                        static_cast<double>(s.extra) + skips);
     }
