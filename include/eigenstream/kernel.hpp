@@ -6,6 +6,7 @@
 #include "eigenstream/kernel/depthwise.hpp"
 #include "eigenstream/kernel/flush_denormals.hpp"
 #include "eigenstream/kernel/packet.hpp"
+#include "eigenstream/kernel/polyphase.hpp"
 #include "eigenstream/kernel/reduce.hpp"
 #include "eigenstream/kernel/tap_sum.hpp"
 #include "eigenstream/kernel/window_reduce.hpp"

@@ -65,6 +65,7 @@ TEMPLATE_TEST_CASE("Packet: loads and stores touch the lanes they name and nothi
       std::copy_n(x.begin(), n, expected.begin());
       CHECK(y == expected);
     }
+    CHECK(first(P::load(x.data() + 1)) == x[1]);
     CHECK(lanes_of(P::broadcast(T(3))) == std::vector<T>(static_cast<std::size_t>(N), T(3)));
   });
 }

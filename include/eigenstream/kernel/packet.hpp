@@ -90,6 +90,11 @@ struct Packet {
   }
 };
 
+/// The first lane.
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE T first(Packet<T, N> a) noexcept {
+  return ei::pfirst(a.native);
+}
 /// a * b + c, rounded once where the machine can.
 template <class T, int N>
 EIGENSTREAM_ALWAYS_INLINE Packet<T, N> multiply_add(Packet<T, N> a, Packet<T, N> b, Packet<T, N> c) noexcept {
