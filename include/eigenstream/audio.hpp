@@ -1,0 +1,7 @@
+#ifndef EIGENSTREAM_AUDIO_HPP
+#define EIGENSTREAM_AUDIO_HPP
+
+// All of audio/.
+#include "eigenstream/audio/resample.hpp"
+
+#endif  // EIGENSTREAM_AUDIO_HPP

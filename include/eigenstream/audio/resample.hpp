@@ -1,0 +1,312 @@
+#ifndef EIGENSTREAM_AUDIO_RESAMPLE_HPP
+#define EIGENSTREAM_AUDIO_RESAMPLE_HPP
+
+#include <cmath>        // sin, cos, sqrt, ceil
+#include <limits>       // longest signal
+#include <numbers>      // pi
+#include <numeric>      // gcd
+#include <string_view>  // names
+
+#include "eigenstream/core/layer.hpp"
+#include "eigenstream/kernel/polyphase.hpp"
+#include "eigenstream/memory/history.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// What the sinc of a resampling filter is multiplied by.
+enum class ResampleMethod { hann, kaiser };
+
+/// How good a resampling filter is, and what it costs. Measured from 48 to 16 kHz (bench/audio/resample_quality.cpp):
+/// images and aliases are below the pass band by `rejection`; the pass band, flat to 0.01 dB, ends at `edge` of the
+/// narrower rate's half; an output depends on `taps` frames of the narrower rate.
+enum class ResampleQuality {
+  standard,   ///< torchaudio's default, a short Hann window
+  low,
+  medium,
+  high,
+  very_high,
+};
+
+struct ResampleOptions {
+  ResampleMethod method = ResampleMethod::hann;
+  Index lowpass_filter_width = 6;     ///< zero crossings of the sinc on either side
+  double rolloff = 0.99;              ///< cutoff frequency, as a fraction of the narrower rate's half
+  double beta = 14.769656459379492;   ///< of the Kaiser window
+  bool low_delay = false;             ///< outputs come as soon as their inputs, not target/gcd at a time
+};
+
+/// The method of a name, as torchaudio writes it: sinc_interp_hann, sinc_interp_kaiser, the older sinc_interpolation
+/// and kaiser_window; or hann, kaiser.
+/// Errors   Error if there is none of that name
+inline ResampleMethod resample_method(std::string_view name) {
+  for (const char* const known : {"hann", "sinc_interp_hann", "sinc_interpolation"})
+    if (name == known) return ResampleMethod::hann;
+  for (const char* const known : {"kaiser", "sinc_interp_kaiser", "kaiser_window"})
+    if (name == known) return ResampleMethod::kaiser;
+  fail("Resample: there is no method \"", name, "\"; known are sinc_interp_hann (hann, sinc_interpolation) and ",
+       "sinc_interp_kaiser (kaiser, kaiser_window)");
+}
+constexpr const char* name_of(ResampleMethod method) noexcept {
+  return method == ResampleMethod::hann ? "sinc_interp_hann" : "sinc_interp_kaiser";
+}
+
+/// The quality of a name: standard, low, medium, high or very_high.
+/// Errors   Error if there is none of that name
+inline ResampleQuality resample_quality(std::string_view name) {
+  if (name == "standard") return ResampleQuality::standard;
+  if (name == "low") return ResampleQuality::low;
+  if (name == "medium") return ResampleQuality::medium;
+  if (name == "high") return ResampleQuality::high;
+  if (name == "very_high") return ResampleQuality::very_high;
+  fail("Resample: there is no quality \"", name, "\"; known are standard, low, medium, high and very_high");
+}
+constexpr const char* name_of(ResampleQuality quality) noexcept {
+  constexpr const char* names[] = {"standard", "low", "medium", "high", "very_high"};
+  return names[static_cast<int>(quality)];
+}
+
+/// The filter of a quality, for Resample's constructor.
+constexpr ResampleOptions resample_options(ResampleQuality quality) noexcept {
+  constexpr ResampleMethod kaiser = ResampleMethod::kaiser;
+  switch (quality) {
+    case ResampleQuality::standard:
+      break;
+    case ResampleQuality::low:
+      return {.method = kaiser, .lowpass_filter_width = 12, .rolloff = 0.80, .beta = 10};
+    case ResampleQuality::medium:
+      return {.method = kaiser, .lowpass_filter_width = 24, .rolloff = 0.88, .beta = 10};
+    case ResampleQuality::high:
+      return {.method = kaiser, .lowpass_filter_width = 48, .rolloff = 0.93, .beta = 12.8};
+    case ResampleQuality::very_high:
+      return {.method = kaiser, .lowpass_filter_width = 64, .rolloff = 0.93, .beta = 17};
+  }
+  return {};
+}
+
+/// The windowed sinc of a resampling filter from source to target (in lowest terms), evaluated in double precision.
+///   K(d) = base/source * window(t) * sin(pi t)/(pi t),  t = base * d / (source*target),  base = min(source,target)*rolloff
+/// d is the distance from an output to an input in units of 1/(source*target) of the common period; K(d) = 0 where
+/// |t| >= Z, the filter's width. Hann: window = cos(pi t / (2Z))^2. Kaiser: I0(beta sqrt(1 - (t/Z)^2)) / I0(beta).
+class ResampleFilter {
+ public:
+  ResampleFilter(Index source, Index target, const ResampleOptions& options)
+      : options_(options), source_(static_cast<double>(source)), target_(static_cast<double>(target)) {
+    base_ = std::min(source_, target_) * options.rolloff;
+    width_ = static_cast<double>(options.lowpass_filter_width);
+    bessel_ = bessel_i0(options.beta);
+  }
+
+  double operator()(Index d) const {
+    const double t = base_ * static_cast<double>(d) / (source_ * target_);
+    if (!(std::abs(t) < width_)) return 0;
+    const double angle = std::numbers::pi * t;
+    return base_ / source_ * window(t) * (d == 0 ? 1 : std::sin(angle) / angle);
+  }
+  /// Inputs before an output's block, and behind it, that the reference counts for its filter.
+  double padding() const { return std::ceil(width_ * source_ / base_); }
+  /// Greatest |d| with |t| < Z.
+  double reach() const { return std::ceil(width_ * std::max(source_, target_) / options_.rolloff) - 1; }
+
+  /// The modified Bessel function of the first kind, of order 0: its power series, all of whose terms are positive.
+  static double bessel_i0(double x) {
+    double sum = 1, term = 1;
+    for (double k = 1; term > sum * 1e-17; ++k) {
+      term *= x / (2 * k) * (x / (2 * k));
+      sum += term;
+    }
+    return sum;
+  }
+
+ private:
+  double window(double t) const {
+    if (options_.method == ResampleMethod::hann) {
+      const double c = std::cos(std::numbers::pi * t / width_ / 2);
+      return c * c;
+    }
+    return bessel_i0(options_.beta * std::sqrt(1 - (t / width_) * (t / width_))) / bessel_;
+  }
+
+  ResampleOptions options_;
+  double source_, target_;
+  double base_, width_, bessel_;
+};
+
+/// Changes the sample rate by the ratio of two whole numbers, with a windowed-sinc low-pass filter.
+///   y[j] = sum over i of K(i*U - j*S) * x[i],  S = source/gcd, U = target/gcd,  x = 0 outside of the signal
+/// with K of ResampleFilter. Equal rates: y = x, and nothing is remembered.
+/// Shapes   x (C,T) or (C,B,T) -> y (C,T') or (C,B,T'), T' = ceil(T*U/S); any number of channels
+/// Timing   with w = ceil(Z*S / (min(S,U)*rolloff)): outputs come in blocks of U, block m after (m+1)*S + w inputs, so
+///          delay S + w - 1; with low_delay each as soon as its last input, delay about w. Rate U/S, receptive_field
+///          about 2w + 1; in input frames. Memory is constant: only taps that are not zero are stored
+/// Errors   constructor: Error on any impossible rate or option, naming it. steps/flush: noexcept, no allocation
+/// Source   torchaudio.functional.resample (options, alignment, length); J. O. Smith, "Digital Audio Resampling",
+///          https://ccrma.stanford.edu/~jos/resample/
+/// A low-pass filter cannot be had for nothing: what is above `rolloff` of the narrower rate's half fades out, and what
+/// is just above that half folds back, the less the wider the filter. resample_options(ResampleQuality) gives filters
+/// that suit; a pair of rates without a large common divisor (44100 to 44101) has a long block, hence low_delay.
+template <class T>
+class Resample {
+ public:
+  using Scalar = T;
+
+  /// Errors   Error if a rate or lowpass_filter_width is below 1, rolloff not in (0,1], beta negative or not finite, or
+  ///          the filter too big to be kept
+  Resample(Index source_hz, Index target_hz, ResampleOptions options = {})
+      : options_(options), source_hz_(source_hz), target_hz_(target_hz) {
+    check(source_hz >= 1 && target_hz >= 1, "Resample: from ", source_hz, " Hz to ", target_hz,
+          " Hz, both rates must be at least 1");
+    check(options.method == ResampleMethod::hann || options.method == ResampleMethod::kaiser,
+          "Resample: unknown method ", static_cast<int>(options.method));
+    check(options.lowpass_filter_width >= 1, "Resample: lowpass_filter_width = ", options.lowpass_filter_width,
+          ", must be at least 1");
+    check(options.rolloff > 0 && options.rolloff <= 1, "Resample: rolloff = ", options.rolloff,
+          ", must be greater than 0 and at most 1");
+    check(options.beta >= 0 && options.beta <= most_beta, "Resample: beta = ", options.beta, ", must be from 0 to ",
+          most_beta);
+    const Index common = std::gcd(source_hz, target_hz);
+    down_ = source_hz / common, up_ = target_hz / common;
+    fingerprint_ = Fingerprint("Resample").add(down_).add(up_);
+    if (is_identity()) return;
+
+    const ResampleFilter filter(down_, up_, options);
+    // In floating point first: what follows must not overflow, nor memory run out.
+    check(static_cast<double>(down_) + filter.padding() <= most_frames && static_cast<double>(up_) <= most_frames,
+          "Resample: from ", source_hz, " Hz to ", target_hz, " Hz with a filter of ", filter.padding(),
+          " frames on either side: blocks of ", down_, " and ", up_, " frames are more than ", most_frames);
+    const double size = Polyphase<T>::size_of(static_cast<double>(up_), static_cast<double>(down_), filter.reach());
+    check(size <= most_weights, "Resample: from ", source_hz, " Hz to ", target_hz, " Hz needs a table of ", size,
+          " weights, more than ", most_weights);
+    padding_ = static_cast<Index>(filter.padding());
+    reach_ = static_cast<Index>(filter.reach());
+    kernel_ = Polyphase<T>(up_, down_, reach_, [&](Index d) { return static_cast<T>(filter(d)); });
+    // Block after block, outputs that are still to come read from here on.
+    keep_ = options.low_delay ? 2 * reach_ / up_ : reach_ / up_ + padding_ + down_ - 1;
+    // Some blocks at a time pay, while the history fits into the first-level cache.
+    ahead_ = std::min<Index>(8 * down_, 2048);
+    fingerprint_.add(static_cast<Index>(options.method)).add(options.lowpass_filter_width).add(options.rolloff);
+    fingerprint_.add(options.method == ResampleMethod::kaiser ? options.beta : 0).add(options.low_delay);
+  }
+
+  Index source_hz() const noexcept { return source_hz_; }
+  Index target_hz() const noexcept { return target_hz_; }
+  const ResampleOptions& options() const noexcept { return options_; }
+  /// Input frames that must arrive after the one that an output belongs to before it comes out.
+  Index delay() const noexcept {
+    if (is_identity()) return 0;
+    return options_.low_delay ? ceil_div(reach_, up_) : down_ + padding_ - 1;
+  }
+  double delay_seconds() const noexcept { return static_cast<double>(delay()) / static_cast<double>(source_hz_); }
+  /// Most inputs that an output is computed from.
+  Index taps() const noexcept { return is_identity() ? 1 : 2 * reach_ / up_ + 1; }
+
+  Index in_channels() const noexcept { return Dynamic; }
+  Index out_channels(Index in) const noexcept { return in; }
+  bool keeps_channels() const noexcept { return true; }
+  Timing timing() const { return is_identity() ? Timing() : Timing(stage()); }
+  Index max_outputs(Index n) const noexcept {
+    if (n == 0 || is_identity()) return n;
+    return options_.low_delay ? ceil_div(n * up_, down_) : ((n - 1) / down_ + 1) * up_;
+  }
+  Index max_flush() const noexcept {
+    if (is_identity()) return 0;
+    return options_.low_delay ? ceil_div(reach_, down_) : ceil_div((padding_ + down_ - 1) * up_, down_);
+  }
+  Index parameters() const noexcept { return 0; }
+  double macs(Index in) const noexcept {
+    if (is_identity()) return 0;
+    return static_cast<double>(2 * reach_ + 1) / static_cast<double>(down_) * static_cast<double>(in);
+  }
+  std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+
+  Index state_bytes(FrameShape shape) const noexcept {
+    return is_identity() ? 0 : memory_alignment + History<T>::bytes(shape.size(), keep_, ahead_for(shape));
+  }
+  void reset(StateRef state) const noexcept {
+    if (is_identity()) return;
+    seen(state) = 0;
+    history(state).reset();
+  }
+  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    if (is_identity()) {
+      if (y.data != x.data && x.count > 0)
+        std::memcpy(y.data, x.data, static_cast<std::size_t>(x.scalars()) * sizeof(T));
+      return x.count;
+    }
+    History<T> frames = history(state);
+    const TimingStage timing = stage();
+    Index before = timing.outputs_after(seen(state)), written = 0;
+    for (Index at = 0; at < x.count;) {
+      const Index n = std::min(x.count - at, frames.max_frames());
+      const T* place = frames.append(x.frame(at), n);
+      const Index after = timing.outputs_after(seen(state) + n);
+      compute(place, seen(state), state.shape.size(), before, after, y.frame(written));
+      written += after - before;
+      before = after;
+      seen(state) += n;
+      at += n;
+    }
+    return written;
+  }
+  Index flush(StateRef state, Frames<T> y) const noexcept {
+    if (is_identity()) return 0;
+    const TimingStage timing = stage();
+    const Index n = seen(state), before = timing.outputs_after(n), after = timing.outputs_in_all(n);
+    // The last outputs read this far behind the end, where the signal is zero.
+    if (after > before)
+      compute(history(state).append_fill(T(0), reach_ / up_ + 1), n, state.shape.size(), before, after, y.data);
+    reset(state);
+    return after - before;
+  }
+  void exchange(StateRef state, StateCodec& codec) const {
+    if (is_identity()) return;
+    codec.counter(seen(state), 0, std::numeric_limits<Index>::max() / std::max(up_, down_) / 2);
+    history(state).exchange(codec);
+  }
+  T* input_room(StateRef state, Index n) const noexcept {
+    if (is_identity()) return nullptr;
+    History<T> frames = history(state);
+    return n <= frames.max_frames() ? frames.room(n) : nullptr;
+  }
+  bool in_place() const noexcept { return is_identity(); }
+
+ private:
+  static constexpr double most_frames = 1 << 24;
+  static constexpr double most_weights = 1 << 26;
+  static constexpr double most_beta = 500;  // beyond, the window's Bessel functions leave the range of double
+
+  bool is_identity() const noexcept { return up_ == down_; }
+  TimingStage stage() const noexcept {
+    return {.kind = TimingStage::Kind::resample,
+            .reach = reach_,
+            .stride = down_,
+            .left = padding_,
+            .up = up_,
+            .soon = options_.low_delay};
+  }
+  static Index& seen(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
+  Index ahead_for(FrameShape shape) const noexcept { return std::min<Index>(ahead_, 65536 / shape.size()); }
+  History<T> history(StateRef state) const noexcept {
+    return History<T>(state.data + memory_alignment, state.shape.size(), keep_, ahead_for(state.shape));
+  }
+  // Outputs first ... end - 1. Input `number` lies at `place`.
+  void compute(const T* place, Index number, Index frame_size, Index first, Index end, T* y) const noexcept {
+    if (first == end) return;
+    const Index block = first / up_;
+    kernel_(place, block * down_ - number, frame_size, first - block * up_, end - first, y);
+  }
+
+  ResampleOptions options_;
+  Index source_hz_, target_hz_;
+  Index down_ = 1, up_ = 1;  // S and U
+  Index padding_ = 0;        // w
+  Index reach_ = 0;          // of the filter, in 1/up input frames
+  Index keep_ = 0, ahead_ = 0;
+  Polyphase<T> kernel_;
+  Fingerprint fingerprint_{""};
+};
+
+static_assert(Layer<Resample<float>> && Layer<Resample<double>>);
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_AUDIO_RESAMPLE_HPP
