@@ -6,6 +6,7 @@
 #include "eigenstream/core/frames.hpp"
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/module_spec.hpp"
+#include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/state.hpp"
 #include "eigenstream/core/timing.hpp"
 #include "eigenstream/core/weights.hpp"

@@ -33,7 +33,7 @@ sys.path.insert(0, str(HERE.parents[1] / "python"))
 from eigenstream_export import OverChannels, Residual, Snake, describe, write_safetensors  # noqa: E402
 
 TOLERANCE = 1e-5  # absolute for small values, relative for large ones
-SIZE_LIMIT_BYTES = 600_000
+SIZE_LIMIT_BYTES = 680_000
 
 # Zeros of both signs, the corners of the piecewise activations, tiny and large values.
 SPECIAL = tuple(sign * value for value in (0.0, 1e-6, 0.5, 1.0, 2.5, 3.0, 6.0, 9.0, 20.0, 30.0) for sign in (1.0, -1.0))
@@ -51,6 +51,8 @@ class Case:
     scale: float = 1.0
     special: bool = False
     unwrap: bool = False  # describe the only layer that is left of a Sequential
+    node: Optional[Dict[str, Any]] = None  # the description, where torch has no module of its own for the layer
+    positive: bool = False  # without zeros and negative values
 
 
 # --- the cases ------------------------------------------------------------------------------------------------------
@@ -122,6 +124,36 @@ def conv_cases() -> List[Case]:
         conv(2, 2, 3, g=2), conv(8, 8, 3, g=8, p=1), conv(17, 17, 4, g=17, T=13), conv(33, 33, 3, g=33, d=2, p=2, T=9),
         conv(16, 16, 3, g=16, s=2, bias=False), conv(3, 6, 3, g=3, B=3), conv(8, 24, 3, g=8, p=1, T=13),
         conv(5, 15, 1, g=5), conv(2, 8, 4, g=2, s=6, T=64), conv(3, 9, 2, g=3, d=4, p=(4, 0)),
+    ]
+
+
+def padded_conv(
+    inputs: int, outputs: int, k: int, p: Tuple[int, int], T: int = 16, B: int = 1,
+    s: int = 1, d: int = 1, g: int = 1, value: Optional[float] = None,
+) -> Case:
+    """One Conv1d behind virtual frames p that repeat the nearest one, or hold a value."""
+    kind = {"replicate": True} if value is None else {"value": value}
+    name = f"{inputs}to{outputs}_{_slug(k=k, **_unusual(s=(s, 1), d=(d, 1), g=(g, 1)), p=p, **kind)}_{_shape_slug(T, B)}"
+
+    def build() -> nn.Module:
+        pad = nn.ReplicationPad1d(p) if value is None else nn.ConstantPad1d(p, value)
+        return nn.Sequential(pad, nn.Conv1d(inputs, outputs, k, s, dilation=d, groups=g))
+
+    node = {"type": "Conv1d", "in_channels": inputs, "out_channels": outputs, "kernel_size": k, "stride": s,
+            "dilation": d, "groups": g, "padding": list(p), "padding_mode": "replicate"}
+    if value is not None:
+        node.update(padding_mode="constant", padding_value=value)
+    return Case(name, build, inputs, T, B, node=node)
+
+
+def padded_conv_cases() -> List[Case]:
+    return [
+        padded_conv(1, 1, 3, (1, 1)), padded_conv(1, 1, 3, (1, 1), T=1), padded_conv(3, 5, 3, (2, 0), B=3),
+        padded_conv(3, 5, 3, (0, 2)), padded_conv(2, 2, 1, (3, 4), T=5), padded_conv(2, 3, 1, (0, 4), T=5, s=3),
+        padded_conv(2, 3, 4, (9, 7), T=3, B=3), padded_conv(3, 2, 3, (4, 5), s=2, d=3), padded_conv(3, 2, 2, (3, 6), s=5),
+        padded_conv(8, 8, 3, (1, 1), g=8), padded_conv(6, 4, 5, (2, 2), g=2, s=2, B=3),
+        padded_conv(17, 17, 3, (4, 1), T=9, g=17, d=2), padded_conv(3, 5, 3, (2, 1), value=0.75),
+        padded_conv(2, 2, 3, (8, 4), T=5, s=2, value=-2.0), padded_conv(5, 5, 3, (2, 2), d=2, g=5, B=3, value=1.5),
     ]
 
 
@@ -473,7 +505,7 @@ def sequential_cases() -> List[Case]:
 def all_cases() -> Dict[str, List[Case]]:
     """The cases of each file, by the file's name without its ending."""
     return {
-        "Conv1d": conv_cases(),
+        "Conv1d": [*conv_cases(), *padded_conv_cases()],
         "ConvTranspose1d": transpose_cases(),
         "AvgPool1d": average_cases(),
         "MaxPool1d": maximum_cases(),
@@ -521,8 +553,10 @@ def check_close(what: str, actual: Tensor, expected: Tensor) -> None:
 
 def make_input(case: Case) -> Tensor:
     if case.special:
-        return torch.tensor(SPECIAL).repeat(case.batch, case.channels, 1)
-    return (torch.rand(case.batch, case.channels, case.frames) * 2 - 1) * case.scale
+        values = torch.tensor(SPECIAL)
+        return (values[values > 0] if case.positive else values).repeat(case.batch, case.channels, 1)
+    x = (torch.rand(case.batch, case.channels, case.frames) * 2 - 1) * case.scale
+    return x.abs() + 1e-3 if case.positive else x
 
 
 def make_case(layer: str, case: Case) -> Tuple[Dict[str, Any], Dict[str, Tensor]]:
@@ -530,7 +564,11 @@ def make_case(layer: str, case: Case) -> Tuple[Dict[str, Any], Dict[str, Tensor]
     torch.manual_seed(zlib.crc32(f"{layer}/{case.name}".encode()))
     module = case.build().eval()
     x = make_input(case)
-    description, weights = describe(module)
+    if case.node is not None:
+        description = {"type": case.node["type"], "path": "", **case.node}
+        weights = {name.rpartition(".")[2]: value for name, value in module.state_dict().items()}
+    else:
+        description, weights = describe(module)
     if case.unwrap:
         (description,) = description["layers"]
     with torch.no_grad():

@@ -97,7 +97,10 @@ TEST_CASE("registry: every mistake is an error that names the module", "[graph][
       changed.fields[name] = std::move(value);
       return create(changed, {{"0.weight", filled({3, 2, 4})}, {"0.bias", filled({3})}});
     };
-    mentions(with("padding_mode", std::string("reflect")), {"\"0\"", "unknown field", "padding_mode"});
+    mentions(with("stripe", std::string("reflect")), {"\"0\"", "unknown field", "stripe"});
+    mentions(with("padding_mode", std::string("reflect")), {"\"0\"", "padding_mode", "\"reflect\"", "\"replicate\""});
+    mentions(with("padding_mode", std::int64_t{1}), {"\"0\"", "padding_mode", "text"});
+    mentions(with("padding_value", 1.0), {"\"0\"", "unknown field", "padding_value"});
     mentions(with("stride", std::int64_t{0}), {"stride", "0"});
     mentions(with("stride", 1.5), {"stride", "not an integer"});
     mentions(with("stride", std::int64_t{1} << 40), {"stride", "1048576"});

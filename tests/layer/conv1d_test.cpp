@@ -13,6 +13,7 @@ using es::Conv1d;
 using es::Conv1dOptions;
 using es::Index;
 using es::Padding;
+using es::PaddingMode;
 using support::Calls;
 using support::counting_conv;
 
@@ -21,6 +22,16 @@ namespace {
 // Options by name, as a user writes them.
 Conv1dOptions with(Index stride, Index dilation, Padding padding = {}, Index groups = 1) {
   return {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups};
+}
+
+Conv1dOptions replicated(Conv1dOptions options) {
+  options.padding_mode = PaddingMode::replicate;
+  return options;
+}
+Conv1dOptions filled(Conv1dOptions options, double value) {
+  options.padding_mode = PaddingMode::constant;
+  options.padding_value = value;
+  return options;
 }
 
 template <class T>
@@ -36,8 +47,10 @@ void check_naive(Index in, Index out, Index taps, Conv1dOptions options, bool bi
   for (const Index batch : {1, 2})
     for (const Index n : {0, 1, 2, 3, 4, 9, 40}) {
       const auto x = support::random_tensor<T>(random, in, batch, n);
-      const auto expected = support::naive::conv(x, weight, bias_values, options.stride, options.padding.left,
-                                                 options.padding.right, options.dilation, options.groups);
+      const auto padded = support::naive::pad(x, options.padding.left, options.padding.right, options.padding_mode,
+                                              options.padding_value);
+      const auto expected =
+          support::naive::conv(padded, weight, bias_values, options.stride, 0, 0, options.dilation, options.groups);
       CHECK(support::difference(support::offline(conv, x), expected) < support::tolerance<T>);
     }
 }
@@ -49,7 +62,7 @@ void check_static(Conv1dOptions options) {
   const auto fixed = support::random_conv<Conv1d<T, In, Out, Taps>>(In, Out, Taps, options);
   const auto dynamic = support::random_conv<Conv1d<T>>(In, Out, Taps, options);
   for (const Index batch : {1, 3}) {
-    support::check_contract(fixed, batch);
+    support::check_contract(fixed, batch, {.repeats = options.padding_mode == PaddingMode::replicate});
     support::check_equal(fixed, dynamic, batch);
   }
 }
@@ -80,6 +93,27 @@ TEST_CASE("Conv1d: the law for every padding", "[layer][property]") {
                           {.light = true});
 }
 
+TEST_CASE("Conv1d: the law for frames repeated before and after, or of a given number", "[layer][property]") {
+  const Index left = GENERATE(0, 1, 4, 9), right = GENERATE(0, 1, 6), stride = GENERATE(1, 2, 7);
+  const Conv1dOptions options = with(stride, 2, {left, right});
+  support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 3, replicated(options)), 1, {.repeats = true});
+  support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 3, filled(options, -1.5)), 1);
+  for (const Index batch : {1, 3}) {
+    const support::ContractOptions light{.repeats = true, .light = true};
+    support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 1, replicated(options)), batch, light);
+    support::check_contract(support::random_conv<Conv1d<float>>(6, 6, 4, replicated(with(stride, 1, {left, right}, 3))),
+                            batch, light);
+    support::check_contract(
+        support::random_conv<Conv1d<float>>(17, 17, 3, replicated(with(stride, 1, {left, right}, 17))), batch, light);
+    support::check_contract(
+        support::random_conv<Conv1d<float>>(5, 5, 3, filled(with(stride, 2, {left, right}, 5), 0.75)), batch,
+        {.light = true});
+  }
+  if (left == 9)  // longer than a tile of the history
+    support::check_contract(support::random_conv<Conv1d<float>>(1, 1, 2, replicated(with(1, 1, {5000, 5000}))), 1,
+                            {.exact = false, .repeats = true, .light = true});
+}
+
 TEST_CASE("Conv1d: the law for groups, one channel per group and several outputs per input", "[layer][property]") {
   const auto [in, out, groups] = GENERATE(table<Index, Index, Index>({{4, 4, 2}, {6, 9, 3}, {2, 2, 2}, {8, 8, 8},
                                                                       {17, 17, 17}, {65, 65, 65}, {4, 8, 4}, {3, 9, 3},
@@ -107,6 +141,12 @@ TEST_CASE("Conv1d: sizes fixed at compile time", "[layer][property]") {
     check_static<17, 33, 2>(options);
     check_static<2, 3, 5, double>(options);
   }
+  for (const Conv1dOptions& options : {replicated(with(1, 2, {3, 1})), replicated(with(1, 1, {9, 7})),
+                                       replicated(with(2, 1, {0, 2})), filled(with(1, 1, {2, 2}), 3)}) {
+    check_static<1, 1, 1>(options);
+    check_static<3, 2, 2>(options);
+    check_static<8, 8, 3>(options);
+  }
   // Types that name some of the sizes.
   support::check_equal(support::random_conv<Conv1d<float, 3>>(3, 2, 4), support::random_conv<Conv1d<float>>(3, 2, 4));
   support::check_equal(support::random_conv<Conv1d<float, 3, 2>>(3, 2, 4),
@@ -122,6 +162,11 @@ TEMPLATE_TEST_CASE("Conv1d: the sum of the definition", "[layer]", float, double
         check_naive<TestType>(4, 16, taps, with(stride, dilation, {reach, 0}), false);
         check_naive<TestType>(6, 6, taps, with(stride, dilation, {reach / 2, reach + 1}, 3), true);
         check_naive<TestType>(20, 20, taps, with(stride, dilation, reach / 2, 20), taps % 2 == 0);
+        for (const Padding& padding : {Padding(reach, 0), Padding(reach / 2), Padding(3, 1), Padding(0, reach + 5)}) {
+          check_naive<TestType>(3, 5, taps, replicated(with(stride, dilation, padding)), true);
+          check_naive<TestType>(4, 4, taps, replicated(with(stride, dilation, padding, 4)), true);
+          check_naive<TestType>(3, 5, taps, filled(with(stride, dilation, padding), 1.75), false);
+        }
       }
   check_naive<TestType>(33, 65, 3, with(1, 1, 1), true);
   check_naive<TestType>(64, 40, 4, with(2, 2, 1), true);
@@ -142,6 +187,11 @@ TEST_CASE("Conv1d: worked examples", "[layer]") {
       {3, with(2, 1, 1), {8, 0}, {{8, 20, 32, 44}, {}}},
       {4, with(1, 1, {1, 2}), {8, 0}, {{20, 30, 40, 50, 60, 70}, {44, 23}}},
       {3, with(1, 1, Padding::causal(3)), {1, 2, 0, 1}, {{3}, {8, 14}, {}, {20}}},
+      {3, replicated(with(1, 1, 1)), {8, 0}, {{9, 14, 20, 26, 32, 38, 44}, {47}}},
+      {3, replicated(with(1, 1, 1)), {1, 0}, {{}, {6}}},
+      {3, replicated(with(1, 1, {2, 3})), {1, 1}, {{6}, {9, 11, 12, 12}}},
+      {1, replicated(with(1, 1, {1, 2})), {2, 0, 0}, {{1, 1, 2}, {}, {2, 2}}},
+      {3, filled(with(1, 1, 1), 10), {2, 1}, {{18}, {14, 38}}},
       {3, with(1, 1), {2, 0}, {{}, {}}},  // shorter than the field: nothing
   };
   for (const Row& row : rows) {
@@ -179,6 +229,58 @@ TEST_CASE("Conv1d: fingerprints tell options and weights apart", "[layer]") {
     CHECK(base != print(options));
 }
 
+TEST_CASE("Conv1d: virtual frames that hold zeros are zeros, and where there are none their kind is nothing", "[layer]") {
+  const auto print = [](const Conv1dOptions& options) {
+    return support::random_conv<Conv1d<float>>(2, 2, 3, options).fingerprint();
+  };
+  const auto padded = print(with(1, 1, 1));
+  CHECK(padded == print(filled(with(1, 1, 1), 0)));
+  CHECK(padded == print(filled(with(1, 1, 1), -0.0)));
+  CHECK(padded != print(filled(with(1, 1, 1), 1)));
+  CHECK(padded != print(replicated(with(1, 1, 1))));
+  CHECK(print(filled(with(1, 1, 1), 1)) != print(filled(with(1, 1, 1), 2)));
+  CHECK(print(with(1, 1)) == print(replicated(with(1, 1))));
+  CHECK(print(with(1, 1)) == print(filled(with(1, 1), 1)));
+}
+
+TEST_CASE("Conv1d: the state before the first frame is the initial one", "[layer]") {
+  es::Stream stream(counting_conv(3, replicated(with(1, 1, 2))));
+  const es::State fresh = stream.get_state();
+  CHECK(support::calls(stream, {5}, {0, 0}, false) == Calls{{}, {}});
+  CHECK(stream.get_state() == fresh);
+  CHECK(support::calls(stream, {5}, {1}, false) == Calls{{30}});
+  CHECK(stream.get_state() != fresh);
+}
+
+TEMPLATE_TEST_CASE("Conv1d: valid() is the same convolution without padding", "[layer]", (Conv1d<float>),
+                   (Conv1d<double>), (Conv1d<float, 6, 6, 3>)) {
+  using T = typename TestType::Scalar;
+  for (const Index groups : {1, 2, 6}) {
+    if (groups > 1 && std::is_same_v<TestType, Conv1d<float, 6, 6, 3>>) continue;
+    for (const bool bias : {false, true}) {
+      const auto plain = support::random_conv<TestType>(6, 6, 3, with(2, 3, {}, groups), bias);
+      for (const Conv1dOptions& options : {with(2, 3, {2, 3}, groups), replicated(with(2, 3, {2, 3}, groups)),
+                                           filled(with(2, 3, {0, 3}, groups), 2), replicated(with(2, 3, {}, groups))}) {
+        const TestType valid = support::random_conv<TestType>(6, 6, 3, options, bias).valid();
+        CHECK(valid.fingerprint() == plain.fingerprint());
+        CHECK(valid.options().padding.left + valid.options().padding.right == 0);
+        support::check_equal(valid, plain, 2);
+      }
+    }
+  }
+  // Every way in which weights are packed.
+  for (const Index out : {1, 3, 5, 8, 9, 16, 17, 31, 33, 64, 65, 130})
+    for (const Index in : {1, 2, 4, 7, 8})
+      for (const Index taps : {1, 2, 3, 5, 8}) {
+        support::Random random(3);
+        const auto weight = support::random_weights<T>({out, in, taps}, random);
+        const auto bias = support::random_weights<T>({out}, random);
+        const Conv1d<T> conv(weight, bias, with(1, 1, 1));
+        REQUIRE(conv.weight() == weight);
+        REQUIRE(conv.bias() == bias);
+      }
+}
+
 TEST_CASE("Conv1d: what is not finite stays in its windows and groups", "[layer]") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (const Index groups : {2, 6}) {
@@ -214,6 +316,10 @@ TEST_CASE("Conv1d: impossible sizes are refused by name", "[layer][error]") {
   CHECK(refuses([&] { conv({2, 3, 4}, {}, with(1, 1, {-1, 0})); }, {"Conv1d", "padding = (-1,0)"}));
   CHECK(refuses([&] { conv({2, 3, 4}, {}, with(1, 1, {0, -2})); }, {"Conv1d", "padding = (0,-2)"}));
   CHECK_NOTHROW(conv({2, 3, 4}, {}, with(1, 2, {70, 100})));
+  Conv1dOptions value = with(1, 1, 1);
+  value.padding_value = 2;
+  CHECK(refuses([&] { conv({2, 3, 4}, {}, value); }, {"Conv1d", "padding_value = 2", "constant"}));
+  CHECK(refuses([&] { conv({2, 3, 4}, {}, filled(with(1, 1, 1), 1e300)); }, {"Conv1d", "padding_value", "finite"}));
   CHECK(refuses([&] { conv({2, 3, 4}, {}, {}).out_channels(2); }, {"Conv1d", "3 channels", "not 2"}));
 
   using Fixed = Conv1d<float, 3, 2, 4>;

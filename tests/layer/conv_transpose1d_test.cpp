@@ -162,3 +162,19 @@ TEST_CASE("ConvTranspose1d: impossible sizes are refused by name", "[layer][erro
                 {"ConvTranspose1d", "bias", "(2)", "(3)"}));
   CHECK(refuses([&] { conv({2, 3, 4}, {}).out_channels(3); }, {"ConvTranspose1d", "2 channels", "not 3"}));
 }
+
+TEST_CASE("ConvTranspose1d: valid() is the same without padding", "[layer]") {
+  for (const Index taps : {1, 2, 3, 5, 7})
+    for (const Index stride : {1, 2, 3, 6})
+      for (const Index dilation : {1, 2, 5})
+        for (const Index groups : {1, 2})
+          for (const bool bias : {false, true}) {
+            es::ConvTranspose1dOptions options{.stride = stride, .dilation = dilation, .groups = groups};
+            const auto plain = support::random_conv_transpose<float>(4, 6, taps, options, bias);
+            options.padding = 4;
+            options.output_padding = std::max(stride, dilation) - 1;
+            const auto valid = support::random_conv_transpose<float>(4, 6, taps, options, bias).valid();
+            REQUIRE(valid.fingerprint() == plain.fingerprint());
+            support::check_equal(valid, plain, 2);
+          }
+}

@@ -148,3 +148,12 @@ TEST_CASE("Pools: impossible windows are refused by name", "[layer][error]") {
   CHECK(refuses([] { AvgPool1d<float>(3, {.padding = 2}); }, {"AvgPool1d", "padding = 2", "3"}));
   CHECK(refuses([] { MaxPool1d<float>(3, {.padding = -1}); }, {"MaxPool1d", "padding = -1"}));
 }
+
+TEST_CASE("Pools: valid() is the same without padding", "[layer]") {
+  const AvgPool1d<float> avg = AvgPool1d<float>(4, {3, 2, true, false}).valid();
+  CHECK(avg.fingerprint() == AvgPool1d<float>(4, {3, 0, false, false}).fingerprint());
+  support::check_equal(avg, AvgPool1d<float>(4, {3, 0, false, false}), 1, 2);
+  const MaxPool1d<float> max = MaxPool1d<float>(4, {3, 2, 5, true}).valid();
+  CHECK(max.fingerprint() == MaxPool1d<float>(4, {3, 0, 5, false}).fingerprint());
+  support::check_equal(max, MaxPool1d<float>(4, {3, 0, 5, false}), 2, 2);
+}

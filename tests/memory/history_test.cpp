@@ -171,3 +171,33 @@ TEST_CASE("SlidingWindow: a damaged counter is not taken", "[memory][error]") {
   CHECK(load(8, 0));
   CHECK_FALSE(load(8, -1));
 }
+
+TEST_CASE("SlidingWindow: the first frame repeated before the signal, the last one behind it", "[memory]") {
+  for (const Index reach : {1, 3})
+    for (const Index left : {0, 2, 5})
+      for (const Index n : {1, 2, 900})
+        for (const Index after : {1, 4, 20000}) {
+          INFO("reach " << reach << ", left " << left << ", " << n << " frames, then " << after);
+          const SlidingWindow window{reach, 1, left, 1};
+          const es::FrameShape shape{3, 1};
+          const StateBlock block = garbage(window.state_bytes<float>(shape), shape);
+          window.reset<float>(block.ref(), -1.0f);
+          Index windows = 0;
+          const auto kernel = [&](const float* first, Index count, Index) {
+            for (Index m = 0; m < count; ++m, ++windows)
+              for (Index k = 0; k < reach; ++k) {
+                const Index frame = std::clamp<Index>(windows - left + k, 0, n - 1);
+                REQUIRE(first[(m + k) * 3] == static_cast<float>(frame));
+                REQUIRE(first[(m + k) * 3 + 2] == static_cast<float>(-frame));
+              }
+          };
+          for (Index t = 0; t < n; ++t) {
+            const float x[] = {static_cast<float>(t), 0, static_cast<float>(-t)};
+            if (t == 0) window.repeat_before<float>(block.ref(), x);
+            window.advance<float>(block.ref(), {x, shape, 1}, kernel);
+          }
+          window.advance_repeat<float>(block.ref(), after, kernel);
+          REQUIRE(windows == std::max<Index>(0, left + n + after - reach + 1));
+          REQUIRE(window.seen(block.ref()) == n);
+        }
+}

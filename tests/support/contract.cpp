@@ -625,6 +625,10 @@ class Contract {
     const Index frame = out_.size();
     std::vector<Index> first(static_cast<std::size_t>(outputs), n), last(static_cast<std::size_t>(outputs), -1);
     Index measured = 0, hidden = 0;
+    const auto first_input = [&](Index j) {
+      const Index least = timing_.first_input(j);
+      return options_.repeats ? std::min(least, n - 1) : least;
+    };
     Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
     std::vector<T> y(base.size());
     // A small change shows through what saturates, a large one through what picks the greatest.
@@ -646,7 +650,7 @@ class Contract {
       for (Index j = 0; j < outputs; ++j) {
         const Index from = first[static_cast<std::size_t>(j)], to = last[static_cast<std::size_t>(j)];
         measured = std::max(measured, to - from + 1);
-        const Index least = timing_.first_input(j);  // where it is virtual, dilation may leap over the first real one
+        const Index least = first_input(j);  // where it is virtual, dilation may leap over the first real one
         if (from <= to && least >= 0 && from != least) ++hidden;
       }
       if (!options_.exact || (measured == declared && hidden == 0)) break;
@@ -654,8 +658,7 @@ class Contract {
     for (Index j = 0; j < outputs; ++j) {
       const Index from = first[static_cast<std::size_t>(j)], to = last[static_cast<std::size_t>(j)];
       if (from > to) continue;
-      require(from >= timing_.first_input(j), "output ", j, " depends on input ", from, ", first_input says ",
-              timing_.first_input(j));
+      require(from >= first_input(j), "output ", j, " depends on input ", from, ", first_input says ", first_input(j));
       require(to <= timing_.last_input(j), "output ", j, " depends on input ", to, ", but last_input says ",
               timing_.last_input(j));
     }

@@ -15,6 +15,7 @@ namespace support {
 struct ContractOptions {
   Index channels = es::Dynamic;  ///< of the input, for layers that take any number
   bool exact = true;             ///< every frame that an output may depend on shows when it is changed
+  bool repeats = false;          ///< the last frame goes on behind the end: outputs that read only beyond it show it
   bool light = false;            ///< the law and the state only, at one length: for long tables and random networks
   std::uint64_t seed = 1;
   std::string name = {};  ///< for messages

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "eigenstream/compose/stream.hpp"
+#include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/weights.hpp"
 #include "eigenstream/layer/conv1d.hpp"
 #include "support/catch.hpp"
@@ -55,6 +56,20 @@ namespace naive {
 template <class T>
 double at(const Signal<T>& x, Index c, Index b, Index t) {
   return t < 0 || t >= x.dimension(2) ? 0 : static_cast<double>(x(c, b, t));
+}
+
+/// The signal between virtual frames; negative numbers of them crop it. Nothing if nothing is left of it.
+template <class T>
+Signal<T> pad(const Signal<T>& x, Index left, Index right, es::PaddingMode mode, double value = 0) {
+  const Index n = x.dimension(2), begin = std::max<Index>(0, -left), end = n - std::max<Index>(0, -right);
+  Signal<T> y(x.dimension(0), x.dimension(1), begin < end ? n + left + right : 0);
+  for (Index m = 0; m < y.dimension(2); ++m)
+    for (Index b = 0; b < y.dimension(1); ++b)
+      for (Index c = 0; c < y.dimension(0); ++c) {
+        const Index t = m - left, nearest = std::clamp<Index>(t, begin, end - 1);
+        y(c, b, m) = t == nearest || mode == es::PaddingMode::replicate ? x(c, b, nearest) : static_cast<T>(value);
+      }
+  return y;
 }
 
 template <class T>

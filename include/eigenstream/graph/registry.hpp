@@ -10,6 +10,7 @@
 
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/core/module_spec.hpp"
+#include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/weights.hpp"
 #include "eigenstream/graph/any_layer.hpp"
 #include "eigenstream/layer/conv1d.hpp"
@@ -101,6 +102,18 @@ class ModuleReader {
       return {static_cast<Index>((*both)[0]), static_cast<Index>((*both)[1])};
     }
     return integer(name, 0, 0);
+  }
+  /// One of the names that PaddingMode has in a model file.
+  PaddingMode padding_mode(const std::string& name, PaddingMode otherwise) {
+    static constexpr std::pair<const char*, PaddingMode> modes[] = {
+        {"zeros", PaddingMode::zeros}, {"replicate", PaddingMode::replicate}, {"constant", PaddingMode::constant}};
+    const ModuleSpec::Value* value = field(name, true);
+    if (value == nullptr) return otherwise;
+    const auto* given = std::get_if<std::string>(value);
+    check(given != nullptr, name, " is not a text");
+    for (const auto& [known, mode] : modes)
+      if (*given == known) return mode;
+    fail(name, " = \"", *given, "\", must be \"zeros\", \"replicate\" or \"constant\"");
   }
   /// The weight of that name, which must have this shape.
   const Weights<float>& weight(const std::string& name, std::initializer_list<Index> shape) {
@@ -238,6 +251,8 @@ inline Built build_conv1d(ModuleReader& r, Index) {
   Conv1dOptions options;
   options.stride = r.integer("stride", 1);
   options.padding = r.padding("padding");
+  options.padding_mode = r.padding_mode("padding_mode", PaddingMode::zeros);
+  if (options.padding_mode == PaddingMode::constant) options.padding_value = r.number("padding_value", 0);
   options.dilation = r.integer("dilation", 1);
   options.groups = r.integer("groups", 1);
   r.check(in % options.groups == 0 && out % options.groups == 0, "groups = ", options.groups, " does not divide ", in,

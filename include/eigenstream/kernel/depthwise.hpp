@@ -24,6 +24,10 @@ class Depthwise {
     }
   }
 
+  /// The weight w(c, t) and the bias that were given.
+  T weight(Index c, Index t) const noexcept { return weights_[static_cast<std::size_t>(t * padded_ + c)]; }
+  T bias(Index c) const noexcept { return bias_[static_cast<std::size_t>(c)]; }
+
   EIGENSTREAM_OUTLINED void operator()(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
                                        Index y_step) const noexcept {
     for (Index c = 0; c < channels_; c += lanes) {

@@ -60,6 +60,14 @@ class TapSum {
   }
 
   Index out() const noexcept { return Out != Dynamic ? Out : out_; }
+  /// The weight w(o, t, i) and the bias that were given.
+  T weight(Index o, Index t, Index i) const noexcept {
+    const Index width = lanes_ * regs_, tap = t * split_ + i % split_, input = i / split_;
+    const Index first = tap / sums_ * sums_, s = tap - first, together = std::min<Index>(sums_, taps_ - first);
+    const Index row = first * len_ + (together == sums_ ? input * sums_ + s : s * len_ + input);
+    return weights_[static_cast<std::size_t>(o / width * panel_size_ + row * width + o % width)];
+  }
+  T bias(Index o) const noexcept { return bias_[static_cast<std::size_t>(o)]; }
 
   /// Computes `columns` columns. offset(t) is the distance of tap t's first input from the column's x, in scalars;
   /// column c starts at x + c * x_step and goes to y + c * y_step.

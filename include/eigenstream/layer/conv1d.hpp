@@ -1,7 +1,10 @@
 #ifndef EIGENSTREAM_LAYER_CONV1D_HPP
 #define EIGENSTREAM_LAYER_CONV1D_HPP
 
+#include <cmath>  // isfinite
+
 #include "eigenstream/core/layer.hpp"
+#include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/weights.hpp"
 #include "eigenstream/kernel/depthwise.hpp"
 #include "eigenstream/kernel/tap_sum.hpp"
@@ -9,31 +12,24 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
-/// Zeros before the first frame and after the last. One number means both.
-struct Padding {
-  Index left = 0;
-  Index right = 0;
-  constexpr Padding() = default;
-  constexpr Padding(Index both) : left(both), right(both) {}
-  constexpr Padding(Index left_, Index right_) : left(left_), right(right_) {}
-  /// As many zeros before the signal as the taps reach back, none after it: no output waits for a later input.
-  static constexpr Padding causal(Index taps, Index dilation = 1) { return {(taps - 1) * dilation, 0}; }
-};
-
 struct Conv1dOptions {
   Index stride = 1;
   Padding padding = {};
   Index dilation = 1;
   Index groups = 1;
+  PaddingMode padding_mode = PaddingMode::zeros;
+  double padding_value = 0;  ///< with PaddingMode::constant
 };
 
 /// One-dimensional convolution (cross-correlation) over time.
-///   y[o,m] = bias[o] + sum_k sum_i w[o,i,k] * x[i, m*stride + k*dilation - padding]
+///   y[o,m] = bias[o] + sum_k sum_i w[o,i,k] * x[i, m*stride + k*dilation - left]
+/// where x is 0 outside of the signal, or its nearest frame (replicate), or padding_value (constant)
 /// Shapes   x (In,T) or (In,B,T) -> y (Out,T') or (Out,B,T'), T' = floor((T + left + right - reach) / stride) + 1
 ///          weight (Out, In/groups, Taps), bias (Out) or empty
 /// Timing   receptive_field reach = (Taps-1)*dilation + 1, delay reach - 1 - left, rate 1/stride; in input frames
 /// Errors   constructor: Error on any impossible size, naming it. steps/flush: noexcept, no allocation
-/// Source   torch.nn.Conv1d (tap order, padding, groups); padding_mode zeros
+/// Source   torch.nn.Conv1d (tap order, padding, groups), padding_mode zeros and replicate; constant is
+///          torch.nn.ConstantPad1d in front of it
 /// With a single tap, stride 1 and no padding nothing is remembered. Groups of one input and one output channel run in a
 /// depthwise kernel. In, Out, Taps may be fixed at compile time
 /// (all three, and groups 1): the same results, with less overhead for single frames.
@@ -60,9 +56,18 @@ class Conv1d {
     const Padding padding = options.padding;
     check(padding.left >= 0 && padding.right >= 0, "Conv1d: padding = (", padding.left, ",", padding.right,
           "), must not be negative");
+    const PaddingMode mode = options.padding_mode;
+    fill_ = static_cast<T>(options.padding_value);
+    check(mode == PaddingMode::constant || options.padding_value == 0, "Conv1d: padding_value = ", options.padding_value,
+          " needs padding_mode constant");
+    check(std::isfinite(fill_), "Conv1d: padding_value = ", options.padding_value, ", must be finite");
+    const bool padded = padding.left > 0 || padding.right > 0;
+    if (!padded || fill_ == T(0)) fill_ = T(0);  // no -0
+    replicates_ = padded && mode == PaddingMode::replicate;
     const Index reach = (taps_ - 1) * dilation + 1;
     check(groups == 1 || !is_static, "Conv1d: sizes fixed at compile time need groups = 1, not ", groups);
-    window_ = {reach, stride, padding.left};
+    // What comes last is repeated after the end, even if no window wants it any more.
+    window_ = {reach, stride, padding.left, replicates_ && padding.right > 0 ? Index{1} : Index{0}};
     for (Index k = 0; k < taps_; ++k) lags_.push_back(k * dilation);
 
     const auto bias_of = [&](Index o) { return has_bias_ ? bias(o) : T(0); };
@@ -77,6 +82,37 @@ class Conv1d {
     }
     fingerprint_ = Fingerprint("Conv1d").add(in_).add(out_).add(taps_).add(stride).add(dilation).add(groups);
     fingerprint_.add(padding.left).add(padding.right).add(weight.span()).add(bias.span());
+    if (replicates_) fingerprint_.bytes("replicate", 9);
+    if (fill_ != T(0)) fingerprint_.add(fill_);
+  }
+
+  /// The same convolution without any padding: only what whole windows of the signal give.
+  Conv1d valid() const {
+    Conv1dOptions options = options_;
+    options.padding = {};
+    options.padding_mode = PaddingMode::zeros;
+    options.padding_value = 0;
+    return Conv1d(weight(), bias(), options);
+  }
+
+  /// The parameters as they were given; the bias may be empty.
+  Weights<T> weight() const {
+    const Index in = in_ / options_.groups, out = out_ / options_.groups;
+    std::vector<T> values;
+    for (Index o = 0; o < out_; ++o)
+      for (Index i = 0; i < in; ++i)
+        for (Index k = 0; k < taps_; ++k)
+          values.push_back(groups_.empty() ? depthwise_.weight(o, k)
+                                           : groups_[static_cast<std::size_t>(o / out)].weight(o % out, k, i));
+    return {{out_, in, taps_}, std::move(values)};
+  }
+  Weights<T> bias() const {
+    if (!has_bias_) return {};
+    const Index out = out_ / options_.groups;
+    std::vector<T> values;
+    for (Index o = 0; o < out_; ++o)
+      values.push_back(groups_.empty() ? depthwise_.bias(o) : groups_[static_cast<std::size_t>(o / out)].bias(o % out));
+    return {{out_}, std::move(values)};
   }
 
   Index in_channels() const noexcept { return in_; }
@@ -104,7 +140,7 @@ class Conv1d {
     return is_pointwise() ? 0 : window_.template state_bytes<T>(shape);
   }
   void reset(StateRef state) const noexcept {
-    if (!is_pointwise()) window_.reset(state, T(0));
+    if (!is_pointwise()) window_.reset(state, fill_);
   }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     if (is_pointwise()) {
@@ -112,7 +148,7 @@ class Conv1d {
       return x.count;
     }
     if constexpr (is_static)
-      if (x.count == 1 && state.shape.batch == 1 && window_.one_at_a_time(state))
+      if (x.count == 1 && state.shape.batch == 1 && window_.one_at_a_time(state) && !begins(state))
         return window_.template advance_one<T>({state.data, {In, 1}}, x.data, [&](const T* first)
                                                    EIGENSTREAM_INLINE_LAMBDA {
           groups_.front().column(first, {lags_.data(), In}, y.data);
@@ -122,11 +158,13 @@ class Conv1d {
   Index flush(StateRef state, Frames<T> y) const noexcept {
     Index written = 0;
     if (is_pointwise()) return written;
-    if (window_.seen(state) > 0)
-      written = window_.advance_fill(state, T(0), options_.padding.right,
-                                     [&](const T* first, Index windows, Index done) {
-                                       convolve(first, windows, state.shape, y.frame(done));
-                                     });
+    if (window_.seen(state) > 0) {
+      const auto emit = [&](const T* first, Index windows, Index done) {
+        convolve(first, windows, state.shape, y.frame(done));
+      };
+      written = replicates_ ? window_.template advance_repeat<T>(state, options_.padding.right, emit)
+                            : window_.advance_fill(state, fill_, options_.padding.right, emit);
+    }
     reset(state);
     return written;
   }
@@ -147,9 +185,15 @@ class Conv1d {
   bool is_pointwise() const noexcept {
     return !groups_.empty() && window_.reach == 1 && window_.stride == 1 && window_.left == 0 && options_.padding.right == 0;
   }
+  // Whether the next frame is the first one and goes on before the signal.
+  EIGENSTREAM_ALWAYS_INLINE bool begins(StateRef state) const noexcept {
+    return replicates_ && window_.seen(state) == 0;
+  }
   // Everything in registers: structures of 32 bytes would go through the stack, which a single frame feels.
   EIGENSTREAM_OUTLINED Index many_steps(std::byte* data, Index batch, const T* x, Index n, T* y) const noexcept {
     const FrameShape shape{in(), batch};
+    if (n > 0 && begins({data, shape})) [[unlikely]]
+      window_.template repeat_before<T>({data, shape}, x);
     // The depthwise kernel may load beyond the last channel, which only a history allows.
     return window_.template advance<T>(
         {data, shape}, Frames<const T>(x, shape, n),
@@ -188,6 +232,8 @@ class Conv1d {
 
   Conv1dOptions options_;
   bool has_bias_;
+  bool replicates_ = false;
+  T fill_ = T(0);  // what the virtual frames hold, unless they replicate
   Index in_ = 0, out_ = 0, taps_ = 0;
   SlidingWindow window_;
   std::vector<Index> lags_;

@@ -1,7 +1,8 @@
 #ifndef EIGENSTREAM_LAYER_CONV_TRANSPOSE1D_HPP
 #define EIGENSTREAM_LAYER_CONV_TRANSPOSE1D_HPP
 
-#include <set>  // distinct lags
+#include <algorithm>  // lower_bound
+#include <set>        // distinct lags
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/weights.hpp"
@@ -84,6 +85,36 @@ class ConvTranspose1d {
     block_bytes_ = static_cast<Index>(sizeof(T)) * stride * out_;
     fingerprint_ = Fingerprint("ConvTranspose1d").add(in_).add(out_).add(taps_).add(stride).add(dilation).add(groups);
     fingerprint_.add(options.padding).add(options.output_padding).add(weight.span()).add(bias.span());
+  }
+
+  /// The same with padding and output_padding 0: nothing is taken away and nothing added.
+  ConvTranspose1d valid() const {
+    ConvTranspose1dOptions options = options_;
+    options.padding = options.output_padding = 0;
+    return ConvTranspose1d(weight(), bias(), options);
+  }
+
+  /// The parameters as they were given; the bias may be empty.
+  Weights<T> weight() const {
+    const Index in = in_ / options_.groups, out = out_ / options_.groups;
+    const Index held = stage_.held_back(), stride = stage_.stride, oldest = window_.left;
+    std::vector<T> values;
+    for (Index i = 0; i < in_; ++i)
+      for (Index o = 0; o < out; ++o)
+        for (Index k = 0; k < taps_; ++k) {
+          const Index position = k * stage_.dilation + held;
+          const auto lag = std::lower_bound(lags_.begin(), lags_.end(), oldest - position / stride);
+          values.push_back(groups_[static_cast<std::size_t>(i / in)].weight(position % stride * out + o,
+                                                                            lag - lags_.begin(), i % in));
+        }
+    return {{in_, out, taps_}, std::move(values)};
+  }
+  Weights<T> bias() const {
+    if (!has_bias_) return {};
+    const Index out = out_ / options_.groups;
+    std::vector<T> values;
+    for (Index o = 0; o < out_; ++o) values.push_back(groups_[static_cast<std::size_t>(o / out)].bias(o % out));
+    return {{out_}, std::move(values)};
   }
 
   Index in_channels() const noexcept { return in_; }

@@ -136,6 +136,11 @@ class AvgPool1d : public detail::Pool1d<T, AvgPool1d<T>> {
     this->fingerprint_.add(include_pad_);
   }
 
+  /// The same without padding and without windows that hang over the end.
+  AvgPool1d valid() const {
+    return AvgPool1d(this->taps_, {.stride = this->stage_.stride, .count_include_pad = include_pad_});
+  }
+
  private:
   friend class detail::Pool1d<T, AvgPool1d>;
   static constexpr T virtual_value = T(0);
@@ -166,6 +171,11 @@ class MaxPool1d : public detail::Pool1d<T, MaxPool1d<T>> {
   explicit MaxPool1d(Index taps, MaxPool1dOptions options = {})
       : detail::Pool1d<T, MaxPool1d>("MaxPool1d", taps, options.stride, options.padding, options.dilation,
                                      options.ceil_mode) {}
+
+  /// The same without padding and without windows that hang over the end.
+  MaxPool1d valid() const {
+    return MaxPool1d(this->taps_, {.stride = this->stage_.stride, .dilation = this->dilation_});
+  }
 
  private:
   friend class detail::Pool1d<T, MaxPool1d>;

@@ -72,6 +72,21 @@ class History {
     return place;
   }
 
+  /// Appends n times the newest frame (one at least is kept).
+  T* append_repeat(Index n) noexcept {
+    T* place = room(n);
+    const T* last = place - frame_size_;
+    for (Index i = 0; i < n; ++i) copy(last, frame_size_, place + i * frame_size_);
+    head()->end += n;
+    return place;
+  }
+
+  /// Pretends that the kept frames were all like this one, which lies elsewhere.
+  void pretend(const T* x) noexcept {
+    T* oldest = newest_end() - keep_ * frame_size_;
+    for (Index i = 0; i < keep_; ++i) copy(x, frame_size_, oldest + i * frame_size_);
+  }
+
   /// One past the newest frame.
   T* newest_end() noexcept { return frames() + head()->end * frame_size_; }
 
@@ -121,12 +136,17 @@ class History {
 /// first: what convolutions and pools have in common. The kernel is handed as many windows as are complete, all of
 /// them in one contiguous run.
 ///   window j covers frames j*stride - left ... j*stride - left + reach - 1
+/// `least` frames are kept in any case.
 struct SlidingWindow {
   Index reach = 1;
   Index stride = 1;
   Index left = 0;
 
-  constexpr Index keep() const noexcept { return std::max(reach - 1, left); }
+  constexpr SlidingWindow() = default;
+  constexpr SlidingWindow(Index reach_, Index stride_, Index left_, Index least = 0) noexcept
+      : reach(reach_), stride(stride_), left(left_), keep_(std::max({reach_ - 1, left_, least})) {}
+
+  constexpr Index keep() const noexcept { return keep_; }
 
   template <class T>
   Index state_bytes(FrameShape shape) const noexcept {
@@ -210,6 +230,24 @@ struct SlidingWindow {
     return done;
   }
 
+  /// The same with n times the last frame; `keep()` is not 0.
+  template <class T, class Kernel>
+  Index advance_repeat(StateRef state, Index n, Kernel&& kernel) const noexcept {
+    History<T> frames = history<T>(state);
+    Index done = 0;
+    while (n > 0) {
+      const Index some = std::min(n, frames.max_frames());
+      done += slide(state, frames.append_repeat(some), some, done, kernel);
+      n -= some;
+    }
+    return done;
+  }
+  /// Fills the virtual frames before the first one, x, with its likes.
+  template <class T>
+  EIGENSTREAM_NO_INLINE void repeat_before(StateRef state, const T* x) const noexcept {
+    history<T>(state).pretend(x);
+  }
+
   template <class T>
   void exchange(StateRef state, StateCodec& codec) const {
     codec.counter(position(state)->due, std::min<Index>(1, reach - left), std::max(reach, stride));
@@ -233,6 +271,8 @@ struct SlidingWindow {
     due += windows * stride - n;
     return windows;
   }
+
+  Index keep_ = 0;
 };
 
 EIGENSTREAM_END_NAMESPACE

@@ -1,0 +1,24 @@
+#ifndef EIGENSTREAM_CORE_PADDING_HPP
+#define EIGENSTREAM_CORE_PADDING_HPP
+
+#include "eigenstream/config.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// Virtual frames before the first frame and after the last. One number means both.
+struct Padding {
+  Index left = 0;
+  Index right = 0;
+  constexpr Padding() = default;
+  constexpr Padding(Index both) : left(both), right(both) {}
+  constexpr Padding(Index left_, Index right_) : left(left_), right(right_) {}
+  /// As many frames before the signal as the taps reach back, none after it: no output waits for a later input.
+  static constexpr Padding causal(Index taps, Index dilation = 1) { return {(taps - 1) * dilation, 0}; }
+};
+
+/// What virtual frames hold: zeros, the nearest frame of the signal (its first or its last one), or a given number.
+enum class PaddingMode { zeros, replicate, constant };
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_CORE_PADDING_HPP
