@@ -8,6 +8,7 @@
 #include "eigenstream/layer/identity.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"
+#include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/pool1d.hpp"
 
 #endif  // EIGENSTREAM_LAYER_HPP

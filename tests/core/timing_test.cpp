@@ -88,6 +88,9 @@ void for_all_stages(F&& f) {
         for (const Index left : {0, 1, 2, 5})
           for (const Index right : {0, 1, 3})
             f(TimingStage{.reach = reach, .stride = stride, .left = left, .right = right});
+        for (const Index left : {0, -1, -4})
+          for (const Index right : {-1, -3})
+            f(TimingStage{.reach = reach, .stride = stride, .left = left, .right = right});
         for (Index padding = 0; padding <= taps / 2; ++padding)
           f(TimingStage{.reach = reach, .stride = stride, .left = padding, .right = padding, .ceil = true});
         for (const Index padding : {0, 1, 2, 6})

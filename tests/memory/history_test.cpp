@@ -192,9 +192,9 @@ TEST_CASE("SlidingWindow: the first frame repeated before the signal, the last o
               }
           };
           for (Index t = 0; t < n; ++t) {
-            const float x[] = {static_cast<float>(t), 0, static_cast<float>(-t)};
-            if (t == 0) window.repeat_before<float>(block.ref(), x);
-            window.advance<float>(block.ref(), {x, shape, 1}, kernel);
+            const std::vector<float> x{static_cast<float>(t), 0, static_cast<float>(-t)};
+            if (t == 0) window.repeat_before<float>(block.ref(), x.data());
+            window.advance<float>(block.ref(), {x.data(), shape, 1}, kernel);
           }
           window.advance_repeat<float>(block.ref(), after, kernel);
           REQUIRE(windows == std::max<Index>(0, left + n + after - reach + 1));

@@ -39,13 +39,14 @@ struct Rate {
 ///   resample (by up/stride in lowest terms): output j reads the inputs i with |i*up - j*stride| <= reach, virtual ones
 ///     outside of the signal among them; outputs come in blocks of `up`, block m with input (m+1)*stride + left - 1, or
 ///     each as `soon` as its last input. A signal of n frames gives ceil(n*up/stride) in all.
+/// A gather of negative left and right crops: the first -left frames count for nothing, nor do the last -right.
 struct TimingStage {
   enum class Kind { gather, scatter, resample };
   Kind kind = Kind::gather;
   Index reach = 1;   ///< frames from the first tap to the last, both included (resample: see above)
   Index stride = 1;  ///< inputs per output (gather), outputs per input (scatter), inputs per `up` outputs (resample)
-  Index left = 0;    ///< start padding
-  Index right = 0;   ///< end padding
+  Index left = 0;    ///< start padding; of a gather, negative if it drops frames there (then right is not positive)
+  Index right = 0;   ///< end padding; of a gather, negative if it drops frames there (then left is not positive)
   Index extra = 0;   ///< output_padding (scatter)
   Index dilation = 1;  ///< positions from tap to tap (scatter)
   bool ceil = false;  ///< an end window may hang over (pools)
@@ -57,10 +58,16 @@ struct TimingStage {
     return std::max<Index>(0, stride - reach + std::max<Index>(0, right - extra));
   }
 
+  /// Gather: inputs held back until as many further ones show that they are not the last.
+  constexpr Index dropped_at_end() const noexcept { return std::max<Index>(0, -right); }
+
   /// Outputs that n inputs determine while the signal goes on.
   constexpr Index outputs_after(Index n) const noexcept {
     if (n <= 0) return 0;
-    if (kind == Kind::gather) return n + left < reach ? 0 : (n + left - reach) / stride + 1;
+    if (kind == Kind::gather) {
+      const Index room = n + left - dropped_at_end() - reach;
+      return room < 0 ? 0 : room / stride + 1;
+    }
     if (kind == Kind::resample) {
       if (soon) return n * up <= reach ? 0 : (n * up - 1 - reach) / stride + 1;
       return n < left + stride ? 0 : (n - left) / stride * up;
@@ -105,7 +112,8 @@ struct TimingStage {
   constexpr Index last_input(Index j) const noexcept {
     if (kind == Kind::resample)
       return soon ? floor_div(j * stride + reach, up) : (floor_div(j, up) + 1) * stride + left - 1;
-    return kind == Kind::gather ? j * stride - left + reach - 1 : floor_div(j + left + held_back(), stride);
+    return kind == Kind::gather ? j * stride - left + reach - 1 + dropped_at_end()
+                                : floor_div(j + left + held_back(), stride);
   }
   /// Inputs (gather, resample) or positions (scatter) from the first tap to the last, both included.
   constexpr Index span() const noexcept { return kind == Kind::resample ? 2 * reach / up + 1 : reach; }

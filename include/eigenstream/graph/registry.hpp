@@ -18,6 +18,7 @@
 #include "eigenstream/layer/elementwise.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"
+#include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/pool1d.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -302,6 +303,13 @@ inline Built build_max_pool1d(ModuleReader& r, Index) {
   return MaxPool1d<float>(taps, options);
 }
 
+inline Built build_pad(ModuleReader& r, Index) {
+  const Index left = r.integer("left", 0, -max_extent), right = r.integer("right", 0, -max_extent);
+  PadOptions options{.mode = r.padding_mode("mode", PaddingMode::constant)};
+  if (options.mode == PaddingMode::constant) options.value = r.number("value", 0);
+  return Pad<float>(left, right, options);
+}
+
 inline Built build_linear(ModuleReader& r, Index) {
   const Index in = r.integer("in_features"), out = r.integer("out_features");
   const auto& weight = r.weight("weight", {out, in});
@@ -358,6 +366,7 @@ inline Registry builtin_registry() {
   registry.add("ConvTranspose1d", detail::build_conv_transpose1d);
   registry.add("AvgPool1d", detail::build_avg_pool1d);
   registry.add("MaxPool1d", detail::build_max_pool1d);
+  registry.add("Pad", detail::build_pad);
   registry.add("Linear", detail::build_linear);
   registry.add("BatchNorm1d", detail::build_batch_norm1d);
   registry.add("LayerNorm", detail::build_layer_norm);
