@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/stream.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
@@ -153,4 +154,76 @@ TEST_CASE("registry: user types are added, names are not taken twice", "[graph]"
   const es::Module network = registry.create({"Twice", "t", {{"factor", std::int64_t{3}}}, {}}, {});
   CHECK(network.layer.as<es::LeakyRelu<float>>()->slope == 6.0f);
   mentions(error_of([&] { registry.add("ReLU", nullptr); }), {"ReLU", "already"});
+}
+
+namespace {
+
+// A node of a graph: a module with the values it takes.
+es::ModuleSpec from(es::ModuleSpec spec, std::vector<std::int64_t> values) {
+  spec.fields["from"] = std::move(values);
+  return spec;
+}
+es::ModuleSpec reduce(const std::string& path, const std::string& op, std::vector<std::int64_t> values) {
+  return from({"Reduce", path, {{"op", op}}, {}}, std::move(values));
+}
+es::ModuleSpec graph(std::vector<es::ModuleSpec> nodes) { return {"Graph", "", {}, {{"nodes", std::move(nodes)}}}; }
+const es::ModuleSpec tanh_spec{"Tanh", "act", {}, {}};
+
+}  // namespace
+
+TEST_CASE("registry: a graph becomes the network that was described", "[graph]") {
+  const es::WeightMap weights{{"a.weight", filled({2, 2, 3})}, {"a.bias", filled({2})}};
+  const es::Module network = es::builtin_registry().create(
+      graph({from(conv("a", 2, 2, 3), {0}), from(tanh_spec, {1}), reduce("add", "sum", {0, 2}), reduce("cat", "concat", {3, 0, 2})}),
+      weights);
+  CHECK(network.children.size() == 2);
+  const es::Conv1d<float> layer(weights.at("a.weight"), weights.at("a.bias"));
+  es::GraphBuilder<float> builder;
+  const auto x = builder.input(), y = builder.add(es::Tanh<float>(), builder.add(layer, x));
+  const auto by_hand = builder.build(builder.reduce(es::Reduce::concat, {builder.reduce(es::Reduce::sum, {x, y}), x, y}));
+  CHECK(network.layer.fingerprint() == by_hand.fingerprint());
+  CHECK(network.layer.in_channels() == 2);
+  CHECK(network.layer.out_channels(2) == 6);
+
+  const es::Module parallel = es::builtin_registry().create(
+      {"Parallel", "p", {{"reduce", std::string("mean")}}, {{"branches", {conv("a", 2, 2, 3), tanh_spec}}}}, weights);
+  CHECK(parallel.layer.fingerprint() ==
+        es::parallel(es::Reduce::mean, layer, es::Tanh<float>()).fingerprint());
+  CHECK(es::builtin_registry().create(graph({}), {}).layer.timing().receptive_field() == 1);
+  es::ModuleSpec wide = graph({from(tanh_spec, {0})});
+  wide.fields["in_channels"] = std::int64_t{7};
+  CHECK(es::builtin_registry().create(wide, {}).layer.in_channels() == 7);
+}
+
+TEST_CASE("registry: a graph's mistakes are named", "[graph][error]") {
+  const es::WeightMap weights{{"a.weight", filled({2, 2, 3})}, {"a.bias", filled({2})}};
+  const auto message = [&](std::vector<es::ModuleSpec> nodes) {
+    return error_of([&] { es::builtin_registry().create(graph(std::move(nodes)), weights); });
+  };
+  const es::ModuleSpec a = conv("a", 2, 2, 3);
+  CHECK(message({a}) == "module \"a\" (Conv1d): field \"from\" is missing");
+  CHECK(message({from(a, {1})}) == "module \"a\" (Conv1d): from holds 1, must be from 0 to 0, the values before it");
+  CHECK(message({from(a, {-1})}) == "module \"a\" (Conv1d): from holds -1, must be from 0 to 0, the values before it");
+  CHECK(message({from(a, {0, 0})}) == "module \"a\" (Conv1d): from holds 2 values, expected one");
+  CHECK(message({from(a, {0}), from(tanh_spec, {0})}) == "module \"\" (Graph): Graph: value 1 is not used");
+  CHECK(message({from(a, {0}), reduce("r", "add", {0, 1})}) ==
+        "module \"r\" (Reduce): op = \"add\", must be one of sum, mean, product, max, min, difference, quotient, concat");
+  CHECK(message({from(a, {0}), reduce("r", "sum", {1})}) == "module \"r\" (Reduce): Reduce: 1 operands, must be at least 2");
+  es::ModuleSpec strided = a;
+  strided.fields["stride"] = std::int64_t{2};
+  CHECK(message({from(strided, {0}), reduce("r", "sum", {0, 1})}) ==
+        "module \"r\" (Reduce): the branches cannot be aligned: one has rate 1/1 and delay 0, another rate 1/2 and delay 2 "
+        "(outputs per input, input frames)");
+  CHECK(message({from(a, {0}), reduce("c", "concat", {0, 1}), reduce("r", "sum", {1, 2})}) ==
+        "module \"r\" (Reduce): its operands have 2 and 4 channels");
+  es::ModuleSpec extra = reduce("r", "sum", {0, 1});
+  extra.fields["weight"] = 0.5;
+  CHECK(message({from(a, {0}), extra}) == "module \"r\" (Reduce): unknown field \"weight\"");
+  CHECK(message({from(a, {0}), from(conv("b", 3, 2, 1), {1})}) ==
+        "module \"b\" (Conv1d): tensor \"b.weight\" is missing, expected shape (2,3,1)");
+  es::ModuleSpec wide = graph({from(tanh_spec, {0})});
+  wide.fields["in_channels"] = std::int64_t{7};
+  CHECK(error_of([&] {
+          es::builtin_registry().create({"Sequential", "", {}, {{"layers", {a, wide}}}}, weights);
+        }) == "module \"\" (Graph): in_channels = 7, but 2 come");
 }

@@ -26,6 +26,12 @@ class Parallel : public Wired<typename First::Scalar, detail::TupleStages<First,
   Parallel(Reduce op, First first, Rest... rest)
       : Parallel(std::tuple<First, Rest...>(std::move(first), std::move(rest)...), op) {}
 
+  /// The same branches without padding.
+  Parallel valid() const {
+    return std::apply([&](const auto&... branch) { return Parallel(op_, eigenstream::valid(branch)...); },
+                      this->stages().layers);
+  }
+
   /// Branch number I.
   template <std::size_t I>
   const auto& branch() const noexcept {
@@ -33,7 +39,7 @@ class Parallel : public Wired<typename First::Scalar, detail::TupleStages<First,
   }
 
  private:
-  Parallel(std::tuple<First, Rest...> branches, Reduce op) : Base({branches}, wire(branches, op)) {}
+  Parallel(std::tuple<First, Rest...> branches, Reduce op) : Base({branches}, wire(branches, op)), op_(op) {}
   static Wiring wire(const std::tuple<First, Rest...>& branches, Reduce op) {
     Wiring wiring;
     std::vector<Index> outputs;
@@ -41,6 +47,8 @@ class Parallel : public Wired<typename First::Scalar, detail::TupleStages<First,
     wiring.add_join(op, std::move(outputs));
     return wiring;
   }
+
+  Reduce op_;
 };
 
 /// One input to several branches: parallel(Reduce::sum, a, b).

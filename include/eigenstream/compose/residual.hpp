@@ -1,6 +1,7 @@
 #ifndef EIGENSTREAM_COMPOSE_RESIDUAL_HPP
 #define EIGENSTREAM_COMPOSE_RESIDUAL_HPP
 
+#include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/kernel/activation.hpp"  // add_pointwise
 #include "eigenstream/memory/history.hpp"
@@ -41,6 +42,8 @@ class Residual {
   }
 
   const Net& net() const noexcept { return net_; }
+  /// The same without padding inside.
+  Residual valid() const { return Residual(eigenstream::valid(net_)); }
   /// Frames by which the output is shorter than the input.
   Index shrink() const noexcept { return shrink_; }
 
@@ -135,10 +138,16 @@ class Residual {
   Index keep_ = 0;  // inputs that may still be wanted when new ones come
 };
 
-/// A network plus its own input: residual(sequential(a, b)) or residual(a, b).
+/// A network plus its own input: residual(net).
 template <class Net>
 Residual<std::remove_cvref_t<Net>> residual(Net&& net) {
   return Residual<std::remove_cvref_t<Net>>(std::forward<Net>(net));
+}
+/// Several layers, one after the other, plus their input: residual(a, b, c).
+template <class First, class Second, class... Rest>
+auto residual(First&& first, Second&& second, Rest&&... rest) {
+  return residual(
+      sequential(std::forward<First>(first), std::forward<Second>(second), std::forward<Rest>(rest)...));
 }
 
 EIGENSTREAM_END_NAMESPACE

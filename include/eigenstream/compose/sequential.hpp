@@ -326,6 +326,11 @@ class Sequential : public Chain<typename First::Scalar, detail::TupleStages<Firs
       : Chain<typename First::Scalar, detail::TupleStages<First, Rest...>>(
             {std::tuple<First, Rest...>(std::move(first), std::move(rest)...)}) {}
 
+  /// The same layers without padding.
+  auto valid() const {
+    return std::apply([](const auto&... layer) { return Sequential(eigenstream::valid(layer)...); }, this->stages().layers);
+  }
+
   /// Layer number I.
   template <std::size_t I>
   const auto& layer() const noexcept {

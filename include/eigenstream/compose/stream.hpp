@@ -30,7 +30,7 @@ struct StreamOptions {
 ///   process_planar(in, n, out)  one pointer per channel, as audio hosts hand buffers over; the same guarantees
 ///   forward_step, forward_steps  frame by frame, with optional end padding and without touching the state
 ///   forward(x)                the whole signal at once; the stream is not touched
-/// Shapes   (C,T), or (C,B,T) with a batch; column-major, channel first
+/// Shapes   (C,T), or (C,B,T) with a batch; column-major, channel first. (T) for a network from one channel to one
 /// Errors   Error when channels or batch differ from the stream's or there is too little room, before anything changes
 /// A stream may be copied (a fork that goes on by itself) and moved; two threads need two streams.
 template <Layer Net>
@@ -38,6 +38,7 @@ class Stream {
  public:
   using Scalar = typename Net::Scalar;
   using T = Scalar;
+  using Tensor1 = Eigen::Tensor<T, 1>;
   using Tensor2 = Eigen::Tensor<T, 2>;
   using Tensor3 = Eigen::Tensor<T, 3>;
 
@@ -140,6 +141,12 @@ class Stream {
     return call<rank_of<X>>(view(x), true);
   }
 
+  /// The same in one: the frames that are ready, or nothing if there are none; the whole rest if x is the last chunk.
+  template <class X>
+  auto forward(X&& x, bool last) {
+    return some(call<rank_of<X>>(view(x), last));
+  }
+
   /// One frame, (C) or (C,B), to the outputs it makes ready: nothing, or a tensor of one frame (several if the network
   /// raises the rate). With update_state = false the stream stays as it was.
   template <class X>
@@ -212,8 +219,13 @@ class Stream {
 
   template <class X>
   Frames<const T> view(X&& x) const {
-    static_assert(rank_of<X> == 2 || rank_of<X> == 3, "eigenstream: chunks are (C,T) or (C,B,T)");
-    return Frames<const T>(x);
+    static_assert(rank_of<X> >= 1 && rank_of<X> <= 3, "eigenstream: chunks are (T), (C,T) or (C,B,T)");
+    if constexpr (rank_of<X> == 1) {
+      const Index frames = x.dimensions()[0];
+      return {x.data(), {1, 1}, frames};
+    } else {
+      return Frames<const T>(x);
+    }
   }
   template <class X>
   Frames<const T> frame_view(X&& x) const {
@@ -264,7 +276,9 @@ class Stream {
 
   template <int Rank>
   static auto make_tensor(FrameShape shape, Index frames) {
-    if constexpr (Rank == 2)
+    if constexpr (Rank == 1)
+      return Tensor1(shape.size() * frames);  // one channel, or the channels of each frame one after the other
+    else if constexpr (Rank == 2)
       return Tensor2(shape.size(), frames);  // a batch of 1; a frame of forward_step may hold more
     else
       return Tensor3(shape.channels, shape.batch, frames);
@@ -272,6 +286,8 @@ class Stream {
   template <int Rank>
   auto call(Frames<const T> x, bool ended) {
     check_shape("input", x.shape(), in_);
+    if constexpr (Rank == 1)
+      check(out_.size() == 1, "Stream: a signal (T) goes in, but ", out_.channels, " channels come out; give it as (1,T)");
     const Index expected = timing_.outputs_after(seen_ + x.count, ended) - timing_.outputs_after(seen_);
     auto y = make_tensor<Rank>(out_, expected);
     Frames<T> to(y.data(), out_, expected);

@@ -117,6 +117,24 @@ class Wired {
 
   const Stages& stages() const noexcept { return stages_; }
 
+  /// How `layers` are connected if they stand where the own ones do.
+  /// Errors   Error if their outputs cannot be aligned
+  Wiring rewire(const Stages& layers) const {
+    Wiring wiring;
+    const auto join = [&](Index v) {
+      std::vector<Index> from;
+      for_each_operand(v, [&](const Operand& operand) { from.push_back(operand.from); });
+      wiring.add_join(value(v).op, std::move(from));
+    };
+    Index v = 1;
+    layers.for_each([&](auto, const auto& layer) {
+      for (; value(v).joins; ++v) join(v);
+      wiring.add_layer(layer.timing(), value(v++).from);
+    });
+    for (; v <= last(); ++v) join(v);
+    return wiring;
+  }
+
   Index in_channels() const noexcept { return in_channels_; }
   Index out_channels(Index in) const {
     check(in_channels_ == Dynamic || in == in_channels_, "Graph: takes ", in_channels_, " channels, not ", in);

@@ -15,6 +15,14 @@ class AnyGraph : public Wired<T, detail::VectorStages<T>> {
  public:
   AnyGraph(std::vector<AnyLayer<T>> layers, const Wiring& wiring, Index in_channels = Dynamic)
       : Wired<T, detail::VectorStages<T>>(detail::VectorStages<T>{std::move(layers)}, wiring, in_channels) {}
+
+  /// The same layers without padding, aligned anew.
+  AnyGraph valid() const {
+    detail::VectorStages<T> layers;
+    for (const AnyLayer<T>& layer : this->stages().layers) layers.layers.push_back(layer.valid());
+    const Wiring wiring = this->rewire(layers);
+    return AnyGraph(std::move(layers.layers), wiring, this->in_channels());
+  }
 };
 
 /// Puts a network with branches together:

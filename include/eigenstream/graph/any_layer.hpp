@@ -32,6 +32,9 @@ class AnyLayer {
     return model == nullptr ? nullptr : &model->layer;
   }
 
+  /// The same layer without padding in time.
+  AnyLayer valid() const { return layer_->valid(); }
+
   Index in_channels() const { return layer_->in_channels(); }
   Index out_channels(Index in) const { return layer_->out_channels(in); }
   Timing timing() const { return layer_->timing(); }
@@ -54,6 +57,7 @@ class AnyLayer {
   struct Base {
     virtual ~Base() = default;
     virtual const void* tag() const noexcept = 0;
+    virtual AnyLayer valid() const = 0;
     virtual Index in_channels() const = 0;
     virtual Index out_channels(Index) const = 0;
     virtual Timing timing() const = 0;
@@ -80,6 +84,7 @@ class AnyLayer {
   struct Model final : Base {
     explicit Model(L l) : layer(std::move(l)) {}
     const void* tag() const noexcept override { return &tag_of<L>; }
+    AnyLayer valid() const override { return eigenstream::valid(layer); }
     Index in_channels() const override { return layer.in_channels(); }
     Index out_channels(Index in) const override { return layer.out_channels(in); }
     Timing timing() const override { return layer.timing(); }
@@ -151,6 +156,13 @@ class AnySequential : public Chain<T, detail::VectorStages<T>> {
  public:
   explicit AnySequential(std::vector<AnyLayer<T>> layers = {})
       : Chain<T, detail::VectorStages<T>>(detail::VectorStages<T>{std::move(layers)}) {}
+
+  /// The same layers without padding.
+  AnySequential valid() const {
+    std::vector<AnyLayer<T>> layers;
+    for (const AnyLayer<T>& layer : this->stages().layers) layers.push_back(layer.valid());
+    return AnySequential(std::move(layers));
+  }
 };
 
 static_assert(Layer<AnyLayer<float>> && Layer<AnySequential<float>>);

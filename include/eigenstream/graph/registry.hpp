@@ -12,7 +12,7 @@
 #include "eigenstream/core/module_spec.hpp"
 #include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/weights.hpp"
-#include "eigenstream/graph/any_layer.hpp"
+#include "eigenstream/graph/any_graph.hpp"
 #include "eigenstream/layer/conv1d.hpp"
 #include "eigenstream/layer/conv_transpose1d.hpp"
 #include "eigenstream/layer/elementwise.hpp"
@@ -137,6 +137,32 @@ class ModuleReader {
   /// Modules inside this one, built. `in` is the number of channels they get, Dynamic if unknown.
   inline Module child(const std::string& name, Index in);
   inline std::vector<Module> children(const std::string& name, Index in);
+  /// The modules of a graph, built, and what they are wired to. `in` as above; it is found out if it is Dynamic.
+  inline AnyGraph<float> graph(const std::string& name, Index in, std::vector<Module>& modules);
+  /// The modules of a field, as they are described.
+  inline const std::vector<ModuleSpec>& specs(const std::string& name) { return child_specs(name); }
+  /// One of them, built.
+  inline Module build(const ModuleSpec& spec, Index in) const;
+
+  /// How values are joined.
+  Reduce reduce(const std::string& name) {
+    const ModuleSpec::Value* value = field(name, false);
+    const auto* given = std::get_if<std::string>(value);
+    check(given != nullptr, name, " is not a text");
+    std::string all;
+    for (const std::string_view& known : reduce_names) {
+      if (*given == known) return static_cast<Reduce>(&known - reduce_names);
+      all.append(all.empty() ? "" : ", ").append(known);
+    }
+    fail(name, " = \"", *given, "\", must be one of ", all);
+  }
+  /// The numbers of the values that a module of a graph takes.
+  std::vector<Index> values(const std::string& name) {
+    const ModuleSpec::Value* value = field(name, false);
+    const auto* given = std::get_if<std::vector<std::int64_t>>(value);
+    check(given != nullptr, name, " is not a list of integers");
+    return {given->begin(), given->end()};
+  }
 
   /// Error if the description has a field that was not read.
   void finish() const {
@@ -186,8 +212,16 @@ class Registry {
 
   /// Adds a type. Errors   Error if there is one of that name
   void add(const std::string& type, Factory factory) {
-    check(factories_.emplace(type, std::move(factory)).second, "registry: there is a factory for ", type, " already");
+    check(factories_.emplace(type, std::move(factory)).second, "registry: there is a factory for ", type,
+          " already (replace() takes its place)");
   }
+  /// Puts another factory in the place of a type's, which may be built in. Errors   Error if there is none of that name
+  void replace(const std::string& type, Factory factory) {
+    const auto found = factories_.find(type);
+    check(found != factories_.end(), "registry: there is no factory for ", type, " to replace");
+    found->second = std::move(factory);
+  }
+  bool contains(const std::string& type) const { return factories_.contains(type); }
 
   /// Builds a network. Every tensor must be used, every field known, and the channels must agree from layer to layer.
   /// Errors   Error naming the module's path, and both shapes where one is wrong
@@ -228,6 +262,65 @@ inline Module ModuleReader::child(const std::string& name, Index in) {
   const auto& specs = child_specs(name);
   check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
   return registry_.create(specs.front(), weights_, used_weights_, in);
+}
+inline Module ModuleReader::build(const ModuleSpec& spec, Index in) const {
+  return registry_.create(spec, weights_, used_weights_, in);
+}
+inline AnyGraph<float> ModuleReader::graph(const std::string& name, Index in, std::vector<Module>& modules) {
+  GraphBuilder<float> graph(in);
+  std::vector<Index> channels{in};  // of each value, as far as known
+  GraphBuilder<float>::Value last = graph.input();
+  for (const ModuleSpec& described : child_specs(name)) {
+    ModuleSpec spec = described;
+    spec.fields.erase("from");
+    ModuleReader reader(registry_, described, weights_, used_weights_);
+    std::vector<GraphBuilder<float>::Value> operands;
+    for (const Index from : reader.values("from")) {
+      reader.check(from >= 0 && from < static_cast<Index>(channels.size()), "from holds ", from,
+                   ", must be from 0 to ", channels.size() - 1, ", the values before it");
+      operands.push_back({from});
+    }
+    const auto channels_of = [&](GraphBuilder<float>::Value value) -> Index& {
+      return channels[static_cast<std::size_t>(value.number)];
+    };
+    Index out = Dynamic;
+#if EIGENSTREAM_EXCEPTIONS
+    try {
+#endif
+      if (spec.type == "Reduce") {
+        const Reduce op = reader.reduce("op");
+        reader.finish();
+        last = graph.reduce(op, operands);
+        out = 0;
+        for (const auto operand : operands) {
+          const Index own = channels_of(operand);
+          if (own == Dynamic || out == Dynamic) {
+            out = Dynamic;
+          } else if (op == Reduce::concat) {
+            out += own;
+          } else {
+            reader.check(out <= 1 || own == 1 || own == out, "its operands have ", out, " and ", own, " channels");
+            out = std::max(out, own);
+          }
+        }
+      } else {
+        reader.check(operands.size() == 1, "from holds ", operands.size(), " values, expected one");
+        Module module = registry_.create(spec, weights_, used_weights_, channels_of(operands.front()));
+        Index& own = channels_of(operands.front());
+        if (own == Dynamic) own = module.layer.in_channels();
+        if (own != Dynamic) out = module.layer.out_channels(own);
+        last = graph.add(module.layer, operands.front());
+        modules.push_back(std::move(module));
+      }
+#if EIGENSTREAM_EXCEPTIONS
+    } catch (const Error& error) {
+      if (std::string_view(error.what()).starts_with("module \"")) throw;
+      reader.fail(error.what());
+    }
+#endif
+    channels.push_back(out);
+  }
+  return graph.build(last);
 }
 inline std::vector<Module> ModuleReader::children(const std::string& name, Index in) {
   std::vector<Module> modules;
@@ -355,6 +448,26 @@ inline Built build_residual(ModuleReader& r, Index in) {
   return Built(Residual<AnyLayer<float>>(std::move(layer)), {std::move(net)});
 }
 
+inline Built build_graph(ModuleReader& r, Index in) {
+  std::vector<Module> modules;
+  const Index own = r.integer("in_channels", Dynamic);
+  r.check(own == Dynamic || in == Dynamic || own == in, "in_channels = ", own, ", but ", in, " come");
+  AnyGraph<float> graph = r.graph("nodes", own != Dynamic ? own : in, modules);
+  return Built(std::move(graph), std::move(modules));
+}
+
+inline Built build_parallel(ModuleReader& r, Index in) {
+  GraphBuilder<float> graph(in);
+  const Reduce op = r.reduce("reduce");
+  std::vector<Module> modules;
+  std::vector<GraphBuilder<float>::Value> outputs;
+  for (const ModuleSpec& spec : r.specs("branches")) {
+    modules.push_back(r.build(spec, in));
+    outputs.push_back(graph.add(modules.back().layer, graph.input()));
+  }
+  return Built(graph.build(graph.reduce(op, outputs)), std::move(modules));
+}
+
 }  // namespace detail
 
 /// A registry with every module type that model files may hold; docs/model-file.md lists them.
@@ -362,6 +475,8 @@ inline Registry builtin_registry() {
   Registry registry;
   registry.add("Sequential", detail::build_sequential);
   registry.add("Residual", detail::build_residual);
+  registry.add("Graph", detail::build_graph);
+  registry.add("Parallel", detail::build_parallel);
   registry.add("Conv1d", detail::build_conv1d);
   registry.add("ConvTranspose1d", detail::build_conv_transpose1d);
   registry.add("AvgPool1d", detail::build_avg_pool1d);

@@ -1,0 +1,102 @@
+#ifndef EIGENSTREAM_GRAPH_CREATE_STREAM_HPP
+#define EIGENSTREAM_GRAPH_CREATE_STREAM_HPP
+
+// The names by which users of torch-streamer know these streams. They are Stream<...> of one layer or another: what
+// Stream can do, each of them can. A signal is a tensor (C,T); a call gives the frames that are ready.
+
+#include "eigenstream/audio/resample.hpp"
+#include "eigenstream/compose/parallel.hpp"
+#include "eigenstream/compose/residual.hpp"
+#include "eigenstream/compose/sequential.hpp"
+#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/graph/registry.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// What becomes of the padding in time that the layers of a network have: Conv1d's padding, ConvTranspose1d's padding
+/// and output_padding, padding and ceil_mode of the pools, positive amounts of Pad.
+enum class PaddingPolicy {
+  exact,  ///< kept: the outputs are those of the offline network
+  valid,  ///< taken away everywhere: only what whole windows of the signal give, as torch-streamer does
+};
+
+/// A stream of a network whose type is known at run time only.
+template <class T = float>
+using BaseStream = Stream<AnyLayer<T>>;
+
+template <class T = float, Index In = Dynamic, Index Out = Dynamic, Index Taps = Dynamic>
+using Conv1dStream = Stream<Conv1d<T, In, Out, Taps>>;
+
+template <class T = float>
+using ConvTranspose1dStream = Stream<ConvTranspose1d<T>>;
+
+/// Of AvgPool1d<T> or MaxPool1d<T>.
+template <class Pool>
+  requires(std::same_as<Pool, AvgPool1d<typename Pool::Scalar>> || std::same_as<Pool, MaxPool1d<typename Pool::Scalar>>)
+using Pool1dStream = Stream<Pool>;
+
+template <class... Layers>
+using Sequential1dStream = Stream<Sequential<Layers...>>;
+
+template <class Net>
+using Residual1d = Residual<Net>;
+template <class Net>
+using Residual1dStream = Stream<Residual<Net>>;
+
+template <class T = float>
+using ResampleStream = Stream<Resample<T>>;
+
+/// A stream of a layer that treats every frame by itself.
+/// Errors   constructor: Error if the layer's outputs depend on more than the frame at their place
+template <Layer L>
+class Elementwise1dStream : public Stream<L> {
+ public:
+  explicit Elementwise1dStream(L layer, StreamOptions options = {}) : Stream<L>(checked(std::move(layer)), options) {}
+
+ private:
+  static L checked(L layer) {
+    const Timing timing = layer.timing();
+    check(timing.rate() == Rate() && timing.receptive_field() == 1 && timing.padding() == 0 && timing.delay() == 0,
+          "Elementwise1dStream: the layer is not elementwise: ", timing.rate().outputs, " outputs for ",
+          timing.rate().inputs, " inputs, receptive field ", timing.receptive_field(), ", padding ", timing.padding());
+    return layer;
+  }
+};
+template <class L>
+Elementwise1dStream(L, StreamOptions = {}) -> Elementwise1dStream<L>;
+
+/// A stream of any layer or network, with the padding it has or without.
+template <Layer L>
+BaseStream<typename L::Scalar> create_stream(const L& net, PaddingPolicy policy = PaddingPolicy::exact,
+                                             StreamOptions options = {}) {
+  const AnyLayer<typename L::Scalar> layer(net);
+  return BaseStream<typename L::Scalar>(policy == PaddingPolicy::valid ? layer.valid() : layer, options);
+}
+
+/// A stream of the network of a description, built by a registry's factories.
+/// Errors   Error as Registry::create
+inline BaseStream<float> create_stream(const Registry& registry, const ModuleSpec& spec, const WeightMap& weights,
+                                       PaddingPolicy policy = PaddingPolicy::exact, StreamOptions options = {}) {
+  return create_stream(registry.create(spec, weights).layer, policy, options);
+}
+
+/// Says that a factory may take the place of another: register_streamer(registry, "Conv1d", factory, es::replace).
+struct Replace {
+  explicit Replace() = default;
+};
+inline constexpr Replace replace{};
+
+/// Teaches a registry a type of the user's. The factory reads the fields and weights of a module and gives a layer.
+/// Errors   Error if the registry knows the type already
+inline void register_streamer(Registry& registry, const std::string& type, Registry::Factory factory) {
+  registry.add(type, std::move(factory));
+}
+/// Teaches a registry another way to build a type that it knows, built-in ones too.
+/// Errors   Error if it does not know the type
+inline void register_streamer(Registry& registry, const std::string& type, Registry::Factory factory, Replace) {
+  registry.replace(type, std::move(factory));
+}
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_GRAPH_CREATE_STREAM_HPP
