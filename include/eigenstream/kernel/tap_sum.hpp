@@ -319,7 +319,9 @@ class TapSum {
 
   EIGENSTREAM_OUTLINED void dispatch(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
                                      Index y_step) const noexcept {
+    // As many inputs as outputs is the usual case: with the step known, addresses cost nothing.
     const auto with = [&]<int Lanes, int Regs, int Sums>() {
+      if (x_step == Lanes * Regs && columns > 1) return run<Lanes, Regs, Sums>(x, Lanes * Regs, offset, columns, y, y_step);
       run<Lanes, Regs, Sums>(x, x_step, offset, columns, y, y_step);
     };
     if constexpr (narrowest < widest) {
