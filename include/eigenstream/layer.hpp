@@ -2,6 +2,8 @@
 #define EIGENSTREAM_LAYER_HPP
 
 // All of layer/.
+#include "eigenstream/layer/affine.hpp"
+#include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/conv1d.hpp"
 #include "eigenstream/layer/conv_transpose1d.hpp"
 #include "eigenstream/layer/elementwise.hpp"

@@ -307,6 +307,91 @@ def layer_norm_cases() -> List[Case]:
     ]
 
 
+class Function(nn.Module):
+    """A function of torch that is no module there."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+def function_cases(
+    kind: str, build: Callable[..., nn.Module], *variants: Dict[str, Any], positive: bool = False, default: bool = True,
+) -> List[Case]:
+    """As pointwise_cases, with a description of our own: its fields are named as the options of `build`."""
+    cases = []
+    for options in ([{}] if default else []) + list(variants):
+        name, make = (_slug(**options) + "_" if options else ""), (lambda options=options: build(**options))
+        common: Dict[str, Any] = {"node": {"type": kind, **options}, "positive": positive}
+        cases += [Case(f"{name}c3_T9_B2", make, 3, 9, 2, **common), Case(f"{name}c17_T4_wide", make, 17, 4, scale=6, **common),
+                  Case(f"{name}c1_special", make, 1, special=True, **common)]
+    return cases
+
+
+def log_softmax_cases() -> List[Case]:
+    def log_softmax() -> nn.Module:
+        return nn.LogSoftmax(dim=1)
+
+    cases = [over_channels(log_softmax, 1, T=3), over_channels(log_softmax, 2, B=3), over_channels(log_softmax, 17, T=9),
+             over_channels(log_softmax, 33, T=5, scale=30)]
+    for case in cases:
+        case.node = {"type": "LogSoftmax"}
+    return cases
+
+
+class ChannelAffine(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(channels) * 4 - 2)
+        self.bias = nn.Parameter(torch.rand(channels) * 2 - 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight[:, None] + self.bias[:, None]
+
+
+def affine_cases() -> List[Case]:
+    def each(channels: int, T: int, B: int = 1) -> Case:
+        node = {"type": "Affine", "channels": channels}
+        return Case(f"c{channels}_{_shape_slug(T, B)}", lambda: ChannelAffine(channels), channels, T, B, node=node)
+
+    def same(scale: float, offset: float) -> Case:
+        node = {"type": "Affine", "scale": scale, "offset": offset}
+        return Case(f"scale{scale}_offset{offset}", lambda: Function(lambda x: x * scale + offset), 3, 19, node=node)
+
+    return [each(1, 9), each(3, 19, 2), each(17, 5), same(2.5, -0.75), same(-1.0, 0.0),
+            Case("default", nn.Identity, 2, 5, node={"type": "Affine"})]
+
+
+def slice_cases() -> List[Case]:
+    def part(channels: int, start: int, count: int, T: int = 9, B: int = 1) -> Case:
+        node = {"type": "ChannelSlice", "start": start, "channels": count}
+        return Case(f"c{channels}_start{start}_channels{count}_{_shape_slug(T, B)}",
+                    lambda: Function(lambda x: x[:, start : start + count]), channels, T, B, node=node)
+
+    return [part(1, 0, 1), part(3, 1, 1), part(5, 2, 3, B=3), part(33, 7, 20, T=4)]
+
+
+def pad_cases() -> List[Case]:
+    def pad(left: int, right: int, T: int = 9, B: int = 1, replicate: bool = False, value: float = 0.0) -> Case:
+        options = _unusual(left=(left, 0), right=(right, 0), value=(value, 0.0))
+        if replicate:
+            options["mode"] = "replicate"
+        mode = {"mode": "replicate"} if replicate else {"value": value}
+        name = f"{_slug(**options)}{'_' if options else ''}{_shape_slug(T, B)}"
+        return Case(name, lambda: Function(lambda x: nn.functional.pad(x, (left, right), **mode)), 3, T, B,
+                    node={"type": "Pad", **options})
+
+    return [
+        pad(0, 0), pad(2, 0), pad(0, 3, B=2), pad(2, 3, value=-1.5), pad(12, 20, T=1), pad(-2, 0), pad(0, -3, B=2),
+        pad(-3, -4, T=8), pad(4, -3, value=0.5), pad(-3, 4), pad(-3, 4, T=4, B=2, value=2.0), pad(2, 3, replicate=True),
+        pad(7, 0, T=1, B=2, replicate=True), pad(0, 9, replicate=True), pad(-2, 5, replicate=True),
+        pad(5, -2, B=2, replicate=True), pad(-2, -2, replicate=True),
+    ]
+
+
 def pointwise_cases(build: Callable[..., nn.Module], *variants: Dict[str, Any]) -> List[Case]:
     """An activation with its defaults and with each of `variants`, on plain, wide and special values."""
     cases = [Case("c1_T1", build, 1, 1), Case("c2_T7_B3", build, 2, 7, 3), Case("c3_T37", build, 3, 37),
@@ -532,6 +617,25 @@ def all_cases() -> Dict[str, List[Case]]:
         "GLU": glu_cases(),
         "Softmax": softmax_cases(),
         "Snake": snake_cases(),
+        "CELU": function_cases("CELU", nn.CELU, {"alpha": 2.5}),
+        "Mish": function_cases("Mish", nn.Mish),
+        "LogSigmoid": function_cases("LogSigmoid", nn.LogSigmoid),
+        "Tanhshrink": function_cases("Tanhshrink", nn.Tanhshrink),
+        "Softshrink": function_cases("Softshrink", nn.Softshrink, {"lambd": 2.0}),
+        "Hardshrink": function_cases("Hardshrink", nn.Hardshrink, {"lambd": 0.25}),
+        "Threshold": function_cases("Threshold", nn.Threshold, {"threshold": 0.25, "value": -7.0}, default=False),
+        "Abs": function_cases("Abs", lambda: Function(torch.abs)),
+        "Exp": function_cases("Exp", lambda: Function(torch.exp)),
+        "Log": function_cases("Log", lambda: Function(torch.log), positive=True),
+        "Sqrt": function_cases("Sqrt", lambda: Function(torch.sqrt), positive=True),
+        "Square": function_cases("Square", lambda: Function(torch.square)),
+        "Sin": function_cases("Sin", lambda: Function(torch.sin)),
+        "Cos": function_cases("Cos", lambda: Function(torch.cos)),
+        "Reciprocal": function_cases("Reciprocal", lambda: Function(torch.reciprocal), positive=True),
+        "LogSoftmax": log_softmax_cases(),
+        "Affine": affine_cases(),
+        "ChannelSlice": slice_cases(),
+        "Pad": pad_cases(),
         "Residual": residual_cases(),
         "Sequential": sequential_cases(),
     }

@@ -119,6 +119,22 @@ TEST_CASE("registry: every mistake is an error that names the module", "[graph][
     mentions(create({"GELU", "g", {{"approximate", std::string("fast")}}, {}}, {}), {"\"g\"", "fast"});
     mentions(create({"Softplus", "s", {{"beta", 1e300}}, {}}, {}), {"\"s\"", "beta", "finite"});
   }
+  SECTION("fields of layers without a namesake") {
+    const std::int64_t one = 1, two = 2;
+    mentions(create({"Pad", "p", {{"mode", std::string("reflect")}}, {}}, {}), {"\"p\"", "mode", "reflect"});
+    mentions(create({"Pad", "p", {{"mode", std::string("replicate")}, {"value", 2.0}}, {}}, {}), {"\"p\"", "value"});
+    mentions(create({"Pad", "p", {{"left", std::int64_t{1} << 40}}, {}}, {}), {"\"p\"", "left", "1048576"});
+    mentions(create({"Threshold", "t", {{"threshold", 0.5}}, {}}, {}), {"\"t\"", "value", "missing"});
+    mentions(create({"Affine", "a", {{"channels", two}, {"scale", 2.0}}, {}},
+                    {{"a.weight", filled({2})}, {"a.bias", filled({2})}}),
+             {"\"a\"", "unknown field", "scale"});
+    mentions(create({"Affine", "a", {{"channels", two}}, {}}, {{"a.weight", filled({3})}, {"a.bias", filled({2})}}),
+             {"\"a\"", "a.weight", "(3)", "(2)"});
+    mentions(create({"ChannelSlice", "c", {{"start", one}}, {}}, {}), {"\"c\"", "channels", "missing"});
+    mentions(create(sequential({conv("0", 2, 3, 4), {"ChannelSlice", "1", {{"start", two}, {"channels", two}}, {}}}), good),
+             {"\"1\"", "2 to 3", "only 3"});
+    mentions(create({"CELU", "c", {{"alpha", 0.0}}, {}}, {}), {"\"c\"", "alpha"});
+  }
   SECTION("types and structure") {
     mentions(create({"GroupNorm", "net.3", {}, {}}, {}), {"net.3", "GroupNorm", "unknown module type"});
     es::WeightMap both = good;

@@ -48,6 +48,11 @@ TEMPLATE_TEST_CASE("Packet functions: close to the standard library's in double"
   CHECK(worst_error<T>(-12, 12, [](auto v) { return simd::tanh(v); }, [](double v) { return std::tanh(v); }) < few);
   CHECK(worst_error<T>(-6, 6, [](auto v) { return simd::erf(v); }, [](double v) { return std::erf(v); }) < few);
   CHECK(worst_error<T>(-30, 30, [](auto v) { return simd::sin(v); }, [](double v) { return std::sin(v); }) < few);
+  CHECK(worst_error<T>(-30, 30, [](auto v) { return simd::cos(v); }, [](double v) { return std::cos(v); }) < few);
+  CHECK(worst_error<T>(-20, 10, [](auto v) { return simd::exp_to_zero(v); }, [](double v) { return std::exp(v); }) < few);
+  CHECK(worst_error<T>(-90, 88.72, [](auto v) { return simd::exp_whole_range(v); }, [](double v) { return std::exp(v); }) < few);
+  CHECK(worst_error<T>(1e-3, 50, [](auto v) { return simd::log(v); }, [](double v) { return std::log(v); }) < few);
+  CHECK(worst_error<T>(0, 50, [](auto v) { return simd::sqrt(v); }, [](double v) { return std::sqrt(v); }) < few);
   CHECK(worst_error<T>(-30, 30, [](auto v) { return simd::sigmoid(v); },
                        [](double v) { return 1 / (1 + std::exp(-v)); }) < few);
 }
@@ -81,6 +86,31 @@ TEMPLATE_TEST_CASE("Packet functions: NaN stays NaN, limits are reached", "[kern
     CHECK(std::abs(at(-big, sigmoid)) < T(1e-30));
   }
   CHECK(std::isinf(at(inf, exp)));
+  const auto exp_to_zero = [](auto v) { return simd::exp_to_zero(v); };
+  const auto log = [](auto v) { return simd::log(v); };
+  const auto sqrt = [](auto v) { return simd::sqrt(v); };
+  const auto cos = [](auto v) { return simd::cos(v); };
+  for (const T big : {T(800), T(1e30), inf}) CHECK(at(-big, exp_to_zero) == T(0));
+  CHECK(at(inf, exp_to_zero) == inf);
+  CHECK(at(inf, [](auto v) { return simd::exp_whole_range(v); }) == inf);
+  CHECK(at(-inf, [](auto v) { return simd::exp_whole_range(v); }) == T(0));
+  CHECK(std::isnan(at(nan, [](auto v) { return simd::exp_whole_range(v); })));
+  CHECK(at(inf, log) == inf);
+  CHECK(at(T(0), log) == -inf);
+  CHECK(at(inf, sqrt) == inf);
+  CHECK(at(T(0), cos) == T(1));
+  for (const auto& x : {nan, T(-1), -inf}) {
+    CHECK(std::isnan(at(x, log)));
+    CHECK(std::isnan(at(x, sqrt)));
+  }
+  CHECK(std::isnan(at(nan, exp_to_zero)));
+  CHECK(std::isnan(at(nan, cos)));
+  // Numbers so small that they have lost digits.
+  for (const T small : {std::numeric_limits<T>::denorm_min(), std::numeric_limits<T>::min() / 8, std::numeric_limits<T>::min()}) {
+    CHECK(std::abs(at(small, log) - std::log(small)) < T(1e-4));
+    CHECK(at(small, sqrt) == std::sqrt(small));
+  }
+  for (const T exact : {T(4), T(2), T(1e10), T(0.1)}) CHECK(at(exact, sqrt) == std::sqrt(exact));
   CHECK(at(T(0), exp) == T(1));
   CHECK(at(T(0), tanh) == T(0));
   CHECK(at(T(0), erf) == T(0));

@@ -13,6 +13,8 @@
 #include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/weights.hpp"
 #include "eigenstream/graph/any_graph.hpp"
+#include "eigenstream/layer/affine.hpp"
+#include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/conv1d.hpp"
 #include "eigenstream/layer/conv_transpose1d.hpp"
 #include "eigenstream/layer/elementwise.hpp"
@@ -75,9 +77,10 @@ class ModuleReader {
     check(truth != nullptr, name, " is not true or false");
     return *truth;
   }
-  float number(const std::string& name, double otherwise) {
-    const ModuleSpec::Value* value = field(name, true);
-    if (value == nullptr) return static_cast<float>(otherwise);
+  /// A finite number; required if there is no default.
+  float number(const std::string& name, std::optional<double> otherwise = {}) {
+    const ModuleSpec::Value* value = field(name, otherwise.has_value());
+    if (value == nullptr) return static_cast<float>(*otherwise);
     const auto* real = std::get_if<double>(value);
     const auto* whole = std::get_if<std::int64_t>(value);
     check(real != nullptr || whole != nullptr, name, " is not a number");
@@ -403,6 +406,21 @@ inline Built build_pad(ModuleReader& r, Index) {
   return Pad<float>(left, right, options);
 }
 
+inline Built build_channel_slice(ModuleReader& r, Index) {
+  const Index start = r.integer("start", {}, 0);
+  return ChannelSlice<float>(start, r.integer("channels"));
+}
+
+inline Built build_affine(ModuleReader& r, Index) {
+  if (!r.spec().fields.contains("channels")) {
+    const float scale = r.number("scale", 1);
+    return Affine<float>(scale, r.number("offset", 0));
+  }
+  const Index channels = r.integer("channels");
+  const auto& scale = r.weight("weight", {channels});
+  return Affine<float>(scale, r.weight("bias", {channels}));
+}
+
 inline Built build_linear(ModuleReader& r, Index) {
   const Index in = r.integer("in_features"), out = r.integer("out_features");
   const auto& weight = r.weight("weight", {out, in});
@@ -506,6 +524,27 @@ inline Registry builtin_registry() {
   });
   registry.add("Hardsigmoid", detail::plain_factory<Hardsigmoid<float>>());
   registry.add("Hardswish", detail::plain_factory<Hardswish<float>>());
+  registry.add("CELU", [](ModuleReader& r, Index) { return Built(Celu<float>(r.number("alpha", 1))); });
+  registry.add("Mish", detail::plain_factory<Mish<float>>());
+  registry.add("LogSigmoid", detail::plain_factory<LogSigmoid<float>>());
+  registry.add("Tanhshrink", detail::plain_factory<Tanhshrink<float>>());
+  registry.add("Softshrink", [](ModuleReader& r, Index) { return Built(Softshrink<float>(r.number("lambd", 0.5))); });
+  registry.add("Hardshrink", [](ModuleReader& r, Index) { return Built(Hardshrink<float>(r.number("lambd", 0.5))); });
+  registry.add("Threshold", [](ModuleReader& r, Index) {
+    const float threshold = r.number("threshold");
+    return Built(Threshold<float>(threshold, r.number("value")));
+  });
+  registry.add("Abs", detail::plain_factory<Abs<float>>());
+  registry.add("Exp", detail::plain_factory<Exp<float>>());
+  registry.add("Log", detail::plain_factory<Log<float>>());
+  registry.add("Sqrt", detail::plain_factory<Sqrt<float>>());
+  registry.add("Square", detail::plain_factory<Square<float>>());
+  registry.add("Sin", detail::plain_factory<Sin<float>>());
+  registry.add("Cos", detail::plain_factory<Cos<float>>());
+  registry.add("Reciprocal", detail::plain_factory<Reciprocal<float>>());
+  registry.add("LogSoftmax", detail::plain_factory<LogSoftmax<float>>());
+  registry.add("ChannelSlice", detail::build_channel_slice);
+  registry.add("Affine", detail::build_affine);
   registry.add("GLU", detail::plain_factory<Glu<float>>());
   registry.add("Softmax", detail::plain_factory<Softmax<float>>());
   registry.add("Snake",

@@ -4,6 +4,8 @@
 #include <unsupported/Eigen/SpecialFunctions>  // erf on packets
 
 #include <cmath>    // the same functions where no packet form exists
+#include <limits>   // smallest normal number
+#include <numbers>  // ln2
 #include <numeric>  // lcm
 #include <vector>   // parameters
 
@@ -27,6 +29,35 @@ EIGENSTREAM_ALWAYS_INLINE Packet<T, N> exp(Packet<T, N> x) noexcept {
     return keep_nan(x, {ei::pexp(x.native)});
   else
     return lanewise(x, [](T v) { return std::exp(v); });
+}
+/// The same where it falls below all numbers: 0. (Eigen's ends at the smallest normal one.)
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> exp_to_zero(Packet<T, N> x) noexcept {
+  using P = Packet<T, N>;
+  return select_greater(P::broadcast(T(sizeof(T) == 4 ? -103.98 : -745.14)), x, P::broadcast(T(0)), exp(x));
+}
+/// The same up to the greatest number. (Eigen's in 16 lanes is infinite from 88.4 on.)
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> exp_whole_range(Packet<T, N> x) noexcept {
+  using P = Packet<T, N>;
+  if constexpr (sizeof(T) > 4) return exp_to_zero(x);
+  const P most = P::broadcast(T(88)), one = P::broadcast(T(1)), zero = P::broadcast(T(0));
+  return select_greater(x, most, P::broadcast(T(std::numbers::e)), one) * exp_to_zero(x - select_greater(x, most, one, zero));
+}
+/// Minus infinity of 0, NaN of what is less.
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> log(Packet<T, N> x) noexcept {
+  if constexpr (N > 1 && ei::packet_traits<T>::HasLog) {
+    // Eigen takes what is less than the smallest normal number for that number: raise it by a power of two.
+    using P = Packet<T, N>;
+    constexpr T up = T(Index{1} << (sizeof(T) == 4 ? 24 : 53));
+    const P least = P::broadcast(std::numeric_limits<T>::min()), zero = P::broadcast(T(0));
+    const P raised = select_greater(least, x, P::broadcast(up) * x, x);
+    const P by = select_greater(least, x, P::broadcast(T((sizeof(T) == 4 ? 24 : 53) * std::numbers::ln2)), zero);
+    return keep_nan(x, {ei::plog(raised.native)}) - by;
+  } else {
+    return lanewise(x, [](T v) { return std::log(v); });
+  }
 }
 template <class T, int N>
 EIGENSTREAM_ALWAYS_INLINE Packet<T, N> expm1(Packet<T, N> x) noexcept {
@@ -62,6 +93,13 @@ EIGENSTREAM_ALWAYS_INLINE Packet<T, N> sin(Packet<T, N> x) noexcept {
     return keep_nan(x, {ei::psin(x.native)});
   else
     return lanewise(x, [](T v) { return std::sin(v); });
+}
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> cos(Packet<T, N> x) noexcept {
+  if constexpr (N > 1 && ei::packet_traits<T>::HasCos)
+    return keep_nan(x, {ei::pcos(x.native)});
+  else
+    return lanewise(x, [](T v) { return std::cos(v); });
 }
 template <class T, int N>
 EIGENSTREAM_ALWAYS_INLINE Packet<T, N> sigmoid(Packet<T, N> x) noexcept {

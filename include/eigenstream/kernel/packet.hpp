@@ -2,6 +2,7 @@
 #define EIGENSTREAM_KERNEL_PACKET_HPP
 
 #include <Eigen/Core>  // packet types and primitives
+#include <cmath>        // sqrt of a lane
 #include <cstring>      // memcpy
 #include <type_traits>  // is_same
 
@@ -114,6 +115,32 @@ template <class T, int N>
 EIGENSTREAM_ALWAYS_INLINE Packet<T, N> abs(Packet<T, N> a) noexcept {
   return {ei::pabs(a.native)};
 }
+/// f on each lane, for functions that have no packet form.
+template <class T, int N, class F>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> lanewise(Packet<T, N> x, F&& f) noexcept {
+  T buffer[N];
+  x.store(buffer);
+  for (T& value : buffer) value = f(value);
+  return Packet<T, N>::load(buffer);
+}
+
+/// Correctly rounded; NaN below 0. (Eigen's is an estimate that turns infinity to NaN.)
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> sqrt(Packet<T, N> a) noexcept {
+#if defined(EIGEN_VECTORIZE_AVX512)
+  if constexpr (std::is_same_v<T, float> && N == 16) return {_mm512_sqrt_ps(a.native)};
+  if constexpr (std::is_same_v<T, double> && N == 8) return {_mm512_sqrt_pd(a.native)};
+#endif
+#if defined(EIGEN_VECTORIZE_AVX)
+  if constexpr (std::is_same_v<T, float> && N == 8) return {_mm256_sqrt_ps(a.native)};
+  if constexpr (std::is_same_v<T, double> && N == 4) return {_mm256_sqrt_pd(a.native)};
+#endif
+#if defined(EIGEN_VECTORIZE_SSE)
+  if constexpr (std::is_same_v<T, float> && N == 4) return {_mm_sqrt_ps(a.native)};
+  if constexpr (std::is_same_v<T, double> && N == 2) return {_mm_sqrt_pd(a.native)};
+#endif
+  return lanewise(a, [](T v) { return std::sqrt(v); });
+}
 /// Where a > b, `yes`; elsewhere, and where either is NaN, `no`.
 template <class T, int N>
 EIGENSTREAM_ALWAYS_INLINE Packet<T, N> select_greater(Packet<T, N> a, Packet<T, N> b, Packet<T, N> yes,
@@ -146,15 +173,6 @@ EIGENSTREAM_ALWAYS_INLINE void broadcast4(const T* from, Packet<T, N> (&out)[4])
   }
 #endif
   for (int k = 0; k < 4; ++k) out[k] = Packet<T, N>::broadcast(from[k]);
-}
-
-/// f on each lane, for functions that have no packet form.
-template <class T, int N, class F>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> lanewise(Packet<T, N> x, F&& f) noexcept {
-  T buffer[N];
-  x.store(buffer);
-  for (T& value : buffer) value = f(value);
-  return Packet<T, N>::load(buffer);
 }
 
 /// SIMD registers of the machine.

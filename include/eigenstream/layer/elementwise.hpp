@@ -1,6 +1,7 @@
 #ifndef EIGENSTREAM_LAYER_ELEMENTWISE_HPP
 #define EIGENSTREAM_LAYER_ELEMENTWISE_HPP
 
+#include <cmath>    // log
 #include <numbers>  // pi, sqrt2
 
 #include "eigenstream/core/layer.hpp"
@@ -199,6 +200,174 @@ struct Hardswish : Pointwise<T, Hardswish<T>> {
   }
 };
 
+/// x where x > 0, alpha * (e^(x/alpha) - 1) elsewhere
+template <class T>
+struct Celu : Pointwise<T, Celu<T>> {
+  static constexpr const char* name = "CELU";
+  explicit Celu(T alpha_ = T(1)) : alpha(alpha_) { check(alpha != T(0), "CELU: alpha = 0"); }
+  template <class P>
+  P apply(P x) const noexcept {
+    const P a = P::broadcast(alpha);
+    return select_greater(x, P::broadcast(T(0)), x, a * simd::expm1(x / a));
+  }
+  void mix(Fingerprint& f) const { f.add(alpha); }
+  T alpha;
+};
+
+/// x * tanh(log(1 + e^x)). With u = e^-|x| that is x (1 + 2u) / (1 + 2u + 2u^2) above 0 and x (u^2 + 2u) / (u^2 + 2u + 2)
+/// below, where nothing overflows or cancels.
+template <class T>
+struct Mish : Pointwise<T, Mish<T>> {
+  static constexpr const char* name = "Mish";
+  template <class P>
+  P apply(P x) const noexcept {
+    const P zero = P::broadcast(T(0)), one = P::broadcast(T(1)), two = P::broadcast(T(2));
+    const P u = simd::exp_to_zero(zero - abs(x));
+    const P above = select_greater(x, zero, two * u + one, u * (u + two));
+    return x * (above / (above + select_greater(x, zero, two * (u * u), two)));
+  }
+};
+
+/// log(1 / (1 + e^-x))
+template <class T>
+struct LogSigmoid : Pointwise<T, LogSigmoid<T>> {
+  static constexpr const char* name = "LogSigmoid";
+  template <class P>
+  P apply(P x) const noexcept {
+    const P zero = P::broadcast(T(0));
+    return min(x, zero) - simd::log1p(simd::exp(zero - abs(x)));
+  }
+};
+
+/// x - tanh(x)
+template <class T>
+struct Tanhshrink : Pointwise<T, Tanhshrink<T>> {
+  static constexpr const char* name = "Tanhshrink";
+  template <class P>
+  P apply(P x) const noexcept {
+    return x - simd::tanh(x);
+  }
+};
+
+/// x moved towards 0 by lambd, at most to 0; NaN stays NaN (in PyTorch since 2.6)
+template <class T>
+struct Softshrink : Pointwise<T, Softshrink<T>> {
+  static constexpr const char* name = "Softshrink";
+  explicit Softshrink(T lambd_ = T(0.5)) : lambd(lambd_) {
+    check(lambd >= T(0), "Softshrink: lambd = ", lambd, ", must not be negative");
+  }
+  template <class P>
+  P apply(P x) const noexcept {
+    return x - min(max(x, P::broadcast(-lambd)), P::broadcast(lambd));
+  }
+  void mix(Fingerprint& f) const { f.add(lambd); }
+  T lambd;
+};
+
+/// x where |x| > lambd, 0 elsewhere
+template <class T>
+struct Hardshrink : Pointwise<T, Hardshrink<T>> {
+  static constexpr const char* name = "Hardshrink";
+  explicit Hardshrink(T lambd_ = T(0.5)) : lambd(lambd_) {}
+  template <class P>
+  P apply(P x) const noexcept {
+    return keep_nan(x, select_greater(abs(x), P::broadcast(lambd), x, P::broadcast(T(0))));
+  }
+  void mix(Fingerprint& f) const { f.add(lambd); }
+  T lambd;
+};
+
+/// x where x > threshold, value elsewhere
+template <class T>
+struct Threshold : Pointwise<T, Threshold<T>> {
+  static constexpr const char* name = "Threshold";
+  Threshold(T threshold_, T value_) : threshold(threshold_), value(value_) {}
+  template <class P>
+  P apply(P x) const noexcept {
+    return keep_nan(x, select_greater(x, P::broadcast(threshold), x, P::broadcast(value)));
+  }
+  void mix(Fingerprint& f) const { f.add(threshold).add(value); }
+  T threshold, value;
+};
+
+/// |x|
+template <class T>
+struct Abs : Pointwise<T, Abs<T>> {
+  static constexpr const char* name = "Abs";
+  template <class P>
+  P apply(P x) const noexcept {
+    return abs(x);
+  }
+};
+
+/// e^x
+template <class T>
+struct Exp : Pointwise<T, Exp<T>> {
+  static constexpr const char* name = "Exp";
+  template <class P>
+  P apply(P x) const noexcept {
+    return simd::exp_whole_range(x);
+  }
+};
+
+/// The natural logarithm; of 0 minus infinity, of negative numbers NaN
+template <class T>
+struct Log : Pointwise<T, Log<T>> {
+  static constexpr const char* name = "Log";
+  template <class P>
+  P apply(P x) const noexcept {
+    return simd::log(x);
+  }
+};
+
+/// The square root; of negative numbers NaN
+template <class T>
+struct Sqrt : Pointwise<T, Sqrt<T>> {
+  static constexpr const char* name = "Sqrt";
+  template <class P>
+  P apply(P x) const noexcept {
+    return simd::sqrt(x);
+  }
+};
+
+/// x * x
+template <class T>
+struct Square : Pointwise<T, Square<T>> {
+  static constexpr const char* name = "Square";
+  template <class P>
+  P apply(P x) const noexcept {
+    return x * x;
+  }
+};
+
+template <class T>
+struct Sin : Pointwise<T, Sin<T>> {
+  static constexpr const char* name = "Sin";
+  template <class P>
+  P apply(P x) const noexcept {
+    return simd::sin(x);
+  }
+};
+
+template <class T>
+struct Cos : Pointwise<T, Cos<T>> {
+  static constexpr const char* name = "Cos";
+  template <class P>
+  P apply(P x) const noexcept {
+    return simd::cos(x);
+  }
+};
+
+/// 1 / x
+template <class T>
+struct Reciprocal : Pointwise<T, Reciprocal<T>> {
+  static constexpr const char* name = "Reciprocal";
+  template <class P>
+  P apply(P x) const noexcept {
+    return P::broadcast(T(1)) / x;
+  }
+};
+
 /// What the pointwise layers with a parameter for each channel have in common; y[c,t] = f(x[c,t], a[c], b[c]).
 template <class T, class Derived>
 class ChannelPointwise : public StatelessLayer<T> {
@@ -342,11 +511,40 @@ struct Softmax : StatelessLayer<T> {
   static constexpr bool in_place() noexcept { return true; }
 };
 
+/// The logarithm of Softmax: x - log(sum of e^x of all channels of the frame).
+/// Shapes   x (C,T) or (C,B,T) -> y of the same shape
+/// Source   torch.nn.LogSoftmax over the channel axis
+template <class T>
+struct LogSoftmax : StatelessLayer<T> {
+  Index in_channels() const noexcept { return Dynamic; }
+  Index out_channels(Index in) const noexcept { return in; }
+  Index parameters() const noexcept { return 0; }
+  double macs(Index in) const noexcept { return static_cast<double>(in); }
+  std::uint64_t fingerprint() const { return Fingerprint("LogSoftmax"); }
+  Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+    using P = simd::Packet<T, simd::max_lanes<T>>;
+    for (Index column = 0; column < x.count * x.batch; ++column) {
+      const T* from = x.data + column * x.channels;
+      T most = from[0];
+      for (Index c = 1; c < x.channels; ++c) most = from[c] > most ? from[c] : most;
+      const P top = P::broadcast(most);
+      const P rest = P::broadcast(std::log(column_sum(from, x.channels, [&](P v) { return simd::exp(v - top); })));
+      map_pointwise(from, y.data + column * x.channels, x.channels, [&](P v) { return (v - top) - rest; });
+    }
+    return x.count;
+  }
+  static constexpr bool in_place() noexcept { return true; }
+};
+
 static_assert(Layer<Relu<float>> && Layer<LeakyRelu<float>> && Layer<Elu<float>> && Layer<Selu<float>> &&
               Layer<Silu<float>> && Layer<Gelu<float>> && Layer<GeluTanh<float>> && Layer<Sigmoid<float>> &&
               Layer<Tanh<float>> && Layer<Softplus<float>> && Layer<Softsign<float>> && Layer<Hardtanh<float>> &&
               Layer<Hardsigmoid<float>> && Layer<Hardswish<float>> && Layer<Prelu<float>> && Layer<Snake<float>> &&
               Layer<Glu<float>> && Layer<Softmax<float>> && Layer<Tanh<double>> && Layer<Snake<double>>);
+static_assert(Layer<Celu<float>> && Layer<Mish<float>> && Layer<LogSigmoid<float>> && Layer<Tanhshrink<float>> &&
+              Layer<Softshrink<float>> && Layer<Hardshrink<float>> && Layer<Threshold<float>> && Layer<Abs<float>> &&
+              Layer<Exp<float>> && Layer<Log<float>> && Layer<Sqrt<float>> && Layer<Square<float>> &&
+              Layer<Sin<float>> && Layer<Cos<float>> && Layer<Reciprocal<float>> && Layer<LogSoftmax<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

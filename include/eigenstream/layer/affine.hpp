@@ -1,0 +1,63 @@
+#ifndef EIGENSTREAM_LAYER_AFFINE_HPP
+#define EIGENSTREAM_LAYER_AFFINE_HPP
+
+#include "eigenstream/core/layer.hpp"
+#include "eigenstream/core/weights.hpp"
+#include "eigenstream/kernel/activation.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// A scale and an offset: y = x * scale + offset, the same for all channels or for each its own.
+/// Shapes   x (C,T) or (C,B,T) -> y of the same shape; scale, offset numbers or (C)
+/// Timing   none: a frame in, a frame out
+/// Errors   constructor: Error on shapes that differ. steps: noexcept, no allocation
+template <class T>
+class Affine : public StatelessLayer<T> {
+ public:
+  /// The same for any number of channels.
+  explicit Affine(double scale, double offset = 0) : one_scale_(static_cast<T>(scale)), one_offset_(static_cast<T>(offset)) {
+    fingerprint_ = Fingerprint("Affine").add(one_scale_).add(one_offset_);
+  }
+  /// For each channel its own.
+  Affine(const Weights<T>& scale, const Weights<T>& offset) : channels_(scale.size()) {
+    check(scale.shape.size() == 1 && channels_ >= 1, "Affine: scale has shape ", scale.shape_text(),
+          ", expected (channels)");
+    offset.expect("Affine", "offset", {channels_});
+    scale_ = ChannelPattern<T>(channels_, [&](Index c) { return scale(c); });
+    offset_ = ChannelPattern<T>(channels_, [&](Index c) { return offset(c); });
+    fingerprint_ = Fingerprint("Affine").add(scale.span()).add(offset.span());
+  }
+
+  Index in_channels() const noexcept { return channels_; }
+  Index out_channels(Index in) const {
+    check(in == channels_ || channels_ == Dynamic, "Affine: takes ", channels_, " channels, not ", in);
+    return in;
+  }
+  Index parameters() const noexcept { return channels_ == Dynamic ? 0 : 2 * channels_; }
+  double macs(Index in) const noexcept { return static_cast<double>(in); }
+  std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+  Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+    if (channels_ == Dynamic) {
+      using P = simd::Packet<T, simd::max_lanes<T>>;
+      const P scale = P::broadcast(one_scale_), offset = P::broadcast(one_offset_);
+      map_pointwise(x.data, y.data, x.scalars(), [&](P v) { return multiply_add(v, scale, offset); });
+    } else {
+      map_channels(x.data, y.data, x.scalars(), scale_, offset_,
+                   [](auto v, auto scale, auto offset) { return multiply_add(v, scale, offset); });
+    }
+    return x.count;
+  }
+  static constexpr bool in_place() noexcept { return true; }
+
+ private:
+  Index channels_ = Dynamic;
+  T one_scale_ = T(1), one_offset_ = T(0);
+  ChannelPattern<T> scale_, offset_;
+  Fingerprint fingerprint_{""};
+};
+
+static_assert(Layer<Affine<float>> && Layer<Affine<double>>);
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_LAYER_AFFINE_HPP
