@@ -8,6 +8,7 @@
 #include "eigenstream/config.hpp"
 #include "eigenstream/core.hpp"
 #include "eigenstream/graph.hpp"
+#include "eigenstream/io.hpp"
 #include "eigenstream/kernel.hpp"
 #include "eigenstream/layer.hpp"
 #include "eigenstream/memory.hpp"

@@ -6,26 +6,23 @@
 #include <algorithm>          // sort, find_if, transform
 #include <array>              // the table of dtypes
 #include <bit>                // bit_cast
-#include <cerrno>             // why a file could not be created
 #include <cmath>              // isinf
 #include <cstddef>            // byte
 #include <cstdint>            // uint64_t
-#include <cstdio>             // fopen: creates exclusively, which no stream does
 #include <filesystem>         // path
-#include <fstream>            // ifstream
 #include <limits>             // largest Index
 #include <map>                // map
 #include <nlohmann/json.hpp>  // json
 #include <span>               // span
 #include <string>             // string
 #include <string_view>        // string_view
-#include <system_error>       // error_code
 #include <utility>            // move
 #include <vector>             // vector
 
 #include "eigenstream/config.hpp"
 #include "eigenstream/core/check.hpp"
 #include "eigenstream/core/weights.hpp"  // WeightMap
+#include "eigenstream/io/file.hpp"
 #include "eigenstream/io/strict_json.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -236,34 +233,6 @@ inline bool is_utf8(const std::string& text) {
   return json::parse(value.dump(-1, ' ', false, json::error_handler_t::ignore), nullptr, false) == value;
 }
 
-/// Puts the bytes under the path all at once: readers see the old file or the new one. On failure the old one stays.
-/// Does not wait for the disk, so a power cut right after may still lose the file.
-inline void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  // The temporary file must be new, or two writers could share one.
-  std::filesystem::path temporary;
-  std::FILE* file = nullptr;
-  errno = EEXIST;
-  for (int attempt = 0; file == nullptr && errno == EEXIST && attempt < 1000; ++attempt) {
-    temporary = path;
-    temporary += ".tmp" + std::to_string(attempt);
-    errno = 0;
-    file = std::fopen(temporary.string().c_str(), "wbx");
-  }
-  std::error_code error(errno, std::generic_category());
-  check(file != nullptr, "cannot create ", in_quotes(temporary), ": ", error.message());
-
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  error.assign(errno, std::generic_category());
-  const bool closed = std::fclose(file) == 0;
-  if (written && !closed) error.assign(errno, std::generic_category());
-  if (written && closed) std::filesystem::rename(temporary, path, error);
-  if (!written || !closed || error) {
-    std::error_code ignored;
-    std::filesystem::remove(temporary, ignored);
-    fail("cannot write ", in_quotes(path), ": ", error.message());
-  }
-}
-
 }  // namespace detail::safetensors
 
 /// Reads a .safetensors file from memory. F32, F64, F16 and BF16 become float, rounded to nearest.
@@ -283,26 +252,14 @@ inline Safetensors parse_safetensors(std::span<const std::byte> bytes) {
 /// Errors   Those, also naming the path; and a path that is not a readable regular file
 inline Safetensors read_safetensors(const std::filesystem::path& path) {
   const std::string where = "safetensors file " + detail::safetensors::in_quotes(path) + ": ";
-  std::error_code error;
-  const std::filesystem::file_status status = std::filesystem::status(path, error);
-  check(std::filesystem::status_known(status), where, error.message());
-  check(std::filesystem::exists(status), where, "no such file");
-  check(!std::filesystem::is_directory(status), where, "is a directory");
-  check(std::filesystem::is_regular_file(status), where, "is not a regular file");
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  check(file.is_open(), where, "cannot be opened for reading");
-  const auto file_bytes = static_cast<std::streamoff>(file.tellg());  // of the open file: the path may be replaced
-  file.seekg(0);
-  check(file.good() && file_bytes >= 0, where, "its size cannot be found");
-
+  detail::InputFile file(path, where);
   std::vector<std::byte> buffer;
   const auto take = [&](std::size_t count) -> std::span<const std::byte> {
     buffer.resize(count);
-    file.read(reinterpret_cast<char*>(buffer.data()), static_cast<std::streamsize>(count));
-    check(file.good(), where, "cannot be read to its end");
+    file.read(buffer);
     return buffer;
   };
-  return detail::safetensors::read(static_cast<std::uint64_t>(file_bytes), where, take);
+  return detail::safetensors::read(file.bytes(), where, take);
 }
 
 /// The bytes of a .safetensors file, every tensor as F32, in the order of the names. Reading them gives the same value.
@@ -353,7 +310,7 @@ inline std::vector<std::byte> serialise_safetensors(const Safetensors& contents)
 /// Writes the file all at once: it goes to a temporary file beside the path, which is then renamed over it.
 /// Errors   Those of serialise_safetensors, and what the system reports; what was under the path stays, nothing is left
 inline void write_safetensors(const std::filesystem::path& path, const Safetensors& contents) {
-  detail::safetensors::write_atomically(path, serialise_safetensors(contents));
+  detail::write_atomically(path, serialise_safetensors(contents));
 }
 
 EIGENSTREAM_END_NAMESPACE
