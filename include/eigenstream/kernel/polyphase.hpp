@@ -50,6 +50,9 @@ class Polyphase {
     }
   }
 
+  /// Inputs per group of outputs.
+  Index group_inputs() const noexcept { return down_ * blocks_; }
+
   /// Weights that a kernel of these sizes would store, near enough to refuse what is too big.
   static double size_of(double up, double down, double spread) {
     const double outputs = up * static_cast<double>(up < most_outputs ? blocks_for(static_cast<Index>(up)) : 1);
@@ -121,8 +124,13 @@ class Polyphase {
       const bool whole = lane == 0 && end == (number + 1) * lanes;
       const Index begin = whole ? panel.begin : first_input(q);
       const Index n = whole ? panel.inputs : last_input(end - 1) + 1 - begin;
-      columns<Mono>(weights_.data() + panel.weights + (begin - panel.begin) * lanes, x + (shift + begin) * channels,
-                    channels, 1, n, channels, y + (q - from) * channels, 1, lane, end - q);
+      const T* w = weights_.data() + panel.weights + (begin - panel.begin) * lanes;
+      const T* own = x + (shift + begin) * channels;
+      T* place = y + (q - from) * channels;
+      if constexpr (Mono)
+        tile<Mono, 1>(w, own, 1, 0, n, place, 0, lane, end - q);
+      else
+        columns<Mono>(w, own, channels, 1, n, channels, place, 1, lane, end - q);
       q = end;
     }
   }
