@@ -21,6 +21,7 @@ struct ModuleRow {
   Index in = 0, out = 0;  // channels
   Index parameters = 0;
   double macs = 0;  // for each frame that the network takes
+  Index value = -1;  // in a graph, the number of what it gives; 0 is what the graph is given
 };
 
 /// The module and those inside it, in the order in which frames meet them. `rate` is how many frames the module takes
@@ -31,6 +32,32 @@ inline void list_modules(const es::Module& module, const es::ModuleSpec& spec, I
   rows.push_back(
       {module.path, module.type, depth, &spec, in, layer.out_channels(in), layer.parameters(), rate * layer.macs(in)});
   std::size_t at = 0;
+  if (module.type == "Graph") {
+    std::vector<Index> channels{in};
+    std::vector<double> rates{rate};
+    for (const es::ModuleSpec& node : spec.children.at("nodes")) {
+      const auto& from = std::get<std::vector<std::int64_t>>(node.fields.at("from"));
+      const std::size_t first = static_cast<std::size_t>(from.front()), row = rows.size();
+      if (node.type == "Reduce") {
+        Index out = 0;
+        const bool joins = std::get<std::string>(node.fields.at("op")) == "concat";
+        for (const std::int64_t value : from) {
+          const Index own = channels[static_cast<std::size_t>(value)];
+          out = joins ? out + own : std::max(out, own);
+        }
+        rows.push_back({node.path, node.type, depth + 1, &node, channels[first], out});
+        rates.push_back(rates[first]);
+        channels.push_back(out);
+      } else {
+        const es::Module& child = module.children[at++];
+        list_modules(child, node, channels[first], rates[first], depth + 1, rows);
+        rates.push_back(rates[first] * child.layer.timing().rate().value());
+        channels.push_back(child.layer.out_channels(channels[first]));
+      }
+      rows[row].value = static_cast<Index>(channels.size()) - 1;
+    }
+    return;
+  }
   for (const auto& [field, specs] : spec.children) {
     for (const es::ModuleSpec& child_spec : specs) {
       const es::Module& child = module.children[at++];
@@ -49,7 +76,8 @@ inline std::string options_text(const es::ModuleSpec& spec) {
     std::string_view usual;  // "" if there is none
   };
   // An empty `shown`: the table has a column for it.
-  static constexpr std::array<Known, 19> known{{{"in_channels", "", ""},
+  static constexpr std::array<Known, 20> known{{{"from", "", ""},
+                                                {"in_channels", "", ""},
                                                 {"out_channels", "", ""},
                                                 {"in_features", "", ""},
                                                 {"out_features", "", ""},
@@ -112,14 +140,29 @@ inline std::string info_text(const OpenedModel& model) {
   std::vector<ModuleRow> rows;
   list_modules(model.network, model.spec, channels, 1, 0, rows);
 
-  Table table({{"module"}, {"path"}, {"options"}, {"channels"}, {"parameters", true}, {"MACs/frame", true}});
+  // A network with branches says what each module gives and takes.
+  const bool branches = std::any_of(rows.begin(), rows.end(), [](const ModuleRow& row) { return row.value >= 0; });
+  std::vector<Table::Column> columns_shown{{"module"}};
+  if (branches) columns_shown.insert(columns_shown.end(), {{"gives", true}, {"takes"}});
+  columns_shown.insert(columns_shown.end(),
+                       {{"path"}, {"options"}, {"channels"}, {"parameters", true}, {"MACs/frame", true}});
+  Table table(columns_shown);
   std::string used = " ";  // options of all modules
   for (const ModuleRow& row : rows) {
     const std::string options = options_text(*row.spec);
     used += options + " ";
-    table.add({std::string(2 * row.depth, ' ') + printable(row.type), printable(row.path), options,
-               row.in == row.out ? text(row.in) : text(row.in, " -> ", row.out), text(row.parameters),
-               macs_text(row.macs)});
+    std::vector<std::string> cells{std::string(2 * row.depth, ' ') + printable(row.type)};
+    if (branches && row.value < 0) cells.insert(cells.end(), {"", ""});
+    if (row.value >= 0) {
+      std::string takes;
+      for (const std::int64_t value : std::get<std::vector<std::int64_t>>(row.spec->fields.at("from")))
+        takes += (takes.empty() ? "" : " ") + std::to_string(value);
+      cells.insert(cells.end(), {text(row.value), takes});
+    }
+    cells.insert(cells.end(), {printable(row.path), options,
+                               row.in == row.out ? text(row.in) : text(row.in, " -> ", row.out), text(row.parameters),
+                               macs_text(row.macs)});
+    table.add(std::move(cells));
   }
   std::string all = table.print();
   std::string legend;
@@ -127,6 +170,7 @@ inline std::string info_text(const OpenedModel& model) {
     if (used.find(" " + name.substr(0, name.find(' ')) + "=") != used.npos)
       legend += (legend.empty() ? "" : ", ") + name;
   if (!legend.empty()) all += legend + "\n";
+  if (branches) all += "gives and takes: the numbers of the values within a Graph; 0 is what it is given\n";
 
   const double macs = model.layer().macs(channels);
   const es::Rate rate = stream.rate();
@@ -176,6 +220,7 @@ inline std::string info_json(const OpenedModel& model) {
                               {"out_channels", row.out},
                               {"parameters", row.parameters},
                               {"macs_per_input_frame", row.macs}});
+    if (row.value >= 0) all["modules"].back()["value"] = row.value;
   }
   all["takes_any_channels"] = model.layer().in_channels() == es::Dynamic;
   all["in_channels"] = stream.in_shape().channels;

@@ -58,6 +58,19 @@ TEST_CASE("AnyGraph: a WaveNet with sums of skips", "[graph][property]") {
   }
 }
 
+TEST_CASE("AnyGraph: one layer is conditioned by further channels of the input", "[graph][property]") {
+  for (const Index batch : {1, 2}) {
+    es::GraphBuilder<float> graph(5);
+    const auto sound = graph.input(0, 2), condition = graph.input(2, 3);
+    const auto filtered = graph.add(conv(2, 8, 3, {.padding = es::Padding::causal(3)}), sound);
+    const auto shift = graph.add(conv(3, 8, 1, {}, 2), condition);
+    const auto net =
+        graph.build(graph.add(conv(4, 1, 1), graph.add(es::Glu<float>(), graph.reduce(Reduce::sum, {filtered, shift}))));
+    CHECK(net.in_channels() == 5);
+    support::check_contract(net, batch, {.exact = false});
+  }
+}
+
 TEST_CASE("AnyGraph: a value may go to many, and twice to the same", "[graph][property]") {
   es::GraphBuilder<float> graph;
   const auto x = graph.input();

@@ -3,6 +3,7 @@
 
 #include "eigenstream/compose/wired.hpp"
 #include "eigenstream/graph/any_layer.hpp"
+#include "eigenstream/layer/channel_slice.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -44,6 +45,9 @@ class GraphBuilder {
   explicit GraphBuilder(Index in_channels = Dynamic) : in_channels_(in_channels) {}
 
   Value input() const noexcept { return {0}; }
+  /// Some channels of the input: where several signals of equal rate come together as channels of one frame, for
+  /// example a sound and what conditions it.
+  Value input(Index first_channel, Index channels) { return add(ChannelSlice<T>(first_channel, channels), input()); }
   Value add(AnyLayer<T> layer, Value from) {
     const Value value{wiring_.add_layer(layer.timing(), from.number)};
     layers_.push_back(std::move(layer));
