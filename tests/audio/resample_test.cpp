@@ -8,6 +8,7 @@
 
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/io/safetensors.hpp"
+#include "nlohmann/json.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/reference.hpp"
@@ -226,6 +227,68 @@ TEST_CASE("Resample: every pair of common rates, in chunks and against the defin
       CHECK(same_bits(in_chunks(in_double, x, {480, 1, 31}), exact));
       CHECK(distance(exact, definition(x)) < 1e-13);
     }
+  }
+}
+
+TEST_CASE("Resample: what torchaudio gives", "[audio][golden]") {
+  const es::Safetensors golden = es::read_safetensors(EIGENSTREAM_SOURCE_DIR "/tests/golden/audio/Resample.safetensors");
+  int cases = 0;
+  for (const auto& entry : nlohmann::json::parse(golden.metadata.at("cases"))) {
+    const std::string name = entry.at("name");
+    INFO("case " << name);
+    ResampleOptions options{.method = es::resample_method(entry.at("resampling_method").get<std::string>()),
+                            .lowpass_filter_width = entry.at("lowpass_filter_width"),
+                            .rolloff = entry.at("rolloff")};
+    if (entry.contains("beta")) options.beta = entry.at("beta");
+    const es::Weights<float>&x = golden.tensors.at(name + "/x"), &y = golden.tensors.at(name + "/y");
+    support::Signal<float> signal(x.shape[1], x.shape[0], x.shape[2]);
+    support::Signal<double> expected(y.shape[1], y.shape[0], y.shape[2]);
+    const auto transpose = [](const es::Weights<float>& from, auto& to) {  // (B,C,T), row-major, to (C,B,T)
+      for (Index b = 0; b < from.shape[0]; ++b)
+        for (Index c = 0; c < from.shape[1]; ++c)
+          for (Index t = 0; t < from.shape[2]; ++t) to(c, b, t) = from(b, c, t);
+    };
+    transpose(x, signal);
+    transpose(y, expected);
+    for (const bool soon : {false, true}) {
+      options.low_delay = soon;
+      const Resample<float> resample(entry.at("source_hz"), entry.at("target_hz"), options);
+      CHECK(support::difference(support::offline(resample, signal), expected) < 1e-6);
+    }
+    ++cases;
+  }
+  CHECK(cases >= 25);
+}
+
+TEST_CASE("Resample: the qualities are what they are said to be", "[audio]") {
+  struct Row {
+    ResampleQuality quality;
+    double flat, half, rejected_db;
+    Index taps;
+    double delay;  // of the filter itself
+  };
+  // rejected_db: from half the narrower rate on, in exact arithmetic.
+  for (const Row& row : {Row{ResampleQuality::low, 0.7075, 0.7935, 106, 39, 19.4}, {ResampleQuality::medium, 0.839, 0.8865, 106, 71, 35.4},
+                         {ResampleQuality::high, 0.901, 0.929, 126, 137, 68.2}, {ResampleQuality::very_high, 0.923, 0.943, 149.8, 203, 101.1}}) {
+    INFO(es::name_of(row.quality));
+    ResampleOptions options = es::resample_options(row.quality);
+    options.low_delay = true;
+    const Resample<float> up(1, 2, options);
+    CHECK(up.taps() == row.taps);
+    CHECK(up.delay() == static_cast<Index>(row.delay));
+    const es::ResampleFilter kernel(2, 1, options);
+    const auto reach = static_cast<Index>(kernel.reach());
+    const auto gain_db = [&](double f) {  // a fraction of a quarter of the wider rate
+      double sum = kernel(0);
+      for (Index d = 1; d <= reach; ++d) sum += 2 * kernel(d) * std::cos(std::numbers::pi / 2 * f * static_cast<double>(d));
+      return 20 * std::log10(std::abs(sum));
+    };
+    for (double f = 0; f < 0.6 * row.flat; f += 0.01) CHECK(std::abs(gain_db(f)) < 1e-4);
+    for (double f = 0; f < row.flat - 0.001; f += 0.01) CHECK(std::abs(gain_db(f)) < 0.1);
+    CHECK(gain_db(row.flat + 0.001) < -0.1);
+    CHECK(gain_db(row.half - 0.001) > -3);
+    CHECK(gain_db(row.half + 0.001) < -3);
+    for (double f = 1; f <= 2; f += 0.0007) REQUIRE(gain_db(f) < -row.rejected_db);
   }
 }
 

@@ -6,6 +6,9 @@ There is one file `<Layer>.safetensors` per kind of layer. Its metadata key `cas
 The tensors of a case are `<name>/x` and `<name>/y` in torch's shape (B, C, T), and `<name>/<state_dict name>` for the
 weights. Each case has a random seed of its own, drawn from its name, so adding a case leaves the others as they are.
 
+`audio/Resample.safetensors` holds what torchaudio's resampling gives; instead of a network its cases have the arguments
+of the call. Where torchaudio is missing, that file is left alone and not checked.
+
     python3 make_golden.py            write the files
     python3 make_golden.py --check    compute everything again and compare with the files
 """
@@ -30,10 +33,15 @@ from torch.nn.utils import weight_norm
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "python"))
 
+try:
+    from torchaudio.functional import resample
+except (ImportError, OSError):  # a torchaudio that does not fit torch fails to load
+    resample = None
+
 from eigenstream_export import OverChannels, Residual, Snake, describe, write_safetensors  # noqa: E402
 
 TOLERANCE = 1e-5  # absolute for small values, relative for large ones
-SIZE_LIMIT_BYTES = 680_000
+SIZE_LIMIT_BYTES = 800_000
 
 # Zeros of both signs, the corners of the piecewise activations, tiny and large values.
 SPECIAL = tuple(sign * value for value in (0.0, 1e-6, 0.5, 1.0, 2.5, 3.0, 6.0, 9.0, 20.0, 30.0) for sign in (1.0, -1.0))
@@ -587,6 +595,68 @@ def sequential_cases() -> List[Case]:
     ]
 
 
+@dataclass
+class ResampleCase:
+    """A call of torchaudio.functional.resample, its options by torchaudio's newer names."""
+
+    name: str
+    source: int
+    target: int
+    frames: int = 60
+    channels: int = 1
+    batch: int = 1
+    method: str = "sinc_interp_hann"
+    width: int = 6
+    rolloff: float = 0.99
+    beta: Optional[float] = None
+
+    def arguments(self) -> Dict[str, Any]:
+        known = {"resampling_method": self.method, "lowpass_filter_width": self.width, "rolloff": self.rolloff}
+        return {**known, **({} if self.beta is None else {"beta": self.beta})}
+
+
+def call_resample(case: ResampleCase, x: Tensor) -> Tensor:
+    arguments = case.arguments()
+    try:
+        return resample(x, case.source, case.target, **arguments)
+    except ValueError:  # torchaudio before 2.0 has other names
+        older = {"sinc_interp_hann": "sinc_interpolation", "sinc_interp_kaiser": "kaiser_window"}
+        arguments["resampling_method"] = older[case.method]
+        return resample(x, case.source, case.target, **arguments)
+
+
+def resample_cases() -> List[ResampleCase]:
+    kaiser = "sinc_interp_kaiser"
+    return [
+        ResampleCase("down2", 2, 1), ResampleCase("up2", 1, 2), ResampleCase("3to2", 3, 2, channels=2, batch=3),
+        ResampleCase("5to7_T1", 5, 7, frames=1), ResampleCase("7to5_T3", 7, 5, frames=3),
+        ResampleCase("same", 16000, 16000, frames=9), ResampleCase("48to16", 48000, 16000, frames=200),
+        ResampleCase("16to48", 16000, 48000, frames=40, channels=2), ResampleCase("16to24", 16000, 24000, batch=2),
+        ResampleCase("8to96", 8000, 96000, frames=30), ResampleCase("96to8", 96000, 8000, frames=300),
+        ResampleCase("44to48", 44100, 48000, frames=320), ResampleCase("48to44", 48000, 44100, frames=340),
+        ResampleCase("44to16", 44100, 16000, frames=500), ResampleCase("48to11", 48000, 11025, frames=700),
+        ResampleCase("11to8", 11025, 8000, frames=450, channels=2),
+        ResampleCase("down2_z2", 2, 1, width=2), ResampleCase("down2_z64", 2, 1, width=64, frames=100),
+        ResampleCase("up3_rolloff", 1, 3, rolloff=0.8), ResampleCase("2to3_rolloff1", 2, 3, rolloff=1.0),
+        ResampleCase("kaiser_down2", 2, 1, method=kaiser), ResampleCase("kaiser_4to5", 4, 5, method=kaiser, channels=3),
+        ResampleCase("kaiser_best", 3, 1, 300, method=kaiser, width=64, rolloff=0.9475937167399596),
+        ResampleCase("kaiser_fast", 44100, 48000, 320, method=kaiser, width=16, rolloff=0.85, beta=8.555504641634386),
+        ResampleCase("kaiser_beta0", 3, 4, method=kaiser, beta=0.0),
+    ]
+
+
+def make_resample_file() -> Tuple[List[Dict[str, Any]], Dict[str, Tensor]]:
+    entries, tensors = [], {}
+    for case in resample_cases():
+        torch.manual_seed(zlib.crc32(f"Resample/{case.name}".encode()))
+        x = torch.rand(case.batch, case.channels, case.frames) * 2 - 1
+        y = call_resample(case, x.double()).float()  # for a signal in single precision its filter is too
+        check_close(f"Resample/{case.name} in float", call_resample(case, x), y, 1e-4)
+        entries.append({"name": case.name, "source_hz": case.source, "target_hz": case.target, **case.arguments()})
+        tensors[f"{case.name}/x"], tensors[f"{case.name}/y"] = x, y.contiguous()
+    return entries, tensors
+
+
 def all_cases() -> Dict[str, List[Case]]:
     """The cases of each file, by the file's name without its ending."""
     return {
@@ -644,14 +714,14 @@ def all_cases() -> Dict[str, List[Case]]:
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
-def check_close(what: str, actual: Tensor, expected: Tensor) -> None:
-    """Throw unless both have one shape and agree within TOLERANCE."""
+def check_close(what: str, actual: Tensor, expected: Tensor, tolerance: float = TOLERANCE) -> None:
+    """Throw unless both have one shape and agree within the tolerance."""
     if actual.shape != expected.shape:
         raise ValueError(f"{what}: shape {tuple(actual.shape)}, expected {tuple(expected.shape)}")
     if not torch.isfinite(expected).all():
         raise ValueError(f"{what}: values that are not finite")
     error = float(((actual - expected).abs() / expected.abs().clamp(min=1)).max()) if expected.numel() else 0.0
-    if not error <= TOLERANCE:
+    if not error <= tolerance:
         raise ValueError(f"{what}: off by {error:.2g}")
 
 
@@ -726,14 +796,19 @@ def main() -> int:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message="Using padding='same'")
     files = all_cases()
+    jobs = {options.out / f"{layer}.safetensors": lambda a=layer, b=cases: make_file(a, b) for layer, cases in files.items()}
+    if resample is not None:
+        jobs[options.out / "audio" / "Resample.safetensors"] = make_resample_file
+    else:
+        print("make_golden.py: no torchaudio here, so audio/ is left alone", file=sys.stderr)
     count, size = 0, 0
     try:
-        for layer, cases in files.items():
-            path = options.out / f"{layer}.safetensors"
-            entries, tensors = make_file(layer, cases)
+        for path, make in jobs.items():
+            entries, tensors = make()
             if options.check:
                 compare(path, entries, tensors)
             else:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 write_safetensors(path, tensors, {"cases": json.dumps(entries, separators=(",", ":"))})
             count += len(entries)
             size += os.path.getsize(path)
@@ -745,7 +820,7 @@ def main() -> int:
     except (ValueError, OSError) as error:
         print(f"make_golden.py: error: {error}", file=sys.stderr)
         return 1
-    print(f"{'checked' if options.check else 'wrote'} {count} cases in {len(files)} files, {size} bytes")
+    print(f"{'checked' if options.check else 'wrote'} {count} cases in {len(jobs)} files, {size} bytes")
     return 0
 
 

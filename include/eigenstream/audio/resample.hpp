@@ -21,11 +21,11 @@ enum class ResampleMethod { hann, kaiser };
 /// worse of the two (bench/audio/resample_quality.cpp).
 ///               pass band to        stop band     gain in the pass band   rejected in the
 ///               -0.1 dB   -3 dB     begins at     (to 0.6 of its edge)    stop band   taps   delay
-///   standard      0.742   0.918       none           +-0.013 dB               -         13      7
-///   low           0.708   0.794       1.0            +-0.0001 dB            107 dB      39     20
-///   medium        0.840   0.887       1.0            +-0.0001 dB            107 dB      71     36
-///   high          0.901   0.929       1.0            +-0.0001 dB            126 dB     137     69
-///   very_high     0.923   0.943       1.0            +-0.0001 dB            136 dB     203    102
+///   standard      0.742   0.918       none           +-0.013 dB               -         13     6.1
+///   low           0.707   0.793       1.0            +-0.0001 dB            106 dB      39    19.4
+///   medium        0.839   0.886       1.0            +-0.0001 dB            106 dB      71    35.4
+///   high          0.901   0.929       1.0            +-0.0001 dB            126 dB     137    68.2
+///   very_high     0.923   0.943       1.0            +-0.0001 dB            136 dB     203   101.1
 /// `standard` is torchaudio's default: what is just above half the narrower rate folds back, and where that lies in the
 /// pass band it is 44 dB down. The others reject as much as the filters LQ, MQ, HQ and VHQ of the soxr library, as far
 /// as single precision goes; in double precision very_high reaches 150 dB.
@@ -76,9 +76,9 @@ constexpr ResampleOptions resample_options(ResampleQuality quality) noexcept {
     case ResampleQuality::standard:
       break;
     case ResampleQuality::low:
-      return {.method = kaiser, .lowpass_filter_width = 16, .rolloff = 0.824, .beta = 10.7};
+      return {.method = kaiser, .lowpass_filter_width = 16, .rolloff = 0.823, .beta = 10.75};
     case ResampleQuality::medium:
-      return {.method = kaiser, .lowpass_filter_width = 32, .rolloff = 0.903, .beta = 10.7};
+      return {.method = kaiser, .lowpass_filter_width = 32, .rolloff = 0.9025, .beta = 10.75};
     case ResampleQuality::high:
       return {.method = kaiser, .lowpass_filter_width = 64, .rolloff = 0.938, .beta = 13.0};
     case ResampleQuality::very_high:
