@@ -79,6 +79,28 @@ inline std::string summary(const es::Stream<Net>& stream, const RunTotals& total
   return all;
 }
 
+/// What had to be changed to fit into the file: "; 3 samples clipped", or nothing.
+inline std::string faults(const WavWriter& writer) {
+  std::string all;
+  if (writer.clipped() > 0) all += text("; ", writer.clipped(), " samples clipped");
+  if (writer.not_numbers() > 0) all += text("; ", writer.not_numbers(), " samples were not numbers, now 0");
+  return all;
+}
+
+inline void check_wav_name(const std::filesystem::path& output) {
+  const std::string ending = output.extension().string();
+  if (ending != ".wav" && ending != ".WAV")
+    throw UsageError(text("the output is a WAV file, so its name must end in .wav: ", in_quotes(output.string())));
+}
+
+/// Errors   Error if the output would replace what it is made from
+inline void check_not_the_same(const std::filesystem::path& output, const std::filesystem::path& source,
+                               const char* role) {
+  std::error_code ignored;
+  es::check(!std::filesystem::equivalent(output, source, ignored), in_quotes(output.string()), ": is the ", role,
+            " too; choose another name for the output");
+}
+
 inline es::Stream<Net> open_stream(const OpenedModel& model, es::StreamOptions options, const std::string& input) {
   try {
     return es::Stream<Net>(model.layer(), options);
@@ -137,10 +159,7 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   }
   writer.finish();
 
-  std::string line = summary(stream, totals, static_cast<double>(reader.sample_rate_hz()));
-  if (writer.clipped() > 0) line += text("; ", writer.clipped(), " samples clipped");
-  if (writer.not_numbers() > 0) line += text("; ", writer.not_numbers(), " samples were not numbers, now 0");
-  say(line + "\n");
+  say(summary(stream, totals, static_cast<double>(reader.sample_rate_hz())) + faults(writer) + "\n");
   finish_saying();
   output.keep();
 }
@@ -194,19 +213,13 @@ inline void run(const RunOptions& options) {
   namespace fs = std::filesystem;
   const auto is_tensors = [](const fs::path& path) { return path.extension() == ".safetensors"; };
   const bool tensors = is_tensors(options.input);
-  const std::string ending = options.output.extension().string();
   if (tensors != is_tensors(options.output))
     throw UsageError("input and output must both be audio files or both be .safetensors files");
   if (tensors && options.format != WavWriter::Format::float32)
     throw UsageError("--format is for audio files; tensors are written as float32");
-  if (!tensors && ending != ".wav" && ending != ".WAV")
-    throw UsageError(
-        text("the output is a WAV file, so its name must end in .wav: ", in_quotes(options.output.string())));
-  for (const fs::path& source : {options.input, options.model}) {
-    std::error_code ignored;
-    es::check(!fs::equivalent(options.output, source, ignored), in_quotes(options.output.string()), ": is the ",
-              source == options.input ? "input" : "model", " too; choose another name for the output");
-  }
+  if (!tensors) check_wav_name(options.output);
+  check_not_the_same(options.output, options.input, "input");
+  check_not_the_same(options.output, options.model, "model");
   const OpenedModel model = open_model(options.model);
   tensors ? run_tensors(model, options) : run_audio(model, options);
 }

@@ -193,7 +193,7 @@ class HelpTest(ToolTest):
     def test_help_and_version(self):
         header = (ROOT / "include/eigenstream/version.hpp").read_text()
         self.assertEqual(self.good("--version"), "eigenstream " + ".".join(re.findall(r"_(?:MAJOR|MINOR|PATCH) (\d+)", header)) + "\n")
-        for command in ([], ["info"], ["run"], ["check"], ["bench"]):
+        for command in ([], ["info"], ["run"], ["check"], ["bench"], ["resample"]):
             out = self.good(*command, "--help")
             self.assertIn("Usage: eigenstream", out)
             self.assertIn("Examples:\n  eigenstream " + " ".join(command), out)
@@ -243,6 +243,22 @@ class HelpTest(ToolTest):
             (["bench", "model.safetensors", "--seconds", "0"], "--seconds"),
             (["bench", "model.safetensors", "--seconds", "nan"], "--seconds"),
             (["bench", "model.safetensors", "--seconds", "soon"], "--seconds"),
+            (["resample", "in.wav", "out.wav"], "--rate"),
+            (["resample", "in.wav", "--rate", "8000"], "output"),
+            (["resample", "in.wav", "out.flac", "--rate", "8000"], ".wav"),
+            (["resample", "in.wav", "out.wav", "--rate", "0"], "--rate: 0 "),
+            (["resample", "in.wav", "out.wav", "--rate", "44.1"], "--rate"),
+            (["resample", "in.wav", "out.wav", "--rate", "2147483648"], "--rate: 2147483648 "),
+            (["resample", "in.wav", "out.wav", "--rate", "8000", "--quality", "best"], '"best"'),
+            (["resample", "in.wav", "out.wav", "--rate", "8000", "--method", "cubic"], '"cubic"'),
+            (["resample", "in.wav", "out.wav", "--rate", "8000", "--width", "0"], "--width: 0 "),
+            (["resample", "in.wav", "out.wav", "--rate", "8000", "--rolloff", "1.5"], "--rolloff: 1.5 "),
+            (["resample", "in.wav", "out.wav", "--rate", "8000", "--rolloff", "nan"], "--rolloff: nan "),
+            (["resample", "in.wav", "out.wav", "--rate", "8000", "--beta", "5"], "--beta"),
+            (["resample", "in.wav", "out.wav", "--rate", "8000", "--method", "kaiser", "--beta", "-1"], "--beta: -1 "),
+            (["resample", "in.wav", "out.wav", "--rate", "8000", "--quality", "low", "--width", "9"], "--quality"),
+            (["resample", "in.wav", "out.wav", "--rate", "8000", "--block", "0"], "--block: 0 "),
+            (["resample", "in.wav", "out.wav", "--rate", "8000", "--format", "mp3"], "--format"),
         ):
             with self.subTest(arguments):
                 self.bad(*arguments, code=2, says=says)
@@ -676,6 +692,73 @@ class BenchTest(ToolTest):
 
 
 @unittest.skipIf(importlib.util.find_spec("torch") is None, "torch is not installed")
+class ResampleTest(ToolTest):
+    def test_a_sine_stays_a_sine(self):
+        sine = lambda rate, n, c: math.sin(2 * math.pi * (400 + 300 * c) * n / rate)
+        for source, target, channels in ((48000, 16000, 1), (44100, 48000, 2), (8000, 44100, 3), (16000, 16000, 2)):
+            with self.subTest((source, target, channels)):
+                frames = source // 5
+                write_float_wav(
+                    self.path("in.wav"), channels, source, [sine(source, n, c) for n in range(frames) for c in range(channels)]
+                )
+                out = self.good("resample", "in.wav", "out.wav", "--rate", target)
+                wav = Wav(self.path("out.wav"))
+                expected = -(-frames * target // source)
+                self.assertEqual((wav.format, wav.channels, wav.rate, wav.frames), (3, channels, target, expected))
+                self.assertIn(f"0.200 s, {channels} channel", out)
+                self.assertIn(f"from {source} to {target} Hz (high): {frames} frames in, {expected} out", out)
+                self.assertRegex(out, r"delay \d+ frames? \(\d+\.\d ms\).* real-time factor \d")
+                middle = range(expected // 3, expected * 2 // 3)
+                self.assertLess(
+                    max(abs(wav.samples[n * channels + c] - sine(target, n, c)) for n in middle for c in range(channels)), 1e-5
+                )
+
+    def test_the_output_does_not_depend_on_the_blocks(self):
+        write_float_wav(self.path("in.wav"), 2, 44100, noise(6000))
+        whole = None
+        for block in (1, 7, 512, 4096, 100000):
+            self.good("resample", "in.wav", "out.wav", "--rate", 11025, "--quality", "low", "--block", block)
+            data = self.path("out.wav").read_bytes()
+            whole = whole or data
+            self.assertEqual(data, whole)
+
+    def test_qualities_and_filters_differ(self):
+        write_float_wav(self.path("in.wav"), 1, 48000, noise(3000))
+        results = {}
+        for options in (
+            [],
+            *(["--quality", name] for name in ("standard", "low", "medium", "very_high")),
+            *(["--method", name] for name in ("kaiser", "kaiser_window")),
+            ["--method", "kaiser", "--beta", "5"],
+            ["--width", "7"],
+            ["--rolloff", "0.9"],
+        ):
+            self.good("resample", "in.wav", "out.wav", "--rate", 16000, *options)
+            results[tuple(options)] = Wav(self.path("out.wav")).data
+        self.assertEqual(results.pop(("--method", "kaiser_window")), results[("--method", "kaiser")])
+        self.assertEqual(len(set(results.values())), len(results))
+        self.good("resample", "in.wav", "out.wav", "--rate", 16000, "--method", "sinc_interp_hann", "--width", 6)
+        self.assertEqual(Wav(self.path("out.wav")).data, results[("--quality", "standard")])
+
+    def test_formats(self):
+        write_pcm_wav(self.path("in.wav"), 1, 8000, [32767, -32768] * 500)
+        out = self.good("resample", "in.wav", "out.wav", "--rate", 16000, "--format", "pcm16")
+        wav = Wav(self.path("out.wav"))
+        self.assertEqual((wav.format, wav.bits, wav.frames), (1, 16, 2000))
+        write_pcm_wav(self.path("in.wav"), 1, 8000, [32767 if n // 8 % 2 else -32768 for n in range(1000)])
+        out = self.good("resample", "in.wav", "out.wav", "--rate", 16000, "--format", "pcm16")
+        self.assertRegex(out, r"; \d+ samples clipped")
+
+    def test_errors(self):
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(100))
+        self.bad("resample", "missing.wav", "out.wav", "--rate", 16000, says="no such file")
+        self.bad("resample", "in.wav", "in.wav", "--rate", 16000, says="is the input too")
+        self.bad("resample", "in.wav", "nowhere/out.wav", "--rate", 16000, says="no directory")
+        self.bad("resample", "in.wav", "out.wav", "--rate", 16000, "--width", 4000000, says="table")
+        self.bad("resample", "in.wav", "out.wav", "--rate", 16000, "--width", 16777216, says="more than 16777216 frames")
+        self.assertFalse(self.path("out.wav").exists())
+
+
 class ExportTest(ToolTest):
     def test_what_torch_computes(self):
         import torch

@@ -174,12 +174,13 @@ class Resample {
 
     const ResampleFilter filter(down_, up_, options);
     // In floating point first: what follows must not overflow, nor memory run out.
-    check(static_cast<double>(down_) + filter.padding() <= most_frames && static_cast<double>(up_) <= most_frames,
-          "Resample: from ", source_hz, " Hz to ", target_hz, " Hz with a filter of ", filter.padding(),
-          " frames on either side: blocks of ", down_, " and ", up_, " frames are more than ", most_frames);
+    check(static_cast<double>(down_) + filter.padding() <= static_cast<double>(most_frames) && up_ <= most_frames,
+          "Resample: from ", source_hz, " Hz to ", target_hz, " Hz means ", up_, " frames for ", down_,
+          " at a time, and a filter of ", filter.padding(), " on either side; more than ", most_frames,
+          " frames cannot be kept");
     const double size = Polyphase<T>::size_of(static_cast<double>(up_), static_cast<double>(down_), filter.reach());
-    check(size <= most_weights, "Resample: from ", source_hz, " Hz to ", target_hz, " Hz needs a table of ", size,
-          " weights, more than ", most_weights);
+    check(size <= static_cast<double>(most_weights), "Resample: from ", source_hz, " Hz to ", target_hz, " Hz needs a table of ",
+          static_cast<Index>(size), " weights, more than ", most_weights);
     padding_ = static_cast<Index>(filter.padding());
     reach_ = static_cast<Index>(filter.reach());
     kernel_ = Polyphase<T>(up_, down_, reach_, [&](Index d) { return static_cast<T>(filter(d)); });
@@ -274,8 +275,8 @@ class Resample {
   bool in_place() const noexcept { return is_identity(); }
 
  private:
-  static constexpr double most_frames = 1 << 24;
-  static constexpr double most_weights = 1 << 26;
+  static constexpr Index most_frames = 1 << 24;
+  static constexpr Index most_weights = 1 << 26;
   static constexpr double most_beta = 500;  // beyond, the window's Bessel functions leave the range of double
 
   bool is_identity() const noexcept { return up_ == down_; }
