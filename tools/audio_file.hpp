@@ -22,10 +22,10 @@ struct CloseSoundFile {
 using SoundFile = std::unique_ptr<SNDFILE, CloseSoundFile>;
 
 /// An audio file of any format that libsndfile reads, from front to back. Integers become numbers in [-1,1).
-/// Errors   Error if it cannot be read, is no audio file, or holds no frames
+/// Errors   Error if it cannot be read, is no audio file, or holds no frames though it must
 class AudioReader {
  public:
-  explicit AudioReader(const std::filesystem::path& path) : name_(in_quotes(path.string())) {
+  explicit AudioReader(const std::filesystem::path& path, bool may_be_empty = false) : name_(in_quotes(path.string())) {
     namespace fs = std::filesystem;
     std::error_code error;
     const fs::file_status status = fs::status(path, error);
@@ -36,7 +36,7 @@ class AudioReader {
     es::check(fs::file_size(path, error) > 0 || error, name_, ": is empty");
     file_.reset(sf_open(path.c_str(), SFM_READ, &info_));
     es::check(file_ != nullptr, name_, ": cannot be read as an audio file: ", reason(nullptr));
-    es::check(info_.frames > 0, name_, ": holds no frames");
+    es::check(info_.frames > 0 || may_be_empty, name_, ": holds no frames");
   }
 
   Index channels() const noexcept { return info_.channels; }

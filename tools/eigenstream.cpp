@@ -113,7 +113,7 @@ int command_line(int argc, char** argv) {
   info->add_flag("--json", json, "As JSON, with nothing left out");
 
   tool::RunOptions options;
-  std::string input, output, block = "128", blocks, format = "float32";
+  std::string input, output, load_state, save_state, block = "128", blocks, format = "float32";
   bool offline = false;
   CLI::App* run =
       add_command("run", "Run a model over a file, block by block",
@@ -121,11 +121,15 @@ int command_line(int argc, char** argv) {
                   "channel of the file by itself; otherwise both must have the same number.\n"
                   "Tensors: a .safetensors file with a tensor x of shape (C,T) or (B,C,T) to one with a tensor y.\n"
                   "The output does not depend on the blocks, and appears only when it is complete.\n"
+                  "A long signal may come in parts: --save-state leaves a file from which --load-state goes on, also on\n"
+                  "another day. The outputs of the parts, put together, are the output of the whole.\n"
                   "\n"
                   "Examples:\n"
                   "  eigenstream run denoiser.safetensors noisy.wav clean.wav\n"
                   "  eigenstream run denoiser.safetensors noisy.flac clean.wav --block 64 --format pcm16\n"
-                  "  eigenstream run denoiser.safetensors x.safetensors y.safetensors --blocks 7,13,1 --trace");
+                  "  eigenstream run denoiser.safetensors x.safetensors y.safetensors --blocks 7,13,1 --trace\n"
+                  "  eigenstream run denoiser.safetensors part1.wav clean1.wav --save-state call.state\n"
+                  "  eigenstream run denoiser.safetensors part2.wav clean2.wav --load-state call.state");
   run->add_option("input", input, "Audio or tensors")->required()->type_name("");
   run->add_option("output", output, "A .wav file to write, or tensors")->required()->type_name("");
   CLI::Option* one = run->add_option("--block", block, "Frames of each call (128)")->type_name("N");
@@ -134,6 +138,12 @@ int command_line(int argc, char** argv) {
   run->add_flag("--offline", offline, "Everything in one call");
   run->add_flag("--trace", options.trace, "Print the frames that go in and come out in each call");
   run->add_option("--format", format, "Samples of the .wav file: float32 (the default) or pcm16")->type_name("F");
+
+  CLI::Option* load =
+      run->add_option("--load-state", load_state, "Go on where the part before this one stopped")->type_name("FILE");
+  CLI::Option* save = run->add_option("--save-state", save_state,
+                                      "Leave a file to go on from: the signal does not end with this part")
+                          ->type_name("FILE");
 
   tool::LawOptions law;
   std::string seed = "1", trials = "20", frames;
@@ -236,6 +246,10 @@ int command_line(int argc, char** argv) {
       options.blocks = {parse_number("--block", block, 1)};
     }
     options.format = parse_format(format);
+    if (load->count() > 0 && load_state.empty()) throw UsageError("--load-state: the name of the file is empty");
+    if (save->count() > 0 && save_state.empty()) throw UsageError("--save-state: the name of the file is empty");
+    options.load_state = load_state;
+    options.save_state = save_state;
     options.model = model;
     options.input = input;
     options.output = output;

@@ -18,7 +18,7 @@ namespace tool {
 
 /// An output file that appears complete or not at all: it is written under another name beside its own, and renamed by
 /// keep(). Without keep(), also when the program is interrupted, what was there before stays and nothing is left over.
-/// At most one at a time.
+/// At most two at a time.
 /// Errors   Error if the path is a directory or a device, is not writable, or its directory is missing
 class OutputFile {
  public:
@@ -41,6 +41,7 @@ class OutputFile {
       file_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
       check_system(file_ >= 0 || (errno == EEXIST && attempt < 1000), name_, ": cannot be created: ");
     }
+    slot_ = doomed_[0] == nullptr ? 0 : 1;
     remove_when_interrupted(temporary_.c_str());
     if (fs::exists(before)) (void)fchmod(file_, static_cast<mode_t>(before.permissions()));
   }
@@ -75,12 +76,13 @@ class OutputFile {
   }
 
  private:
-  static void remove_when_interrupted(const char* path) {
-    doomed_ = path;
+  void remove_when_interrupted(const char* path) {
+    doomed_[slot_] = path;
     if (path == nullptr) return;
     struct sigaction action = {};
     action.sa_handler = [](int signal) {
-      if (const char* const doomed = doomed_) unlink(doomed);
+      for (const char* const volatile& each : doomed_)
+        if (const char* const doomed = each) unlink(doomed);
       raise(signal);  // and now as without a handler
     };
     action.sa_flags = static_cast<int>(SA_RESETHAND);
@@ -91,7 +93,8 @@ class OutputFile {
     }
   }
 
-  inline static const char* volatile doomed_ = nullptr;
+  inline static const char* volatile doomed_[2] = {};
+  int slot_ = 0;  // which of them is ours
   std::filesystem::path path_;
   std::string name_;
   std::string temporary_;

@@ -11,6 +11,7 @@
 
 #include "audio_file.hpp"
 #include "eigenstream/io/safetensors.hpp"
+#include "eigenstream/io/state_file.hpp"
 #include "eigenstream/kernel/flush_denormals.hpp"
 #include "model.hpp"
 #include "output_file.hpp"
@@ -23,6 +24,12 @@ struct RunOptions {
   std::vector<Index> blocks;  ///< frames of each call; begins again at its end. Empty: one call
   bool trace = false;
   WavWriter::Format format = WavWriter::Format::float32;
+  std::filesystem::path load_state, save_state;  ///< empty: the signal begins, or ends, with this file
+
+  bool begins() const { return load_state.empty(); }
+  bool ends() const { return save_state.empty(); }
+  /// One part of a longer signal may be empty.
+  bool is_part() const { return !begins() || !ends(); }
 };
 
 struct RunTotals {
@@ -31,7 +38,7 @@ struct RunTotals {
   double seconds = 0;  // within the network
 };
 
-/// Sends a signal of `frames` frames through a stream: read(to, n) gives the next n of them, fewer at the end;
+/// Sends a signal of `frames` frames, or a part of one, through a stream: read(to, n) gives the next n of them, fewer at the end;
 /// write(from, n) takes results.
 template <class Read, class Write>
 RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Index frames, Read&& read, Write&& write) {
@@ -63,18 +70,54 @@ RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Ind
     if (options.trace) say(text("in ", n, " out ", written, "\n"));
     progress.reached(totals.in);
   }
+  if (!options.ends()) return totals;
   const Index rest = timed([&] { return stream.flush(results); });
   if (options.trace) say(text("flush out ", rest, "\n"));
   return totals;
 }
 
+/// What `run` remembers of a signal between its parts: the stream's state, and as a note what the input was. There is
+/// nothing else, for it neither drops nor adds frames of its own.
+class StateFiles {
+ public:
+  /// Puts the stream where the part before this one left it, if there was one.
+  StateFiles(const RunOptions& options, std::string note, es::Stream<Net>& stream) : note_(std::move(note)) {
+    if (!options.begins()) load(options.load_state, stream);
+    if (!options.ends()) file_.emplace(options.save_state);
+  }
+  /// Saves where the stream is now, if another part will follow.
+  void write(const es::Stream<Net>& stream) {
+    if (file_) file_->write(es::serialise_state(stream.get_state(), note_));
+  }
+  void keep() {
+    if (file_) file_->keep();
+  }
+
+ private:
+  void load(const std::filesystem::path& path, es::Stream<Net>& stream) const {
+    const es::StateFile loaded = es::read_state_file(path);
+    const std::string name = in_quotes(path.string());
+    // Other programs may leave no note.
+    es::check(loaded.note.empty() || loaded.note == note_, name, ": the part before was ", loaded.note.substr(0, 100),
+              ", this one is ", note_);
+    try {
+      stream.set_state(loaded.state);
+    } catch (const es::Error& error) {
+      es::fail(name, ": ", error.what());
+    }
+  }
+
+  std::string note_;
+  std::optional<OutputFile> file_;
+};
+
 inline std::string summary(const es::Stream<Net>& stream, const RunTotals& totals, std::optional<double> rate_hz) {
   std::string all = text(totals.in, " frames in, ", totals.out, " out, ", totals.calls,
                          totals.calls == 1 ? " call; delay " : " calls; delay ", frames_text(stream.delay(), rate_hz),
                          "; ", fixed(totals.seconds, 3), " s");
-  if (rate_hz)
+  if (rate_hz && totals.in > 0)
     all += ", real-time factor " + fixed(totals.seconds * *rate_hz / static_cast<double>(totals.in), 4);
-  else if (totals.seconds > 0)
+  else if (totals.seconds > 0 && totals.in > 0)
     all += ", " + short_number(static_cast<double>(totals.in) / totals.seconds) + " frames/s";
   return all;
 }
@@ -111,7 +154,7 @@ inline es::Stream<Net> open_stream(const OpenedModel& model, es::StreamOptions o
 
 /// An audio file through the network into a WAV file.
 inline void run_audio(const OpenedModel& model, const RunOptions& options) {
-  AudioReader reader(options.input);
+  AudioReader reader(options.input, options.is_part());
   const std::string input = in_quotes(options.input.string());
   const std::optional<double> wanted_hz = model.sample_rate_hz();
   es::check(!wanted_hz || *wanted_hz == static_cast<double>(reader.sample_rate_hz()), input, ": sampled at ",
@@ -133,9 +176,12 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   es::check(out_hz <= std::numeric_limits<int>::max(), input, ": the output would be sampled at ", fixed(out_hz, 0),
             " Hz, more than a WAV file can say");
 
+  StateFiles states(options, text("audio at ", reader.sample_rate_hz(), " Hz"), stream);
   OutputFile output(options.output);
+  const Index seen = stream.frames_seen();
   WavWriter writer(output, stream.out_shape().size(), static_cast<Index>(out_hz),
-                   stream.outputs_after(reader.frames(), true), options.format);
+                   stream.outputs_after(seen + reader.frames(), options.ends()) - stream.outputs_after(seen),
+                   options.format);
   const auto write = [&](const float* from, Index n) { writer.write(from, n); };
   RunTotals totals;
   if (options.blocks.empty()) {
@@ -158,10 +204,12 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
     totals = stream_through(stream, options, reader.frames(), read, write);
   }
   writer.finish();
+  states.write(stream);
 
   say(summary(stream, totals, static_cast<double>(reader.sample_rate_hz())) + faults(writer) + "\n");
   finish_saying();
   output.keep();
+  states.keep();
 }
 
 /// A tensor x of torch's shape (C,T) or (B,C,T) through the network into a tensor y.
@@ -175,12 +223,14 @@ inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
             ", must be (C,T) or (B,C,T)");
   const bool batched = x.shape.size() == 3;
   const Index batch = batched ? x.shape[0] : 1, channels = x.shape[batched ? 1 : 0], frames = x.shape.back();
-  es::check(!x.empty(), input, ": x has shape ", x.shape_text(), ", it is empty");
+  const bool nothing = batch == 0 || channels == 0 || (frames == 0 && !options.is_part());
+  es::check(!nothing, input, ": x has shape ", x.shape_text(), ", it is empty");
   const Index wanted = model.layer().in_channels();
   es::check(wanted == es::Dynamic || wanted == channels, input, ": x of shape ", x.shape_text(), " has ", channels,
             channels == 1 ? " channel" : " channels", ", the network takes ", wanted);
   es::Stream<Net> stream = open_stream(model, {.channels = channels, .batch = batch}, input);
 
+  StateFiles states(options, "tensors", stream);
   OutputFile output(options.output);
   const Index in_size = stream.in_shape().size(), out_size = stream.out_shape().size();
   Index at = 0;
@@ -203,10 +253,12 @@ inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
   es::Safetensors out;
   out.tensors["y"] = {std::move(shape), std::move(y)};
   output.write(es::serialise_safetensors(out));
+  states.write(stream);
 
   say(summary(stream, totals, model.sample_rate_hz()) + "\n");
   finish_saying();
   output.keep();
+  states.keep();
 }
 
 inline void run(const RunOptions& options) {
@@ -220,6 +272,12 @@ inline void run(const RunOptions& options) {
   if (!tensors) check_wav_name(options.output);
   check_not_the_same(options.output, options.input, "input");
   check_not_the_same(options.output, options.model, "model");
+  if (!options.load_state.empty()) check_not_the_same(options.output, options.load_state, "state to load");
+  if (!options.save_state.empty()) {
+    check_not_the_same(options.save_state, options.input, "input");
+    check_not_the_same(options.save_state, options.model, "model");
+    check_not_the_same(options.save_state, options.output, "output");
+  }
   const OpenedModel model = open_model(options.model);
   tensors ? run_tensors(model, options) : run_audio(model, options);
 }

@@ -230,6 +230,10 @@ class HelpTest(ToolTest):
             ([*run, "--offline", "--blocks", "3"], "--offline"),
             ([*run, "--block", "3", "--blocks", "3"], "--blocks"),
             ([*run, "--format", "mp3"], "--format"),
+            ([*run, "--save-state", ""], "--save-state"),
+            ([*run, "--load-state", ""], "--load-state"),
+            ([*run, "--load-state"], "--load-state"),
+            ([*run, "--save-state", "a", "--save-state", "b"], "--save-state"),
             (["run", "model.safetensors", "in.wav", "out.flac"], ".wav"),
             (["run", "model.safetensors", "in.wav", "out"], ".wav"),
             (["run", "model.safetensors", "in.wav", "out.safetensors"], "both"),
@@ -657,6 +661,146 @@ class RunTest(ToolTest):
                 self.assertRegex(shown.decode(), r"\A(\r\[#*\.*\] +\d+ %)+\r\x1b\[K\Z")
             else:
                 self.assertEqual(shown, b"")
+
+
+class StateTest(ToolTest):
+    def in_parts(self, samples, cuts, channels=1, rate=16000, options=(), name="wav"):
+        """The outputs of the parts that end at `cuts` and of the rest, put together; each part is a process of its own."""
+        ends = [*cuts, len(samples) // channels]
+        data, begin = b"", 0
+        for number, end in enumerate(ends):
+            states = ["--load-state", "s.state"] if number > 0 else []
+            states += ["--save-state", "s.state"] if end != ends[-1] or number < len(ends) - 1 else []
+            part = samples[begin * channels : end * channels]
+            if name == "wav":
+                write_float_wav(self.path("part.wav"), channels, rate, part)
+                self.good("run", "model.safetensors", "part.wav", "part_out.wav", *options, *states)
+                data += Wav(self.path("part_out.wav")).data
+            else:
+                write_safetensors(self.path("part.safetensors"), {"x": ((1, end - begin), part)})
+                self.good("run", "model.safetensors", "part.safetensors", "part_out.safetensors", *options, *states)
+                data += read_safetensors(self.path("part_out.safetensors"))["y"][1]
+            begin = end
+        return data
+
+    def test_parts_make_the_whole(self):
+        mixed = [
+            conv("0", 1, 4, 4, stride=2, padding=[3, 1]),
+            {"type": "SiLU", "path": "1"},
+            {"type": "ConvTranspose1d", "path": "2", "in_channels": 4, "out_channels": 1, "kernel_size": 6, "stride": 2, "padding": 2},
+            conv("3", 1, 1, 3, padding=1, padding_mode="replicate"),
+            {"type": "Pad", "path": "4", "left": 2, "right": -3},
+        ]
+        samples = noise(500)
+        write_float_wav(self.path("in.wav"), 1, 16000, samples)
+        write_safetensors(self.path("in.safetensors"), {"x": ((1, 500), samples)})
+        for layers in (CAUSAL, mixed):
+            self.model(layers, {"sample_rate_hz": "16000"})
+            self.good("run", "model.safetensors", "in.wav", "out.wav")
+            whole = Wav(self.path("out.wav")).data
+            for cuts in ([0], [1], [2], [3], [8], [250], [499], [500], [0, 0, 1, 1, 2, 5, 100, 500]):
+                with self.subTest(cuts):
+                    self.assertEqual(self.in_parts(samples, cuts), whole)
+            self.assertEqual(self.in_parts(samples, [7, 333], options=["--offline"]), whole)
+            self.assertEqual(self.in_parts(samples, [7, 333], options=["--blocks", "5,0,3"]), whole)
+            self.assertEqual(self.in_parts(samples, [0, 2, 333], name="safetensors"), whole)
+        left = sorted(path.name for path in self.dir.iterdir())
+        self.assertEqual(left, sorted(["in.wav", "in.safetensors", "model.safetensors", "out.wav", "part.wav", "part_out.wav",
+                                       "part.safetensors", "part_out.safetensors", "s.state"]))
+
+    def test_parts_of_several_channels_and_another_rate(self):
+        samples = noise(3 * 200)
+        write_float_wav(self.path("in.wav"), 3, 8000, samples)
+        for layers in (CAUSAL, [conv("0", 3, 2, 6, stride=4, padding=2)]):
+            self.model(layers)
+            for options in ([], ["--format", "pcm16"]):
+                self.good("run", "model.safetensors", "in.wav", "out.wav", *options)
+                whole = Wav(self.path("out.wav")).data
+                self.assertEqual(self.in_parts(samples, [1, 50, 199], channels=3, rate=8000, options=options), whole)
+
+    def test_what_is_said(self):
+        self.model()  # delay 2
+        write_float_wav(self.path("in.wav"), 1, 16000, noise(30))
+        write_float_wav(self.path("none.wav"), 1, 16000, [])
+        out = self.good("run", "model.safetensors", "in.wav", "out.wav", "--save-state", "s", "--block", 16, "--trace")
+        self.assertTrue(out.startswith("in 16 out 14\nin 14 out 14\n30 frames in, 28 out, 2 calls;"), out)
+        out = self.good("run", "model.safetensors", "none.wav", "out.wav", "--load-state", "s", "--trace")
+        self.assertTrue(out.startswith("flush out 2\n0 frames in, 2 out, 0 calls;"), out)
+        self.assertNotIn("nan", out)
+        self.assertNotIn("inf", out)
+
+    def test_wrong_states(self):
+        self.model()
+        self.model([conv("0", 1, 1, 9)], name="other.safetensors")
+        write_float_wav(self.path("in.wav"), 1, 16000, noise(100))
+        write_float_wav(self.path("two.wav"), 2, 16000, noise(200))
+        write_float_wav(self.path("slow.wav"), 1, 8000, noise(100))
+        write_safetensors(self.path("in.safetensors"), {"x": ((1, 100), noise(100))})
+        self.path("out.wav").write_bytes(b"before")
+        self.path("folder").mkdir()
+        self.path("text").write_text("This is a text that is long enough to be a state, but it is none.\n" * 3)
+        run = ("run", "model.safetensors", "in.wav")
+        self.good(*run, "first.wav", "--save-state", "good")
+        good = self.path("good").read_bytes()
+        self.path("cut").write_bytes(good[:-1])
+        self.path("short").write_bytes(good[:20])
+        self.path("empty").write_bytes(b"")
+        self.path("longer").write_bytes(good + b"\0")
+        for at in (10, 60, 100, len(good) - 5):
+            self.path(f"damaged{at}").write_bytes(good[:at] + bytes([good[at] ^ 16]) + good[at + 1 :])
+        self.path("version").write_bytes(good[:4] + b"\2" + good[5:])
+        for output in ("out.wav", "new.wav"):
+            for state, says in (
+                ("missing", "no such file"),
+                ("folder", "is a directory"),
+                ("text", "not a state file"),
+                ("cut", "cut off"),
+                ("short", "20 bytes"),
+                ("empty", "0 bytes"),
+                ("longer", "damaged"),
+                ("damaged10", "damaged"),
+                ("damaged60", "damaged"),
+                ("damaged100", "damaged"),
+                (f"damaged{len(good) - 5}", "damaged"),
+                ("version", "version 2"),
+            ):
+                with self.subTest(state):
+                    self.bad(*run, output, "--load-state", state, says=says)
+                    self.bad(*run, output, "--load-state", state, says=f'"{state}"')
+            load = (output, "--load-state", "good")
+            self.bad("run", "other.safetensors", "in.wav", *load, says='"good": Stream: this state belongs to another network')
+            self.bad("run", "model.safetensors", "two.wav", *load, says="batch of 2")
+            self.bad("run", "model.safetensors", "slow.wav", *load, says="the part before was audio at 16000 Hz, this one is audio at 8000 Hz")
+            self.bad("run", "model.safetensors", "in.safetensors", "new.safetensors", *load[1:], says="this one is tensors")
+            self.bad(*run, *load, "--save-state", "missing/state", says='no directory "missing"')
+            self.bad(*run, *load, "--save-state", "folder", says="is a directory")
+        # Names that would meet.
+        self.bad(*run, "new.wav", "--save-state", "in.wav", says="input")
+        self.bad(*run, "new.wav", "--save-state", "model.safetensors", says="model")
+        self.bad(*run, "new.wav", "--save-state", "./new.wav", says="output")
+        self.path("state.wav").write_bytes(good)
+        self.bad(*run, "state.wav", "--load-state", "state.wav", says="state to load")
+        # Empty files are still none when the signal is whole.
+        write_float_wav(self.path("none.wav"), 1, 16000, [])
+        self.bad("run", "model.safetensors", "none.wav", "new.wav", says="no frames")
+        # A full disk leaves both as they were.
+        wide = [conv("0", 1, 64, 3), conv("1", 64, 1, 3000)]
+        self.model(wide)
+        few = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
+        self.bad(*run, "out.wav", "--save-state", "good", says='"good": cannot be written: File too large', preexec_fn=few)
+        self.bad(*run, "new.wav", "--save-state", "new", says="File too large", preexec_fn=few)
+
+    def test_interrupted(self):
+        self.model()
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(100000))
+        self.path("s").write_bytes(b"before")
+        with self.start("run", "model.safetensors", "in.wav", "out.wav", "--block", 1, "--trace", "--save-state", "s") as process:
+            process.stdout.readline()
+            self.assertEqual(len(list(self.dir.glob("*.tmp*"))), 2)
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(timeout=30), -signal.SIGTERM)
+        self.assertEqual(self.path("s").read_bytes(), b"before")
+        self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["in.wav", "model.safetensors", "s"])
 
 
 class CheckTest(ToolTest):
