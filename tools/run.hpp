@@ -139,9 +139,12 @@ inline void check_wav_name(const std::filesystem::path& output) {
 /// Errors   Error if the output would replace what it is made from
 inline void check_not_the_same(const std::filesystem::path& output, const std::filesystem::path& source,
                                const char* role) {
+  namespace fs = std::filesystem;
   std::error_code ignored;
-  es::check(!std::filesystem::equivalent(output, source, ignored), in_quotes(output.string()), ": is the ", role,
-            " too; choose another name for the output");
+  // Neither need exist.
+  const auto place = [&](const fs::path& path) { return fs::weakly_canonical(fs::absolute(path, ignored), ignored); };
+  const bool same = fs::equivalent(output, source, ignored) || place(output) == place(source);
+  es::check(!same, in_quotes(output.string()), ": is the ", role, " too; choose another name for the output");
 }
 
 inline es::Stream<Net> open_stream(const OpenedModel& model, es::StreamOptions options, const std::string& input) {

@@ -178,7 +178,7 @@ TEST_CASE("SlidingWindow: the first frame repeated before the signal, the last o
       for (const Index n : {1, 2, 900})
         for (const Index after : {1, 4, 20000}) {
           INFO("reach " << reach << ", left " << left << ", " << n << " frames, then " << after);
-          const SlidingWindow window{reach, 1, left, 1};
+          const SlidingWindow window{reach, 1, left, true};
           const es::FrameShape shape{3, 1};
           const StateBlock block = garbage(window.state_bytes<float>(shape), shape);
           window.reset<float>(block.ref(), -1.0f);

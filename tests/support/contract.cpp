@@ -392,6 +392,27 @@ class Contract {
       for (const std::vector<T>& channel : out) y.push_back(channel[static_cast<std::size_t>(t)]);
     require_same(y, expected, "process_planar");
     for (const std::vector<T>& channel : out) require(channel.back() == mark, "process_planar writes too far");
+
+    // The last chunk with what it releases and the rest, in one call.
+    const Index last = cuts.empty() ? 0 : cuts.back();
+    for (std::vector<T>& channel : out) std::fill(channel.begin(), channel.end(), mark);
+    at = written = 0;
+    aim();
+    written += stream.process_planar(from.data(), n - last, to.data());
+    at = n - last;
+    aim();
+    {
+      const NoAllocation guard;
+      written += stream.process_planar(from.data(), last, to.data(), es::final);
+      require(guard.count() == 0, "process_planar with final allocates");
+    }
+    require(written == total, "process_planar with final: ", written, " outputs in all instead of ", total);
+    y.clear();
+    for (Index t = 0; t < total; ++t)
+      for (const std::vector<T>& channel : out) y.push_back(channel[static_cast<std::size_t>(t)]);
+    require_same(y, expected, "process_planar with final");
+    for (const std::vector<T>& channel : out) require(channel.back() == mark, "process_planar with final writes too far");
+    require(stream.frames_seen() == 0 && stream.get_state() == fresh_.get_state(), "not fresh after the last planar chunk");
     require(in == given, "process_planar changes its input");
   }
 

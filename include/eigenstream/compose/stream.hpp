@@ -121,6 +121,12 @@ class Stream {
     }
     return written;
   }
+  /// The same for the last chunk: also writes the rest, and starts anew; room for max_outputs(n) + max_flush() frames.
+  Index process_planar(const T* const* in, Index n, T* const* out, Final) {
+    const Index written = process_planar(in, n, out);
+    const Frames<T> y(planar_.data() + tile_ * in_.size(), out_, planar_room());
+    return written + to_planar(y.first(finish(y)), out, written);
+  }
   /// The rest of the signal, one buffer per channel with room for max_flush() frames.
   Index flush_planar(T* const* out) {
     check(in_.batch == 1, "Stream: flush_planar needs a batch of 1, this stream has ", in_.batch);

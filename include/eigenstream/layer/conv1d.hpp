@@ -66,8 +66,7 @@ class Conv1d {
     replicates_ = padded && mode == PaddingMode::replicate;
     const Index reach = (taps_ - 1) * dilation + 1;
     check(groups == 1 || !is_static, "Conv1d: sizes fixed at compile time need groups = 1, not ", groups);
-    // What comes last is repeated after the end, even if no window wants it any more.
-    window_ = {reach, stride, padding.left, replicates_ && padding.right > 0 ? Index{1} : Index{0}};
+    window_ = {reach, stride, padding.left, replicates_};
     for (Index k = 0; k < taps_; ++k) lags_.push_back(k * dilation);
 
     const auto bias_of = [&](Index o) { return has_bias_ ? bias(o) : T(0); };
@@ -148,7 +147,7 @@ class Conv1d {
       return x.count;
     }
     if constexpr (is_static)
-      if (x.count == 1 && state.shape.batch == 1 && window_.one_at_a_time(state) && !begins(state))
+      if (x.count == 1 && state.shape.batch == 1 && window_.one_at_a_time(state))
         return window_.template advance_one<T>({state.data, {In, 1}}, x.data, [&](const T* first)
                                                    EIGENSTREAM_INLINE_LAMBDA {
           groups_.front().column(first, {lags_.data(), In}, y.data);
@@ -185,14 +184,10 @@ class Conv1d {
   bool is_pointwise() const noexcept {
     return !groups_.empty() && window_.reach == 1 && window_.stride == 1 && window_.left == 0 && options_.padding.right == 0;
   }
-  // Whether the next frame is the first one and goes on before the signal.
-  EIGENSTREAM_ALWAYS_INLINE bool begins(StateRef state) const noexcept {
-    return replicates_ && window_.seen(state) == 0;
-  }
   // Everything in registers: structures of 32 bytes would go through the stack, which a single frame feels.
   EIGENSTREAM_OUTLINED Index many_steps(std::byte* data, Index batch, const T* x, Index n, T* y) const noexcept {
     const FrameShape shape{in(), batch};
-    if (n > 0 && begins({data, shape})) [[unlikely]]
+    if (replicates_ && n > 0 && !window_.one_at_a_time({data, shape})) [[unlikely]]  // the first frame
       window_.template repeat_before<T>({data, shape}, x);
     // The depthwise kernel may load beyond the last channel, which only a history allows.
     return window_.template advance<T>(

@@ -136,15 +136,20 @@ class History {
 /// first: what convolutions and pools have in common. The kernel is handed as many windows as are complete, all of
 /// them in one contiguous run.
 ///   window j covers frames j*stride - left ... j*stride - left + reach - 1
-/// `least` frames are kept in any case.
+/// If the virtual frames repeat the nearest real one, the first frame is announced by `repeat_before`, and the newest one
+/// is kept in any case.
 struct SlidingWindow {
   Index reach = 1;
   Index stride = 1;
   Index left = 0;
 
   constexpr SlidingWindow() = default;
-  constexpr SlidingWindow(Index reach_, Index stride_, Index left_, Index least = 0) noexcept
-      : reach(reach_), stride(stride_), left(left_), keep_(std::max({reach_ - 1, left_, least})) {}
+  constexpr SlidingWindow(Index reach_, Index stride_, Index left_, bool repeats = false) noexcept
+      : reach(reach_),
+        stride(stride_),
+        left(left_),
+        keep_(std::max({reach_ - 1, left_, Index{repeats}})),
+        first_due_(std::min(reach_ - left_, repeats ? Index{0} : reach_)) {}
 
   constexpr Index keep() const noexcept { return keep_; }
 
@@ -154,7 +159,7 @@ struct SlidingWindow {
   }
   template <class T>
   void reset(StateRef state, T fill) const noexcept {
-    *position(state) = {reach - left, 0};
+    *position(state) = {first_due_, 0};
     history<T>(state).reset(fill);
   }
   template <class T>
@@ -242,15 +247,17 @@ struct SlidingWindow {
     }
     return done;
   }
-  /// Fills the virtual frames before the first one, x, with its likes.
+  /// Fills the virtual frames before the first one, x, with its likes; to be called before it comes, which is while
+  /// one_at_a_time is false.
   template <class T>
   EIGENSTREAM_NO_INLINE void repeat_before(StateRef state, const T* x) const noexcept {
+    position(state)->due = reach - left;
     history<T>(state).pretend(x);
   }
 
   template <class T>
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.counter(position(state)->due, std::min<Index>(1, reach - left), std::max(reach, stride));
+    codec.counter(position(state)->due, std::min<Index>(1, first_due_), std::max(reach, stride));
     codec.counter(position(state)->seen, 0, std::numeric_limits<Index>::max());
     history<T>(state).exchange(codec);
   }
@@ -273,6 +280,7 @@ struct SlidingWindow {
   }
 
   Index keep_ = 0;
+  Index first_due_ = 1;  // before the first frame
 };
 
 EIGENSTREAM_END_NAMESPACE
