@@ -222,7 +222,7 @@ struct Mish : Pointwise<T, Mish<T>> {
   template <class P>
   P apply(P x) const noexcept {
     const P zero = P::broadcast(T(0)), one = P::broadcast(T(1)), two = P::broadcast(T(2));
-    const P u = simd::exp_to_zero(zero - abs(x));
+    const P u = simd::exp_whole_range(zero - abs(x));
     const P above = select_greater(x, zero, two * u + one, u * (u + two));
     return x * (above / (above + select_greater(x, zero, two * (u * u), two)));
   }
