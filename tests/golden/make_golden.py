@@ -148,7 +148,7 @@ def padded_conv(
         return nn.Sequential(pad, nn.Conv1d(inputs, outputs, k, s, dilation=d, groups=g))
 
     node = {"type": "Conv1d", "in_channels": inputs, "out_channels": outputs, "kernel_size": k, "stride": s,
-            "dilation": d, "groups": g, "padding": list(p), "padding_mode": "replicate"}
+            "dilation": d, "groups": g, "padding": list(p), "bias": True, "padding_mode": "replicate"}
     if value is not None:
         node.update(padding_mode="constant", padding_value=value)
     return Case(name, build, inputs, T, B, node=node)

@@ -81,7 +81,12 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor) ->
             left, right = padding if isinstance(padding, list) else (padding, padding)
             weight, bias = tensor("weight"), tensor("bias") if f("bias") else None
             assert weight.shape == (f("out_channels"), f("in_channels") // node["groups"], f("kernel_size"))
-            return F.conv1d(F.pad(x, (left, right)), weight, bias, f("stride"), 0, f("dilation"), f("groups"))
+            mode = f("padding_mode", "zeros")
+            if mode == "replicate":
+                x = F.pad(x, (left, right), mode="replicate")
+            else:
+                x = F.pad(x, (left, right), value=f("padding_value") if mode == "constant" else 0.0)
+            return F.conv1d(x, weight, bias, f("stride"), 0, f("dilation"), f("groups"))
         if kind == "ConvTranspose1d":
             weight, bias = tensor("weight"), tensor("bias") if f("bias") else None
             assert weight.shape == (f("in_channels"), f("out_channels") // node["groups"], f("kernel_size"))
@@ -108,7 +113,21 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor) ->
         if kind == "Snake":
             alpha = tensor("alpha").reshape(f("channels"), 1)
             return x + torch.sin(alpha * x) ** 2 / alpha
-        if kind in ("GLU", "Softmax"):
+        if kind == "Pad":
+            sides = (f("left", 0), f("right", 0))
+            if f("mode", "constant") == "replicate":
+                return F.pad(x, sides, mode="replicate")
+            return F.pad(x, sides, value=f("value", 0.0))
+        if kind == "Affine":
+            if "channels" not in fields:
+                return x * f("scale", 1.0) + f("offset", 0.0)
+            assert tensor("weight").shape == tensor("bias").shape == (f("channels"),)
+            return x * tensor("weight")[:, None] + tensor("bias")[:, None]
+        if kind == "ChannelSlice":
+            return x.narrow(1, f("start"), f("channels"))
+        if kind in ("Abs", "Exp", "Log", "Sqrt", "Square", "Sin", "Cos", "Reciprocal"):
+            return getattr(torch, kind.lower())(x)
+        if kind in ("GLU", "Softmax", "LogSoftmax"):
             return getattr(nn, kind)(dim=1)(x)
         activation = getattr(nn, kind)(**fields)  # the fields are the constructor's arguments
         fields.clear()
