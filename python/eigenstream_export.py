@@ -11,6 +11,9 @@ or from the shell::
 
     python3 eigenstream_export.py package.module:factory net.safetensors --weights state.pt --meta sample_rate_hz=16000
 
+A module with a ``forward`` of its own is traced with torch.fx (``eigenstream_trace.py``): arithmetic, concatenation,
+slices and activations between its layers become a graph.
+
 What is written is always the network in inference mode: dropout is gone, batch norm uses its running statistics,
 weight norm is folded into the weight. Whatever the format cannot say is an error that names the module; nothing is
 ever left out silently.
@@ -20,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import functools
 import importlib
 import importlib.util
 import json
@@ -35,10 +39,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.weight_norm import WeightNorm
 
-__all__ = ["ExportError", "OverChannels", "Residual", "Snake", "describe", "export", "write_safetensors"]
+__all__ = ["ExportError", "OverChannels", "Parallel", "Residual", "Snake", "describe", "export", "register",
+           "write_safetensors"]
 
 FORMAT_VERSION = 1
 PADDING_POLICIES = ("exact", "valid")
+REDUCTIONS = ("sum", "mean", "product", "max", "min", "concat")
 
 # The limits of the C++ reader, checked here so that no file is written that it would refuse.
 MAX_EXTENT = 1 << 20
@@ -127,6 +133,35 @@ class Residual(nn.Module):
         return y + x.narrow(-1, shrink // 2, y.shape[-1])
 
 
+class Parallel(nn.Module):
+    """Several networks side by side with the same input, whose outputs become one.
+
+    ``reduce`` is "sum", "mean", "product", "max", "min" or "concat" (of channels). Of outputs that are longer than the
+    shortest by q samples, floor(q/2) are left out at the left and ceil(q/2) at the right end.
+
+    Shapes: x (B, C, T) -> y (B, C', T'). Errors: ExportError for another reduce or fewer than two branches.
+    """
+
+    def __init__(self, *branches: nn.Module, reduce: str = "sum") -> None:
+        super().__init__()
+        if reduce not in REDUCTIONS:
+            raise _fail("", self, f"reduce is {reduce!r}, must be one of {', '.join(REDUCTIONS)}")
+        if len(branches) < 2:
+            raise _fail("", self, f"has {len(branches)} branches, at least 2 are needed")
+        self.branches = nn.ModuleList(branches)
+        self.reduce = reduce
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = [branch(x.clone()) for branch in self.branches]
+        length = min(value.shape[-1] for value in values)
+        values = [value.narrow(-1, (value.shape[-1] - length) // 2, length) for value in values]
+        if self.reduce == "concat":
+            return torch.cat(values, -2)
+        fold = {"product": torch.mul, "max": torch.maximum, "min": torch.minimum}.get(self.reduce, torch.add)
+        result = functools.reduce(fold, values)
+        return result / len(values) if self.reduce == "mean" else result
+
+
 # --- reading modules ------------------------------------------------------------------------------------------------
 
 # Activations without tensors: class -> the attributes that are written, all of them numbers.
@@ -143,6 +178,13 @@ _ACTIVATIONS: Dict[type, Tuple[str, ...]] = {
     nn.Hardtanh: ("min_val", "max_val"),  # nn.ReLU6 is a subclass with 0 and 6
     nn.Hardsigmoid: (),
     nn.Hardswish: (),
+    nn.CELU: ("alpha",),
+    nn.Mish: (),
+    nn.LogSigmoid: (),
+    nn.Tanhshrink: (),
+    nn.Softshrink: ("lambd",),
+    nn.Hardshrink: ("lambd",),
+    nn.Threshold: ("threshold", "value"),
 }
 
 # Nothing is left of these in inference mode.
@@ -159,7 +201,7 @@ _INACTIVE = (
 _USE_A_WINDOW = "needs the whole signal, so it cannot run over a stream; use a window (Snapshotter)"
 _NOT_YET = "recurrent layers are not supported yet"
 _WRAP = "works over the last axis, which is time; wrap it in OverChannels to apply it over the channels"
-_PAD_OTHERWISE = "pads with samples of the signal; use zeros (the padding of Conv1d, or ConstantPad1d before it)"
+_PAD_OTHERWISE = "pads with samples that are not there yet; use zeros or replicate"
 
 _REFUSED: Tuple[Tuple[type, str], ...] = (
     (nn.GroupNorm, _USE_A_WINDOW),
@@ -167,15 +209,79 @@ _REFUSED: Tuple[Tuple[type, str], ...] = (
     (nn.AdaptiveAvgPool1d, _USE_A_WINDOW),
     (nn.AdaptiveMaxPool1d, _USE_A_WINDOW),
     (nn.ReflectionPad1d, _PAD_OTHERWISE),
-    (nn.ReplicationPad1d, _PAD_OTHERWISE),
     (nn.Linear, _WRAP),
     (nn.LayerNorm, _WRAP),
 )
 
 
+# Types of the user's: class -> what describes one of its modules.
+_REGISTERED: Dict[type, Callable[[Any], Tuple[str, Mapping[str, Any], Mapping[str, Tensor]]]] = {}
+
+
+def register(
+    cls: type, describe_module: Callable[[Any], Tuple[str, Mapping[str, Any], Mapping[str, Tensor]]]
+) -> None:
+    """Teach the exporter a module class for which the C++ program registers a factory.
+
+    `describe_module(module)` gives the type's name, its fields (bool, int, float, str or list of int) and its tensors. The
+    nearest registered class of a module counts; a built-in one may be replaced for a class that derives from it.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+        raise ExportError(f"register takes a class of modules, not {cls!r}")
+    _REGISTERED[cls] = describe_module
+
+
 def _class_of(module: nn.Module) -> Optional[type]:
     """The supported class that `module` is or derives from, the nearest one; None if there is none."""
-    return next((cls for cls in type(module).__mro__ if cls in _Describer.HANDLERS or cls in _INACTIVE), None)
+    known = (_REGISTERED, _Describer.HANDLERS, _INACTIVE)
+    return next((cls for cls in type(module).__mro__ if any(cls in classes for classes in known)), None)
+
+
+def _has_own_forward(module: nn.Module) -> bool:
+    """Whether what `module` does is written in a forward of the user's, not torch's or this file's."""
+    cls = _class_of(module)
+    if cls in _REGISTERED:
+        return False
+    if cls is None:
+        return not type(module).__module__.startswith("torch.nn")
+    return type(module).forward is not cls.forward and not isinstance(module, _INACTIVE)
+
+
+# What torch.fx must not look into, besides the classes above.
+_OF_TORCH = (nn.Linear, nn.LayerNorm, nn.Upsample, nn.Softmin, nn.LogSoftmax)
+
+
+def is_known(module: nn.Module) -> bool:
+    """Whether a traced forward may call `module` as a whole."""
+    if _has_own_forward(module):
+        return False
+    if type(module) is nn.Sequential or isinstance(module, nn.Sequential):
+        in_place = any(getattr(child, "inplace", False) for child in list(module.modules())[1:2])
+        return not in_place and all(
+            is_known(child) and not isinstance(child, (*_OF_TORCH, nn.GLU, nn.Softmax)) for child in module.children()
+        )
+    return True
+
+
+def is_pointwise(module: nn.Module) -> bool:
+    """Whether `module` treats every number alike, wherever it stands."""
+    return _class_of(module) in (*_ACTIVATIONS, nn.GELU, nn.RReLU, *_INACTIVE)
+
+
+def wanted_channels(module: nn.Module) -> Optional[int]:
+    """The channels that `module` asks for, if it does."""
+    for name in ("in_channels", "in_features", "num_features"):
+        if isinstance(getattr(module, name, None), int):
+            return getattr(module, name)
+    if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
+        return module.normalized_shape[0]
+    if isinstance(module, Snake):
+        return module.channels
+    for _, child in _children(module):
+        found = wanted_channels(child)
+        if found is not None or not is_pointwise(child):
+            return found
+    return None
 
 
 def _check_forward(module: nn.Module, path: str, cls: type) -> None:
@@ -233,8 +339,9 @@ def _conv_padding(module: nn.Conv1d, path: str, padding: str) -> Tuple[int, int]
         sides = (field - 1) // 2, field - 1 - (field - 1) // 2
     else:
         sides = (_integer(module, path, "padding", 0),) * 2
-    if any(sides) and module.padding_mode != "zeros":
-        raise _fail(path, module, f"padding_mode is {module.padding_mode!r}, only 'zeros' can run over a stream")
+    if any(sides) and module.padding_mode not in ("zeros", "replicate"):
+        reason = "only 'zeros' and 'replicate' can run over a stream"
+        raise _fail(path, module, f"padding_mode is {module.padding_mode!r}, {reason}")
     return sides
 
 
@@ -258,16 +365,12 @@ def _transpose_padding(module: nn.ConvTranspose1d, path: str, padding: str) -> T
     return _integer(module, path, "padding", 0), extra
 
 
-def _pad_sides(module: nn.ConstantPad1d, path: str, padding: str) -> Tuple[int, int]:
-    """Zeros that an nn.ConstantPad1d adds left and right."""
-    if padding == "valid":
-        return 0, 0
+def _pad_sides(module: nn.Module, path: str, padding: str) -> Tuple[int, int]:
+    """Frames that a padding layer adds left and right; negative ones are taken away."""
     left, right = module.padding
-    if not (0 <= left <= MAX_EXTENT and 0 <= right <= MAX_EXTENT):
-        raise _fail(path, module, f"padding is {(left, right)}, both must be in 0..{MAX_EXTENT} (no cropping)")
-    if module.value != 0:
-        raise _fail(path, module, f"value is {module.value}, only zeros can be folded into a Conv1d")
-    return left, right
+    if not all(isinstance(side, int) and -MAX_EXTENT <= side <= MAX_EXTENT for side in (left, right)):
+        raise _fail(path, module, f"padding is {(left, right)}, both must be integers in -{MAX_EXTENT}..{MAX_EXTENT}")
+    return (min(0, left), min(0, right)) if padding == "valid" else (left, right)
 
 
 def _shrink(module: nn.Module, path: str, padding: str) -> int:
@@ -280,7 +383,7 @@ def _shrink(module: nn.Module, path: str, padding: str) -> int:
         return sum(_shrink(child, _join(path, name), padding) for name, child in _children(module))
     if cls is Residual:
         return _shrink(module.net, _join(path, "net"), padding)
-    if cls is nn.ConstantPad1d:
+    if cls in (nn.ConstantPad1d, nn.ReplicationPad1d):
         return -sum(_pad_sides(module, path, padding))
     if cls not in (nn.Conv1d, nn.ConvTranspose1d, nn.AvgPool1d, nn.MaxPool1d):
         return 0
@@ -337,31 +440,72 @@ class _Describer:
 
     HANDLERS: Dict[type, Callable[["_Describer", Any, str], Optional[Node]]] = {}
 
-    def __init__(self, padding: str) -> None:
+    def __init__(self, padding: str, check: bool = True) -> None:
         self.padding = padding
+        self.check = check
         self.tensors: Dict[str, Tensor] = {}
+        self.custom_forward: Dict[str, nn.Module] = {}  # of registered types, by path
         self.depth = 0  # how many nodes enclose the current module
 
-    def network(self, module: nn.Module, path: str) -> Node:
+    def network(self, module: nn.Module, path: str, inputs: Optional[Sequence[int]] = None) -> Node:
         """The node of `module`; the empty Sequential if nothing is left of it."""
-        return self.node(module, path) or {"type": "Sequential", "path": path, "layers": []}
+        return self.node(module, path, inputs) or {"type": "Sequential", "path": path, "layers": []}
 
-    def node(self, module: nn.Module, path: str) -> Optional[Node]:
+    def node(self, module: nn.Module, path: str, inputs: Optional[Sequence[int]] = None) -> Optional[Node]:
         """The node of `module`, None if it does nothing in inference mode."""
         if not isinstance(module, nn.Module):
             raise _fail(path, module, "not a torch.nn.Module")
         if self.depth == MAX_DEPTH:
             raise _fail(path, module, f"nested more than {MAX_DEPTH} deep")
         cls = _class_of(module)
-        if cls is None:
+        if cls is None and not _has_own_forward(module):
             raise self.refusal(module, path)
-        _check_forward(module, path, cls)
-        if cls in _INACTIVE:
+        # A Sequential with traced modules inside is traced as a whole: then each of them is seen with what it gets.
+        inside = module.modules() if cls is nn.Sequential else (module,)
+        own_forward = any(_has_own_forward(each) for each in inside)
+        if not own_forward and cls not in _REGISTERED:
+            _check_forward(module, path, cls)
+        if cls in _INACTIVE and not own_forward:
             return None
         self.depth += 1
-        node = self.HANDLERS[cls](self, module, path)
+        if own_forward:
+            node = self.traced(module, path, inputs)
+        elif cls in _REGISTERED:
+            node = self.registered(module, path, cls)
+        else:
+            node = self.HANDLERS[cls](self, module, path)
         self.depth -= 1
         return node
+
+    def traced(self, module: nn.Module, path: str, inputs: Optional[Sequence[int]]) -> Node:
+        """What the module's own forward does."""
+        import eigenstream_trace
+
+        padding, self.padding = self.padding, "exact"
+        try:
+            node = eigenstream_trace.trace(self, module, path, inputs)
+        finally:
+            self.padding = padding
+        return node if padding == "exact" else eigenstream_trace.without_padding(node)
+
+    def registered(self, module: nn.Module, path: str, cls: type) -> Node:
+        described = _REGISTERED[cls](module)
+        if not (isinstance(described, tuple) and len(described) == 3 and isinstance(described[0], str)):
+            raise _fail(path, module, "the registered function must give a type name, fields and tensors")
+        name, fields, tensors = described
+        for key, value in fields.items():
+            integers = isinstance(value, (list, tuple)) and value and all(type(each) is int for each in value)
+            if key in ("type", "path", "from") or not (isinstance(value, (bool, int, float, str)) or integers):
+                raise _fail(path, module, f"field {key} is {value!r}, not a bool, int, float, str or list of int")
+        for key, value in tensors.items():
+            if not isinstance(value, Tensor) or not value.dtype.is_floating_point:
+                raise _fail(path, module, f"tensor {key} is not a tensor of floats")
+            value = value.detach().to("cpu", torch.float32, copy=True).contiguous()
+            if not bool(torch.isfinite(value).all()):
+                raise _fail(path, module, f"tensor {_join(path, key)} has values that are not finite in float32")
+            self.tensors[_join(path, key)] = value
+        self.custom_forward[path] = module
+        return {"type": name, "path": path, **fields}
 
     @staticmethod
     def refusal(module: nn.Module, path: str) -> ExportError:
@@ -371,7 +515,7 @@ class _Describer:
             if isinstance(module, cls):
                 return _fail(path, module, reason)
         names = sorted({cls.__name__ for cls in _Describer.HANDLERS} | {"Linear", "LayerNorm", "Identity", "Dropout"})
-        return _fail(path, module, f"unknown module class; build it from {', '.join(names)}")
+        return _fail(path, module, f"unknown module class; build it from {', '.join(names)}, or register() it")
 
     def tensor(self, module: nn.Module, path: str, name: str, shape: Sequence[int]) -> None:
         """Keep `module`'s tensor `name` as float32; `shape` is the one that the fields promise."""
@@ -392,36 +536,37 @@ class _Describer:
 
     def sequential(self, module: nn.Sequential, path: str) -> Node:
         layers: List[Node] = []
-        pad: Optional[Tuple[nn.Module, str]] = None  # a ConstantPad1d that waits for its Conv1d
         for name, child in _children(module):
-            child_path = _join(path, name)
-            if pad is None and _class_of(child) is nn.ConstantPad1d and self.padding == "exact":
-                _check_forward(child, child_path, nn.ConstantPad1d)
-                pad = child, child_path
-                continue
-            if pad is not None and _class_of(child) not in (nn.Conv1d, *_INACTIVE):
-                break
-            node = self.node(child, child_path)
+            node = self.node(child, _join(path, name))
             if node is None:
                 continue
-            if pad is not None:
-                sides = zip(_pad_sides(*pad, self.padding), _conv_padding(child, child_path, self.padding))
-                node["padding"] = self.sides(child, child_path, [sum(side) for side in sides])
-                pad = None
+            if layers and self.can_fold(layers[-1], node):
+                pad = layers.pop()
+                sides = node["padding"] if isinstance(node["padding"], list) else [node["padding"]] * 2
+                node["padding"] = self.sides(child, node["path"], [sides[0] + pad["left"], sides[1] + pad["right"]])
             layers.append(node)
-        if pad is not None:
-            raise self.lone_pad(*pad)
         return {"type": "Sequential", "path": path, "layers": layers}
 
     @staticmethod
-    def lone_pad(module: nn.Module, path: str) -> ExportError:
-        _pad_sides(module, path, "exact")
-        return _fail(path, module, "padding is supported directly before a Conv1d in the same Sequential only")
+    def can_fold(pad: Node, conv: Node) -> bool:
+        """Whether a Pad before a Conv1d is nothing but more of its padding."""
+        return (pad["type"] == "Pad" and conv["type"] == "Conv1d" and "padding_mode" not in conv
+                and pad["mode"] == "constant" and pad["value"] == 0 and min(pad["left"], pad["right"]) >= 0)
 
     def constant_pad(self, module: nn.ConstantPad1d, path: str) -> Optional[Node]:
-        if self.padding == "valid":
-            return None
-        raise self.lone_pad(module, path)
+        value = _number(module, path, "value")
+        return self.pad(module, path, {"mode": "constant", "value": value})
+
+    def replication_pad(self, module: nn.ReplicationPad1d, path: str) -> Optional[Node]:
+        return self.pad(module, path, {"mode": "replicate"})
+
+    def pad(self, module: nn.Module, path: str, fields: Node) -> Optional[Node]:
+        left, right = _pad_sides(module, path, self.padding)
+        return {"type": "Pad", "path": path, "left": left, "right": right, **fields} if left or right else None
+
+    def parallel(self, module: Parallel, path: str) -> Node:
+        branches = [self.network(branch, _join(path, f"branches.{i}")) for i, branch in enumerate(module.branches)]
+        return {"type": "Parallel", "path": path, "branches": branches, "reduce": module.reduce}
 
     def residual(self, module: Residual, path: str) -> Node:
         node = {"type": "Residual", "path": path, "net": self.network(module.net, _join(path, "net"))}
@@ -451,6 +596,8 @@ class _Describer:
             node["padding"], node["output_padding"] = _transpose_padding(module, path, self.padding)
         else:
             node["padding"] = self.sides(module, path, _conv_padding(module, path, self.padding))
+            if module.padding_mode == "replicate" and node["padding"] != 0:
+                node["padding_mode"] = "replicate"
         for name in ("dilation", "groups"):
             node[name] = _integer(module, path, name)
         node["bias"] = module.bias is not None
@@ -527,6 +674,16 @@ class _Describer:
     def gelu(self, module: nn.GELU, path: str) -> Node:
         return {"type": "GELU", "path": path, "approximate": getattr(module, "approximate", "none")}
 
+    def rrelu(self, module: nn.RReLU, path: str) -> Node:
+        slope = (_number(module, path, "lower") + _number(module, path, "upper")) / 2
+        return {"type": "LeakyReLU", "path": path, "negative_slope": slope}
+
+    def softmin(self, module: nn.Softmin, path: str) -> Node:
+        node = self.over_dim(module, path)
+        return {"type": "Sequential", "path": path,
+                "layers": [{"type": "Affine", "path": _join(path, "negate"), "scale": -1.0, "offset": 0.0},
+                           {**node, "type": "Softmax"}]}
+
     def prelu(self, module: nn.PReLU, path: str) -> Node:
         count = _integer(module, path, "num_parameters")
         self.tensor(module, path, "weight", (count,))
@@ -548,6 +705,8 @@ class _Describer:
 _Describer.HANDLERS = {
     nn.Sequential: _Describer.sequential,
     nn.ConstantPad1d: _Describer.constant_pad,
+    nn.ReplicationPad1d: _Describer.replication_pad,
+    Parallel: _Describer.parallel,
     Residual: _Describer.residual,
     OverChannels: _Describer.over_channels,
     nn.Conv1d: _Describer.convolution,
@@ -559,6 +718,9 @@ _Describer.HANDLERS = {
     nn.PReLU: _Describer.prelu,
     nn.GLU: _Describer.over_dim,
     nn.Softmax: _Describer.over_dim,
+    nn.LogSoftmax: _Describer.over_dim,
+    nn.Softmin: _Describer.softmin,
+    nn.RReLU: _Describer.rrelu,
     Snake: _Describer.snake,
     **dict.fromkeys(_ACTIVATIONS, _Describer.activation),
 }
@@ -567,18 +729,28 @@ _Describer.HANDLERS = {
 # --- the public functions -------------------------------------------------------------------------------------------
 
 
-def describe(module: nn.Module, padding: str = "exact") -> Tuple[Node, Dict[str, Tensor]]:
+def describe(
+    module: nn.Module, padding: str = "exact", inputs: Optional[Sequence[int]] = None, check: bool = True
+) -> Tuple[Node, Dict[str, Tensor]]:
     """What a model file says about `module`: its root node and its tensors (contiguous float32 copies on the CPU).
 
     `padding` "exact" keeps the offline result with all its padding; "valid" writes time padding, output_padding and
-    ceil_mode as 0 or false in every layer and drops ConstantPad1d. A module that occurs twice is described twice.
+    ceil_mode as 0 or false in every layer and drops what pads; what crops stays. A module that occurs twice is described
+    twice. `inputs` are the channels of each signal that the module's forward takes, needed if it takes several or if no
+    layer says; in the file they are the channels of one input, one after the other. What torch.fx traced is compared with
+    the module itself on short signals, unless `check` is False.
 
     Errors: ExportError naming the module's path and type. The module itself is only read.
     """
     if padding not in PADDING_POLICIES:
         raise ExportError(f"padding is {padding!r}, must be one of {', '.join(PADDING_POLICIES)}")
-    describer = _Describer(padding)
-    return describer.network(module, ""), describer.tensors
+    if inputs is not None and not (inputs and all(type(count) is int and 0 < count <= MAX_EXTENT for count in inputs)):
+        raise ExportError(f"inputs is {inputs!r}, must be the channels of each input, such as [1] or [8, 80]")
+    describer = _Describer(padding, check)
+    node = describer.network(module, "", inputs)
+    if inputs is not None and len(inputs) > 1 and not _has_own_forward(module):
+        raise _fail("", module, f"takes one signal, but inputs gives the channels of {len(inputs)}")
+    return node, describer.tensors
 
 
 def _raw_bytes(tensor: Tensor) -> bytes:
@@ -640,14 +812,15 @@ def _save(path: PathLike, description: Node, tensors: Mapping[str, Tensor], meta
 
 
 def export(
-    module: nn.Module, path: PathLike, padding: str = "exact", metadata: Optional[Mapping[str, str]] = None
+    module: nn.Module, path: PathLike, padding: str = "exact", metadata: Optional[Mapping[str, str]] = None,
+    inputs: Optional[Sequence[int]] = None, check: bool = True
 ) -> None:
     """Write `module` in inference mode as the model file `path`.
 
-    `padding` as in describe(); `metadata` is the user's own strings. The module is only read. The file appears at once
+    `padding`, `inputs` and `check` as in describe(); `metadata` is the user's own strings. The module is only read. The file appears at once
     or, on any error, not at all. Errors: ExportError naming the module's path and type; OSError from the file system.
     """
-    description, tensors = describe(module, padding)
+    description, tensors = describe(module, padding, inputs, check)
     _save(path, description, tensors, metadata or {})
 
 
@@ -708,6 +881,13 @@ def _target(text: str) -> str:
     return text
 
 
+def _channels(text: str) -> List[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 8,80") from None
+
+
 def _meta(text: str) -> Tuple[str, str]:
     key, separator, value = text.partition("=")
     if not key or not separator:
@@ -727,6 +907,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--weights", metavar="state.pt", help="a state_dict, saved by torch.save, to load first")
     parser.add_argument("--padding", choices=PADDING_POLICIES, default="exact",
                         help="exact: the offline result with its padding (default); valid: no time padding anywhere")
+    parser.add_argument("--inputs", type=_channels, metavar="C[,C...]",
+                        help="the channels of each signal that forward takes, if it takes several or no layer says")
     parser.add_argument("--meta", action="append", default=[], type=_meta, metavar="key=value",
                         help="a string of your own to store in the file; may be repeated")
     options = parser.parse_args(arguments)
@@ -737,7 +919,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         module = _build(options.target)
         if options.weights is not None:
             _load_weights(module, options.weights)
-        description, tensors = describe(module, options.padding)
+        description, tensors = describe(module, options.padding, options.inputs)
         _save(options.out, description, tensors, metadata)
     except (ExportError, OSError) as error:
         print(f"eigenstream_export.py: error: {_one_line(error)}", file=sys.stderr)

@@ -1,0 +1,1137 @@
+"""Describe what a module's own ``forward`` does, for ``eigenstream_export``.
+
+``torch.fx`` records the calls of the ``forward``; ``trace`` walks through the record and writes a ``Graph`` node of a model
+file (``docs/model-file.md``). Three short signals of different lengths go along, through a plain interpreter of
+descriptions (``apply_node``): they give the shapes that the ``forward`` asks for, so that ``x[..., : y.shape[-1]]`` is
+understood as long as it means the same for every length, and in the end they are compared with what the module itself
+gives. Whatever is not understood is an ``ExportError`` that names the module, and the line of its ``forward``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dis
+import inspect
+import math
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+import torch
+import torch.fx
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import eigenstream_export as export
+
+Node = Dict[str, Any]
+
+# Lengths that the usual strides divide; longer ones are tried if a network needs them.
+SAMPLE_LENGTHS = ((960, 1440, 1920), (4096, 6144, 8192), (20160, 30240, 40320), (131072, 147456, 163840))
+
+LARGEST = 3.4028234e38  # of float32
+
+
+class _Refused(Exception):
+    """Why a call cannot be described; becomes an ExportError that says where."""
+
+
+# --- what a description means ---------------------------------------------------------------------------------------
+
+
+def _crop_to_shortest(values: Sequence[Tensor]) -> List[Tensor]:
+    length = min(value.shape[-1] for value in values)
+    return [value.narrow(-1, (value.shape[-1] - length) // 2, length) for value in values]
+
+
+def _reduce(op: str, values: Sequence[Tensor]) -> Tensor:
+    values = _crop_to_shortest(values)
+    if op == "concat":
+        return torch.cat(values, 1)
+    fold = {"sum": torch.add, "mean": torch.add, "product": torch.mul, "max": torch.maximum, "min": torch.minimum,
+            "difference": torch.sub, "quotient": torch.div}[op]
+    result = values[0]
+    for value in values[1:]:
+        result = fold(result, value)
+    return result / len(values) if op == "mean" else result
+
+
+def _pad(x: Tensor, left: int, right: int, mode: str, value: float) -> Tensor:
+    x = x[..., max(0, -left): x.shape[-1] - max(0, -right)]
+    amounts = (max(0, left), max(0, right))
+    if not any(amounts):
+        return x
+    return F.pad(x, amounts, mode="replicate") if mode == "replicate" else F.pad(x, amounts, value=value)
+
+
+_POINTWISE: Dict[str, Callable[..., Tensor]] = {
+    "ReLU": F.relu, "LeakyReLU": F.leaky_relu, "ELU": F.elu, "SELU": F.selu, "SiLU": F.silu, "Sigmoid": torch.sigmoid,
+    "Tanh": torch.tanh, "Softplus": F.softplus, "Softsign": F.softsign, "Hardtanh": F.hardtanh,
+    "Hardsigmoid": F.hardsigmoid, "Hardswish": F.hardswish, "GELU": F.gelu, "CELU": F.celu, "Mish": F.mish,
+    "LogSigmoid": F.logsigmoid, "Tanhshrink": F.tanhshrink, "Softshrink": F.softshrink, "Hardshrink": F.hardshrink,
+    "Threshold": F.threshold, "Abs": torch.abs, "Exp": torch.exp, "Log": torch.log, "Sqrt": torch.sqrt,
+    "Square": torch.square, "Sin": torch.sin, "Cos": torch.cos, "Reciprocal": torch.reciprocal,
+}
+
+
+def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """What a described module makes of x (B, C, T): the meaning of docs/model-file.md in torch's terms."""
+    kind, path = node["type"], node["path"]
+
+    def tensor(name: str, wanted: bool = True) -> Optional[Tensor]:
+        return tensors[f"{path}.{name}" if path else name] if wanted else None
+
+    if kind in _POINTWISE:
+        fields = {key: value for key, value in node.items() if key not in ("type", "path", "from")}
+        return _POINTWISE[kind](x, **fields)
+    if kind == "Sequential":
+        for layer in node["layers"]:
+            x = apply_node(layer, tensors, x)
+        return x
+    if kind == "Residual":
+        return _reduce("sum", [apply_node(node["net"], tensors, x), x])
+    if kind == "Parallel":
+        return _reduce(node["reduce"], [apply_node(branch, tensors, x) for branch in node["branches"]])
+    if kind == "Graph":
+        values = [x]
+        for inner in node["nodes"]:
+            operands = [values[number] for number in inner["from"]]
+            values.append(_reduce(inner["op"], operands) if inner["type"] == "Reduce"
+                          else apply_node(inner, tensors, operands[0]))
+        return values[-1]
+    if kind == "Conv1d":
+        padding = node["padding"]
+        left, right = padding if isinstance(padding, list) else (padding, padding)
+        mode = node.get("padding_mode", "zeros")
+        x = _pad(x, left, right, mode, node.get("padding_value", 0.0))
+        return F.conv1d(x, tensor("weight"), tensor("bias", node["bias"]), node["stride"], 0, node["dilation"],
+                        node["groups"])
+    if kind == "ConvTranspose1d":
+        return F.conv_transpose1d(x, tensor("weight"), tensor("bias", node["bias"]), node["stride"], node["padding"],
+                                  node["output_padding"], node["groups"], node["dilation"])
+    if kind == "AvgPool1d":
+        return F.avg_pool1d(x, node["kernel_size"], node["stride"], node["padding"], node["ceil_mode"],
+                            node["count_include_pad"])
+    if kind == "MaxPool1d":
+        return F.max_pool1d(x, node["kernel_size"], node["stride"], node["padding"], node["dilation"],
+                            node["ceil_mode"])
+    if kind == "Pad":
+        return _pad(x, node["left"], node["right"], node["mode"], node.get("value", 0.0))
+    if kind == "Linear":
+        return F.linear(x.transpose(1, 2), tensor("weight"), tensor("bias", node["bias"])).transpose(1, 2)
+    if kind == "LayerNorm":
+        affine = node["elementwise_affine"]
+        return F.layer_norm(x.transpose(1, 2), (node["normalized_shape"],), tensor("weight", affine),
+                            tensor("bias", affine), node["eps"]).transpose(1, 2)
+    if kind == "BatchNorm1d":
+        affine = node["affine"]
+        return F.batch_norm(x, tensor("running_mean"), tensor("running_var"), tensor("weight", affine),
+                            tensor("bias", affine), False, 0.0, node["eps"])
+    if kind == "PReLU":
+        return F.prelu(x, tensor("weight"))
+    if kind == "GLU":
+        return F.glu(x, 1)
+    if kind in ("Softmax", "LogSoftmax"):
+        return F.softmax(x, 1) if kind == "Softmax" else F.log_softmax(x, 1)
+    if kind == "Affine":
+        if "channels" in node:
+            return x * tensor("weight").unsqueeze(-1) + tensor("bias").unsqueeze(-1)
+        return x * node["scale"] + node["offset"]
+    if kind == "ChannelSlice":
+        return x[:, node["start"]: node["start"] + node["channels"]]
+    if kind == "Snake":
+        alpha = tensor("alpha").unsqueeze(-1)
+        return x + torch.sin(alpha * x).square() / alpha
+    raise _Refused(f"{kind} is a type of your own, and what it makes of a signal is not known here; "
+                   "export with check=False")
+
+
+def without_padding(node: Node) -> Node:
+    """The description under the padding policy "valid": no time padding, output_padding or ceil_mode; crops stay."""
+    node = dict(node)
+    for field in ("layers", "branches", "nodes"):
+        if field in node:
+            node[field] = [without_padding(child) for child in node[field]]
+    if "net" in node:
+        node["net"] = without_padding(node["net"])
+    kind = node["type"]
+    if kind in ("Conv1d", "ConvTranspose1d", "AvgPool1d", "MaxPool1d"):
+        node["padding"] = 0
+        node.pop("padding_mode", None)
+        node.pop("padding_value", None)
+        for field, off in (("output_padding", 0), ("ceil_mode", False)):
+            if field in node:
+                node[field] = off
+    elif kind == "Pad":
+        node["left"], node["right"] = min(0, node["left"]), min(0, node["right"])
+    return node
+
+
+# --- what flows through a forward -----------------------------------------------------------------------------------
+
+
+class _Value:
+    """A signal: the number of its value in the graph, and samples (1, C, T) of it. `last` says that its channels are the
+    last axis, (B, T, C), since it was transposed; `memory` is shared by views of the same tensor."""
+
+    def __init__(self, number: int, samples: List[Tensor], last: bool = False, memory: Optional[object] = None) -> None:
+        self.number = number
+        self.samples = samples
+        self.last = last
+        self.memory = memory if memory is not None else object()
+
+    @property
+    def channels(self) -> int:
+        return self.samples[0].shape[1]
+
+    def axis(self, dim: Any) -> str:
+        """The role of an axis: batch, channels or time."""
+        if not isinstance(dim, int) or not -3 <= dim < 3:
+            raise _Refused(f"there is no axis {dim!r} of a signal (batch, channels, time)")
+        return ("batch", "time", "channels")[dim % 3] if self.last else ("batch", "channels", "time")[dim % 3]
+
+    def shape(self) -> Tuple[Any, ...]:
+        times = _Number([sample.shape[-1] for sample in self.samples])
+        return (_BATCH, times, self.channels) if self.last else (_BATCH, self.channels, times)
+
+
+class _Number:
+    """A number that depends on the signal's length: what it is for each sample."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.values = list(values)
+
+
+class _Batch:
+    """The size of the batch, of which nothing may depend."""
+
+
+_BATCH = _Batch()
+
+
+def _contains(args: Any, kind: type) -> bool:
+    if isinstance(args, (tuple, list)):
+        return any(_contains(arg, kind) for arg in args)
+    if isinstance(args, dict):
+        return any(_contains(arg, kind) for arg in args.values())
+    if isinstance(args, slice):
+        return _contains((args.start, args.stop, args.step), kind)
+    return isinstance(args, kind)
+
+
+def _at(args: Any, i: int) -> Any:
+    """Arguments for sample i."""
+    if isinstance(args, _Number):
+        return args.values[i]
+    if isinstance(args, (tuple, list)):
+        return type(args)(_at(arg, i) for arg in args)
+    if isinstance(args, dict):
+        return {key: _at(arg, i) for key, arg in args.items()}
+    return args
+
+
+def _bind(names: str, args: Sequence[Any], kwargs: Mapping[str, Any], **defaults: Any) -> List[Any]:
+    """Arguments in the order of `names`, as Python would bind them."""
+    bound = dict(zip(names.split(), args))
+    if len(args) > len(names.split()):
+        raise _Refused(f"takes {len(args)} arguments, expected at most {len(names.split())}")
+    for key, value in kwargs.items():
+        if key not in names.split() or key in bound:
+            raise _Refused(f"the argument {key} is not supported")
+        bound[key] = value
+    return [bound.get(name, defaults.get(name)) for name in names.split()]
+
+
+# Functions and methods that are a node by themselves: type, and arguments with their defaults, in torch's order.
+_SIMPLE: Dict[str, Tuple[str, Tuple[Tuple[str, Any], ...]]] = {
+    "relu": ("ReLU", ()),
+    "leaky_relu": ("LeakyReLU", (("negative_slope", 0.01),)),
+    "elu": ("ELU", (("alpha", 1.0),)),
+    "selu": ("SELU", ()),
+    "celu": ("CELU", (("alpha", 1.0),)),
+    "silu": ("SiLU", ()),
+    "sigmoid": ("Sigmoid", ()),
+    "expit": ("Sigmoid", ()),
+    "tanh": ("Tanh", ()),
+    "softplus": ("Softplus", (("beta", 1.0), ("threshold", 20.0))),
+    "softsign": ("Softsign", ()),
+    "hardtanh": ("Hardtanh", (("min_val", -1.0), ("max_val", 1.0))),
+    "hardsigmoid": ("Hardsigmoid", ()),
+    "hardswish": ("Hardswish", ()),
+    "mish": ("Mish", ()),
+    "logsigmoid": ("LogSigmoid", ()),
+    "log_sigmoid": ("LogSigmoid", ()),
+    "tanhshrink": ("Tanhshrink", ()),
+    "softshrink": ("Softshrink", (("lambd", 0.5),)),
+    "hardshrink": ("Hardshrink", (("lambd", 0.5),)),
+    "threshold": ("Threshold", (("threshold", None), ("value", None))),
+    "abs": ("Abs", ()),
+    "absolute": ("Abs", ()),
+    "exp": ("Exp", ()),
+    "log": ("Log", ()),
+    "sqrt": ("Sqrt", ()),
+    "square": ("Square", ()),
+    "sin": ("Sin", ()),
+    "cos": ("Cos", ()),
+    "reciprocal": ("Reciprocal", ()),
+}
+
+# Names that leave the numbers as they are.
+_NOTHING = ("contiguous", "clone", "detach", "float", "identity", "requires_grad")
+
+_WHOLE_SIGNAL = ("group_norm", "instance_norm", "adaptive_avg_pool1d", "adaptive_max_pool1d", "flip", "roll", "cumsum",
+                 "cumprod", "sort", "matmul", "bmm", "einsum", "scaled_dot_product_attention", "fft", "rfft", "stft",
+                 "argmax", "argmin", "norm", "std", "var")
+
+
+class _Proxy(torch.fx.Proxy):
+    """What stands for a signal while a forward is recorded. Unpacks as torch's own does, also where that one's look at
+    the bytecode fails (torch before 2.0 with Python 3.11), and goes through the parts of chunk and split in a loop."""
+
+    def __iter__(self) -> Iterator[Any]:
+        frame = inspect.currentframe().f_back
+        for instruction in dis.get_instructions(frame.f_code):
+            if instruction.offset == frame.f_lasti and instruction.opname == "UNPACK_SEQUENCE":
+                return (self[i] for i in range(instruction.argval))
+        args, kwargs = self.node.args, self.node.kwargs
+        name = self.node.target if isinstance(self.node.target, str) else self.node.target.__name__
+        sizes = args[1] if len(args) > 1 else kwargs.get("chunks", kwargs.get("split_size", kwargs.get("split_size_or_sections")))
+        if name == "chunk" and isinstance(sizes, int):
+            return (self[i] for i in range(sizes))
+        if name in ("split", "split_with_sizes") and isinstance(sizes, (list, tuple)):
+            return (self[i] for i in range(len(sizes)))
+        return self.tracer.iter(self)
+
+
+class _Tracer(torch.fx.Tracer):
+    """Goes into every module that the exporter does not know."""
+
+    def __init__(self, known: Callable[[nn.Module], bool]) -> None:
+        super().__init__()
+        self._known = known
+
+    def proxy(self, node: torch.fx.Node) -> torch.fx.Proxy:
+        return _Proxy(node, self)
+
+    def is_leaf_module(self, module: nn.Module, qualified_name: str) -> bool:
+        return self._known(module)
+
+
+class _Walker:
+    """Walks through a traced forward and writes the nodes of a graph."""
+
+    def __init__(self, describer: Any, root: nn.Module, path: str, graph: torch.fx.Graph) -> None:
+        self.describer = describer
+        self.root = root
+        self.path = path
+        self.graph = graph
+        self.nodes: List[Node] = []
+        self.env: Dict[torch.fx.Node, Any] = {}
+        self.order = {node: i for i, node in enumerate(graph.nodes)}
+        self.used_paths: Dict[str, int] = {}
+        self.current: Optional[torch.fx.Node] = None
+        self._in_place: Optional[_Value] = None  # what the module being called changes
+
+    # Writing nodes.
+
+    def unique(self, name: str) -> str:
+        """`name` below the root, with @2 and so on when it was used before: each node has tensors of its own."""
+        path = export._join(self.path, name)
+        while True:
+            count = self.used_paths[path] = self.used_paths.get(path, 0) + 1
+            if count == 1:
+                return path
+            path = f"{path}@{count}"
+
+    def emit(self, node: Node, *operands: _Value) -> _Value:
+        """A node that takes `operands`; what it gives."""
+        if len({value.last for value in operands}) > 1:
+            raise _Refused("a signal with the channels last meets one with the time last")
+        node = dict(node)
+        node["from"] = [value.number for value in operands]
+        self.nodes.append(node)
+        samples = []
+        for i in range(len(operands[0].samples)):
+            inputs = [value.samples[i] for value in operands]
+            try:
+                samples.append(_reduce(node["op"], inputs) if node["type"] == "Reduce"
+                               else self.sample(node, inputs[0]))
+            except (RuntimeError, IndexError) as error:
+                raise _Refused(f"the samples do not pass: {error}") from error
+        return _Value(len(self.nodes), samples, operands[0].last)
+
+    def sample(self, node: Node, x: Tensor) -> Tensor:
+        custom = self.describer.custom_forward.get(node["path"])
+        return custom(x) if custom is not None else apply_node(node, self.describer.tensors, x)
+
+    def simple(self, kind: str, x: _Value, **fields: Any) -> _Value:
+        return self.emit({"type": kind, "path": self.unique(self.current.name), **fields}, x)
+
+    def tensor(self, path: str, name: str, value: Tensor) -> None:
+        value = value.detach().to("cpu", torch.float32, copy=True).contiguous()
+        if not bool(torch.isfinite(value).all()):
+            raise _Refused(f"a constant of {name} is not finite in float32")
+        self.describer.tensors[export._join(path, name)] = value
+
+    def affine(self, x: _Value, scale: Any = 1.0, offset: Any = 0.0) -> _Value:
+        """x * scale + offset, each a number or a tensor with one value for each channel."""
+        if not isinstance(scale, Tensor) and not isinstance(offset, Tensor):
+            scale, offset = float(scale), float(offset)
+            if not (math.isfinite(scale) and math.isfinite(offset)):
+                raise _Refused(f"the constants {scale} and {offset} are not finite")
+            if scale == 1 and offset == 0:
+                return x
+            return self.simple("Affine", x, scale=scale, offset=offset)
+        channels = x.channels
+        path = self.unique(self.current.name)
+        for name, value, neutral in (("weight", scale, 1.0), ("bias", offset, 0.0)):
+            value = value if isinstance(value, Tensor) else torch.full((1,), float(value))
+            self.tensor(path, name, value.reshape(-1).expand(channels))
+        return self.emit({"type": "Affine", "path": path, "channels": channels}, x)
+
+    def constant(self, x: _Value, value: Any) -> Any:
+        """A number, or a tensor with a value for each channel of x, from what stands beside x."""
+        if isinstance(value, (bool, int, float)):
+            return float(value)
+        if not isinstance(value, Tensor):
+            raise _Refused(f"a {type(value).__name__} cannot be combined with a signal")
+        value = value.detach()
+        if value.numel() == 1:
+            return float(value)
+        shape = (1,) * (3 - value.dim()) + tuple(value.shape)
+        axis = 2 if x.last else 1
+        if len(shape) > 3 or any(extent != 1 for i, extent in enumerate(shape) if i != axis):
+            raise _Refused(f"a constant of shape {tuple(value.shape)} is not one number for each channel")
+        if shape[axis] != x.channels:
+            raise _Refused(f"a constant with {shape[axis]} channels meets a signal with {x.channels}")
+        return value.reshape(-1).double()
+
+    def join(self, op: str, *operands: Any) -> _Value:
+        values = [value for value in operands if isinstance(value, _Value)]
+        for i in range(len(values[0].samples)):
+            lengths = {value.samples[i].shape[-1] for value in values}
+            if len(lengths) > 1:
+                raise _Refused(f"signals of {' and '.join(map(str, sorted(lengths)))} frames meet")
+        return self.emit({"type": "Reduce", "path": self.unique(self.current.name), "op": op}, *values)
+
+    # Arithmetic.
+
+    def binary(self, op: str, a: Any, b: Any) -> _Value:
+        if isinstance(a, _Value) and isinstance(b, _Value):
+            return self.join({"add": "sum", "sub": "difference", "mul": "product", "div": "quotient"}[op], a, b)
+        x = a if isinstance(a, _Value) else b
+        constant = self.constant(x, b if x is a else a)
+        if op == "add":
+            return self.affine(x, 1.0, constant)
+        if op == "mul":
+            return self.affine(x, constant)
+        if op == "sub":
+            return self.affine(x, 1.0, -constant) if x is a else self.affine(x, -1.0, constant)
+        if x is b:
+            return self.affine(self.simple("Reciprocal", x), constant)
+        if bool((constant == 0).any() if isinstance(constant, Tensor) else constant == 0):
+            raise _Refused("divides by 0")
+        return self.affine(x, 1.0 / constant)
+
+    def power(self, x: Any, exponent: Any) -> _Value:
+        if not isinstance(x, _Value) or not isinstance(exponent, (int, float)):
+            raise _Refused("only a signal to the power of a number is supported")
+        if exponent < 0 and exponent != -0.5:
+            return self.simple("Reciprocal", self.power(x, -exponent))
+        if exponent == -0.5:
+            return self.simple("Reciprocal", self.simple("Sqrt", x))
+        if exponent == 0.5:
+            return self.simple("Sqrt", x)
+        if exponent == 1:
+            return x
+        if exponent == 2:
+            return self.simple("Square", x)
+        if float(exponent).is_integer() and 3 <= exponent <= 8:
+            return self.join("product", *[x] * int(exponent))
+        raise _Refused(f"the power {exponent} is not supported; 0.5, -0.5 and integers up to 8 are")
+
+    def clamp(self, x: _Value, low: Any, high: Any) -> _Value:
+        for bound in (low, high):
+            if bound is not None and not isinstance(bound, (int, float)):
+                raise _Refused("only numbers can bound a signal")
+        return self.simple("Hardtanh", x, min_val=float(-LARGEST if low is None else low),
+                           max_val=float(LARGEST if high is None else high))
+
+    # Shapes.
+
+    def channel_slice(self, x: _Value, start: int, channels: int) -> _Value:
+        if not 0 <= start < start + channels <= x.channels:
+            raise _Refused(f"channels {start} to {start + channels} of {x.channels}")
+        if channels == x.channels:
+            return x
+        part = self.simple("ChannelSlice", x, start=start, channels=channels)
+        part.memory = x.memory
+        return part
+
+    def pieces(self, x: _Value, sizes: Sequence[int]) -> Tuple[_Value, ...]:
+        starts = [sum(sizes[:i]) for i in range(len(sizes))]
+        return tuple(self.channel_slice(x, start, size) for start, size in zip(starts, sizes))
+
+    def chunk(self, x: _Value, count: Any, dim: int = 0) -> Tuple[_Value, ...]:
+        if x.axis(dim) != "channels":
+            raise _Refused(f"chunk over the {x.axis(dim)}, only over channels")
+        size = -(-x.channels // count)
+        return self.pieces(x, [min(size, x.channels - at) for at in range(0, x.channels, size)])
+
+    def split(self, x: _Value, sizes: Any, dim: int = 0) -> Tuple[_Value, ...]:
+        if x.axis(dim) != "channels":
+            raise _Refused(f"split over the {x.axis(dim)}, only over channels")
+        if isinstance(sizes, int):
+            sizes = [min(sizes, x.channels - at) for at in range(0, x.channels, sizes)]
+        return self.pieces(x, list(sizes))
+
+    def bound(self, x: _Value, value: Any, end: bool) -> int:
+        """A slice's bound over time as frames cut off at that end; the same for every length of the signal."""
+        cuts = set()
+        for i, sample in enumerate(x.samples):
+            length = sample.shape[-1]
+            at = _at(value, i)
+            if at is None:
+                at = length if end else 0
+            if not isinstance(at, int):
+                raise _Refused(f"a bound over time is {at!r}, not an integer")
+            at = max(0, at + length) if at < 0 else min(at, length)
+            cuts.add(length - at if end else at)
+        if len(cuts) > 1:
+            side = "end" if end else "start"
+            raise _Refused(f"where a slice over time {side}s depends on the signal's length; only slices that cut a "
+                           f"constant number of frames off the {side} can run over a stream")
+        return cuts.pop()
+
+    def crop(self, x: _Value, start: Any, stop: Any, step: Any = None) -> _Value:
+        left, right = self.bound(x, start, False), self.bound(x, stop, True)
+        y = x
+        if left or right:
+            y = self.simple("Pad", x, left=-left, right=-right, mode="constant", value=0.0)
+        if step not in (None, 1):
+            if not isinstance(step, int) or step < 1:
+                raise _Refused(f"a step of {step!r} over time")
+            y = self.emit({"type": "AvgPool1d", "path": self.unique(self.current.name), "kernel_size": 1,
+                           "stride": step, "padding": 0, "ceil_mode": False, "count_include_pad": True}, y)
+        y.memory = x.memory
+        return y
+
+    def item(self, x: Any, index: Any) -> Any:
+        if not isinstance(x, _Value):
+            return x[index]
+        if not isinstance(index, tuple):
+            index = (index,)
+        if Ellipsis in index:
+            at = index.index(Ellipsis)
+            index = index[:at] + (slice(None),) * (4 - len(index)) + index[at + 1:]
+        y = x
+        for dim, part in enumerate(index):
+            if not isinstance(part, slice):
+                raise _Refused(f"the index {part!r} takes an axis away; only slices keep the signal (batch, channels, time)")
+            if part == slice(None):
+                continue
+            axis = x.axis(dim)
+            if axis == "time":
+                y = self.crop(y, part.start, part.stop, part.step)
+            elif axis == "channels" and part.step in (None, 1):
+                start, stop, _ = part.indices(x.channels)
+                y = self.channel_slice(y, start, stop - start)
+            else:
+                raise _Refused(f"a slice {part} over the {axis}")
+        return y
+
+    def narrow(self, x: _Value, dim: int, start: Any, length: Any) -> _Value:
+        axis = x.axis(dim)
+        if axis == "channels":
+            return self.channel_slice(x, start, length)
+        if axis != "time":
+            raise _Refused("narrow over the batch")
+        stops = [_at(start, i) % sample.shape[-1] + _at(length, i) for i, sample in enumerate(x.samples)]
+        return self.crop(x, start, _Number(stops))
+
+    def transpose(self, x: _Value, a: int, b: int) -> _Value:
+        if {x.axis(a), x.axis(b)} == {"channels", "time"}:
+            return _Value(x.number, x.samples, not x.last, x.memory)
+        if a % 3 == b % 3:
+            return x
+        raise _Refused("only channels and time can be exchanged")
+
+    def permute(self, x: _Value, dims: Sequence[int]) -> _Value:
+        if [dim % 3 for dim in dims] == [0, 2, 1]:
+            return self.transpose(x, 1, 2)
+        if [dim % 3 for dim in dims] == [0, 1, 2]:
+            return x
+        raise _Refused(f"permute{tuple(dims)}: only channels and time can be exchanged")
+
+    def pad(self, x: _Value, amounts: Any, mode: str, value: Any) -> _Value:
+        amounts = list(amounts)
+        if any(not isinstance(amount, int) for amount in amounts) or len(amounts) % 2:
+            raise _Refused(f"pads by {amounts}, which must be integers, two for each axis")
+        axis = -1
+        for left, right in zip(amounts[::2], amounts[1::2]):
+            if left == right == 0:
+                axis -= 1
+                continue
+            if x.axis(axis) != "time":
+                raise _Refused(f"pads the {x.axis(axis)}, only time can be padded")
+            if mode not in ("constant", "replicate"):
+                raise _Refused(f"the padding mode {mode!r} needs samples that are not there yet; use zeros or replicate")
+            fields = {"value": float(value or 0)} if mode == "constant" else {}
+            x = self.simple("Pad", x, left=left, right=right, mode=mode, **fields)
+            axis -= 1
+        return x
+
+    def concat(self, values: Any, dim: int = 0) -> _Value:
+        if not all(isinstance(value, _Value) for value in values):
+            raise _Refused("only signals can be concatenated")
+        if values[0].axis(dim) != "channels":
+            raise _Refused(f"concatenates over the {values[0].axis(dim)}, only over channels")
+        return values[0] if len(values) == 1 else self.join("concat", *values)
+
+    def over_channels(self, x: _Value, dim: Any, what: str) -> None:
+        if dim is None or x.axis(dim) != "channels":
+            where = "all axes" if dim is None else f"the {x.axis(dim)}"
+            raise _Refused(f"{what} over {where}: over time it {export._USE_A_WINDOW}")
+
+    def channel_mean(self, x: _Value, dim: Any, keepdim: Any, mean: bool) -> _Value:
+        dim = dim[0] if isinstance(dim, (tuple, list)) and len(dim) == 1 else dim
+        self.over_channels(x, dim, "a mean" if mean else "a sum")
+        if not keepdim:
+            raise _Refused("takes an axis away; say keepdim=True")
+        path = self.unique(self.current.name)
+        self.tensor(path, "weight", torch.full((1, x.channels), 1.0 / x.channels if mean else 1.0))
+        return self.emit({"type": "Linear", "path": path, "in_features": x.channels, "out_features": 1, "bias": False}, x)
+
+    def upsample(self, x: _Value, size: Any, factor: Any, mode: str) -> _Value:
+        factor = factor[0] if isinstance(factor, (tuple, list)) and len(factor) == 1 else factor
+        if size is not None or factor is None or float(factor) != int(factor) or mode != "nearest" or x.last:
+            raise _Refused("only mode 'nearest' by an integer scale_factor can run over a stream")
+        factor = int(factor)
+        path = self.unique(self.current.name)
+        self.tensor(path, "weight", torch.ones(x.channels, 1, factor))
+        return self.emit({"type": "ConvTranspose1d", "path": path, "in_channels": x.channels,
+                          "out_channels": x.channels, "kernel_size": factor, "stride": factor, "padding": 0,
+                          "output_padding": 0, "dilation": 1, "groups": x.channels, "bias": False}, x)
+
+    # Modules, and functions that are modules with weights given by hand.
+
+    def module(self, module: nn.Module, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if kwargs or len(args) != 1 or not isinstance(args[0], _Value):
+            raise _Refused("a module must be called with one signal")
+        x = args[0]
+        if isinstance(module, nn.Upsample):
+            return self.upsample(x, module.size, module.scale_factor, module.mode)
+        if x.last:
+            return self.module_on_last(module, name, x)
+        path = self.unique(name)
+        node = self.describer.node(module, path)
+        if node is None:
+            return x
+        if getattr(module, "inplace", False):
+            self.in_place(x)
+        return self.written(node, x)
+
+    def module_on_last(self, module: nn.Module, name: str, x: _Value) -> _Value:
+        """A module on (B, T, C): torch's last axis holds the channels."""
+        path = self.unique(name)
+        if isinstance(module, (nn.Linear, nn.LayerNorm)):
+            cls = nn.Linear if isinstance(module, nn.Linear) else nn.LayerNorm
+            export._check_forward(module, path, cls)
+            handler = self.describer.linear if cls is nn.Linear else self.describer.layer_norm
+            return self.written(handler(module, path), x)
+        if isinstance(module, (nn.GLU, nn.Softmax, nn.LogSoftmax)):
+            self.over_channels(x, module.dim, type(module).__name__)
+            return self.written({"type": type(module).__name__, "path": path}, x)
+        if isinstance(module, nn.PReLU) and module.num_parameters > 1:
+            raise _Refused("PReLU takes axis 1, which is time here, for the channels")
+        node = self.describer.node(module, path) if export.is_pointwise(module) else _Refused
+        if node is _Refused:
+            raise _Refused(f"{type(module).__name__} works over time, but the signal has its channels last; "
+                           "transpose it back first")
+        if node is not None and getattr(module, "inplace", False):
+            self.in_place(x)
+        return x if node is None else self.written(node, x)
+
+    def written(self, node: Node, x: _Value) -> _Value:
+        result = self.emit(node, x)
+        if self._in_place is not None:
+            result.memory = self._in_place.memory
+            self.replace(self._in_place, result)
+            self._in_place = None
+        return result
+
+    def built(self, module: nn.Module, tensors: Mapping[str, Optional[Tensor]], x: _Value) -> _Value:
+        """A module made for this call, with tensors of the caller's."""
+        for name, value in tensors.items():
+            if value is not None:
+                if not isinstance(value, Tensor):
+                    raise _Refused(f"{name} is not a parameter or buffer of a module")
+                setattr(module, name, nn.Parameter(value.detach()))
+        path = self.unique(self.current.name)
+        if isinstance(module, nn.Linear):
+            if not x.last:
+                raise _Refused(export._WRAP.replace("wrap it in OverChannels", "transpose it"))
+            return self.emit(self.describer.linear(module, path), x)
+        if x.last:
+            raise _Refused(f"{type(module).__name__} works over time, but the signal has its channels last")
+        return self.emit(self.describer.node(module, path), x)
+
+    def convolution(self, cls: type, names: str, x: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Value:
+        weight, bias, stride, padding, *more = _bind(names, args, kwargs, stride=1, padding=0, dilation=1, groups=1,
+                                                     output_padding=0)
+        if not isinstance(weight, Tensor):
+            raise _Refused("the weight is not a parameter or buffer of a module")
+        single = export._single
+        if cls is nn.Conv1d:
+            dilation, groups = more
+            module = nn.Conv1d(weight.shape[1] * groups, weight.shape[0], weight.shape[2], single(stride),
+                               padding if isinstance(padding, str) else single(padding), single(dilation), groups,
+                               bias is not None)
+        else:
+            extra, groups, dilation = more
+            module = nn.ConvTranspose1d(weight.shape[0], weight.shape[1] * groups, weight.shape[2], single(stride),
+                                        single(padding), single(extra), groups, bias is not None, single(dilation))
+        return self.built(module, {"weight": weight, "bias": bias}, x)
+
+    # In-place operations.
+
+    def in_place(self, x: _Value) -> None:
+        """Checks that what changes x in place changes nothing else that is still wanted."""
+        now = self.order[self.current]
+        for node, value in self.env.items():
+            if not isinstance(value, _Value) or value is x or value.memory is not x.memory:
+                continue
+            if any(self.order[user] > now for user in node.users):
+                raise _Refused("changes a signal in place of which another view is used later; do it out of place")
+        self._in_place = x
+
+    def replace(self, old: _Value, new: _Value) -> None:
+        for node, value in list(self.env.items()):
+            if value is old:
+                self.env[node] = new
+
+    # Calls.
+
+    def function(self, name: str, args: List[Any], kwargs: Dict[str, Any]) -> Any:
+        if name in ("getattr",) and isinstance(args[0], _Value):
+            if args[1] == "shape":
+                return args[0].shape()
+            if args[1] in ("T", "mT") and args[1] == "mT":
+                return self.transpose(args[0], 1, 2)
+            if args[1] in ("dtype", "device"):
+                return torch.float32 if args[1] == "dtype" else torch.device("cpu")
+            if args[1] == "ndim":
+                return 3
+            raise _Refused(f"the attribute {args[1]} of a signal")
+        if name == "getitem":
+            return self.item(*args)
+        if not _contains((args, kwargs), _Value):
+            return self.number(name, args, kwargs)
+        if name in ("size", "dim"):
+            if name == "dim":
+                return 3
+            (dim,) = _bind("dim", args[1:], kwargs)
+            shape = args[0].shape()
+            return shape if dim is None else shape[dim]
+        in_place = (name.endswith("_") and not name.endswith("__")) or name in ("iadd", "isub", "imul", "itruediv")
+        plain = {"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div"}.get(name, name.rstrip("_"))
+        if kwargs.pop("inplace", False):
+            in_place = True
+        if in_place and isinstance(args[0], _Value):
+            self.in_place(args[0])
+            self._in_place = None
+            target = args[0]
+            result = self.signal(plain, args, kwargs)
+            if result is not target:
+                result.memory = target.memory
+                self.replace(target, result)
+            return result
+        return self.signal(plain, args, kwargs)
+
+    def signal(self, name: str, args: List[Any], kwargs: Dict[str, Any]) -> Any:
+        """A function of at least one signal."""
+        if name in ("add", "sub", "subtract", "mul", "multiply", "div", "divide", "true_divide", "truediv", "rsub"):
+            kwargs.pop("out", None)
+            alpha = kwargs.pop("alpha", 1)
+            if kwargs.pop("rounding_mode", None) is not None or kwargs:
+                raise _Refused(f"{name} with {', '.join(kwargs) or 'rounding_mode'}")
+            a, b = args
+            if name == "rsub":
+                a, b, name = b, a, "sub"
+            if alpha != 1:
+                b = self.affine(b, alpha) if isinstance(b, _Value) else b * alpha
+            return self.binary({"add": "add", "sub": "sub", "subtract": "sub", "mul": "mul", "multiply": "mul"}.get(
+                name, "div"), a, b)
+        x = args[0]
+        if name in ("cat", "concat", "concatenate"):
+            return self.concat(*_bind("tensors dim", args, kwargs, dim=0))
+        if name in ("maximum", "minimum", "max", "min") and len(args) == 2 and isinstance(args[1], _Value):
+            return self.join(name[:3], *args)
+        if not isinstance(x, _Value):
+            if name == "pow":
+                raise _Refused("a number to the power of a signal is not supported")
+            raise _Refused(f"{name} does not take a signal there")
+        rest = args[1:]
+        if name in _SIMPLE:
+            kind, fields = _SIMPLE[name]
+            kwargs.pop("out", None)
+            values = _bind(" ".join(field for field, _ in fields), rest, kwargs, **dict(fields))
+            if any(not isinstance(value, (int, float)) for value in values):
+                raise _Refused(f"{name} takes numbers, not {values}")
+            return self.simple(kind, x, **{field: float(value) for (field, _), value in zip(fields, values)})
+        if name in _NOTHING or name in ("to", "type", "type_as"):
+            return x
+        if name == "neg" or name == "negative":
+            return self.affine(x, -1.0)
+        if name == "pow":
+            return self.power(x, *_bind("exponent", rest, kwargs))
+        if name == "rsqrt":
+            return self.power(x, -0.5)
+        if name in ("clamp", "clip"):
+            return self.clamp(x, *_bind("min max", rest, kwargs))
+        if name in ("clamp_min", "clamp_max"):
+            (value,) = _bind(name[6:], rest, kwargs)
+            return self.clamp(x, value, None) if name == "clamp_min" else self.clamp(x, None, value)
+        if name == "relu6":
+            return self.simple("Hardtanh", x, min_val=0.0, max_val=6.0)
+        if name == "rrelu":
+            lower, upper, training = _bind("lower upper training", rest, kwargs, lower=1 / 8, upper=1 / 3)
+            if training:
+                raise _Refused("rrelu in training mode is random")
+            return self.simple("LeakyReLU", x, negative_slope=(lower + upper) / 2)
+        if name == "gelu":
+            (approximate,) = _bind("approximate", rest, kwargs, approximate="none")
+            return self.simple("GELU", x, approximate=approximate)
+        if name == "prelu":
+            (weight,) = _bind("weight", rest, kwargs)
+            if not isinstance(weight, Tensor) or (x.last and weight.numel() > 1):
+                raise _Refused("the slopes of prelu must be a parameter, one for each channel of axis 1")
+            path = self.unique(self.current.name)
+            self.tensor(path, "weight", weight.reshape(-1))
+            return self.emit({"type": "PReLU", "path": path, "num_parameters": weight.numel()}, x)
+        if name in ("softmax", "log_softmax", "softmin", "glu"):
+            dim, _, dtype = _bind("dim _stacklevel dtype", rest, kwargs, dim=-1 if name == "glu" else None)
+            if dtype not in (None, torch.float32):
+                raise _Refused(f"{name} with dtype {dtype}")
+            self.over_channels(x, dim, name)
+            if name == "softmin":
+                return self.simple("Softmax", self.affine(x, -1.0))
+            return self.simple({"softmax": "Softmax", "log_softmax": "LogSoftmax", "glu": "GLU"}[name], x)
+        if name in ("dropout", "alpha_dropout", "feature_alpha_dropout", "dropout1d", "dropout2d"):
+            _, training = _bind("p training", rest, kwargs, training=True)
+            if training:
+                raise _Refused(f"{name} without training=self.training is random; say training=self.training")
+            return x
+        if name in ("transpose", "swapaxes", "swapdims"):
+            return self.transpose(x, *_bind("dim0 dim1", rest, kwargs))
+        if name == "permute":
+            return self.permute(x, rest[0] if len(rest) == 1 else rest)
+        if name == "chunk":
+            return self.chunk(x, *_bind("chunks dim", rest, kwargs, dim=0))
+        if name in ("split", "split_with_sizes"):
+            size = kwargs.pop("split_size_or_sections", None)
+            return self.split(x, *_bind("split_size dim", ([size] if size is not None else []) + rest, kwargs, dim=0))
+        if name == "tensor_split":
+            count, dim = _bind("indices_or_sections dim", rest, kwargs, dim=0)
+            if not isinstance(count, int):
+                raise _Refused("tensor_split by a number of sections only")
+            extra = x.channels % count
+            return self.split(x, [x.channels // count + (i < extra) for i in range(count)], dim)
+        if name == "narrow":
+            return self.narrow(x, *_bind("dim start length", rest, kwargs))
+        if name == "pad":
+            pad, mode, value = _bind("pad mode value", rest, kwargs, mode="constant")
+            return self.pad(x, pad, mode, value)
+        if name in ("mean", "sum"):
+            dim, keepdim, _ = _bind("dim keepdim dtype", rest, kwargs)
+            return self.channel_mean(x, dim, keepdim, name == "mean")
+        if name == "interpolate":
+            size, factor, mode, *_ = _bind("size scale_factor mode align_corners recompute_scale_factor antialias", rest,
+                                           kwargs, mode="nearest")
+            return self.upsample(x, size, factor, mode)
+        if name == "repeat_interleave":
+            repeats, dim = _bind("repeats dim", rest, kwargs)
+            if dim is None or x.axis(dim) != "time" or not isinstance(repeats, int):
+                raise _Refused("repeat_interleave by a number over time only")
+            return self.upsample(x, None, repeats, "nearest")
+        if name == "conv1d":
+            return self.convolution(nn.Conv1d, "weight bias stride padding dilation groups", x, rest, kwargs)
+        if name == "conv_transpose1d":
+            return self.convolution(nn.ConvTranspose1d, "weight bias stride padding output_padding groups dilation", x,
+                                    rest, kwargs)
+        if name == "linear":
+            weight, bias = _bind("weight bias", rest, kwargs)
+            if not isinstance(weight, Tensor):
+                raise _Refused("the weight is not a parameter or buffer of a module")
+            return self.built(nn.Linear(weight.shape[1], weight.shape[0], bias is not None),
+                              {"weight": weight, "bias": bias}, x)
+        if name == "avg_pool1d":
+            size, stride, padding, ceil, include = _bind("kernel_size stride padding ceil_mode count_include_pad", rest,
+                                                         kwargs, padding=0, ceil_mode=False, count_include_pad=True)
+            return self.built(nn.AvgPool1d(size, stride, padding, ceil, include), {}, x)
+        if name in ("max_pool1d", "boolean_dispatch"):
+            size, stride, padding, dilation, ceil, indices = _bind(
+                "kernel_size stride padding dilation ceil_mode return_indices", rest, kwargs, padding=0, dilation=1,
+                ceil_mode=False, return_indices=False)
+            return self.built(nn.MaxPool1d(size, stride, padding, dilation, bool(indices), ceil), {}, x)
+        if name == "layer_norm":
+            shape, weight, bias, eps = _bind("normalized_shape weight bias eps", rest, kwargs, eps=1e-5)
+            if not x.last:
+                raise _Refused(export._WRAP.replace("wrap it in OverChannels", "transpose it"))
+            module = nn.LayerNorm(shape, eps, weight is not None)
+            for key, value in (("weight", weight), ("bias", bias)):
+                if value is not None:
+                    setattr(module, key, nn.Parameter(value.detach()))
+            return self.emit(self.describer.layer_norm(module, self.unique(self.current.name)), x)
+        if name in _WHOLE_SIGNAL:
+            raise _Refused(f"{name} {export._USE_A_WINDOW}")
+        raise _Refused(f"{name} is not supported")
+
+    def number(self, name: str, args: List[Any], kwargs: Dict[str, Any]) -> Any:
+        """A function of numbers and constant tensors alone: computed, for each sample where lengths are among them."""
+        if _contains((args, kwargs), _Batch):
+            raise _Refused("what is computed depends on the size of the batch")
+        target = self.current.target
+        call = target if callable(target) else lambda own, *more, **named: getattr(own, target)(*more, **named)
+        if not _contains((args, kwargs), _Number):
+            return call(*args, **kwargs)
+        count = next(len(number.values) for number in self.numbers((args, list(kwargs.values()))))
+        results = [call(*_at(args, i), **_at(kwargs, i)) for i in range(count)]
+        if isinstance(results[0], (tuple, list)):
+            return tuple(_Number(parts) for parts in zip(*results))
+        return _Number(results)
+
+    def numbers(self, args: Any) -> Iterator[_Number]:
+        if isinstance(args, _Number):
+            yield args
+        elif isinstance(args, (tuple, list)):
+            for arg in args:
+                yield from self.numbers(arg)
+
+    def call(self, node: torch.fx.Node) -> Any:
+        def known(argument: Any) -> Any:
+            if isinstance(argument, torch.fx.Node):
+                return self.env[argument]
+            if isinstance(argument, (tuple, list)):
+                return type(argument)(map(known, argument))
+            if isinstance(argument, dict):
+                return {key: known(value) for key, value in argument.items()}
+            if isinstance(argument, slice):
+                return slice(known(argument.start), known(argument.stop), known(argument.step))
+            return argument
+
+        args, kwargs = list(known(node.args)), known(dict(node.kwargs))
+        if "input" in kwargs and node.op == "call_function":
+            args.insert(0, kwargs.pop("input"))
+        if node.op == "get_attr":
+            value: Any = self.root
+            for part in node.target.split("."):
+                value = getattr(value, part)
+            return value
+        if node.op == "call_module":
+            return self.module(self.root.get_submodule(node.target), node.target, args, kwargs)
+        name = node.target if node.op == "call_method" else getattr(node.target, "__name__", str(node.target))
+        if node.target is F.max_pool1d:
+            name = "max_pool1d"
+        return self.function(name, args, kwargs)
+
+
+# --- from a module to a node ----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _inference(module: nn.Module) -> Iterator[None]:
+    """Puts a module into inference mode and leaves everything, random numbers included, as it was."""
+    modes = [(child, child.training) for child in module.modules()]
+    state = torch.random.get_rng_state()
+    try:
+        module.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        torch.random.set_rng_state(state)
+        for child, training in modes:
+            child.training = training
+
+
+def _line(node: torch.fx.Node) -> str:
+    """The line of the forward that a node came from, if torch.fx knows it."""
+    lines = (node.stack_trace or "").strip().splitlines()
+    for place, code in reversed(list(zip(lines[::2], lines[1::2]))):
+        if "torch/" not in place:
+            return f" ({code.strip()})"
+    return ""
+
+
+def _input_channels(graph: torch.fx.Graph, root: nn.Module, placeholder: torch.fx.Node) -> Optional[int]:
+    """The channels that the first layer behind an input asks for, if it is reached unchanged."""
+    seen, waiting = set(), [placeholder]
+    while waiting:
+        for user in waiting.pop(0).users:
+            if user in seen or user.op == "output":
+                continue
+            seen.add(user)
+            if user.op == "call_module":
+                module = root.get_submodule(user.target)
+                wanted = export.wanted_channels(module)
+                if wanted is not None:
+                    return wanted
+                if not export.is_pointwise(module):
+                    continue
+                waiting.append(user)
+            elif user.op == "call_function" and user.target in (F.conv1d,):
+                pass
+            else:
+                name = user.target if isinstance(user.target, str) else getattr(user.target, "__name__", "")
+                if name.rstrip("_") in (*_SIMPLE, *_NOTHING, "pad", "transpose", "permute", "dropout", "gelu", "neg", "clamp"):
+                    waiting.append(user)
+    return None
+
+
+def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]]) -> Node:
+    """The Graph node (a Sequential if nothing branches) of what `root`'s own forward does."""
+
+    def fail(message: str, node: Optional[torch.fx.Node] = None) -> export.ExportError:
+        where = "" if node is None else _line(node)
+        return export._fail(path, root, f"{message}{where}")
+
+    with _inference(root):
+        tracer = _Tracer(export.is_known)
+        tracer.record_stack_traces = True
+        kinds = {parameter.kind for parameter in inspect.signature(root.forward).parameters.values()}
+        if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+            raise fail("its forward takes *args or **kwargs; name the signals that it takes")
+        try:
+            kept = _defaults(root, inputs)
+            graph = tracer.trace(root, concrete_args=kept or None)
+        except export.ExportError:
+            raise
+        except Exception as error:  # whatever the forward or torch.fx raise
+            message = " ".join(str(error).split())
+            raise fail(f"its forward cannot be traced: {message}") from error
+        _forget(graph, kept)
+        placeholders = [node for node in graph.nodes if node.op == "placeholder"]
+        channels = list(inputs) if inputs is not None else []
+        if inputs is None:
+            for placeholder in placeholders:
+                found = _input_channels(graph, root, placeholder)
+                if found is None:
+                    raise fail(f"how many channels its input {placeholder.name} has cannot be seen; say it, as in "
+                               f"inputs=[{', '.join('2' for _ in placeholders)}]")
+                channels.append(found)
+        if len(channels) != len(placeholders):
+            raise fail(f"takes {len(placeholders)} signals, but inputs gives the channels of {len(channels)}")
+
+        before = dict(describer.tensors)
+        error: Optional[Exception] = None
+        for lengths in SAMPLE_LENGTHS:
+            describer.tensors = dict(before)
+            generator = torch.Generator().manual_seed(1)
+            samples = [torch.rand(1, sum(channels), length, generator=generator) * 2 - 1 for length in lengths]
+            try:
+                expected = [root(*sample.split(channels, 1)) for sample in [s.clone() for s in samples]]
+            except Exception as raised:  # too short, perhaps
+                error = raised
+                continue
+            break
+        else:
+            raise fail(f"its forward fails for signals of {lengths[0]} frames: {' '.join(str(error).split())}")
+
+        walker = _Walker(describer, root, path, graph)
+        output = _walk(walker, placeholders, channels, samples, fail)
+        if describer.check:
+            _compare(output, expected, fail)
+    return _finished(walker, output, path, sum(channels))
+
+
+def _defaults(root: nn.Module, inputs: Optional[Sequence[int]]) -> Dict[str, Any]:
+    """The arguments of forward that keep their defaults: all that have one, unless `inputs` counts them as signals."""
+    parameters = list(inspect.signature(root.forward).parameters.values())
+    kept = {}
+    for i, parameter in enumerate(parameters):
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if parameter.default is not parameter.empty and (inputs is None or i >= len(inputs)):
+            kept[parameter.name] = parameter.default
+    return kept
+
+
+def _forget(graph: torch.fx.Graph, kept: Mapping[str, Any]) -> None:
+    """Takes away the inputs that keep their defaults, and torch.fx's checks that they do."""
+    for node in [node for node in graph.nodes if node.op == "placeholder" and node.target in {f"{k}_1" for k in kept}]:
+        doomed = [node]
+        for each in doomed:
+            doomed.extend(user for user in each.users if user not in doomed)
+        for each in reversed(doomed):
+            graph.erase_node(each)
+
+
+def _walk(walker: _Walker, placeholders: List[torch.fx.Node], channels: List[int], samples: List[Tensor],
+          fail: Callable[..., Exception]) -> _Value:
+    everything = _Value(0, samples)
+    start = 0
+    for placeholder, count in zip(placeholders, channels):
+        walker.current = placeholder
+        walker.env[placeholder] = everything if len(channels) == 1 else walker.channel_slice(everything, start, count)
+        if len(channels) > 1:
+            walker.env[placeholder].memory = object()  # inputs are tensors of their own
+        start += count
+    for node in walker.graph.nodes:
+        if node in walker.env or node.op == "placeholder":
+            continue
+        walker.current = node
+        if node.op == "output":
+            (result,) = node.args
+            result = walker.env[result] if isinstance(result, torch.fx.Node) else result
+            if not isinstance(result, _Value):
+                raise fail(f"its forward gives a {type(result).__name__}, not one signal", node)
+            if result.last:
+                raise fail("its forward gives a signal with the channels last; transpose it back", node)
+            return result
+        try:
+            walker.env[node] = walker.call(node)
+        except _Refused as reason:
+            raise fail(str(reason), node) from reason
+        except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+            raise fail(f"{node.target}: {' '.join(str(error).split())}", node) from error
+    raise fail("its forward gives nothing")
+
+
+def _compare(output: _Value, expected: Sequence[Any], fail: Callable[..., Exception]) -> None:
+    for given, wanted in zip(output.samples, expected):
+        if not isinstance(wanted, Tensor) or given.shape != wanted.shape:
+            raise fail(f"what was traced gives {tuple(given.shape)}, the module {tuple(getattr(wanted, 'shape', ()))}")
+        apart = ((given - wanted).abs() / wanted.abs().clamp(min=1)).nan_to_num(0).max() if given.numel() else torch.zeros(())
+        if float(apart) > 1e-4:
+            raise fail(f"what was traced differs from the module by {float(apart):.2g}: its forward does something that "
+                       "the trace does not show")
+
+
+def _finished(walker: _Walker, output: _Value, path: str, channels: int) -> Node:
+    """The nodes that lead to the output, renumbered."""
+    wanted, waiting = set(), [output.number]
+    while waiting:
+        number = waiting.pop()
+        if number == 0 or number in wanted:
+            continue
+        wanted.add(number)
+        waiting.extend(walker.nodes[number - 1]["from"])
+    if 0 not in (source for number in wanted for source in walker.nodes[number - 1]["from"]) and wanted:
+        raise export.ExportError(f"{path or '<root>'}: its output does not depend on its input")
+    numbers = {0: 0}
+    nodes = []
+    for number in sorted(wanted):
+        node = walker.nodes[number - 1]
+        node["from"] = [numbers[source] for source in node["from"]]
+        nodes.append(node)
+        numbers[number] = len(nodes)
+    dropped = [node for i, node in enumerate(walker.nodes) if i + 1 not in wanted]
+    for node in dropped:
+        for name in list(walker.describer.tensors):
+            if node["path"] and name.startswith(node["path"] + "."):
+                kept = any(other["path"] == node["path"] for other in nodes)
+                if not kept:
+                    del walker.describer.tensors[name]
+    if all(node["from"] == [i] for i, node in enumerate(nodes)) and not any(n["type"] == "Reduce" for n in nodes):
+        for node in nodes:
+            del node["from"]
+        return {"type": "Sequential", "path": path, "layers": nodes}
+    return {"type": "Graph", "path": path, "in_channels": channels, "nodes": nodes}
