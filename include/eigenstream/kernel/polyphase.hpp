@@ -2,7 +2,7 @@
 #define EIGENSTREAM_KERNEL_POLYPHASE_HPP
 
 #include <algorithm>  // min, max
-#include <cmath>      // isnan
+#include <cmath>      // isfinite, isnan
 #include <limits>     // the one NaN that comes out
 #include <vector>     // panels
 
@@ -205,9 +205,8 @@ class Polyphase {
       total[c] = ((sum[0][c] + sum[2][c]) + (sum[1][c] + sum[3][c])) + P::broadcast(T(0));
       probe = probe + total[c];
     }
-    // An input that is not finite shows in all lanes, and then the difference is NaN.
-    const T shown = first(probe);
-    if (!(shown - shown == T(0))) [[unlikely]]
+    // An input that is not finite shows in all lanes.
+    if (!std::isfinite(first(probe))) [[unlikely]]
       return carefully(w - i * lanes, x, channels, x_step, n, Columns, y, y_step, lane, valid);
 #pragma GCC unroll 8
     for (int c = 0; c < Columns; ++c) {
