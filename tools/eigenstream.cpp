@@ -1,4 +1,5 @@
-// The command-line tool: looks at model files and runs them, and resamples audio. Everything it does goes through the public headers.
+// The command-line tool: looks at model files and runs them, and resamples audio. Everything it does goes through the
+// public headers.
 #include <fcntl.h>  // open
 
 #include <CLI/CLI.hpp>

@@ -70,7 +70,9 @@ class Soxr : public Converter {
   ~Soxr() override { soxr_delete(soxr_); }
   Index operator()(const float* x, Index n, float* y, Index room) override {
     std::size_t taken = 0, written = 0;
-    if (soxr_process(soxr_, x, static_cast<std::size_t>(n), &taken, y, static_cast<std::size_t>(room), &written) != nullptr)
+    const auto frames = static_cast<std::size_t>(n);
+    if (soxr_process(soxr_, x, frames, &taken, y, static_cast<std::size_t>(room), &written) != nullptr ||
+        taken != frames)
       throw std::runtime_error("soxr_process");
     return static_cast<Index>(written);
   }
@@ -145,7 +147,8 @@ inline std::vector<ConverterKind> converter_kinds() {
     all.push_back(converter_kind<OurConverter>((std::string("ours-") + name_of(quality)).c_str(),
                                                eigenstream::resample_options(quality)));
 #if EIGENSTREAM_BENCH_SOXR
-  for (const auto& [name, recipe] : {std::pair("soxr-LQ", SOXR_LQ), {"soxr-MQ", SOXR_MQ}, {"soxr-HQ", SOXR_HQ}, {"soxr-VHQ", SOXR_VHQ}})
+  for (const auto& [name, recipe] :
+       {std::pair("soxr-LQ", SOXR_LQ), {"soxr-MQ", SOXR_MQ}, {"soxr-HQ", SOXR_HQ}, {"soxr-VHQ", SOXR_VHQ}})
     all.push_back(converter_kind<Soxr>(name, static_cast<unsigned long>(recipe)));
 #endif
 #if EIGENSTREAM_BENCH_SAMPLERATE

@@ -27,7 +27,7 @@ constexpr Index block = 512;
 
 std::vector<float> convert(const ConverterKind& kind, Index source_hz, Index target_hz, const std::vector<float>& x) {
   const auto converter = kind.make(source_hz, target_hz, 1);
-  std::vector<float> y, some(8192 + 8 * block * static_cast<std::size_t>(target_hz) / static_cast<std::size_t>(source_hz));
+  std::vector<float> y, some(static_cast<std::size_t>(8192 + 8 * block * target_hz / source_hz));
   for (std::size_t at = 0; at + block <= x.size(); at += block) {
     const Index n = (*converter)(x.data() + at, block, some.data(), static_cast<Index>(some.size()));
     y.insert(y.end(), some.begin(), some.begin() + n);
@@ -43,10 +43,10 @@ struct Response {
 // A sine of frequency_hz in, and out: the part with the same frequency by least squares, and what is left.
 Response measure(const ConverterKind& kind, Index source_hz, Index target_hz, double frequency_hz) {
   constexpr std::size_t frames = 24 * 1024;
-  const double turn = 2 * std::numbers::pi;
+  const double turn = 2 * std::numbers::pi, step_in = turn * frequency_hz / static_cast<double>(source_hz);
   std::vector<float> x;
   for (std::size_t i = 0; i < frames; ++i)
-    x.push_back(static_cast<float>(std::sin(turn * frequency_hz / static_cast<double>(source_hz) * static_cast<double>(i))));
+    x.push_back(static_cast<float>(std::sin(step_in * static_cast<double>(i))));
   const std::vector<float> y = convert(kind, source_hz, target_hz, x);
   const std::size_t begin = y.size() / 3, end = y.size() * 5 / 6;  // in full swing
   const double step = turn * frequency_hz / static_cast<double>(target_hz);

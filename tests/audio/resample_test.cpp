@@ -1,9 +1,12 @@
 #include "eigenstream/audio/resample.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numbers>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "eigenstream/compose/sequential.hpp"
@@ -124,8 +127,8 @@ TEMPLATE_TEST_CASE("Resample: any chunking gives the offline output", "[audio][p
 }
 
 TEST_CASE("Resample: the law for longer blocks and more channels", "[audio][property]") {
-  const auto [source, target] =
-      GENERATE(table<Index, Index>({{48, 16}, {16, 48}, {44100, 48000}, {48, 44}, {147, 32}, {1, 17}, {33, 1}, {16, 15}}));
+  const auto [source, target] = GENERATE(table<Index, Index>(
+      {{48, 16}, {16, 48}, {44100, 48000}, {48, 44}, {147, 32}, {1, 17}, {33, 1}, {16, 15}}));
   for (const ResampleOptions& options : {hann(6), low_delay(hann(6)), low_delay(kaiser(9, 0.8, 6))})
     for (const Index channels : {1, 3, 9})
       support::check_contract(Resample<float>(source, target, options), channels == 3 ? 2 : 1,
@@ -178,8 +181,9 @@ TEST_CASE("Resample: worked tables", "[audio]") {
   // 1 to 2, in chunks of 4: 2, 8 and 14 outputs.
   es::Stream stream(Resample<float>(1, 2, hann(2)), {.channels = 1});
   const Calls calls = support::calls(stream, support::count_to(12), {4, 4, 4});
-  CHECK(close({calls[0], calls[1]}, {{1.00015f, 1.53676f},
-                                     {2.00030f, 2.56127f, 3.00045f, 3.58578f, 4.00060f, 4.61028f, 5.00075f, 5.63479f}}));
+  CHECK(close({calls[0], calls[1]},
+              {{1.00015f, 1.53676f},
+               {2.00030f, 2.56127f, 3.00045f, 3.58578f, 4.00060f, 4.61028f, 5.00075f, 5.63479f}}));
   REQUIRE(calls[2].size() == 14);
   CHECK(std::abs(calls[2].front() - 6.00090f) < 1e-5f);
   CHECK(std::abs(calls[2][12] - 11.93583f) < 1e-4f);
@@ -231,7 +235,8 @@ TEST_CASE("Resample: every pair of common rates, in chunks and against the defin
 }
 
 TEST_CASE("Resample: what torchaudio gives", "[audio][golden]") {
-  const es::Safetensors golden = es::read_safetensors(EIGENSTREAM_SOURCE_DIR "/tests/golden/audio/Resample.safetensors");
+  const es::Safetensors golden =
+      es::read_safetensors(EIGENSTREAM_SOURCE_DIR "/tests/golden/audio/Resample.safetensors");
   int cases = 0;
   for (const auto& entry : nlohmann::json::parse(golden.metadata.at("cases"))) {
     const std::string name = entry.at("name");
@@ -268,8 +273,11 @@ TEST_CASE("Resample: the qualities are what they are said to be", "[audio]") {
     double delay;  // of the filter itself
   };
   // rejected_db: from half the narrower rate on, in exact arithmetic.
-  for (const Row& row : {Row{ResampleQuality::low, 0.7075, 0.7935, 106, 39, 19.4}, {ResampleQuality::medium, 0.839, 0.8865, 106, 71, 35.4},
-                         {ResampleQuality::high, 0.901, 0.929, 126, 137, 68.2}, {ResampleQuality::very_high, 0.923, 0.943, 149.8, 203, 101.1}}) {
+  const Row rows[] = {{ResampleQuality::low, 0.7075, 0.7935, 106, 39, 19.4},
+                      {ResampleQuality::medium, 0.839, 0.8865, 106, 71, 35.4},
+                      {ResampleQuality::high, 0.901, 0.929, 126, 137, 68.2},
+                      {ResampleQuality::very_high, 0.923, 0.943, 149.8, 203, 101.1}};
+  for (const Row& row : rows) {
     INFO(es::name_of(row.quality));
     ResampleOptions options = es::resample_options(row.quality);
     options.low_delay = true;
@@ -280,7 +288,8 @@ TEST_CASE("Resample: the qualities are what they are said to be", "[audio]") {
     const auto reach = static_cast<Index>(kernel.reach());
     const auto gain_db = [&](double f) {  // a fraction of a quarter of the wider rate
       double sum = kernel(0);
-      for (Index d = 1; d <= reach; ++d) sum += 2 * kernel(d) * std::cos(std::numbers::pi / 2 * f * static_cast<double>(d));
+      for (Index d = 1; d <= reach; ++d)
+        sum += 2 * kernel(d) * std::cos(std::numbers::pi / 2 * f * static_cast<double>(d));
       return 20 * std::log10(std::abs(sum));
     };
     for (double f = 0; f < 0.6 * row.flat; f += 0.01) CHECK(std::abs(gain_db(f)) < 1e-4);
@@ -303,12 +312,14 @@ TEST_CASE("Resample: rates without a common divisor take little memory", "[audio
     CHECK(y.size() == 100003);
     CHECK(same_bits(in_chunks(resample, x, {1000, 1, 30000, 17}), y));
     // A slow sine, between its samples.
-    std::vector<float> sine, expected;
+    std::vector<float> sine;
     for (int i = 0; i < 50000; ++i) sine.push_back(std::sin(0.01f * static_cast<float>(i)));
     const std::vector<float> moved = whole(resample, sine);
     float most = 0;
-    for (std::size_t j = 100; j + 100 < moved.size(); ++j)
-      most = std::max(most, std::abs(moved[j] - static_cast<float>(std::sin(0.01 * static_cast<double>(j) * 44100 / 44101))));
+    for (std::size_t j = 100; j + 100 < moved.size(); ++j) {
+      const double position = static_cast<double>(j) * 44100 / 44101;
+      most = std::max(most, std::abs(moved[j] - static_cast<float>(std::sin(0.01 * position))));
+    }
     CHECK(most < 2e-3f);
   }
 }
@@ -450,7 +461,8 @@ TEST_CASE("Resample: impossible rates and options are refused by name", "[audio]
   CHECK(refuses(make(16000, -1), {"Resample", "-1 Hz", "at least 1"}));
   CHECK(refuses(make(2, 1, hann(0)), {"Resample", "lowpass_filter_width = 0"}));
   CHECK(refuses(make(1, 1, hann(-3)), {"Resample", "lowpass_filter_width = -3"}));
-  for (const double rolloff : {0.0, -0.5, 1.01, nan}) CHECK(refuses(make(2, 1, hann(6, rolloff)), {"Resample", "rolloff"}));
+  for (const double rolloff : {0.0, -0.5, 1.01, nan})
+    CHECK(refuses(make(2, 1, hann(6, rolloff)), {"Resample", "rolloff"}));
   for (const double beta : {-1.0, 1e6, nan}) CHECK(refuses(make(2, 1, kaiser(6, 0.99, beta)), {"Resample", "beta"}));
   CHECK(refuses(make(2, 1, {.method = static_cast<ResampleMethod>(7)}), {"Resample", "method 7"}));
   // Sizes that no memory holds.

@@ -107,7 +107,8 @@ void for_all_stages(F&& f) {
 
 std::string text(const TimingStage& s) {
   const char* const kinds[] = {"gather", "scatter", "resample"};
-  return std::string(kinds[static_cast<int>(s.kind)]) + " up " + std::to_string(s.up) + (s.soon ? " soon" : "") + " reach " + std::to_string(s.reach) + " stride " +
+  return std::string(kinds[static_cast<int>(s.kind)]) + " up " + std::to_string(s.up) + (s.soon ? " soon" : "") + " reach " +
+         std::to_string(s.reach) + " stride " +
          std::to_string(s.stride) + " left " + std::to_string(s.left) + " right " + std::to_string(s.right) + " extra " +
          std::to_string(s.extra) + " dilation " + std::to_string(s.dilation) + " ceil " + std::to_string(s.ceil);
 }

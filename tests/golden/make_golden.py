@@ -796,7 +796,9 @@ def main() -> int:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message="Using padding='same'")
     files = all_cases()
-    jobs = {options.out / f"{layer}.safetensors": lambda a=layer, b=cases: make_file(a, b) for layer, cases in files.items()}
+    jobs: Dict[Path, Callable[[], Any]] = {}
+    for layer, cases in files.items():
+        jobs[options.out / f"{layer}.safetensors"] = lambda layer=layer, cases=cases: make_file(layer, cases)
     if resample is not None:
         jobs[options.out / "audio" / "Resample.safetensors"] = make_resample_file
     else:

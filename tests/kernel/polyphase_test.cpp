@@ -29,12 +29,15 @@ TEMPLATE_TEST_CASE("Polyphase: each output by itself, the same alone and among o
             INFO("up " << up << ", down " << down << ", reach " << reach << ", channels " << channels << ", first "
                        << first << ", count " << count);
             // Just the inputs that are needed, between what nobody may use.
-            const Index begin = es::Index(std::ceil(static_cast<double>(first * down - reach) / static_cast<double>(up)));
+            const Index begin =
+                static_cast<Index>(std::ceil(static_cast<double>(first * down - reach) / static_cast<double>(up)));
             const Index end = ((first + count - 1) * down + reach) / up + 1;
             constexpr Index margin = 40;
             std::vector<T> x(static_cast<std::size_t>((end - begin) * channels + 2 * margin), poison);
             for (std::size_t i = margin; i + margin < x.size(); ++i) x[i] = static_cast<T>(random.real());
-            const auto at = [&](Index i, Index c) { return x[static_cast<std::size_t>(margin + (i - begin) * channels + c)]; };
+            const auto at = [&](Index i, Index c) {
+              return x[static_cast<std::size_t>(margin + (i - begin) * channels + c)];
+            };
             std::vector<T> y(static_cast<std::size_t>(count * channels + 2 * margin), mark), one = y;
             kernel(x.data() + margin, -begin, channels, first, count, y.data() + margin);
             for (Index j = 0; j < count; ++j) {
@@ -53,7 +56,8 @@ TEMPLATE_TEST_CASE("Polyphase: each output by itself, the same alone and among o
               for (Index i = begin; i < end; ++i)
                 if (const Index d = i * up - (first + j) * down; std::abs(d) <= reach)
                   sum += static_cast<double>(w[static_cast<std::size_t>(d + reach)]) * static_cast<double>(at(i, c));
-              REQUIRE(std::abs(static_cast<double>(y[static_cast<std::size_t>(k)]) - sum) < (sizeof(T) == 4 ? 1e-5 : 1e-13));
+              const double apart = std::abs(static_cast<double>(y[static_cast<std::size_t>(k)]) - sum);
+              REQUIRE(apart < (sizeof(T) == 4 ? 1e-5 : 1e-13));
             }
           }
         }

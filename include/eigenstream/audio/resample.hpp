@@ -1,7 +1,9 @@
 #ifndef EIGENSTREAM_AUDIO_RESAMPLE_HPP
 #define EIGENSTREAM_AUDIO_RESAMPLE_HPP
 
+#include <algorithm>    // min, max, clamp
 #include <cmath>        // sin, cos, sqrt, ceil
+#include <cstring>      // memcpy
 #include <limits>       // longest signal
 #include <numbers>      // pi
 #include <numeric>      // gcd
@@ -88,7 +90,8 @@ constexpr ResampleOptions resample_options(ResampleQuality quality) noexcept {
 }
 
 /// The windowed sinc of a resampling filter from source to target (in lowest terms), evaluated in double precision.
-///   K(d) = base/source * window(t) * sin(pi t)/(pi t),  t = base * d / (source*target),  base = min(source,target)*rolloff
+///   K(d) = base/source * window(t) * sin(pi t)/(pi t)
+///   t = base * d / (source*target),  base = min(source,target) * rolloff
 /// d is the distance from an output to an input in units of 1/(source*target) of the common period; K(d) = 0 where
 /// |t| >= Z, the filter's width. Hann: window = cos(pi t / (2Z))^2. Kaiser: I0(beta sqrt(1 - (t/Z)^2)) / I0(beta).
 class ResampleFilter {
@@ -179,8 +182,8 @@ class Resample {
           " at a time, and a filter of ", filter.padding(), " on either side; more than ", most_frames,
           " frames cannot be kept");
     const double size = Polyphase<T>::size_of(static_cast<double>(up_), static_cast<double>(down_), filter.reach());
-    check(size <= static_cast<double>(most_weights), "Resample: from ", source_hz, " Hz to ", target_hz, " Hz needs a table of ",
-          static_cast<Index>(size), " weights, more than ", most_weights);
+    check(size <= static_cast<double>(most_weights), "Resample: from ", source_hz, " Hz to ", target_hz,
+          " Hz needs a table of ", static_cast<Index>(size), " weights, more than ", most_weights);
     padding_ = static_cast<Index>(filter.padding());
     reach_ = static_cast<Index>(filter.reach());
     kernel_ = Polyphase<T>(up_, down_, reach_, [&](Index d) { return static_cast<T>(filter(d)); });

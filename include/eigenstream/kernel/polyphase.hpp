@@ -16,8 +16,8 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///
 /// SIMD lanes run over consecutive outputs, so there are no horizontal sums: a panel of outputs takes each input of the
 /// union of its windows once, broadcast, times a packet of weights that is zero where the input is none of a lane's
-/// own. Outputs are taken in groups of a multiple of `up`, after which the weights repeat; the columns of a tile are the
-/// same panel of further groups, or of further channels, so that a weight is loaded once for several outputs.
+/// own. Outputs are taken in groups of a multiple of `up`, after which the weights repeat; the columns of a tile are
+/// the same panel of further groups, or of further channels, so that a weight is loaded once for several outputs.
 ///
 /// Order of operations, the same for every output wherever its group begins, however many outputs are computed at once:
 /// four partial sums, which take the inputs in turns, each a chain of multiply-adds from 0 on; they are added as
