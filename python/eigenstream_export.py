@@ -243,7 +243,8 @@ def _has_own_forward(module: nn.Module) -> bool:
     if cls in _REGISTERED:
         return False
     if cls is None:
-        return not type(module).__module__.startswith("torch.nn")
+        written = type(module).forward is not nn.Module.forward
+        return written and not type(module).__module__.startswith("torch.nn")
     return type(module).forward is not cls.forward and not isinstance(module, _INACTIVE)
 
 

@@ -291,14 +291,22 @@ class _Proxy(torch.fx.Proxy):
         for instruction in dis.get_instructions(frame.f_code):
             if instruction.offset == frame.f_lasti and instruction.opname == "UNPACK_SEQUENCE":
                 return (self[i] for i in range(instruction.argval))
-        args, kwargs = self.node.args, self.node.kwargs
-        name = self.node.target if isinstance(self.node.target, str) else self.node.target.__name__
-        sizes = args[1] if len(args) > 1 else kwargs.get("chunks", kwargs.get("split_size", kwargs.get("split_size_or_sections")))
-        if name == "chunk" and isinstance(sizes, int):
-            return (self[i] for i in range(sizes))
-        if name in ("split", "split_with_sizes") and isinstance(sizes, (list, tuple)):
-            return (self[i] for i in range(len(sizes)))
-        return self.tracer.iter(self)
+        parts = self._parts()
+        return self.tracer.iter(self) if parts is None else (self[i] for i in range(parts))
+
+    def __len__(self) -> int:
+        parts = self._parts()
+        return super().__len__() if parts is None else parts
+
+    def _parts(self) -> Optional[int]:
+        """How many parts a chunk or split has, as far as its arguments say."""
+        name = self.node.target if isinstance(self.node.target, str) else getattr(self.node.target, "__name__", "")
+        sizes = [*self.node.args[1:2], *self.node.kwargs.values()][:1]
+        if name == "chunk" and sizes and isinstance(sizes[0], int):
+            return sizes[0]
+        if name in ("split", "split_with_sizes") and sizes and isinstance(sizes[0], (list, tuple)):
+            return len(sizes[0])
+        return None
 
 
 class _Tracer(torch.fx.Tracer):
@@ -929,6 +937,7 @@ class _Walker:
         if node.op == "call_module":
             return self.module(self.root.get_submodule(node.target), node.target, args, kwargs)
         name = node.target if node.op == "call_method" else getattr(node.target, "__name__", str(node.target))
+        name = {"_threshold": "threshold"}.get(name, name)
         if node.target is F.max_pool1d:
             name = "max_pool1d"
         return self.function(name, args, kwargs)
@@ -955,8 +964,11 @@ def _inference(module: nn.Module) -> Iterator[None]:
 def _line(node: torch.fx.Node) -> str:
     """The line of the forward that a node came from, if torch.fx knows it."""
     lines = (node.stack_trace or "").strip().splitlines()
-    for place, code in reversed(list(zip(lines[::2], lines[1::2]))):
-        if "torch/" not in place:
+    frames = [(lines[i], lines[i + 1]) for i in range(len(lines) - 1) if lines[i].lstrip().startswith("File ")]
+    if frames and frames[0][0].endswith("in <module>"):  # newer torch begins with the outermost call
+        frames.reverse()
+    for place, code in frames:
+        if not any(part in place for part in ("/torch/", "eigenstream_trace.py")):
             return f" ({code.strip()})"
     return ""
 
@@ -1082,7 +1094,9 @@ def _walk(walker: _Walker, placeholders: List[torch.fx.Node], channels: List[int
             (result,) = node.args
             result = walker.env[result] if isinstance(result, torch.fx.Node) else result
             if not isinstance(result, _Value):
-                raise fail(f"its forward gives a {type(result).__name__}, not one signal", node)
+                kinds = {dict: "dict", list: "list", tuple: "tuple", _Number: "number"}
+                kind = next((name for cls, name in kinds.items() if isinstance(result, cls)), type(result).__name__)
+                raise fail(f"its forward gives a {kind}, not one signal", node)
             if result.last:
                 raise fail("its forward gives a signal with the channels last; transpose it back", node)
             return result

@@ -38,7 +38,8 @@ try:
 except (ImportError, OSError):  # a torchaudio that does not fit torch fails to load
     resample = None
 
-from eigenstream_export import OverChannels, Residual, Snake, describe, write_safetensors  # noqa: E402
+from branched_networks import NETWORKS  # noqa: E402
+from eigenstream_export import OverChannels, Parallel, Residual, Snake, describe, write_safetensors  # noqa: E402
 
 TOLERANCE = 1e-5  # absolute for small values, relative for large ones
 SIZE_LIMIT_BYTES = 800_000
@@ -61,6 +62,7 @@ class Case:
     unwrap: bool = False  # describe the only layer that is left of a Sequential
     node: Optional[Dict[str, Any]] = None  # the description, where torch has no module of its own for the layer
     positive: bool = False  # without zeros and negative values
+    traced: bool = False  # has a forward of its own
 
 
 # --- the cases ------------------------------------------------------------------------------------------------------
@@ -542,6 +544,17 @@ def decoder(channels: Tuple[int, ...], strides: Tuple[int, ...]) -> nn.Module:
     return nn.Sequential(*layers)
 
 
+def parallel_cases() -> List[Case]:
+    conv1 = nn.Conv1d
+
+    def case(reduce: str, *branches: Callable[[], nn.Module]) -> Case:
+        return Case(reduce, lambda: Parallel(*(build() for build in branches), reduce=reduce), 3, 20, 2)
+
+    plain, short, late = lambda: conv1(3, 4, 1), lambda: conv1(3, 4, 6), lambda: conv1(3, 4, 5, padding=2)
+    return [case("sum", plain, late), case("mean", plain, short, late), case("product", short, plain),
+            case("max", late, short), case("min", plain, late), case("concat", short, nn.Identity, late)]
+
+
 def sequential_cases() -> List[Case]:
     seq, conv1, convt = nn.Sequential, nn.Conv1d, nn.ConvTranspose1d
     return [
@@ -708,6 +721,9 @@ def all_cases() -> Dict[str, List[Case]]:
         "Pad": pad_cases(),
         "Residual": residual_cases(),
         "Sequential": sequential_cases(),
+        "Graph": [Case(name, build, channels, frames, batch, traced=True)
+                  for name, (build, channels, frames, batch) in NETWORKS.items()],
+        "Parallel": parallel_cases(),
     }
 
 
@@ -742,7 +758,7 @@ def make_case(layer: str, case: Case) -> Tuple[Dict[str, Any], Dict[str, Tensor]
         description = {"type": case.node["type"], "path": "", **case.node}
         weights = {name.rpartition(".")[2]: value for name, value in module.state_dict().items()}
     else:
-        description, weights = describe(module)
+        description, weights = describe(module, inputs=[case.channels] if case.traced else None)
     if case.unwrap:
         (description,) = description["layers"]
     with torch.no_grad():

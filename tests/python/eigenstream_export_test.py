@@ -58,6 +58,24 @@ def read_safetensors(path: Path) -> Tuple[Dict[str, str], Dict[str, Tensor]]:
     return metadata, tensors
 
 
+def joined(op: str, values: List[Tensor]) -> Tensor:
+    """Operands joined frame by frame, the longer ones cropped, the smaller half of the excess in front."""
+    length = min(value.shape[-1] for value in values)
+    values = [value[..., (value.shape[-1] - length) // 2:][..., :length] for value in values]
+    if op == "concat":
+        return torch.cat(values, dim=1)
+    values = list(torch.broadcast_tensors(*values))
+    stacked = torch.stack(values)
+    if op in ("sum", "mean"):
+        return getattr(stacked, op)(0)
+    if op == "product":
+        return stacked.prod(0)
+    if op in ("max", "min"):
+        return getattr(stacked, "a" + op)(0)
+    first, second = values
+    return {"difference": first - second, "quotient": first / second}[op]
+
+
 def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor) -> Tensor:
     """Run a description on x (B, C, T), using each field once. Takes the tensors it uses out of `tensors`."""
     fields = dict(node)
@@ -76,6 +94,22 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor) ->
             y = interpret(f("net"), tensors, x)
             shrink = x.shape[-1] - y.shape[-1]
             return y + x[..., shrink // 2:shrink // 2 + y.shape[-1]]
+        if kind == "Parallel":
+            return joined(f("reduce"), [interpret(branch, tensors, x) for branch in f("branches")])
+        if kind == "Graph":
+            values = [x]
+            if "in_channels" in fields:
+                assert x.shape[1] == f("in_channels")
+            for inner in f("nodes"):
+                inner = dict(inner)
+                operands = [values[number] for number in inner.pop("from")]
+                if inner["type"] == "Reduce":
+                    assert set(inner) == {"type", "path", "op"}
+                    values.append(joined(inner["op"], operands))
+                else:
+                    (operand,) = operands
+                    values.append(interpret(inner, tensors, operand))
+            return values[-1]
         if kind == "Conv1d":
             padding = f("padding")
             left, right = padding if isinstance(padding, list) else (padding, padding)
@@ -371,17 +405,15 @@ class PaddingTest(Case):
 
     def test_constant_pad_elsewhere(self) -> None:
         pad, conv, relu = nn.ConstantPad1d((2, 1), 0.0), nn.Conv1d(2, 2, 3), nn.ReLU()
-        only = r"\(ConstantPad1d\): padding is supported directly before a Conv1d in the same Sequential only"
-        self.assert_refused(pad, "^<root> " + only)
-        self.assert_refused(nn.Sequential(conv, pad), "^1 " + only)
-        self.assert_refused(nn.Sequential(pad, relu, conv), "^0 " + only)
-        self.assert_refused(nn.Sequential(pad, pad, conv), "^0 " + only)
-        self.assert_refused(nn.Sequential(pad, nn.Sequential(conv)), "^0 " + only)
-        self.assert_refused(nn.Sequential(nn.Sequential(pad), conv), "^0.0 " + only)
-        self.assert_refused(nn.Sequential(pad, nn.ConvTranspose1d(2, 2, 3)), "^0 " + only)
-        for amount, value, pattern in ((2, 0.5, "value is 0.5"), (-1, 0.0, r"padding is \(-1, -1\)")):
-            pad = nn.ConstantPad1d(amount, value)
-            self.assert_refused(nn.Sequential(pad, conv), r"^0 \(ConstantPad1d\): " + pattern)
+        for net in (pad, nn.Sequential(conv, pad), nn.Sequential(pad, relu, conv), nn.Sequential(pad, nn.Sequential(conv)),
+                    nn.Sequential(nn.Sequential(pad), conv), nn.Sequential(pad, nn.ConvTranspose1d(2, 2, 3)),
+                    nn.Sequential(nn.ConstantPad1d(2, 0.5), conv), nn.Sequential(nn.ConstantPad1d(-1, 0.0), conv),
+                    nn.Sequential(nn.ReplicationPad1d((2, 3)), conv), nn.ConstantPad1d((3, -2), 1.5)):
+            with self.subTest(net=net):
+                self.assertIn('"type": "Pad"', json.dumps(self.assert_equivalent(net, 2)))
+        twice = self.assert_equivalent(nn.Sequential(pad, nn.ConstantPad1d(1, 0.0), conv), 2)
+        self.assertEqual([layer["type"] for layer in twice["layers"]], ["Pad", "Conv1d"])
+        self.assert_refused(nn.ConstantPad1d(2 ** 21, 0.0), r"\(ConstantPad1d\): padding is \(2097152, 2097152\)")
 
     def test_valid_policy(self) -> None:
         net = nn.Sequential(
@@ -416,10 +448,13 @@ class PaddingTest(Case):
         self.assert_refused(nn.ReLU(), "padding is 'same', must be one of exact, valid", padding="same")
 
     def test_padding_mode(self) -> None:
-        for mode in ("circular", "reflect", "replicate"):
+        for mode in ("circular", "reflect"):
             layer = nn.Conv1d(1, 1, 3, padding=1, padding_mode=mode)
             self.assert_refused(nn.Sequential(layer), rf"^0 \(Conv1d\): padding_mode is '{mode}'")
         self.assert_equivalent(nn.Conv1d(1, 1, 3, padding_mode="reflect"), 1)  # nothing to pad
+        for padding in (1, "same", 4):
+            layer = nn.Conv1d(2, 2, 4, padding=padding, padding_mode="replicate")
+            self.assertEqual(self.assert_equivalent(layer, 2)["padding_mode"], "replicate")
 
 
 class WeightNormTest(Case):
@@ -513,8 +548,7 @@ class RefusalTest(Case):
         self.assert_refused(nn.MaxPool1d(3, padding=2), r"\(MaxPool1d\): padding 2 is more than half of kernel_size 3")
 
     def test_other_pads(self) -> None:
-        for module in (nn.ReflectionPad1d(1), nn.ReplicationPad1d(1)):
-            self.assert_refused(nn.Sequential(module, nn.Conv1d(1, 1, 3)), r"^0 \(Re\w+Pad1d\): .*use zeros")
+        self.assert_refused(nn.Sequential(nn.ReflectionPad1d(1), nn.Conv1d(1, 1, 3)), r"^0 \(ReflectionPad1d\): .*use zeros")
 
     def test_output_padding(self) -> None:
         self.assert_refused(nn.ConvTranspose1d(1, 1, 3, stride=2, output_padding=2), "output_padding 2 must be smaller")
@@ -537,14 +571,14 @@ class RefusalTest(Case):
             (Mine(), r"\(Mine\): unknown module class; build it from .*Conv1d.*Residual"),
             (nn.Conv2d(1, 1, 1), r"\(Conv2d\): unknown"),
             (nn.ModuleList(), r"\(ModuleList\): unknown"),
-            (nn.RReLU(), r"\(RReLU\): unknown"),
-            (Skip(nn.ReLU()), r"\(Skip\): has a forward of its own, so it is not the Sequential"),
             (Standardized(1, 1, 3), r"\(Standardized\): has a _conv_forward of its own"),
             (patched, r"\(ReLU\): has a forward of its own"),
         ):
             with self.subTest(pattern=pattern):
                 self.assert_refused(nn.Sequential(nn.Sequential(nn.ReLU(), module)), r"^0\.1 " + pattern)
         self.assert_refused("net", r"^<root> \(str\): not a torch.nn.Module")
+        self.assert_refused(nn.Sequential(Skip(nn.ReLU())), "how many channels its input .* has cannot be seen")
+        self.assert_equivalent(nn.Sequential(nn.Conv1d(2, 3, 1), Skip(nn.ReLU())), 2)
 
     def test_hooks(self) -> None:
         net = nn.Sequential(nn.Conv1d(1, 1, 1))

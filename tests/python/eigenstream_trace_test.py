@@ -1,0 +1,488 @@
+"""Tests of what the exporter makes of a module's own forward. CTest runs them."""
+
+from __future__ import annotations
+
+import math
+import sys
+import unittest
+from typing import Any, Callable, Dict, List, Optional
+
+try:
+    import torch
+except ImportError:
+    print("skipped: this Python has no torch")
+    sys.exit(77)  # CTest counts it as skipped
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import weight_norm
+
+from eigenstream_export_test import Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
+from eigenstream_export import ExportError, Parallel, Residual, Snake, describe, register  # noqa: E402
+import eigenstream_export  # noqa: E402
+
+
+class Function(nn.Module):
+    """A module whose forward is a function, with whatever layers and tensors it uses."""
+
+    def __init__(self, function: Callable[..., Any], **parts: Any) -> None:
+        super().__init__()
+        self.function = function
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(self, x)
+
+
+class TraceCase(Case):
+    def assert_traced(self, module: nn.Module, channels: Any, frames: int = 64, padding: str = "exact") -> Dict[str, Any]:
+        """The description of a module with one input computes what it computes. Returns it."""
+        inputs = channels if isinstance(channels, list) else [channels]
+        module.train()
+        before = {key: value.clone() for key, value in module.state_dict().items()}
+        state = torch.random.get_rng_state()
+        description, tensors = describe(module, padding, inputs=inputs)
+        self.assertTrue(module.training)
+        self.assertTrue(torch.equal(state, torch.random.get_rng_state()))
+        for key, value in module.state_dict().items():
+            self.assertTrue(torch.equal(value, before[key]), key)
+        unused = set(tensors)
+        xs = [torch.rand(2, count, frames) * 2 - 1 for count in inputs]
+
+        class Used(dict):
+            def __getitem__(self, key: str) -> Tensor:
+                unused.discard(key)
+                return super().__getitem__(key)
+
+        with torch.no_grad():
+            expected = module.eval()(*[x.clone() for x in xs])
+            actual = interpret(description, Used(tensors), torch.cat(xs, 1))
+        self.assertEqual(actual.shape, expected.shape)
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5, equal_nan=True)
+        self.assertEqual(unused, set())
+        return description
+
+    def assert_not_traced(self, function: Callable[..., Any], pattern: str, channels: Any = 2, **parts: Any) -> None:
+        inputs = channels if isinstance(channels, list) else [channels]
+        with self.assertRaisesRegex(ExportError, r"^<root> \(Function\): .*" + pattern):
+            describe(Function(function, **parts), inputs=inputs)
+
+    def types(self, description: Dict[str, Any]) -> List[str]:
+        return [node["type"] for node in description.get("nodes", description.get("layers"))]
+
+
+# --- networks as people write them ------------------------------------------------------------------------------------
+
+
+class NetworkTest(TraceCase):
+    def test_unet(self) -> None:
+        class UNet(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.act = nn.ReLU(inplace=True)
+                self.enter = nn.Conv1d(1, 4, 5, padding=2)
+                self.down = nn.ModuleList([nn.Conv1d(4, 6, 4, stride=2, padding=1), nn.Conv1d(6, 8, 4, stride=2, padding=1)])
+                self.up = nn.ModuleList([nn.ConvTranspose1d(8, 6, 4, stride=2, padding=1),
+                                         nn.ConvTranspose1d(12, 4, 4, stride=2, padding=1)])
+                self.leave = nn.Conv1d(8, 1, 1)
+                self.dropout = nn.Dropout(0.5)
+
+            def forward(self, x: Tensor) -> Tensor:
+                x = self.act(self.enter(x))
+                skips = []
+                for layer in self.down:
+                    skips.append(x)
+                    x = self.act(layer(x))
+                for layer, skip in zip(self.up, reversed(skips)):
+                    x = torch.cat([self.act(layer(x)), skip], dim=1)
+                return self.leave(self.dropout(x))
+
+        description = self.assert_traced(UNet(), 1)
+        self.assertEqual(description["type"], "Graph")
+        self.assertEqual(description["in_channels"], 1)
+        # The shared activation is written anew each time, the dropout not at all.
+        self.assertEqual([node["path"] for node in description["nodes"] if node["type"] == "ReLU"],
+                         ["act", "act@2", "act@3", "act@4", "act@5"])
+        self.assertEqual(self.types(description).count("Reduce"), 2)
+        self.assertEqual(describe(UNet())[0]["in_channels"], 1)  # the first layer says it
+
+    def test_wavenet(self) -> None:
+        class Layer(nn.Module):
+            def __init__(self, dilation: int) -> None:
+                super().__init__()
+                self.pad = 2 * dilation
+                self.conv = weight_norm(nn.Conv1d(4, 8, 3, dilation=dilation))
+                self.mix = nn.Conv1d(3, 8, 1)
+                self.residual, self.skip = nn.Conv1d(4, 4, 1), nn.Conv1d(4, 2, 1)
+
+            def forward(self, x: Tensor, condition: Optional[Tensor]) -> Any:
+                y = self.conv(F.pad(x, (self.pad, 0)))
+                if condition is not None:
+                    y = y + self.mix(condition)
+                a, b = y.chunk(2, dim=1)
+                y = torch.tanh(a) * torch.sigmoid(b)
+                return (x + self.residual(y)) * math.sqrt(0.5), self.skip(y)
+
+        class WaveNet(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.enter = nn.Conv1d(1, 4, 1)
+                self.layers = nn.ModuleList([Layer(2 ** i) for i in range(3)])
+                self.leave = nn.Sequential(nn.ReLU(), nn.Conv1d(2, 1, 1))
+
+            def forward(self, x: Tensor, condition: Optional[Tensor] = None) -> Tensor:
+                x, total = self.enter(x), 0
+                for layer in self.layers:
+                    x, skip = layer(x, condition)
+                    total = total + skip
+                return self.leave(total)
+
+        net = WaveNet()
+        self.assert_traced(net, [1, 3])
+        description = self.assert_traced(net, [1])  # the condition keeps its default
+        self.assertEqual(description["in_channels"], 1)
+        self.assertNotIn("layers.2.residual", [node["path"] for node in description["nodes"]])  # leads nowhere
+        with self.assertRaisesRegex(ExportError, r"takes 2 signals, but inputs gives the channels of 3|takes 1 signals"):
+            describe(net, inputs=[1, 3, 3])
+
+    def test_valid_residuals_by_size(self) -> None:
+        class Block(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.a, self.b = nn.Conv1d(3, 3, 4), nn.Conv1d(3, 3, 3)
+
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.b(torch.relu(self.a(x)))
+                start = (x.size(2) - y.size(2)) // 2
+                return y + x[:, :, start:start + y.shape[-1]]
+
+        class Net(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.blocks = nn.Sequential(Block(), Block())
+
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.blocks(x)
+                return y - x[..., -y.size(-1):] + x[..., :y.size(-1)] * x.narrow(2, 3, y.size(2))
+
+        description = self.assert_traced(Net(), 3)
+        crops = [(node["left"], node["right"]) for node in description["nodes"] if node["type"] == "Pad"]
+        self.assertEqual(crops, [(-2, -3), (-2, -3), (-10, 0), (0, -10), (-3, -7)])
+
+    def test_dense_and_squeezed(self) -> None:
+        class Dense(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.layers = nn.ModuleDict({f"layer{i}": nn.Conv1d(2 + i, 1, 3, padding=1) for i in range(3)})
+                self.scale = nn.Parameter(torch.rand(5, 1))
+                self.register_buffer("mean", torch.rand(1, 5, 1))
+
+            def forward(self, x: Tensor) -> Tensor:
+                features = [x]
+                for layer in self.layers.values():
+                    features.append(layer(torch.cat(features, 1)))
+                y = (torch.cat(features, 1) - self.mean) * self.scale / 0.5
+                gate = torch.sigmoid(y.mean(dim=1, keepdim=True))
+                return y * gate + sum([y, y]) - 1
+
+        self.assert_traced(Dense(), 2)
+
+    def test_channels_last(self) -> None:
+        class Mixer(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.norm, self.fc = nn.LayerNorm(4), nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 8))
+                self.conv, self.gate = nn.Conv1d(4, 4, 3, padding=1, groups=4), nn.GLU()
+
+            def forward(self, x: Tensor) -> Tensor:
+                y = x.transpose(1, 2)
+                y = self.gate(self.fc(self.norm(y)))
+                y = y * torch.softmax(y, -1) + y[..., 0:1]
+                y = F.layer_norm(y, (4,)) + F.linear(y, self.fc[0].weight[:4] * 2)
+                return x + self.conv(y.permute(0, 2, 1))
+
+        self.assert_traced(Mixer(), 4)
+        self.assert_not_traced(lambda m, x: x.transpose(1, 2), "channels last; transpose it back")
+        self.assert_not_traced(lambda m, x: m.pool(x.transpose(1, 2)).transpose(1, 2), "AvgPool1d works over time.*channels last",
+                               pool=nn.AvgPool1d(1))
+        self.assert_not_traced(lambda m, x: x[..., :1] + x.transpose(1, 2)[:, :1], "a slice.*length|channels last meets one with the time last")
+
+    def test_subclasses_and_containers(self) -> None:
+        class CausalConv(nn.Conv1d):
+            def forward(self, x: Tensor) -> Tensor:
+                return super().forward(F.pad(x, ((self.kernel_size[0] - 1) * self.dilation[0], 0)))
+
+        class Doubled(nn.Sequential):
+            def forward(self, x: Tensor) -> Tensor:
+                return 2 * super().forward(x)
+
+        net = nn.Sequential(CausalConv(2, 3, 3, dilation=2), nn.ReLU(), Doubled(CausalConv(3, 3, 2), nn.Tanh()),
+                            Residual(nn.Conv1d(3, 3, 3, padding=1)), Parallel(nn.Conv1d(3, 2, 1), nn.Conv1d(3, 2, 5)))
+        description = self.assert_traced(net, 2)
+        self.assertEqual(description["type"], "Sequential")  # nothing branches outside of the known containers
+        for reduce in eigenstream_export.REDUCTIONS:
+            self.assert_traced(Parallel(nn.Conv1d(2, 3, 4), nn.Sequential(), nn.Conv1d(2, 2, 1), reduce=reduce)
+                               if reduce == "concat" else Parallel(nn.Conv1d(2, 2, 4), nn.Sequential(), reduce=reduce), 2)
+        with self.assertRaisesRegex(ExportError, "reduce is 'add', must be one of sum"):
+            Parallel(nn.ReLU(), nn.ReLU(), reduce="add")
+        with self.assertRaisesRegex(ExportError, "has 1 branches"):
+            Parallel(nn.ReLU())
+
+    def test_shared_modules_have_tensors_of_their_own(self) -> None:
+        net = Function(lambda m, x: m.block(m.conv(x)) + m.conv(m.block(x)), conv=nn.Conv1d(2, 2, 3, padding=1),
+                       block=nn.Sequential(nn.Conv1d(2, 2, 1), nn.ReLU()))
+        description = self.assert_traced(net, 2)
+        self.assertEqual([node["path"] for node in description["nodes"]],
+                         ["conv", "block", "block@2", "conv@2", "add"])
+        _, tensors = describe(net)
+        self.assertEqual(sorted(tensors), sorted(f"{name}.{kind}" for name in ("conv", "conv@2", "block.0", "block@2.0")
+                                                 for kind in ("weight", "bias")))
+
+    def test_valid_policy(self) -> None:
+        net = Function(lambda m, x: m.up(m.conv(F.pad(x, (2, 1)))[..., 3:]) + m.up(m.conv(x[..., 3:])),
+                       conv=nn.Conv1d(2, 2, 3, padding=1), up=nn.ConvTranspose1d(2, 2, 3, padding=1))
+        net = Function(lambda m, x: m.conv(F.pad(x, (2, -3))) * 2, conv=nn.Conv1d(2, 2, 3, padding=1))
+        description, _ = describe(net, "valid")
+        self.assertEqual([(node.get("padding"), node.get("left"), node.get("right")) for node in description["layers"]],
+                         [(None, 0, -3), (0, None, None), (None, None, None)])
+
+    def test_registered_types(self) -> None:
+        class Smooth(nn.Module):
+            def __init__(self, pole: float) -> None:
+                super().__init__()
+                self.pole = pole
+                self.start = nn.Parameter(torch.rand(2))
+
+            def forward(self, x: Tensor) -> Tensor:
+                value, values = self.start, []
+                for i in range(x.shape[-1]):
+                    value = value * self.pole + x[..., i] * (1 - self.pole)
+                    values.append(value)
+                return torch.stack(values, -1)
+
+        class Smoother(Smooth):
+            pass
+
+        register(Smooth, lambda m: ("Smooth", {"pole": m.pole, "taps": [1, 2]}, {"start": m.start}))
+        try:
+            net = Function(lambda m, x: x - m.smooth(x), smooth=Smoother(0.25))
+            description, tensors = describe(net, inputs=[2])
+            self.assertEqual(description["nodes"][0], {"type": "Smooth", "path": "smooth", "pole": 0.25, "taps": [1, 2], "from": [0]})
+            self.assertEqual(list(tensors), ["smooth.start"])
+            self.assertEqual(describe(nn.Sequential(Smooth(0.5)))[0]["layers"][0]["type"], "Smooth")
+            register(Smoother, lambda m: ("Smoother", {}, {}))
+            self.assertEqual(describe(net, inputs=[2])[0]["nodes"][0]["type"], "Smoother")
+            for wrong, pattern in ((("X", {"a": None}, {}), "field a is None"), (("X", {"path": "p"}, {}), "field path"),
+                                   (("X", {}, {"w": 3}), "tensor w is not"), ("X", "must give a type name")):
+                register(Smoother, lambda m, wrong=wrong: wrong)
+                self.assert_refused(Smoother(0.5), pattern)
+        finally:
+            del eigenstream_export._REGISTERED[Smooth]
+            eigenstream_export._REGISTERED.pop(Smoother, None)
+        with self.assertRaisesRegex(ExportError, "register takes a class of modules"):
+            register(3, lambda m: m)
+
+
+# --- single calls -------------------------------------------------------------------------------------------------------
+
+
+class FunctionTest(TraceCase):
+    def test_activations(self) -> None:
+        positive = lambda f: lambda m, x: f(x.abs() + 0.1)  # noqa: E731
+        for call in (
+            F.relu, torch.relu, lambda x: x.relu(), F.relu6, F.leaky_relu, F.elu, F.selu, F.celu, F.silu, F.gelu, F.mish,
+            F.sigmoid, torch.sigmoid, lambda x: x.sigmoid(), torch.tanh, F.tanh, lambda x: x.tanh(), F.softplus, F.softsign,
+            F.hardtanh, F.hardsigmoid, F.hardswish, F.logsigmoid, F.tanhshrink, F.softshrink, F.hardshrink, F.rrelu,
+            torch.abs, torch.exp, torch.sin, torch.cos, torch.square, torch.neg, lambda x: x.neg(),
+        ):
+            with self.subTest(call=call):
+                self.assert_traced(Function(lambda m, x: call(x * 5)), 3)
+        for call in (torch.log, torch.sqrt, torch.rsqrt, torch.reciprocal, lambda x: x.log()):
+            with self.subTest(call=call):
+                self.assert_traced(Function(positive(call)), 3)
+
+    def test_modules_of_torch(self) -> None:
+        for module in (nn.CELU(0.7), nn.Mish(), nn.LogSigmoid(), nn.Tanhshrink(), nn.Softshrink(0.2), nn.Hardshrink(0.2),
+                       nn.Threshold(0.1, -3.0), nn.RReLU(0.1, 0.3), nn.LogSoftmax(1), nn.Softmin(1), nn.ReLU6(), nn.PReLU(3),
+                       nn.Upsample(scale_factor=3), Snake(3)):
+            with self.subTest(module=module):
+                self.assert_traced(Function(lambda m, x: m.layer(x) + 1, layer=module), 3)
+                if not isinstance(module, nn.Upsample):
+                    self.assert_equivalent(nn.Sequential(module), 3)
+
+    def test_arguments(self) -> None:
+        for function in (
+            lambda m, x: F.leaky_relu(x, 0.3), lambda m, x: F.leaky_relu(x, negative_slope=0.3),
+            lambda m, x: F.elu(input=x, alpha=0.5), lambda m, x: F.gelu(x, approximate="tanh"),
+            lambda m, x: F.hardtanh(x, -0.5, 0.25), lambda m, x: F.softplus(x, beta=2, threshold=1),
+            lambda m, x: F.threshold(x, 0.1, 20.0), lambda m, x: F.prelu(x, m.slope), lambda m, x: F.softmax(x, dim=1),
+            lambda m, x: x.softmax(-2), lambda m, x: F.log_softmax(x, 1), lambda m, x: F.softmin(x, 1),
+            lambda m, x: F.glu(torch.cat((x, x), -2), 1), lambda m, x: F.dropout(x, 0.5, m.training),
+            lambda m, x: F.dropout(x, training=False), lambda m, x: x.clamp(-0.2, 0.3), lambda m, x: x.clamp(min=0),
+            lambda m, x: torch.clamp(x, max=0.5), lambda m, x: x.clamp_min(0.1), lambda m, x: x.pow(2) + x ** 3 + x ** 1,
+            lambda m, x: (x.abs() + 1) ** 0.5 + (x.abs() + 1) ** -1 + (x.abs() + 1) ** -0.5, lambda m, x: x.contiguous().clone(),
+        ):
+            self.assert_traced(Function(function, slope=nn.Parameter(torch.rand(4))), 4)
+
+    def test_arithmetic(self) -> None:
+        parts = {"c": nn.Parameter(torch.rand(3, 1) + 0.5), "one": nn.Parameter(torch.rand(1) + 0.5)}
+        for function in (
+            lambda m, x: x + 1, lambda m, x: 1 + x, lambda m, x: x - 1.5, lambda m, x: 1.5 - x, lambda m, x: x * 2,
+            lambda m, x: 2 * x, lambda m, x: x / 4, lambda m, x: 1 / (x + 3), lambda m, x: -x, lambda m, x: x + m.c,
+            lambda m, x: m.c - x, lambda m, x: x * m.c, lambda m, x: x / m.c, lambda m, x: m.c / (x + 3),
+            lambda m, x: x * m.one + m.c * 2, lambda m, x: torch.add(x, x.tanh(), alpha=0.5),
+            lambda m, x: torch.sub(x, 2, alpha=3), lambda m, x: torch.mul(x, x), lambda m, x: x.div(x.abs() + 1),
+            lambda m, x: x.add(x).sub(x * 3), lambda m, x: torch.maximum(x, -x), lambda m, x: torch.min(x, x * 2),
+            lambda m, x: sum(m.layers[i](x) for i in range(2)) / 2, lambda m, x: x * math.pi + torch.tensor([[0.5], [1], [2]]),
+            lambda m, x: x.sum(1, keepdim=True) * x + x.mean(dim=(1,), keepdim=True),
+        ):
+            self.assert_traced(Function(function, layers=nn.ModuleList([nn.Conv1d(3, 3, 1) for _ in range(2)]), **parts), 3)
+
+    def test_channels(self) -> None:
+        for function in (
+            lambda m, x: torch.cat(list(x.chunk(3, 1))[::-1], 1), lambda m, x: torch.cat([part * 2 for part in x.chunk(2, 1)], 1),
+            lambda m, x: x.split([1, 4], dim=1)[1], lambda m, x: x.split(2, 1)[2], lambda m, x: x.tensor_split(3, dim=1)[1],
+            lambda m, x: x[:, 1:3] * x[:, -2:], lambda m, x: x.narrow(1, 2, 2), lambda m, x: torch.concat([x, x[:, :1]], -2),
+            lambda m, x: x[:, :1] * x, lambda m, x: x[..., 2:4, :],
+        ):
+            self.assert_traced(Function(function), 5)
+
+    def test_time(self) -> None:
+        weights = {"w": nn.Parameter(torch.rand(4, 1, 3)), "b": nn.Parameter(torch.rand(4)), "t": nn.Parameter(torch.rand(4, 2, 4))}
+        for function in (
+            lambda m, x: F.pad(x, (3, 1)), lambda m, x: F.pad(x, (3, 1), value=0.5), lambda m, x: F.pad(x, (-3, 1)),
+            lambda m, x: F.pad(x, (2, 3), mode="replicate"), lambda m, x: F.pad(x, (1, 2, 0, 0)), lambda m, x: x[..., 2:-3],
+            lambda m, x: x[:, :, ::2], lambda m, x: x[..., 1::3], lambda m, x: F.conv1d(x, m.w, m.b, padding=1, groups=4),
+            lambda m, x: F.conv1d(x, m.w, None, 2, "valid", 2, 4), lambda m, x: F.conv_transpose1d(x, m.t, stride=2, padding=1),
+            lambda m, x: F.avg_pool1d(x, 3, 2, 1), lambda m, x: F.max_pool1d(x, 3, stride=1, padding=1),
+            lambda m, x: F.max_pool1d(x, 4), lambda m, x: F.interpolate(x, scale_factor=2), lambda m, x: x.repeat_interleave(3, dim=-1),
+            lambda m, x: x[..., 1:] - x[..., :-1], lambda m, x: x[:, :, 4:x.size(-1) - 4],
+        ):
+            self.assert_traced(Function(function, **weights), 4)
+
+    def test_in_place(self) -> None:
+        def add_in_place(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            y += x
+            z = y.relu_()
+            return z * y + x
+
+        def module_in_place(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            z = m.act(y)
+            return torch.cat([y, z, x], 1)
+
+        def forgotten(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            y.mul_(2).add_(1)
+            F.relu(y, inplace=True)
+            return y
+
+        for function in (add_in_place, module_in_place, forgotten):
+            self.assert_traced(Function(function, conv=nn.Conv1d(2, 2, 3, padding=1), act=nn.ELU(inplace=True)), 2)
+
+        def through_a_view(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            a, b = y.chunk(2, 1)
+            a.relu_()
+            return y
+
+        self.assert_not_traced(through_a_view, "another view is used later", conv=nn.Conv1d(2, 2, 1))
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------------
+
+
+class RefusalTest(TraceCase):
+    def test_whole_signal(self) -> None:
+        for function in (
+            lambda m, x: F.softmax(x, dim=-1), lambda m, x: x.mean(-1, keepdim=True) + x, lambda m, x: x.mean() + x,
+            lambda m, x: F.group_norm(x, 1), lambda m, x: F.adaptive_avg_pool1d(x, 1), lambda m, x: x.flip(-1),
+            lambda m, x: torch.cumsum(x, -1), lambda m, x: torch.matmul(x, x.transpose(1, 2)), lambda m, x: F.glu(x),
+            lambda m, x: m.norm(x),
+        ):
+            with self.assertRaisesRegex(ExportError, r"needs the whole signal.*window \(Snapshotter\)"):
+                describe(Function(function, norm=nn.GroupNorm(1, 2)), inputs=[2])
+
+    def test_time_by_length(self) -> None:
+        self.assert_not_traced(lambda m, x: x[..., :100], "where a slice over time ends depends on the signal's length")
+        self.assert_not_traced(lambda m, x: x[..., -100:], "where a slice over time starts depends on the signal's length")
+        self.assert_not_traced(lambda m, x: x[..., x.size(-1) // 2:], "starts depends on the signal's length")
+        self.assert_not_traced(lambda m, x: x * x.size(-1), "cannot be combined with a signal")
+        self.assert_not_traced(lambda m, x: x * x.size(0), "cannot be combined with a signal")
+        self.assert_not_traced(lambda m, x: x[..., : x.size(0) + 3], "size of the batch")
+        self.assert_not_traced(lambda m, x: x + 1 if x.sum() > 0 else x, "cannot be traced: .*control flow")
+        self.assert_not_traced(lambda m, x: x if x.size(-1) > 5 else -x, "cannot be traced: .*control flow")
+
+    def test_shapes(self) -> None:
+        self.assert_not_traced(lambda m, x: x.view(x.size(0), -1), "view is not supported")
+        self.assert_not_traced(lambda m, x: x[0], "the index 0 takes an axis away")
+        self.assert_not_traced(lambda m, x: x[:, 0], "the index 0 takes an axis away")
+        self.assert_not_traced(lambda m, x: x[1:], "slice.*over the batch")
+        self.assert_not_traced(lambda m, x: torch.stack([x, x], 1), "stack is not supported|not take a signal")
+        self.assert_not_traced(lambda m, x: torch.cat([x, x], -1), "concatenates over the time, only over channels")
+        self.assert_not_traced(lambda m, x: x.chunk(2, -1)[0], "chunk over the time")
+        self.assert_not_traced(lambda m, x: x.permute(2, 0, 1), "only channels and time can be exchanged")
+        self.assert_not_traced(lambda m, x: x.mean(1), "keepdim=True")
+        self.assert_not_traced(lambda m, x: F.pad(x, (1, 1), mode="reflect"), "padding mode 'reflect'")
+        self.assert_not_traced(lambda m, x: F.pad(x, (1, 1, 1, 0)), "pads the channels")
+        self.assert_not_traced(lambda m, x: x[:, :1] + torch.rand(2, 1), "2 channels meets a signal with 1")
+        self.assert_not_traced(lambda m, x: x[..., ::960] + torch.rand(2, 1, 1), "not one number for each channel")
+        self.assert_not_traced(lambda m, x: F.dropout(x), "training=self.training")
+        self.assert_not_traced(lambda m, x: x ** 1.5, "the power 1.5")
+        self.assert_not_traced(lambda m, x: x / 0, "divides by 0")
+        self.assert_not_traced(lambda m, x: torch.erfinv(x), r"erfinv is not supported")
+        self.assert_not_traced(lambda m, x: F.interpolate(x, scale_factor=2, mode="linear"), "mode 'nearest'")
+
+    def test_outputs(self) -> None:
+        self.assert_not_traced(lambda m, x: (x, x), "gives a tuple, not one signal")
+        self.assert_not_traced(lambda m, x: {"y": x}, "gives a dict")
+        self.assert_not_traced(lambda m, x: x.size(-1), "gives a number, not one signal")
+        self.assert_not_traced(lambda m, x: m.a(x) + m.b(x), "its forward fails for signals of",
+                               a=nn.Conv1d(2, 2, 3), b=nn.Conv1d(2, 2, 2))
+
+    def test_inputs(self) -> None:
+        net = Function(lambda m, x: x + 1)
+        self.assert_refused(net, r"how many channels its input x has cannot be seen; say it, as in inputs=\[2\]")
+        for inputs in ([], [0], [1.5], "2"):
+            with self.assertRaisesRegex(ExportError, "inputs is .*, must be the channels of each input"):
+                describe(net, inputs=inputs)
+        with self.assertRaisesRegex(ExportError, "takes 1 signals, but inputs gives the channels of 2"):
+            describe(net, inputs=[1, 2])
+        with self.assertRaisesRegex(ExportError, "takes one signal, but inputs gives the channels of 2"):
+            describe(nn.Sequential(nn.ReLU()), inputs=[1, 2])
+
+        class Many(nn.Module):
+            def forward(self, *xs: Tensor) -> Tensor:
+                return xs[0]
+
+        self.assert_refused(Many(), r"\(Many\): its forward takes \*args or \*\*kwargs")
+
+    def test_what_a_trace_does_not_show(self) -> None:
+        class Counting(nn.Module):
+            """Behaves differently each time it is called, which no trace can show."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.calls = 0
+
+            def forward(self, x: Tensor) -> Tensor:
+                self.calls += 1
+                return x * self.calls
+
+        with self.assertRaisesRegex(ExportError, r"what was traced differs from the module by"):
+            describe(Counting(), inputs=[2])
+        describe(Counting(), inputs=[2], check=False)
+
+    def test_the_line_is_named(self) -> None:
+        def forward(m: nn.Module, x: Tensor) -> Tensor:
+            y = x + 1
+            return torch.flip(y, (2,))
+
+        with self.assertRaisesRegex(ExportError, r"\(return torch.flip\(y, \(2,\)\)\)"):
+            describe(Function(forward), inputs=[2])
+
+
+if __name__ == "__main__":
+    unittest.main()
