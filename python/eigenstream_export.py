@@ -233,6 +233,8 @@ def register(
 
 def _class_of(module: nn.Module) -> Optional[type]:
     """The supported class that `module` is or derives from, the nearest one; None if there is none."""
+    if "torchaudio" in sys.modules:  # known without being needed
+        _Describer.HANDLERS.setdefault(sys.modules["torchaudio"].transforms.Resample, _Describer.resample)
     known = (_REGISTERED, _Describer.HANDLERS, _INACTIVE)
     return next((cls for cls in type(module).__mro__ if any(cls in classes for classes in known)), None)
 
@@ -633,6 +635,15 @@ class _Describer:
             "dilation": _integer(module, path, "dilation"),
             "ceil_mode": bool(module.ceil_mode) and self.padding == "exact",
         }
+
+    def resample(self, module: Any, path: str) -> Node:
+        node = {"type": "Resample", "path": path, "orig_freq": int(module.orig_freq), "new_freq": int(module.new_freq),
+                "resampling_method": module.resampling_method,
+                "lowpass_filter_width": _integer(module, path, "lowpass_filter_width"),
+                "rolloff": _number(module, path, "rolloff")}
+        if module.beta is not None:
+            node["beta"] = _number(module, path, "beta")
+        return node
 
     def linear(self, module: nn.Linear, path: str) -> Node:
         inputs, outputs = _integer(module, path, "in_features"), _integer(module, path, "out_features")

@@ -115,6 +115,11 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor) -> Tensor:
                             node["ceil_mode"])
     if kind == "Pad":
         return _pad(x, node["left"], node["right"], node["mode"], node.get("value", 0.0))
+    if kind == "Resample":
+        from torchaudio.functional import resample
+
+        fields = {key: value for key, value in node.items() if key not in ("type", "path", "from")}
+        return resample(x, **fields)
     if kind == "Linear":
         return F.linear(x.transpose(1, 2), tensor("weight"), tensor("bias", node["bias"])).transpose(1, 2)
     if kind == "LayerNorm":

@@ -361,6 +361,18 @@ class FunctionTest(TraceCase):
         ):
             self.assert_traced(Function(function, **weights), 4)
 
+    def test_resample_of_torchaudio(self) -> None:
+        try:
+            import torchaudio
+        except (ImportError, OSError):
+            self.skipTest("this Python has no torchaudio that fits torch")
+        for options in ({}, {"lowpass_filter_width": 3, "rolloff": 0.8}, {"resampling_method": "kaiser_window", "beta": 9.0}):
+            net = Function(lambda m, x: x + m.up(m.down(x)), down=torchaudio.transforms.Resample(16000, 8000, **options),
+                           up=torchaudio.transforms.Resample(8000, 16000, **options))
+            description, tensors = describe(net, inputs=[2])
+            self.assertEqual(self.types(description), ["Resample", "Resample", "Reduce"])
+            self.assertEqual(tensors, {})
+
     def test_in_place(self) -> None:
         def add_in_place(m: nn.Module, x: Tensor) -> Tensor:
             y = m.conv(x)

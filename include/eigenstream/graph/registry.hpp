@@ -8,6 +8,7 @@
 #include <set>         // what was used
 #include <string>      // names
 
+#include "eigenstream/audio/resample.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/core/module_spec.hpp"
 #include "eigenstream/core/padding.hpp"
@@ -79,12 +80,17 @@ class ModuleReader {
   }
   /// A finite number; required if there is no default.
   float number(const std::string& name, std::optional<double> otherwise = {}) {
+    const float value = static_cast<float>(number_in_double(name, otherwise));
+    check(std::isfinite(value), name, " is not a finite number");
+    return value;
+  }
+  double number_in_double(const std::string& name, std::optional<double> otherwise = {}) {
     const ModuleSpec::Value* value = field(name, otherwise.has_value());
-    if (value == nullptr) return static_cast<float>(*otherwise);
+    if (value == nullptr) return *otherwise;
     const auto* real = std::get_if<double>(value);
     const auto* whole = std::get_if<std::int64_t>(value);
     check(real != nullptr || whole != nullptr, name, " is not a number");
-    const float result = static_cast<float>(real != nullptr ? *real : static_cast<double>(*whole));
+    const double result = real != nullptr ? *real : static_cast<double>(*whole);
     check(std::isfinite(result), name, " is not a finite number");
     return result;
   }
@@ -406,6 +412,18 @@ inline Built build_pad(ModuleReader& r, Index) {
   return Pad<float>(left, right, options);
 }
 
+inline Built build_resample(ModuleReader& r, Index) {
+  constexpr Index highest = Index{1} << 30;
+  const Index source = r.integer("orig_freq", {}, 1, highest), target = r.integer("new_freq", {}, 1, highest);
+  ResampleOptions options;
+  options.method = resample_method(r.text("resampling_method", name_of(options.method)));
+  options.lowpass_filter_width = r.integer("lowpass_filter_width", options.lowpass_filter_width);
+  options.rolloff = r.number_in_double("rolloff", options.rolloff);
+  options.beta = r.number_in_double("beta", options.beta);
+  options.low_delay = r.boolean("low_delay", options.low_delay);
+  return Resample<float>(source, target, options);
+}
+
 inline Built build_channel_slice(ModuleReader& r, Index) {
   const Index start = r.integer("start", {}, 0);
   return ChannelSlice<float>(start, r.integer("channels"));
@@ -500,6 +518,7 @@ inline Registry builtin_registry() {
   registry.add("AvgPool1d", detail::build_avg_pool1d);
   registry.add("MaxPool1d", detail::build_max_pool1d);
   registry.add("Pad", detail::build_pad);
+  registry.add("Resample", detail::build_resample);
   registry.add("Linear", detail::build_linear);
   registry.add("BatchNorm1d", detail::build_batch_norm1d);
   registry.add("LayerNorm", detail::build_layer_norm);
