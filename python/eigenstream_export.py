@@ -449,6 +449,7 @@ class _Describer:
         self.tensors: Dict[str, Tensor] = {}
         self.custom_forward: Dict[str, nn.Module] = {}  # of registered types, by path
         self.depth = 0  # how many nodes enclose the current module
+        self.inputs: Optional[Sequence[int]] = None  # the channels that come to the current module, if they are known
 
     def network(self, module: nn.Module, path: str, inputs: Optional[Sequence[int]] = None) -> Node:
         """The node of `module`; the empty Sequential if nothing is left of it."""
@@ -471,6 +472,7 @@ class _Describer:
         if cls in _INACTIVE and not own_forward:
             return None
         self.depth += 1
+        self.inputs = inputs
         if own_forward:
             node = self.traced(module, path, inputs)
         elif cls in _REGISTERED:
@@ -568,11 +570,12 @@ class _Describer:
         return {"type": "Pad", "path": path, "left": left, "right": right, **fields} if left or right else None
 
     def parallel(self, module: Parallel, path: str) -> Node:
-        branches = [self.network(branch, _join(path, f"branches.{i}")) for i, branch in enumerate(module.branches)]
+        inputs = self.inputs
+        branches = [self.network(branch, _join(path, f"branches.{i}"), inputs) for i, branch in enumerate(module.branches)]
         return {"type": "Parallel", "path": path, "branches": branches, "reduce": module.reduce}
 
     def residual(self, module: Residual, path: str) -> Node:
-        node = {"type": "Residual", "path": path, "net": self.network(module.net, _join(path, "net"))}
+        node = {"type": "Residual", "path": path, "net": self.network(module.net, _join(path, "net"), self.inputs)}
         _check_residual(module, path, self.padding)
         return node
 

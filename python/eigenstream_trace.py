@@ -284,7 +284,7 @@ _NOTHING = ("contiguous", "clone", "detach", "float", "identity", "requires_grad
 
 _WHOLE_SIGNAL = ("group_norm", "instance_norm", "adaptive_avg_pool1d", "adaptive_max_pool1d", "flip", "roll", "cumsum",
                  "cumprod", "sort", "matmul", "bmm", "einsum", "scaled_dot_product_attention", "fft", "rfft", "stft",
-                 "argmax", "argmin", "norm", "std", "var")
+                 "argmax", "argmin", "norm")
 
 
 class _Proxy(torch.fx.Proxy):
@@ -613,6 +613,17 @@ class _Walker:
         self.tensor(path, "weight", torch.full((1, x.channels), 1.0 / x.channels if mean else 1.0))
         return self.emit({"type": "Linear", "path": path, "in_features": x.channels, "out_features": 1, "bias": False}, x)
 
+    def channel_variance(self, x: _Value, args: Sequence[Any], kwargs: Mapping[str, Any], root: bool) -> _Value:
+        dim, unbiased, keepdim, correction = _bind("dim unbiased keepdim correction", args, kwargs, unbiased=True)
+        self.over_channels(x, dim[0] if isinstance(dim, (tuple, list)) and len(dim) == 1 else dim, "a variance")
+        spread = self.simple("Square", self.join("difference", x, self.channel_mean(x, dim, True, True)))
+        result = self.channel_mean(spread, dim, keepdim, True)
+        less = correction if correction is not None else int(unbiased)
+        if less >= x.channels:
+            raise _Refused(f"the variance of {x.channels} channels with correction {less} is no number")
+        result = self.affine(result, x.channels / (x.channels - less))
+        return self.simple("Sqrt", result) if root else result
+
     def upsample(self, x: _Value, size: Any, factor: Any, mode: str) -> _Value:
         factor = factor[0] if isinstance(factor, (tuple, list)) and len(factor) == 1 else factor
         if size is not None or factor is None or float(factor) != int(factor) or mode != "nearest" or x.last:
@@ -635,7 +646,7 @@ class _Walker:
         if x.last:
             return self.module_on_last(module, name, x)
         path = self.unique(name)
-        node = self.describer.node(module, path)
+        node = self.describer.node(module, path, [x.channels])
         if node is None:
             return x
         if getattr(module, "inplace", False):
@@ -856,6 +867,8 @@ class _Walker:
         if name in ("mean", "sum"):
             dim, keepdim, _ = _bind("dim keepdim dtype", rest, kwargs)
             return self.channel_mean(x, dim, keepdim, name == "mean")
+        if name in ("std", "var"):
+            return self.channel_variance(x, rest, kwargs, name == "std")
         if name == "interpolate":
             size, factor, mode, *_ = _bind("size scale_factor mode align_corners recompute_scale_factor antialias", rest,
                                            kwargs, mode="nearest")
@@ -973,7 +986,7 @@ def _line(node: torch.fx.Node) -> str:
     if frames and frames[0][0].endswith("in <module>"):  # newer torch begins with the outermost call
         frames.reverse()
     for place, code in frames:
-        if not any(part in place for part in ("/torch/", "eigenstream_trace.py")):
+        if not any(part in place for part in ("/torch/", "eigenstream_trace.py", "eigenstream_export.py")):
             return f" ({code.strip()})"
     return ""
 
@@ -1003,6 +1016,25 @@ def _input_channels(graph: torch.fx.Graph, root: nn.Module, placeholder: torch.f
     return None
 
 
+def _only_channels(root: nn.Module) -> Optional[int]:
+    """The only number of channels, of those that its layers and constants speak of, for which `root` runs."""
+    candidates = {1, 2, 3}
+    for module in root.modules():
+        candidates.update(value for value in (export.wanted_channels(module),) if value is not None)
+    for tensor in (*root.parameters(), *root.buffers()):
+        candidates.update(extent for extent in tensor.shape if extent <= 4096)
+    fitting = []
+    for channels in sorted(candidates)[:64]:
+        try:
+            root(torch.zeros(1, channels, SAMPLE_LENGTHS[0][0]))
+        except Exception:  # whatever it raises, it does not take so many
+            continue
+        fitting.append(channels)
+    # One fits almost everything, by broadcasting.
+    fitting = [channels for channels in fitting if channels > 1] or fitting
+    return fitting[0] if len(fitting) == 1 else None
+
+
 def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]]) -> Node:
     """The Graph node (a Sequential if nothing branches) of what `root`'s own forward does."""
 
@@ -1030,6 +1062,8 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
         if inputs is None:
             for placeholder in placeholders:
                 found = _input_channels(graph, root, placeholder)
+                if found is None and len(placeholders) == 1:
+                    found = _only_channels(root)
                 if found is None:
                     raise fail(f"how many channels its input {placeholder.name} has cannot be seen; say it, as in "
                                f"inputs=[{', '.join('2' for _ in placeholders)}]")

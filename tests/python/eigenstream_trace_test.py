@@ -336,6 +336,8 @@ class FunctionTest(TraceCase):
             lambda m, x: x.add(x).sub(x * 3), lambda m, x: torch.maximum(x, -x), lambda m, x: torch.min(x, x * 2),
             lambda m, x: sum(m.layers[i](x) for i in range(2)) / 2, lambda m, x: x * math.pi + torch.tensor([[0.5], [1], [2]]),
             lambda m, x: x.sum(1, keepdim=True) * x + x.mean(dim=(1,), keepdim=True),
+            lambda m, x: (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True, unbiased=False) + 1e-3).sqrt(),
+            lambda m, x: x.std(dim=1, keepdim=True) * x,
         ):
             self.assert_traced(Function(function, layers=nn.ModuleList([nn.Conv1d(3, 3, 1) for _ in range(2)]), **parts), 3)
 
@@ -453,6 +455,16 @@ class RefusalTest(TraceCase):
         self.assert_not_traced(lambda m, x: x.size(-1), "gives a number, not one signal")
         self.assert_not_traced(lambda m, x: m.a(x) + m.b(x), "its forward fails for signals of",
                                a=nn.Conv1d(2, 2, 3), b=nn.Conv1d(2, 2, 2))
+
+    def test_channels_that_can_be_seen(self) -> None:
+        scaled = Function(lambda m, x: x * m.scale, scale=nn.Parameter(torch.rand(3, 1)))
+        self.assertEqual(describe(scaled)[0]["layers"][0]["channels"], 3)
+        dense = Function(lambda m, x: torch.cat([x, m.a(torch.cat([x, x], 1))], 1), a=nn.Conv1d(4, 2, 1))
+        self.assertEqual(describe(dense)[0]["in_channels"], 2)
+        inside = nn.Sequential(nn.Conv1d(2, 4, 1), Residual(Function(lambda m, x: x.tanh() * 2)),
+                               Parallel(Function(lambda m, x: x[:, :1]), Function(lambda m, x: x + 1), reduce="concat"))
+        self.assert_traced(inside, 2)
+        describe(inside)
 
     def test_inputs(self) -> None:
         net = Function(lambda m, x: x + 1)

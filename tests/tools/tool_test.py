@@ -56,7 +56,9 @@ def read_safetensors(path):
 
 
 def write_model(path, layers, tensors, metadata=None):
-    model = {"version": 1, "network": {"type": "Sequential", "path": "", "layers": layers}}
+    """layers: those of a Sequential, or the root node"""
+    network = layers if isinstance(layers, dict) else {"type": "Sequential", "path": "", "layers": layers}
+    model = {"version": 1, "network": network}
     if metadata is not None:
         model["metadata"] = metadata
     write_safetensors(path, tensors, {"eigenstream": json.dumps(model)})
@@ -124,6 +126,17 @@ def noise(n, seed=5):
     numbers = random.Random(seed)
     return array.array("f", (numbers.uniform(-1, 1) for _ in range(n))).tolist()  # exact as 32-bit floats
 
+
+GRAPH = {  # 2 -> 4: down and up again beside the way that stays, then two branches
+    "type": "Graph", "path": "", "nodes": [
+        conv("down", 2, 4, 4, stride=2, padding=1, **{"from": [0]}),
+        {"type": "Tanh", "path": "act", "from": [1]},
+        {"type": "ConvTranspose1d", "path": "up", "in_channels": 4, "out_channels": 2, "kernel_size": 4, "stride": 2, "padding": 1,
+         "from": [2]},
+        {"type": "Reduce", "path": "cat", "op": "concat", "from": [0, 3]},
+        {"type": "Parallel", "path": "both", "reduce": "sum", "from": [4],
+         "branches": [{"type": "Tanh", "path": "both.branches.0"}, {"type": "ReLU", "path": "both.branches.1"}]},
+    ]}
 
 CAUSAL = [  # 1 -> 1, with memory, nested
     conv("0", 1, 6, 5, padding=[4, 0]),
@@ -305,6 +318,24 @@ class InfoTest(ToolTest):
         self.assertEqual(info["receptive_field_frames"], 4)
         self.assertNotIn("delay_ms", info)
         self.assertIn("MACs  ", self.good("info", "model.safetensors"))
+
+    def test_branches(self):
+        write_model(self.path("graph.safetensors"), GRAPH, random_tensors(GRAPH["nodes"]))
+        out = self.good("info", "graph.safetensors")
+        rows = [line.split() for line in out.splitlines()]
+        self.assertEqual(rows[0], ["module", "gives", "takes", "path", "options", "channels", "parameters", "MACs/frame"])
+        self.assertEqual(rows[1][:2], ["Graph", "2"])
+        self.assertIn(["Conv1d", "1", "0", "down", "k=4", "s=2", "p=1", "2", "->", "4", "36", "16"], rows)
+        self.assertIn(["ConvTranspose1d", "3", "2", "up", "k=4", "s=2", "p=1", "4", "->", "2", "34", "16"], rows)
+        self.assertIn(["Reduce", "4", "0", "3", "cat", "op=concat", "2", "->", "4", "0", "0"], rows)
+        self.assertIn(["Parallel", "5", "4", "both", "reduce=sum", "4", "0", "0"], rows)
+        self.assertIn(["Tanh", "both.branches.0", "4", "0", "0"], rows)
+        self.assertRegex(out, r"(?m)^receptive field +6 frames$")
+        info = json.loads(self.good("info", "graph.safetensors", "--json"))
+        self.assertEqual([(module["type"], module.get("value")) for module in info["modules"]],
+                         [("Graph", None), ("Conv1d", 1), ("Tanh", 2), ("ConvTranspose1d", 3), ("Reduce", 4), ("Parallel", 5),
+                          ("Tanh", None), ("ReLU", None)])
+        self.assertEqual(info["modules"][4]["options"]["from"], [0, 3])
 
     def test_wide_tables_are_cut(self):
         layers = [conv("encoder.very.long.path.of.a.module.that.nobody.wants." + "x" * 60, 1, 1, 3, padding=[1048576, 0], dilation=1024)]
@@ -816,7 +847,15 @@ class CheckTest(ToolTest):
             self.assertRegex(out, r"\Athe law holds: 8 chunkings in \d+ calls, .*; 400 frames, seed 1\n\Z")
             self.assertEqual(self.good("check", "model.safetensors", "--trials", 8, "--frames", 400, "--seed", 1), out)
             self.good("check", "model.safetensors", "--trials", 5, "--frames", 1, "--seed", 77)
+        write_model(self.path("graph.safetensors"), GRAPH, random_tensors(GRAPH["nodes"]))
+        self.assertIn("the law holds", self.good("check", "graph.safetensors", "--trials", 8))
         self.assertIn("1500 frames", self.good("check", "model.safetensors", "--trials", 4))
+
+    def test_shipped_models(self):
+        models = sorted(ROOT.glob("examples/**/*.safetensors"))
+        self.assertTrue(models)
+        for model in models:
+            self.assertIn("the law holds", self.good("check", model, "--trials", 2, "--frames", 400))
 
 
 class BenchTest(ToolTest):
