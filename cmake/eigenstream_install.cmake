@@ -30,4 +30,7 @@ string(REGEX REPLACE "[^/]+" ".." pkgconfig_up "${pkgconfig_dir}")
 configure_file(cmake/eigenstream.pc.in "${PROJECT_BINARY_DIR}/eigenstream.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/eigenstream.pc" DESTINATION "${pkgconfig_dir}" COMPONENT development)
 
+# The exporter's files import each other by name: they stay together.
+file(GLOB exporter CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/python/*.py")
+install(FILES ${exporter} DESTINATION "${CMAKE_INSTALL_DATADIR}/eigenstream/python" COMPONENT development)
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/eigenstream" COMPONENT development)

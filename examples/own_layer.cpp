@@ -5,6 +5,7 @@
 #include <eigenstream.hpp>
 #include <eigenstream/graph/load_model.hpp>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace es = eigenstream;
@@ -72,17 +73,34 @@ int main() {
   const auto net = es::sequential(OnePole<float>(0.9f), es::Conv1d<float>(weight), OnePole<float>(-0.5f));
   es::check(same_in_chunks(es::Stream(net), x), "the network differs in chunks");
 
-  // In a model file: the type name there, the factory here.
+  // In a model file: the type name there, the factory here. In Python, the exporter writes such files after
+  //   register(OnePole, lambda module: ("OnePole", {"pole": module.pole}, {}))
+  // where the three are the type's name, its fields, and its tensors (a factory gets those by reader.weight(name, shape)).
   es::Registry registry = es::builtin_registry();
-  registry.add("OnePole", [](es::ModuleReader& reader, Index) { return OnePole<float>(reader.number("pole", 0.5)); });
+  es::register_streamer(registry, "OnePole",
+                        [](es::ModuleReader& reader, Index) { return OnePole<float>(reader.number("pole", 0.5)); });
   es::Safetensors contents;
-  contents.metadata["eigenstream"] = R"({"version": 1, "network": {"type": "Sequential", "path": "", "layers": [
-      {"type": "OnePole", "path": "0", "pole": 0.9}, {"type": "ReLU", "path": "1"}]}})";
+  contents.metadata["eigenstream"] = R"({"version": 1, "network": {"type": "Graph", "path": "", "nodes": [
+      {"type": "OnePole", "path": "smooth", "pole": 0.9, "from": [0]},
+      {"type": "Reduce", "path": "rest", "op": "difference", "from": [0, 1]},
+      {"type": "ReLU", "path": "act", "from": [2]}]}})";
   const auto path = std::filesystem::temp_directory_path() / "eigenstream_own_layer.safetensors";
   es::write_safetensors(path, contents);
   const es::Model model = es::load_model(path, registry);
   std::filesystem::remove(path);
   es::check(same_in_chunks(es::Stream(model.network.layer, {.channels = 3}), x),
             "the loaded network differs in chunks");
+
+  // A built-in type is replaced only if that is said.
+  const auto leaky = [](es::ModuleReader&, Index) { return es::LeakyRelu<float>(0.1f); };
+  std::string message = "none";
+  try {
+    es::register_streamer(registry, "ReLU", leaky);
+  } catch (const es::Error& error) {
+    message = error.what();
+  }
+  std::printf("refused: %s\n", message.c_str());
+  es::check(message.find("factory for ReLU already") != std::string::npos, "unexpected message");
+  es::register_streamer(registry, "ReLU", leaky, es::replace);
   std::puts("a layer of one's own: in a network, in a stream, in a model file");
 }

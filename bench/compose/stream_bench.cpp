@@ -3,9 +3,10 @@
 #include <cmath>    // sqrt
 #include <utility>  // index_sequence
 
+#include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/graph/any_layer.hpp"
+#include "eigenstream/graph/any_graph.hpp"
 #include "eigenstream/layer/conv1d.hpp"
 #include "eigenstream/layer/elementwise.hpp"
 #include "support/eigen_history.hpp"
@@ -87,6 +88,27 @@ auto make_any(const NetworkTask& task, Index) {
   return Ours<es::AnySequential<float>>{es::Stream(es::AnySequential<float>(std::move(layers)))};
 }
 
+// As a graph whose joins the blocks' sums are, as a traced forward gives it.
+auto make_graph(const NetworkTask& task, Index) {
+  es::GraphBuilder<float> graph;
+  auto x = graph.input();
+  for (const Block& block : task.network) {
+    const auto branch = graph.add(es::Tanh<float>{}, graph.add(conv<es::Conv1d<float>>(block), x));
+    x = graph.reduce(es::Reduce::sum, {x, branch});
+  }
+  return Ours<es::AnyGraph<float>>{es::Stream(graph.build(x))};
+}
+
+// The types known at compile time, the sums joins of parallel branches.
+auto make_parallel(const NetworkTask& task, Index) {
+  using Conv = es::Conv1d<float, channels, channels, taps>;
+  auto net = [&]<std::size_t... B>(std::index_sequence<B...>) {
+    return es::sequential(es::parallel(es::Reduce::sum, es::Identity<float>{},
+                                       es::sequential(conv<Conv>(task.network[B]), es::Tanh<float>{}))...);
+  }(std::make_index_sequence<blocks>());
+  return Ours<decltype(net)>{es::Stream(std::move(net))};
+}
+
 // What a careful Eigen user writes: a history for each block, a product for each tap, the activation as an array
 // expression, tiles of 64 frames so that what lies between the blocks stays in the cache.
 template <int Channels>
@@ -153,6 +175,8 @@ void register_stream(const char* variant, Make make) {
 const bool registered = [] {
   register_stream("ours-static", make_static);
   register_stream("ours-any", make_any);
+  register_stream("ours-graph", make_graph);
+  register_stream("ours-parallel", make_parallel);
   register_stream("eigen-taps", [](const NetworkTask& task, Index frames) {
     return Eigens<Eigen::Dynamic>(task, frames);
   });

@@ -264,6 +264,8 @@ class NetworkTest(TraceCase):
         class Smoother(Smooth):
             pass
 
+        with self.assertRaisesRegex(ExportError, "cannot be traced"):
+            describe(Smooth(0.5), inputs=[2])
         register(Smooth, lambda m: ("Smooth", {"pole": m.pole, "taps": [1, 2]}, {"start": m.start}))
         try:
             net = Function(lambda m, x: x - m.smooth(x), smooth=Smoother(0.25))
