@@ -243,3 +243,38 @@ TEST_CASE("registry: a graph's mistakes are named", "[graph][error]") {
           es::builtin_registry().create({"Sequential", "", {}, {{"layers", {a, wide}}}}, weights);
         }) == "module \"\" (Graph): in_channels = 7, but 2 come");
 }
+
+TEST_CASE("registry: weight norm is folded over the axis that it has", "[graph]") {
+  const auto folded = [](es::WeightMap weights, es::ModuleSpec spec) {
+    const es::Module module = es::builtin_registry().create(spec, weights);
+    return module.layer.as<es::Conv1d<float>>()->weight();
+  };
+  es::ModuleSpec spec = conv("c", 2, 2, 1);
+  spec.fields["bias"] = false;
+  const es::Weights<float> v({2, 2, 1}, {3, 4, 1, 0});
+  CHECK(folded({{"c.weight_g", es::Weights<float>({2, 1, 1}, {10, 2})}, {"c.weight_v", v}}, spec).values ==
+        std::vector<float>{6, 8, 2, 0});
+  CHECK(folded({{"c.parametrizations.weight.original0", es::Weights<float>({2, 1, 1}, {10, 2})},
+                {"c.parametrizations.weight.original1", v}},
+               spec)
+            .values == std::vector<float>{6, 8, 2, 0});
+  const es::Weights<float> w({2, 2, 1}, {3, 0, 4, 2});
+  CHECK(folded({{"c.weight_g", es::Weights<float>({1, 2, 1}, {5, 3})}, {"c.weight_v", w}}, spec).values ==
+        std::vector<float>{3, 0, 4, 3});
+  const es::Weights<float> all({2, 2, 1}, {2, 4, 5, 6});  // of norm 9
+  for (const std::vector<Index>& shape : {std::vector<Index>{}, {1}, {1, 1, 1}})
+    CHECK(folded({{"c.weight_g", es::Weights<float>(shape, {18})}, {"c.weight_v", all}}, spec).values ==
+          std::vector<float>{4, 8, 10, 12});
+
+  const auto message = [&](es::WeightMap weights) {
+    return error_of([&] { es::builtin_registry().create(spec, weights); });
+  };
+  CHECK(message({{"c.weight_g", es::Weights<float>({2, 1, 1}, {1, 1})}, {"c.weight_v", filled({2, 2, 3})}}) ==
+        "module \"c\" (Conv1d): tensor \"c.weight_v\" has shape (2,2,3), expected (2,2,1)");
+  CHECK(message({{"c.weight_g", es::Weights<float>({2, 2, 1}, {1, 1, 1, 1})}, {"c.weight_v", v}}) ==
+        "module \"c\" (Conv1d): tensor \"c.weight_g\" has shape (2,2,1), which does not belong to (2,2,1)");
+  CHECK(message({{"c.weight_g", es::Weights<float>({2, 1, 1}, {1, 1})}, {"c.weight_v", es::Weights<float>({2, 2, 1}, {0, 0, 1, 1})}}) ==
+        "module \"c\" (Conv1d): tensor \"c.weight_v\" has a direction of norm 0");
+  CHECK(message({{"c.weight", v}, {"c.weight_g", filled({2, 1, 1})}, {"c.weight_v", v}}) ==
+        "tensor \"c.weight_g\" (2,1,1) belongs to no module");
+}

@@ -1,7 +1,7 @@
 #ifndef EIGENSTREAM_GRAPH_REGISTRY_HPP
 #define EIGENSTREAM_GRAPH_REGISTRY_HPP
 
-#include <cmath>       // isfinite
+#include <cmath>       // isfinite, sqrt
 #include <functional>  // factories
 #include <map>         // by type name
 #include <optional>    // defaults
@@ -125,19 +125,23 @@ class ModuleReader {
       if (*given == known) return mode;
     fail(name, " = \"", *given, "\", must be \"zeros\", \"replicate\" or \"constant\"");
   }
-  /// The weight of that name, which must have this shape.
-  const Weights<float>& weight(const std::string& name, std::initializer_list<Index> shape) {
-    const std::string key = spec_.path.empty() ? name : spec_.path + "." + name;
-    const auto found = weights_.find(key);
+  /// The weight of that name, which must have this shape. If there is none, but what torch's weight norm keeps instead
+  /// (name_g and name_v, or parametrizations.name.original0 and original1), it is folded: g * v / |v|.
+  Weights<float> weight(const std::string& name, std::initializer_list<Index> shape) {
+    const auto key_of = [&](const std::string& own) { return spec_.path.empty() ? own : spec_.path + "." + own; };
     Weights<float> wanted;
     wanted.shape = shape;
-    check(found != weights_.end(), "tensor \"", key, "\" is missing, expected shape ", wanted.shape_text());
-    check(found->second.shape == wanted.shape, "tensor \"", key, "\" has shape ", found->second.shape_text(),
-          ", expected ", wanted.shape_text());
-    for (const float value : found->second.values)
-      check(std::isfinite(value), "tensor \"", key, "\" holds a value that is not finite");
-    check(used_weights_.insert(key).second, "tensor \"", key, "\" is used by another module as well");
-    return found->second;
+    if (!weights_.contains(key_of(name))) {
+      const std::string parametrized = "parametrizations." + name + ".original";
+      for (const auto& [g, v] : {std::pair(name + "_g", name + "_v"), std::pair(parametrized + "0", parametrized + "1")})
+        if (weights_.contains(key_of(g)) && weights_.contains(key_of(v)))
+          return fold_weight_norm(key_of(g), tensor(key_of(g)), key_of(v), tensor(key_of(v)), wanted);
+      fail("tensor \"", key_of(name), "\" is missing, expected shape ", wanted.shape_text());
+    }
+    const Weights<float>& found = tensor(key_of(name));
+    check(found.shape == wanted.shape, "tensor \"", key_of(name), "\" has shape ", found.shape_text(), ", expected ",
+          wanted.shape_text());
+    return found;
   }
   Weights<float> weight_if(bool wanted, const std::string& name, std::initializer_list<Index> shape) {
     return wanted ? weight(name, shape) : Weights<float>();
@@ -180,6 +184,42 @@ class ModuleReader {
   }
 
  private:
+  const Weights<float>& tensor(const std::string& key) {
+    const Weights<float>& found = weights_.at(key);
+    for (const float value : found.values)
+      check(std::isfinite(value), "tensor \"", key, "\" holds a value that is not finite");
+    check(used_weights_.insert(key).second, "tensor \"", key, "\" is used by another module as well");
+    return found;
+  }
+  // The norm goes over all axes but the one along which g has more than one value; over everything if there is none.
+  Weights<float> fold_weight_norm(const std::string& g_key, const Weights<float>& g, const std::string& v_key,
+                                  const Weights<float>& v, const Weights<float>& wanted) const {
+    check(v.shape == wanted.shape, "tensor \"", v_key, "\" has shape ", v.shape_text(), ", expected ", wanted.shape_text());
+    Index axis = -1;
+    bool fits = g.shape.size() == v.shape.size() || g.values.size() == 1;
+    for (std::size_t d = 0; fits && d < g.shape.size(); ++d) {
+      if (g.shape[d] == 1) continue;
+      fits = axis == -1 && g.shape[d] == v.shape[d];
+      axis = static_cast<Index>(d);
+    }
+    check(fits, "tensor \"", g_key, "\" has shape ", g.shape_text(), ", which does not belong to ", v.shape_text());
+    Index inner = 1;  // numbers from one index of the axis to the next
+    for (std::size_t d = static_cast<std::size_t>(axis + 1); axis >= 0 && d < v.shape.size(); ++d) inner *= v.shape[d];
+    const Index count = static_cast<Index>(g.values.size());
+    const auto norm_of = [&](Index at) -> Index { return axis < 0 ? 0 : at / inner % count; };
+    std::vector<double> squares(g.values.size());
+    for (Index at = 0; at < v.size(); ++at)
+      squares[static_cast<std::size_t>(norm_of(at))] += std::pow(static_cast<double>(v.values[static_cast<std::size_t>(at)]), 2);
+    Weights<float> folded = v;
+    for (Index at = 0; at < v.size(); ++at) {
+      const std::size_t i = static_cast<std::size_t>(norm_of(at));
+      check(squares[i] > 0, "tensor \"", v_key, "\" has a direction of norm 0");
+      float& value = folded.values[static_cast<std::size_t>(at)];
+      value = static_cast<float>(static_cast<double>(g.values[i]) * static_cast<double>(value) / std::sqrt(squares[i]));
+    }
+    return folded;
+  }
+
   const ModuleSpec::Value* field(const std::string& name, bool optional) {
     used_.insert(name);
     const auto found = spec_.fields.find(name);
@@ -361,7 +401,7 @@ inline Built build_conv1d(ModuleReader& r, Index) {
   r.check(in % options.groups == 0 && out % options.groups == 0, "groups = ", options.groups, " does not divide ", in,
           " and ", out, " channels");
   r.check((taps - 1) * options.dilation < max_reach, "its taps reach over more than ", max_reach, " frames");
-  const auto& weight = r.weight("weight", {out, in / options.groups, taps});
+  const Weights<float> weight = r.weight("weight", {out, in / options.groups, taps});
   return Conv1d<float>(weight, r.weight_if(r.boolean("bias", true), "bias", {out}), options);
 }
 
@@ -376,7 +416,7 @@ inline Built build_conv_transpose1d(ModuleReader& r, Index) {
   r.check(in % options.groups == 0 && out % options.groups == 0, "groups = ", options.groups, " does not divide ", in,
           " and ", out, " channels");
   r.check((taps - 1) * options.dilation < max_reach, "its taps reach over more than ", max_reach, " frames");
-  const auto& weight = r.weight("weight", {in, out / options.groups, taps});
+  const Weights<float> weight = r.weight("weight", {in, out / options.groups, taps});
   // Each input completes a block of `stride` frames, so that many columns of weights are kept for each distinct lag.
   r.check(static_cast<double>(options.stride) * static_cast<double>(weight.size()) <=
               static_cast<double>(max_packed_weights),
@@ -435,13 +475,13 @@ inline Built build_affine(ModuleReader& r, Index) {
     return Affine<float>(scale, r.number("offset", 0));
   }
   const Index channels = r.integer("channels");
-  const auto& scale = r.weight("weight", {channels});
+  const Weights<float> scale = r.weight("weight", {channels});
   return Affine<float>(scale, r.weight("bias", {channels}));
 }
 
 inline Built build_linear(ModuleReader& r, Index) {
   const Index in = r.integer("in_features"), out = r.integer("out_features");
-  const auto& weight = r.weight("weight", {out, in});
+  const Weights<float> weight = r.weight("weight", {out, in});
   return Linear<float>(weight, r.weight_if(r.boolean("bias", true), "bias", {out}));
 }
 
@@ -449,8 +489,8 @@ inline Built build_batch_norm1d(ModuleReader& r, Index) {
   const Index channels = r.integer("num_features");
   const float eps = r.number("eps", 1e-5);
   const bool affine = r.boolean("affine", true);
-  const auto& mean = r.weight("running_mean", {channels});
-  const auto& var = r.weight("running_var", {channels});
+  const Weights<float> mean = r.weight("running_mean", {channels});
+  const Weights<float> var = r.weight("running_var", {channels});
   return BatchNorm1d<float>(mean, var, r.weight_if(affine, "weight", {channels}),
                             r.weight_if(affine, "bias", {channels}), eps);
 }
