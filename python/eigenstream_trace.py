@@ -24,8 +24,8 @@ import eigenstream_export as export
 
 Node = Dict[str, Any]
 
-# Lengths that the usual strides divide; longer ones are tried if a network needs them.
-SAMPLE_LENGTHS = ((960, 1440, 1920), (4096, 6144, 8192), (20160, 30240, 40320), (131072, 147456, 163840))
+# Lengths that the usual strides divide; longer ones are tried if a network needs them, or if it is refused for the first.
+SAMPLE_LENGTHS = ((192, 288, 384), (960, 1440, 1920), (4096, 6144, 8192), (20160, 30240, 40320), (131072, 147456, 163840))
 
 LARGEST = 3.4028234e38  # of float32
 
@@ -1071,25 +1071,30 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
         if len(channels) != len(placeholders):
             raise fail(f"takes {len(placeholders)} signals, but inputs gives the channels of {len(channels)}")
 
-        before = dict(describer.tensors)
-        error: Optional[Exception] = None
+        before, depth = dict(describer.tensors), describer.depth
+        failed: Optional[Exception] = None
         for lengths in SAMPLE_LENGTHS:
-            describer.tensors = dict(before)
+            describer.tensors, describer.depth = dict(before), depth
             generator = torch.Generator().manual_seed(1)
             samples = [torch.rand(1, sum(channels), length, generator=generator) * 2 - 1 for length in lengths]
             try:
-                expected = [root(*sample.split(channels, 1)) for sample in [s.clone() for s in samples]]
-            except Exception as raised:  # too short, perhaps
-                error = raised
+                expected = [root(*sample.clone().split(channels, 1)) for sample in samples]
+            except Exception as error:  # too short, perhaps
+                failed = fail(f"its forward fails for signals of {lengths[0]} frames: {' '.join(str(error).split())}")
                 continue
-            break
-        else:
-            raise fail(f"its forward fails for signals of {lengths[0]} frames: {' '.join(str(error).split())}")
-
-        walker = _Walker(describer, root, path, graph)
-        output = _walk(walker, placeholders, channels, samples, fail)
-        if describer.check:
-            _compare(output, expected, fail)
+            try:
+                walker = _Walker(describer, root, path, graph)
+                output = _walk(walker, placeholders, channels, samples, fail)
+                if describer.check:
+                    _compare(output, expected, fail)
+                failed = None
+                break
+            except export.ExportError as error:
+                failed = error
+                if lengths != SAMPLE_LENGTHS[0]:
+                    break
+        if failed is not None:
+            raise failed
     return _finished(walker, output, path, sum(channels))
 
 

@@ -170,6 +170,55 @@ class NetworkTest(TraceCase):
         crops = [(node["left"], node["right"]) for node in description["nodes"] if node["type"] == "Pad"]
         self.assertEqual(crops, [(-2, -3), (-2, -3), (-10, 0), (0, -10), (-3, -7)])
 
+    def test_generator_and_temporal_convolutions(self) -> None:
+        class ResBlock(nn.Module):
+            def __init__(self, channels: int, taps: int) -> None:
+                super().__init__()
+                self.convs = nn.ModuleList(weight_norm(nn.Conv1d(channels, channels, taps, dilation=d, padding=(taps - 1) * d // 2))
+                                           for d in (1, 3))
+
+            def forward(self, x: Tensor) -> Tensor:
+                for conv in self.convs:
+                    x = conv(F.leaky_relu(x, 0.1)) + x
+                return x
+
+        class Generator(nn.Module):
+            """Upsampling, then the mean of residual blocks of several sizes, as vocoders have it."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.ups = nn.ModuleList([weight_norm(nn.ConvTranspose1d(6, 4, 8, 4, padding=2)),
+                                          weight_norm(nn.ConvTranspose1d(4, 2, 4, 2, padding=1))])
+                self.blocks = nn.ModuleList(ResBlock(channels, taps) for channels in (4, 2) for taps in (3, 5))
+                self.last = weight_norm(nn.Conv1d(2, 1, 7, padding=3))
+
+            def forward(self, x: Tensor) -> Tensor:
+                for i in range(2):
+                    x, total = self.ups[i](F.leaky_relu(x, 0.1)), None
+                    for block in self.blocks[2 * i:2 * i + 2]:
+                        if total is None:
+                            total = block(x)
+                        else:
+                            total += block(x)
+                    x = total / 2
+                return torch.tanh(self.last(F.leaky_relu(x)))
+
+        class Chomp(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                return x[:, :, :-4].contiguous()
+
+        class Temporal(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.net = nn.Sequential(weight_norm(nn.Conv1d(2, 4, 3, padding=4, dilation=2)), Chomp(), nn.ReLU(), nn.Dropout(0.2))
+                self.down, self.relu, self.fc = nn.Conv1d(2, 4, 1), nn.ReLU(inplace=True), nn.Linear(4, 3)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.fc(self.relu(self.net(x) + self.down(x)).transpose(1, 2)).transpose(1, 2)
+
+        self.assert_traced(Generator(), 6, 10)
+        self.assert_traced(Temporal(), 2)
+
     def test_dense_and_squeezed(self) -> None:
         class Dense(nn.Module):
             def __init__(self) -> None:

@@ -54,7 +54,7 @@ class Residual {
     return out;
   }
   Timing timing() const { return timing_; }
-  Index max_outputs(Index n) const noexcept { return net_.max_outputs(n); }
+  EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept { return net_.max_outputs(n); }
   Index max_flush() const noexcept { return net_.max_flush(); }
   Index parameters() const noexcept { return net_.parameters(); }
   double macs(Index in) const { return net_.macs(in); }
@@ -91,7 +91,7 @@ class Residual {
     }
     net_.exchange(inner(state), codec);
   }
-  T* input_room(StateRef state, Index n) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE T* input_room(StateRef state, Index n) const noexcept {
     if (!waits()) return net_.input_room(state, n);
     History<T> inputs = queue(state);
     return n <= inputs.max_frames() ? inputs.room(n) : nullptr;
@@ -115,13 +115,13 @@ class Residual {
 
   // Whether inputs have to wait for the network's outputs. If not, an output comes with each input, and x is still there
   // when it does: in the caller's memory, or where the network itself keeps it.
-  bool waits() const noexcept { return keep_ > 0 || crop_ > 0; }
+  EIGENSTREAM_ALWAYS_INLINE bool waits() const noexcept { return keep_ > 0 || crop_ > 0; }
   // Inputs that came minus outputs that left.
   static Index& lead(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
   History<T> queue(StateRef state) const noexcept {
     return History<T>(state.data + memory_alignment, state.shape.size(), keep_);
   }
-  StateRef inner(StateRef state) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE StateRef inner(StateRef state) const noexcept {
     const Index own = waits() ? memory_alignment + History<T>::bytes(state.shape.size(), keep_) : 0;
     return {state.data + own, state.shape, state.scratch};
   }

@@ -55,8 +55,8 @@ class Chain {
     stages_.for_each([&](auto, const auto& layer) { all = all.then(layer.timing()); });
     return all;
   }
-  Index max_outputs(Index n) const noexcept {
-    stages_.for_each([&](auto, const auto& layer) { n = layer.max_outputs(n); });
+  EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept {
+    stages_.for_each([&](auto, const auto& layer) EIGENSTREAM_INLINE_LAMBDA { n = layer.max_outputs(n); });
     return n;
   }
   Index max_flush() const noexcept {
@@ -110,15 +110,16 @@ class Chain {
   void exchange(StateRef state, StateCodec& codec) const {
     stages_.for_each([&](Index i, const auto& layer) { layer.exchange(stage_state(state, i), codec); });
   }
-  T* input_room(StateRef state, Index n) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE T* input_room(StateRef state, Index n) const noexcept {
     T* room = nullptr;
     if (n <= head(state)->tile)
-      stages_.first([&](const auto& layer) { room = layer.input_room(stage_state(state, 0), n); });
+      stages_.first([&](const auto& layer)
+                        EIGENSTREAM_INLINE_LAMBDA { room = layer.input_room(stage_state(state, 0), n); });
     return room;
   }
-  bool in_place() const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE bool in_place() const noexcept {
     bool all = true;
-    stages_.for_each([&](auto, const auto& layer) { all = all && layer.in_place(); });
+    stages_.for_each([&](auto, const auto& layer) EIGENSTREAM_INLINE_LAMBDA { all = all && layer.in_place(); });
     return all;
   }
   bool keeps_channels() const noexcept {
@@ -138,18 +139,18 @@ class Chain {
     Index offset;    // of the layer's block, in bytes
     Index channels;  // of its input
   };
-  static Head* head(StateRef state) noexcept { return reinterpret_cast<Head*>(state.data); }
-  static Slot* slot(std::byte* block, Index i) noexcept {
+  static EIGENSTREAM_ALWAYS_INLINE Head* head(StateRef state) noexcept { return reinterpret_cast<Head*>(state.data); }
+  static EIGENSTREAM_ALWAYS_INLINE Slot* slot(std::byte* block, Index i) noexcept {
     return reinterpret_cast<Slot*>(block + sizeof(Head)) + i;
   }
   Index table_bytes() const noexcept {
     return aligned_bytes(static_cast<Index>(sizeof(Head) + (static_cast<std::size_t>(stages_.size()) + 1) * sizeof(Slot)));
   }
-  static StateRef stage_state(StateRef state, Index i) noexcept {
+  static EIGENSTREAM_ALWAYS_INLINE StateRef stage_state(StateRef state, Index i) noexcept {
     const Slot* own = slot(state.data, i);
     return {state.data + own->offset, {own->channels, state.shape.batch}, state.scratch + 2 * head(state)->scratch};
   }
-  static FrameShape out_shape(StateRef state, Index i) noexcept {
+  static EIGENSTREAM_ALWAYS_INLINE FrameShape out_shape(StateRef state, Index i) noexcept {
     return {slot(state.data, i + 1)->channels, state.shape.batch};
   }
   template <class I>
@@ -257,7 +258,7 @@ class Chain {
                                      EIGENSTREAM_INLINE_LAMBDA { pass_outlined(state, i, layer, x, ours, y); });
     return deliver(x, y);
   }
-  static Index deliver(Frames<const T> x, Frames<T> y) noexcept {
+  static EIGENSTREAM_ALWAYS_INLINE Index deliver(Frames<const T> x, Frames<T> y) noexcept {
     if (x.count > 0 && x.data != y.data)
       std::memcpy(y.data, x.data, static_cast<std::size_t>(x.scalars()) * sizeof(T));
     return x.count;
@@ -290,7 +291,7 @@ struct TupleStages {
     }(std::make_integer_sequence<Index, size() - I::value>());
   }
   template <class F>
-  void first(F&& f) const {
+  EIGENSTREAM_ALWAYS_INLINE void first(F&& f) const {
     f(std::get<0>(layers));
   }
   template <class F>

@@ -243,8 +243,8 @@ class Wired {
     Index count;
   };
 
-  Index last() const noexcept { return static_cast<Index>(values_.size()) - 1; }
-  const Value& value(Index v) const noexcept { return values_[static_cast<std::size_t>(v)]; }
+  EIGENSTREAM_ALWAYS_INLINE Index last() const noexcept { return static_cast<Index>(values_.size()) - 1; }
+  EIGENSTREAM_ALWAYS_INLINE const Value& value(Index v) const noexcept { return values_[static_cast<std::size_t>(v)]; }
   template <class F>
   EIGENSTREAM_ALWAYS_INLINE void for_each_operand(Index v, F&& f) const {
     for (Index k = value(v).first_operand; k < value(v).end_operand; ++k) f(operands_[static_cast<std::size_t>(k)]);
@@ -401,32 +401,32 @@ class Wired {
     return n == 0 ? 0 : (n * own.rate.outputs + own.rise) / own.rate.inputs;
   }
 
-  static Head* head(StateRef state) noexcept { return reinterpret_cast<Head*>(state.data); }
-  static Place* places(std::byte* block) noexcept { return reinterpret_cast<Place*>(block + sizeof(Head)); }
-  Index* layer_offsets(std::byte* block) const noexcept {
+  static EIGENSTREAM_ALWAYS_INLINE Head* head(StateRef state) noexcept { return reinterpret_cast<Head*>(state.data); }
+  static EIGENSTREAM_ALWAYS_INLINE Place* places(std::byte* block) noexcept { return reinterpret_cast<Place*>(block + sizeof(Head)); }
+  EIGENSTREAM_ALWAYS_INLINE Index* layer_offsets(std::byte* block) const noexcept {
     return reinterpret_cast<Index*>(block + sizeof(Head) + values_.size() * sizeof(Place));
   }
-  Index* queue_offsets(std::byte* block) const noexcept { return layer_offsets(block) + layers_; }
+  EIGENSTREAM_ALWAYS_INLINE Index* queue_offsets(std::byte* block) const noexcept { return layer_offsets(block) + layers_; }
   Index table_bytes() const noexcept {
     return aligned_bytes(static_cast<Index>(sizeof(Head) + values_.size() * sizeof(Place) +
                                             static_cast<std::size_t>(layers_ + 1) * sizeof(Index) +
                                             operands_.size() * sizeof(Index)));
   }
   Index live_bytes() const noexcept { return aligned_bytes(static_cast<Index>(values_.size() * sizeof(Live))); }
-  static Live* live(StateRef state) noexcept { return reinterpret_cast<Live*>(state.scratch); }
+  static EIGENSTREAM_ALWAYS_INLINE Live* live(StateRef state) noexcept { return reinterpret_cast<Live*>(state.scratch); }
 
-  StateRef layer_state(StateRef state, Index i) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE StateRef layer_state(StateRef state, Index i) const noexcept {
     const Index* offsets = layer_offsets(state.data);
     return {state.data + offsets[i], {places(state.data)[layer_from_[static_cast<std::size_t>(i)]].channels, state.shape.batch},
             state.scratch + queue_offsets(state.data)[operands_.size()]};
   }
-  FrameShape shape_of(StateRef state, Index v) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE FrameShape shape_of(StateRef state, Index v) const noexcept {
     return {places(state.data)[v].channels, state.shape.batch};
   }
-  Index& waiting(StateRef state, const Operand& operand) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE Index& waiting(StateRef state, const Operand& operand) const noexcept {
     return *reinterpret_cast<Index*>(state.data + queue_offsets(state.data)[operand.number]);
   }
-  History<T> history(StateRef state, const Operand& operand) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE History<T> history(StateRef state, const Operand& operand) const noexcept {
     const Index frame = shape_of(state, operand.from).size();
     return History<T>(state.data + queue_offsets(state.data)[operand.number] + memory_alignment, frame, operand.keep,
                       room_at_once(operand, head(state)->tile));

@@ -21,7 +21,9 @@ class AnyLayer {
   template <class L>
     requires(!std::is_same_v<std::remove_cvref_t<L>, AnyLayer> &&
              std::is_same_v<typename std::remove_cvref_t<L>::Scalar, T>)
-  AnyLayer(L&& layer) : layer_(std::make_shared<const Model<std::remove_cvref_t<L>>>(std::forward<L>(layer))) {
+  AnyLayer(L&& layer)
+      : layer_(std::make_shared<const Model<std::remove_cvref_t<L>>>(std::forward<L>(layer))),
+        in_place_(layer_->in_place()) {
     static_assert(Layer<std::remove_cvref_t<L>>);
   }
 
@@ -50,7 +52,7 @@ class AnyLayer {
   Index flush(StateRef state, Frames<T> y) const noexcept { return layer_->flush(state, y); }
   void exchange(StateRef state, StateCodec& codec) const { layer_->exchange(state, codec); }
   T* input_room(StateRef state, Index n) const noexcept { return layer_->input_room(state, n); }
-  bool in_place() const noexcept { return layer_->in_place(); }
+  bool in_place() const noexcept { return in_place_; }
   bool keeps_channels() const noexcept { return layer_->keeps_channels(); }
 
  private:
@@ -113,6 +115,7 @@ class AnyLayer {
   }
 
   std::shared_ptr<const Base> layer_;
+  bool in_place_;  // asked for with every tile
 };
 
 namespace detail {
@@ -126,23 +129,23 @@ struct VectorStages {
   static Index begin() noexcept { return 0; }
   static Index next(Index i) noexcept { return i + 1; }
   template <class F>
-  void for_each(F&& f) const {
+  EIGENSTREAM_ALWAYS_INLINE void for_each(F&& f) const {
     for_each_from(0, f);
   }
   template <class F>
-  void for_each_from(Index begin, F&& f) const {
+  EIGENSTREAM_ALWAYS_INLINE void for_each_from(Index begin, F&& f) const {
     for (Index i = begin; i < size(); ++i) f(i, layers[static_cast<std::size_t>(i)]);
   }
   template <class F>
-  void first(F&& f) const {
+  EIGENSTREAM_ALWAYS_INLINE void first(F&& f) const {
     if (!layers.empty()) f(layers.front());
   }
   template <class F>
-  void visit(Index i, F&& f) const {
+  EIGENSTREAM_ALWAYS_INLINE void visit(Index i, F&& f) const {
     f(layers[static_cast<std::size_t>(i)]);
   }
   template <class F>
-  void next_keeper(Index i, F&& f) const {
+  EIGENSTREAM_ALWAYS_INLINE void next_keeper(Index i, F&& f) const {
     for (; i < size(); ++i)
       if (!layers[static_cast<std::size_t>(i)].in_place()) return f(i, layers[static_cast<std::size_t>(i)]);
   }

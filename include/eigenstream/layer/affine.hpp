@@ -36,7 +36,7 @@ class Affine : public StatelessLayer<T> {
   Index parameters() const noexcept { return channels_ == Dynamic ? 0 : 2 * channels_; }
   double macs(Index in) const noexcept { return static_cast<double>(in); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
-  Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
     if (channels_ == Dynamic) {
       using P = simd::Packet<T, simd::max_lanes<T>>;
       const P scale = P::broadcast(one_scale_), offset = P::broadcast(one_offset_);

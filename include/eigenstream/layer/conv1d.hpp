@@ -127,7 +127,7 @@ class Conv1d {
                        .left = window_.left,
                        .right = options_.padding.right};
   }
-  Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
+  EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
   Index max_flush() const noexcept { return window_.max_windows(options_.padding.right); }
   Index parameters() const noexcept { return weights() + (has_bias_ ? out_ : 0); }
   double macs(Index) const noexcept {
@@ -170,7 +170,7 @@ class Conv1d {
   void exchange(StateRef state, StateCodec& codec) const {
     if (!is_pointwise()) window_.template exchange<T>(state, codec);
   }
-  T* input_room(StateRef state, Index n) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE T* input_room(StateRef state, Index n) const noexcept {
     if (is_pointwise()) return nullptr;
     History<T> history = window_.template history<T>(state);
     return n <= history.max_frames() ? history.room(n) : nullptr;
@@ -181,7 +181,7 @@ class Conv1d {
   Index weights() const noexcept { return in_ / options_.groups * out_ * taps_; }
   // One tap, no stride, no padding: nothing to remember. (The depthwise kernel may load beyond the last channel, so its
   // input must be in a history.)
-  bool is_pointwise() const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE bool is_pointwise() const noexcept {
     return !groups_.empty() && window_.reach == 1 && window_.stride == 1 && window_.left == 0 && options_.padding.right == 0;
   }
   // Everything in registers: structures of 32 bytes would go through the stack, which a single frame feels.
@@ -223,7 +223,7 @@ class Conv1d {
         groups_[g](x + static_cast<Index>(g) * in, x_step, offsets, n, y + static_cast<Index>(g) * out, out_);
     }
   }
-  Index in() const noexcept { return In != Dynamic ? In : in_; }
+  EIGENSTREAM_ALWAYS_INLINE Index in() const noexcept { return In != Dynamic ? In : in_; }
 
   Conv1dOptions options_;
   bool has_bias_;

@@ -26,8 +26,10 @@ struct Pointwise : StatelessLayer<T> {
     static_cast<const Derived*>(this)->mix(f);
     return f;
   }
-  Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
-    map_pointwise(x.data, y.data, x.scalars(), [&](P v) { return static_cast<const Derived*>(this)->apply(v); });
+  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+    map_pointwise(x.data, y.data, x.scalars(), [&](P v) EIGENSTREAM_INLINE_LAMBDA {
+      return static_cast<const Derived*>(this)->apply(v);
+    });
     return x.count;
   }
   static constexpr bool in_place() noexcept { return true; }
@@ -43,7 +45,7 @@ template <class T>
 struct Relu : Pointwise<T, Relu<T>> {
   static constexpr const char* name = "ReLU";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return max(x, P::broadcast(T(0)));
   }
 };
@@ -54,7 +56,7 @@ struct LeakyRelu : Pointwise<T, LeakyRelu<T>> {
   static constexpr const char* name = "LeakyReLU";
   explicit LeakyRelu(T negative_slope = T(0.01)) : slope(negative_slope) {}
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return select_greater(x, P::broadcast(T(0)), x, P::broadcast(slope) * x);
   }
   void mix(Fingerprint& f) const { f.add(slope); }
@@ -67,7 +69,7 @@ struct Elu : Pointwise<T, Elu<T>> {
   static constexpr const char* name = "ELU";
   explicit Elu(T alpha_ = T(1)) : alpha(alpha_) {}
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return select_greater(x, P::broadcast(T(0)), x, P::broadcast(alpha) * simd::expm1(x));
   }
   void mix(Fingerprint& f) const { f.add(alpha); }
@@ -79,7 +81,7 @@ template <class T>
 struct Selu : Pointwise<T, Selu<T>> {
   static constexpr const char* name = "SELU";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     constexpr T scale = T(1.0507009873554804934193349852946), alpha = T(1.6732632423543772848170429916717);
     return select_greater(x, P::broadcast(T(0)), P::broadcast(scale) * x,
                           P::broadcast(scale * alpha) * simd::expm1(x));
@@ -91,7 +93,7 @@ template <class T>
 struct Silu : Pointwise<T, Silu<T>> {
   static constexpr const char* name = "SiLU";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return x / (P::broadcast(T(1)) + simd::exp(P::broadcast(T(0)) - x));
   }
 };
@@ -101,7 +103,7 @@ template <class T>
 struct Gelu : Pointwise<T, Gelu<T>> {
   static constexpr const char* name = "GELU";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     const P phi = P::broadcast(T(1)) + simd::erf(x * P::broadcast(T(1 / std::numbers::sqrt2)));
     return (P::broadcast(T(0.5)) * x) * phi;
   }
@@ -112,7 +114,7 @@ template <class T>
 struct GeluTanh : Pointwise<T, GeluTanh<T>> {
   static constexpr const char* name = "GELU tanh";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     const P cubic = multiply_add(P::broadcast(T(0.044715)), x * x, P::broadcast(T(1)));
     const P inner = (P::broadcast(T(0.79788456080286535588)) * x) * cubic;
     return (P::broadcast(T(0.5)) * x) * (P::broadcast(T(1)) + simd::tanh(inner));
@@ -124,7 +126,7 @@ template <class T>
 struct Sigmoid : Pointwise<T, Sigmoid<T>> {
   static constexpr const char* name = "Sigmoid";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return simd::sigmoid(x);
   }
 };
@@ -133,7 +135,7 @@ template <class T>
 struct Tanh : Pointwise<T, Tanh<T>> {
   static constexpr const char* name = "Tanh";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return simd::tanh(x);
   }
 };
@@ -146,7 +148,7 @@ struct Softplus : Pointwise<T, Softplus<T>> {
     check(beta != T(0), "Softplus: beta = 0");
   }
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     const P zero = P::broadcast(T(0)), scaled = P::broadcast(beta) * x;
     const P soft = max(scaled, zero) + simd::log1p(simd::exp(zero - abs(scaled)));
     return select_greater(scaled, P::broadcast(threshold), x, soft / P::broadcast(beta));
@@ -160,7 +162,7 @@ template <class T>
 struct Softsign : Pointwise<T, Softsign<T>> {
   static constexpr const char* name = "Softsign";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return x / (P::broadcast(T(1)) + abs(x));
   }
 };
@@ -173,7 +175,7 @@ struct Hardtanh : Pointwise<T, Hardtanh<T>> {
     check(least <= most, "Hardtanh: min_val = ", least, " above max_val = ", most);
   }
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return min(max(x, P::broadcast(least)), P::broadcast(most));
   }
   void mix(Fingerprint& f) const { f.add(least).add(most); }
@@ -185,7 +187,7 @@ template <class T>
 struct Hardsigmoid : Pointwise<T, Hardsigmoid<T>> {
   static constexpr const char* name = "Hardsigmoid";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return min(max(x + P::broadcast(T(3)), P::broadcast(T(0))), P::broadcast(T(6))) / P::broadcast(T(6));
   }
 };
@@ -195,7 +197,7 @@ template <class T>
 struct Hardswish : Pointwise<T, Hardswish<T>> {
   static constexpr const char* name = "Hardswish";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return (x * min(max(x + P::broadcast(T(3)), P::broadcast(T(0))), P::broadcast(T(6)))) / P::broadcast(T(6));
   }
 };
@@ -206,7 +208,7 @@ struct Celu : Pointwise<T, Celu<T>> {
   static constexpr const char* name = "CELU";
   explicit Celu(T alpha_ = T(1)) : alpha(alpha_) { check(alpha != T(0), "CELU: alpha = 0"); }
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     const P a = P::broadcast(alpha);
     return select_greater(x, P::broadcast(T(0)), x, a * simd::expm1(x / a));
   }
@@ -220,7 +222,7 @@ template <class T>
 struct Mish : Pointwise<T, Mish<T>> {
   static constexpr const char* name = "Mish";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     const P zero = P::broadcast(T(0)), one = P::broadcast(T(1)), two = P::broadcast(T(2));
     const P u = simd::exp_whole_range(zero - abs(x));
     const P above = select_greater(x, zero, two * u + one, u * (u + two));
@@ -233,7 +235,7 @@ template <class T>
 struct LogSigmoid : Pointwise<T, LogSigmoid<T>> {
   static constexpr const char* name = "LogSigmoid";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     const P zero = P::broadcast(T(0));
     return min(x, zero) - simd::log1p(simd::exp(zero - abs(x)));
   }
@@ -244,7 +246,7 @@ template <class T>
 struct Tanhshrink : Pointwise<T, Tanhshrink<T>> {
   static constexpr const char* name = "Tanhshrink";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return x - simd::tanh(x);
   }
 };
@@ -257,7 +259,7 @@ struct Softshrink : Pointwise<T, Softshrink<T>> {
     check(lambd >= T(0), "Softshrink: lambd = ", lambd, ", must not be negative");
   }
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return x - min(max(x, P::broadcast(-lambd)), P::broadcast(lambd));
   }
   void mix(Fingerprint& f) const { f.add(lambd); }
@@ -270,7 +272,7 @@ struct Hardshrink : Pointwise<T, Hardshrink<T>> {
   static constexpr const char* name = "Hardshrink";
   explicit Hardshrink(T lambd_ = T(0.5)) : lambd(lambd_) {}
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return keep_nan(x, select_greater(abs(x), P::broadcast(lambd), x, P::broadcast(T(0))));
   }
   void mix(Fingerprint& f) const { f.add(lambd); }
@@ -283,7 +285,7 @@ struct Threshold : Pointwise<T, Threshold<T>> {
   static constexpr const char* name = "Threshold";
   Threshold(T threshold_, T value_) : threshold(threshold_), value(value_) {}
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return keep_nan(x, select_greater(x, P::broadcast(threshold), x, P::broadcast(value)));
   }
   void mix(Fingerprint& f) const { f.add(threshold).add(value); }
@@ -295,7 +297,7 @@ template <class T>
 struct Abs : Pointwise<T, Abs<T>> {
   static constexpr const char* name = "Abs";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return abs(x);
   }
 };
@@ -305,7 +307,7 @@ template <class T>
 struct Exp : Pointwise<T, Exp<T>> {
   static constexpr const char* name = "Exp";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return simd::exp_whole_range(x);
   }
 };
@@ -315,7 +317,7 @@ template <class T>
 struct Log : Pointwise<T, Log<T>> {
   static constexpr const char* name = "Log";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return simd::log(x);
   }
 };
@@ -325,7 +327,7 @@ template <class T>
 struct Sqrt : Pointwise<T, Sqrt<T>> {
   static constexpr const char* name = "Sqrt";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return simd::sqrt(x);
   }
 };
@@ -335,7 +337,7 @@ template <class T>
 struct Square : Pointwise<T, Square<T>> {
   static constexpr const char* name = "Square";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return x * x;
   }
 };
@@ -344,7 +346,7 @@ template <class T>
 struct Sin : Pointwise<T, Sin<T>> {
   static constexpr const char* name = "Sin";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return simd::sin(x);
   }
 };
@@ -353,7 +355,7 @@ template <class T>
 struct Cos : Pointwise<T, Cos<T>> {
   static constexpr const char* name = "Cos";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return simd::cos(x);
   }
 };
@@ -363,7 +365,7 @@ template <class T>
 struct Reciprocal : Pointwise<T, Reciprocal<T>> {
   static constexpr const char* name = "Reciprocal";
   template <class P>
-  P apply(P x) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE P apply(P x) const noexcept {
     return P::broadcast(T(1)) / x;
   }
 };
@@ -378,9 +380,9 @@ class ChannelPointwise : public StatelessLayer<T> {
     return in;
   }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
-  Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
     map_channels(x.data, y.data, x.scalars(), a_, b_,
-                 [](auto v, auto a, auto b) { return Derived::apply(v, a, b); });
+                 [](auto v, auto a, auto b) EIGENSTREAM_INLINE_LAMBDA { return Derived::apply(v, a, b); });
     return x.count;
   }
   static constexpr bool in_place() noexcept { return true; }
@@ -413,7 +415,7 @@ class Prelu : public ChannelPointwise<T, Prelu<T>> {
   Index parameters() const noexcept { return count_; }
   double macs(Index in) const noexcept { return static_cast<double>(in); }
   template <class P>
-  static P apply(P x, P weight, P) noexcept {
+  static EIGENSTREAM_ALWAYS_INLINE P apply(P x, P weight, P) noexcept {
     return select_greater(x, P::broadcast(T(0)), x, weight * x);
   }
 
@@ -439,7 +441,7 @@ class Snake : public ChannelPointwise<T, Snake<T>> {
   Index parameters() const noexcept { return this->in_channels(); }
   double macs(Index in) const noexcept { return 3.0 * static_cast<double>(in); }
   template <class P>
-  static P apply(P x, P alpha, P inverse) noexcept {
+  static EIGENSTREAM_ALWAYS_INLINE P apply(P x, P alpha, P inverse) noexcept {
     const P wave = simd::sin(alpha * x);
     return multiply_add(wave * wave, inverse, x);
   }

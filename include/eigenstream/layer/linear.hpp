@@ -35,7 +35,7 @@ class Linear : public StatelessLayer<T> {
   Index parameters() const noexcept { return in_ * out_ + (has_bias_ ? out_ : 0); }
   double macs(Index) const noexcept { return static_cast<double>(in_ * out_); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
-  Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
     static constexpr Index lag = 0;
     kernel_(x.data, in_, {&lag, 0}, x.count * x.batch, y.data, out_);
     return x.count;

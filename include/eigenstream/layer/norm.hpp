@@ -50,7 +50,7 @@ class BatchNorm1d : public StatelessLayer<T> {
   Index parameters() const noexcept { return affine_ ? 2 * channels_ : 0; }
   double macs(Index in) const noexcept { return static_cast<double>(in); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
-  Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
     map_channels(x.data, y.data, x.scalars(), scale_, shift_,
                  [](auto v, auto scale, auto shift) { return multiply_add(v, scale, shift); });
     return x.count;

@@ -109,9 +109,13 @@ class Pool1d {
 
   void emit(StateRef state, const T* first, Index windows, Index ended, Frames<T> y) const noexcept {
     const Index frame = state.shape.size();
-    for (Index m = 0; m < windows; ++m)
-      static_cast<const Pool*>(this)->pool(first + m * stage_.stride * frame, outputs(state) + m, ended, frame,
-                                           y.frame(m));
+    const Pool& pool = static_cast<const Pool&>(*this);
+    for (Index m = 0, some = 1; m < windows; m += some) {
+      const Index output = outputs(state) + m;
+      // With stride 1, windows that are alike are one long frame.
+      some = stage_.stride == 1 && pool.is_whole(output, ended) ? windows - m : 1;
+      pool.pool(first + m * stage_.stride * frame, output, ended, frame, some * frame, y.frame(m));
+    }
     outputs(state) += windows;
   }
 
@@ -145,7 +149,11 @@ class AvgPool1d : public detail::Pool1d<T, AvgPool1d<T>> {
   friend class detail::Pool1d<T, AvgPool1d>;
   static constexpr T virtual_value = T(0);
 
-  void pool(const T* first, Index output, Index ended, Index frame, T* y) const noexcept {
+  // Whether this window and all that follow divide by the number of taps.
+  bool is_whole(Index output, Index ended) const noexcept {
+    return ended < 0 && (include_pad_ || output * this->stage_.stride >= this->stage_.left);
+  }
+  void pool(const T* first, Index output, Index ended, Index frame, Index n, T* y) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
     const Index padding = this->stage_.left;
     Index begin = output * this->stage_.stride - padding, end = begin + this->taps_;
@@ -153,7 +161,7 @@ class AvgPool1d : public detail::Pool1d<T, AvgPool1d<T>> {
     if (!include_pad_) begin = std::max<Index>(begin, 0);
     const P divisor = P::broadcast(static_cast<T>(end - begin));
     window_reduce(
-        first, frame, this->taps_, frame, y, [](P a, P b) { return a + b; }, [&](P sum) { return sum / divisor; });
+        first, frame, this->taps_, n, y, [](P a, P b) { return a + b; }, [&](P sum) { return sum / divisor; });
   }
 
   bool include_pad_;
@@ -181,10 +189,11 @@ class MaxPool1d : public detail::Pool1d<T, MaxPool1d<T>> {
   friend class detail::Pool1d<T, MaxPool1d>;
   static constexpr T virtual_value = -std::numeric_limits<T>::infinity();
 
-  void pool(const T* first, Index, Index, Index frame, T* y) const noexcept {
+  static constexpr bool is_whole(Index, Index) noexcept { return true; }
+  void pool(const T* first, Index, Index, Index frame, Index n, T* y) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
     window_reduce(
-        first, this->dilation_ * frame, this->taps_, frame, y, [](P a, P b) { return simd::max(a, b); },
+        first, this->dilation_ * frame, this->taps_, n, y, [](P a, P b) { return simd::max(a, b); },
         [](P value) { return value; });
   }
 };

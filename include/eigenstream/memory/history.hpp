@@ -175,7 +175,7 @@ struct SlidingWindow {
     if (n < due || n == 0) return 0;
     return stride == 1 ? n - due + 1 : (n - due) / stride + 1;
   }
-  constexpr Index max_windows(Index n) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE constexpr Index max_windows(Index n) const noexcept {
     const Index last = n - 1 + std::max<Index>(0, left - reach + 1);
     return n == 0 ? 0 : stride == 1 ? last + 1 : last / stride + 1;
   }
