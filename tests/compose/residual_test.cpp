@@ -1,5 +1,6 @@
 #include "eigenstream/compose/residual.hpp"
 
+#include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/layer/pool1d.hpp"
 #include "support/catch.hpp"
@@ -47,6 +48,22 @@ TEST_CASE("Residual: around pools, transposed convolutions, pointwise layers and
                                     support::random_conv<Conv1d<float>>(2, 2, 5))),
         batch, {.exact = false});
   }
+}
+
+TEST_CASE("Residual: around branches", "[compose][property]") {
+  const auto conv = [](Index taps, std::uint64_t seed) {
+    return support::random_conv<Conv1d<float>>(2, 2, taps, {}, true, seed);
+  };
+  for (const Index batch : {1, 2}) {
+    const auto both = es::residual(es::parallel(es::Reduce::sum, conv(3, 1), conv(6, 2), es::Identity<float>()));
+    CHECK(both.shrink() == 5);
+    support::check_contract(both, batch, {.exact = false});
+    const auto nested = es::residual(es::residual(conv(4, 3)), es::parallel(es::Reduce::max, conv(2, 4), conv(2, 5)));
+    CHECK(nested.shrink() == 4);
+    support::check_contract(nested, batch, {.exact = false});
+  }
+  CHECK(support::refuses([&] { es::residual(es::parallel(es::Reduce::sum, es::AvgPool1d<float>(2), es::MaxPool1d<float>(2))); },
+                         {"stride 2"}));
 }
 
 TEST_CASE("Residual: worked examples", "[compose]") {

@@ -26,14 +26,13 @@ class Residual {
   explicit Residual(Net net) : net_(std::move(net)) {
     const Timing timing = net_.timing();
     for (Index value = 1; value <= timing.size(); ++value) {
-      const TimingStage& stage = timing.stage(value);
-      check(stage.stride == 1, "Residual: a layer inside has stride ", stage.stride,
+      const Rate rate = timing.stage(value).rate();
+      check(rate == Rate(), "Residual: a layer inside has stride ", std::max(rate.inputs, rate.outputs),
             "; the input can only be added to an output of the same rate (put the strided layer outside)");
-      const Index shrink = stage.reach - 1 - stage.left - stage.right;
-      shrink_ += stage.kind == TimingStage::Kind::gather
-                     ? shrink
-                     : stage.left + stage.right - (stage.reach - 1) - stage.extra;
     }
+    timing.check_bounds();
+    const Index long_enough = timing.settled();
+    shrink_ = long_enough - timing.outputs_after(long_enough, true);
     check(shrink_ >= 0, "Residual: the network's output is ", -shrink_, " frames longer than its input");
     if (net_.in_channels() != Dynamic) (void)out_channels(net_.in_channels());
     crop_ = shrink_ / 2;
