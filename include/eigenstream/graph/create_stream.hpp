@@ -69,8 +69,8 @@ Elementwise1dStream(L, StreamOptions = {}) -> Elementwise1dStream<L>;
 template <Layer L>
 BaseStream<typename L::Scalar> create_stream(const L& net, PaddingPolicy policy = PaddingPolicy::exact,
                                              StreamOptions options = {}) {
-  const AnyLayer<typename L::Scalar> layer(net);
-  return BaseStream<typename L::Scalar>(policy == PaddingPolicy::valid ? layer.valid() : layer, options);
+  using Any = AnyLayer<typename L::Scalar>;
+  return BaseStream<typename L::Scalar>(policy == PaddingPolicy::valid ? Any(valid(net)) : Any(net), options);
 }
 
 /// A stream of the network of a description, built by a registry's factories.
