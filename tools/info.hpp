@@ -40,11 +40,11 @@ inline void list_modules(const es::Module& module, const es::ModuleSpec& spec, I
       const std::size_t first = static_cast<std::size_t>(from.front()), row = rows.size();
       if (node.type == "Reduce") {
         Index out = 0;
-        const bool joins = std::get<std::string>(node.fields.at("op")) == "concat";
-        for (const std::int64_t value : from) {
-          const Index own = channels[static_cast<std::size_t>(value)];
-          out = joins ? out + own : std::max(out, own);
-        }
+        const std::string& op = std::get<std::string>(node.fields.at("op"));
+        const auto known = std::find(std::begin(es::reduce_names), std::end(es::reduce_names), op);
+        for (const std::int64_t value : from)
+          out = es::joined_channels(static_cast<es::Reduce>(known - std::begin(es::reduce_names)), out,
+                                    channels[static_cast<std::size_t>(value)]);
         rows.push_back({node.path, node.type, depth + 1, &node, channels[first], out});
         rates.push_back(rates[first]);
         channels.push_back(out);

@@ -225,8 +225,6 @@ class Wired {
     Index skip = 0;      // frames left out at the start
     Index keep = 0;      // most frames that wait between calls
     bool direct = false;  // none ever waits: the join takes all that come, and there is no queue
-    Index room = 0;      // most frames that come at the end
-    Index number = 0;
   };
 
   // The state's table.
@@ -272,7 +270,6 @@ class Wired {
           "Graph: the layers reach over more than 2^22 frames, too far to align branches");
     const Index end = timing_.settled() + 2 * timing_.cycle();
     std::vector<Index> after, ended, lowest(values_.size(), 0);
-    for (Operand& operand : operands_) operand.number = &operand - operands_.data();
     const auto count_of = [&](const std::vector<Index>& counts, Index v) {
       return counts[static_cast<std::size_t>(wiring.timing_value(v))];
     };
@@ -294,10 +291,7 @@ class Wired {
         }
       }
     }
-    for (Operand& operand : operands_) {
-      operand.direct = operand.keep == 0 && operand.skip == 0;
-      operand.room = value(operand.from).flushed;
-    }
+    for (Operand& operand : operands_) operand.direct = operand.keep == 0 && operand.skip == 0;
   }
 
   // Decides where each value is written, and which share a scratch buffer.
@@ -382,14 +376,9 @@ class Wired {
         [&](Index v) {
           Index all = 0;
           for_each_operand(v, [&](const Operand& operand) {
-            const Index own = places[operand.from].channels;
-            if (value(v).op == Reduce::concat) {
-              all += own;
-              return;
-            }
-            check(all <= 1 || own == 1 || own == all, "Reduce: ", name_of(value(v).op), " of ", all, " and ", own,
-                  " channels");
-            all = std::max(all, own);
+            const Index own = places[operand.from].channels, both = joined_channels(value(v).op, all, own);
+            check(both > 0, "Reduce: ", name_of(value(v).op), " of ", all, " and ", own, " channels");
+            all = both;
           });
           places[v].channels = all;
         });
@@ -424,15 +413,19 @@ class Wired {
     return {places(state.data)[v].channels, state.shape.batch};
   }
   EIGENSTREAM_ALWAYS_INLINE Index& waiting(StateRef state, const Operand& operand) const noexcept {
-    return *reinterpret_cast<Index*>(state.data + queue_offsets(state.data)[operand.number]);
+    return *reinterpret_cast<Index*>(queue_block(state, operand));
   }
   EIGENSTREAM_ALWAYS_INLINE History<T> history(StateRef state, const Operand& operand) const noexcept {
     const Index frame = shape_of(state, operand.from).size();
-    return History<T>(state.data + queue_offsets(state.data)[operand.number] + memory_alignment, frame, operand.keep,
-                      room_at_once(operand, head(state)->tile));
+    return History<T>(queue_block(state, operand) + memory_alignment, frame, operand.keep,
+                      most_at_once(operand.from, head(state)->tile));
   }
-  Index room_at_once(const Operand& operand, Index tile) const noexcept {
-    return std::max(most(operand.from, tile), operand.room);
+  // Of a value, in one pass: what a tile brings, or what the end releases.
+  EIGENSTREAM_ALWAYS_INLINE Index most_at_once(Index v, Index tile) const noexcept {
+    return std::max(most(v, tile), value(v).flushed);
+  }
+  EIGENSTREAM_ALWAYS_INLINE std::byte* queue_block(StateRef state, const Operand& operand) const noexcept {
+    return state.data + queue_offsets(state.data)[&operand - operands_.data()];
   }
   void reset_queues(StateRef state) const noexcept {
     for (const Operand& operand : operands_) {
@@ -469,7 +462,7 @@ class Wired {
     for (Index b = 0; b < buffers_; ++b) {
       Index size = 0;
       for (Index v = 1; v <= last(); ++v)
-        if (value(v).buffer == b) size = std::max(size, std::max(most(v, tile), value(v).flushed) * frame_bytes(v));
+        if (value(v).buffer == b) size = std::max(size, most_at_once(v, tile) * frame_bytes(v));
       for (Index v = 1; v <= last(); ++v)
         if (value(v).buffer == b) table[v].buffer = scratch;
       scratch += aligned_bytes(size) + memory_alignment;  // packets may run over the end
@@ -483,10 +476,10 @@ class Wired {
       inner_scratch = std::max(inner_scratch, eigenstream::scratch_bytes(layer, inner));
     });
     for (const Operand& operand : operands_) {
-      if (block != nullptr) queue_offsets(block)[operand.number] = offset;
+      if (block != nullptr) queue_offsets(block)[&operand - operands_.data()] = offset;
       if (operand.direct) continue;
       offset += memory_alignment + History<T>::bytes(table[operand.from].channels * shape.batch, operand.keep,
-                                                     room_at_once(operand, tile));
+                                                     most_at_once(operand.from, tile));
     }
     if (block != nullptr) queue_offsets(block)[operands_.size()] = scratch;
     return {offset, scratch + inner_scratch};

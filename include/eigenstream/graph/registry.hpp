@@ -177,6 +177,21 @@ class ModuleReader {
     return {given->begin(), given->end()};
   }
 
+  /// Calls f; an Error that it reports names the module, once: one from further inside does so already.
+  template <class F>
+  auto naming_errors(F&& f) const {
+#if EIGENSTREAM_EXCEPTIONS
+    try {
+      return f();
+    } catch (const Error& error) {
+      if (std::string_view(error.what()).starts_with("module \"")) throw;
+      fail(error.what());
+    }
+#else
+    return f();
+#endif
+  }
+
   /// Error if the description has a field that was not read.
   void finish() const {
     for (const auto& [name, value] : spec_.fields) check(used_.contains(name), "unknown field \"", name, "\"");
@@ -288,20 +303,12 @@ class Registry {
     ModuleReader reader(*this, spec, weights, used);
     const auto found = factories_.find(spec.type);
     reader.check(found != factories_.end(), "unknown module type");
-#if EIGENSTREAM_EXCEPTIONS
-    try {
-#endif
+    return reader.naming_errors([&]() -> Module {
       Built built = found->second(reader, in);
       reader.finish();
       if (in != Dynamic) (void)built.layer.out_channels(in);
       return {spec.type, spec.path, std::move(built.layer), std::move(built.children)};
-#if EIGENSTREAM_EXCEPTIONS
-    } catch (const Error& error) {
-      // Say where, once: an error from further inside has said it already.
-      if (std::string_view(error.what()).starts_with("module \"")) throw;
-      reader.fail(error.what());
-    }
-#endif
+    });
   }
 
   std::map<std::string, Factory> factories_;
@@ -333,9 +340,7 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, Index in, st
       return channels[static_cast<std::size_t>(value.number)];
     };
     Index out = Dynamic;
-#if EIGENSTREAM_EXCEPTIONS
-    try {
-#endif
+    reader.naming_errors([&] {
       if (spec.type == "Reduce") {
         const Reduce op = reader.reduce("op");
         reader.finish();
@@ -343,14 +348,10 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, Index in, st
         out = 0;
         for (const auto operand : operands) {
           const Index own = channels_of(operand);
-          if (own == Dynamic || out == Dynamic) {
-            out = Dynamic;
-          } else if (op == Reduce::concat) {
-            out += own;
-          } else {
-            reader.check(out <= 1 || own == 1 || own == out, "its operands have ", out, " and ", own, " channels");
-            out = std::max(out, own);
-          }
+          const bool known = own != Dynamic && out != Dynamic;
+          const Index both = known ? joined_channels(op, out, own) : Dynamic;
+          reader.check(both != 0, "its operands have ", out, " and ", own, " channels");
+          out = both;
         }
       } else {
         reader.check(operands.size() == 1, "from holds ", operands.size(), " values, expected one");
@@ -361,12 +362,7 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, Index in, st
         last = graph.add(module.layer, operands.front());
         modules.push_back(std::move(module));
       }
-#if EIGENSTREAM_EXCEPTIONS
-    } catch (const Error& error) {
-      if (std::string_view(error.what()).starts_with("module \"")) throw;
-      reader.fail(error.what());
-    }
-#endif
+    });
     channels.push_back(out);
   }
   return graph.build(last);

@@ -1,6 +1,7 @@
 #ifndef EIGENSTREAM_KERNEL_REDUCE_HPP
 #define EIGENSTREAM_KERNEL_REDUCE_HPP
 
+#include <algorithm>    // max
 #include <cstring>      // memcpy
 #include <string_view>  // names
 
@@ -15,6 +16,13 @@ enum class Reduce { sum, mean, product, max, min, difference, quotient, concat }
 inline constexpr std::string_view reduce_names[] = {"sum", "mean",       "product",  "max",
                                                     "min", "difference", "quotient", "concat"};
 constexpr std::string_view name_of(Reduce op) noexcept { return reduce_names[static_cast<int>(op)]; }
+
+/// The channels of a join, operand by operand: what `so_far` (0 at first) and one of `own` channels give together, 0 if
+/// they do not fit.
+constexpr Index joined_channels(Reduce op, Index so_far, Index own) noexcept {
+  if (op == Reduce::concat) return so_far + own;
+  return so_far <= 1 || own == 1 || own == so_far ? std::max(so_far, own) : 0;
+}
 
 /// y[i] = op(a[i], b[i]) for columns of `channels` numbers, of which a or b may have one for all. y may be a.
 template <class T, class Op>
