@@ -133,6 +133,20 @@ class Residual(nn.Module):
         return y + x.narrow(-1, shrink // 2, y.shape[-1])
 
 
+_FOLDS = {"sum": torch.add, "mean": torch.add, "product": torch.mul, "max": torch.maximum, "min": torch.minimum,
+          "difference": torch.sub, "quotient": torch.div}
+
+
+def reduce_values(op: str, values: Sequence[Tensor]) -> Tensor:
+    """Signals joined as a Reduce node does it: the longer ones are cropped, the smaller half of the excess in front."""
+    length = min(value.shape[-1] for value in values)
+    values = [value.narrow(-1, (value.shape[-1] - length) // 2, length) for value in values]
+    if op == "concat":
+        return torch.cat(values, -2)
+    result = functools.reduce(_FOLDS[op], values)
+    return result / len(values) if op == "mean" else result
+
+
 class Parallel(nn.Module):
     """Several networks side by side with the same input, whose outputs become one.
 
@@ -152,14 +166,7 @@ class Parallel(nn.Module):
         self.reduce = reduce
 
     def forward(self, x: Tensor) -> Tensor:
-        values = [branch(x.clone()) for branch in self.branches]
-        length = min(value.shape[-1] for value in values)
-        values = [value.narrow(-1, (value.shape[-1] - length) // 2, length) for value in values]
-        if self.reduce == "concat":
-            return torch.cat(values, -2)
-        fold = {"product": torch.mul, "max": torch.maximum, "min": torch.minimum}.get(self.reduce, torch.add)
-        result = functools.reduce(fold, values)
-        return result / len(values) if self.reduce == "mean" else result
+        return reduce_values(self.reduce, [branch(x.clone()) for branch in self.branches])
 
 
 # --- reading modules ------------------------------------------------------------------------------------------------
@@ -258,9 +265,9 @@ def is_known(module: nn.Module) -> bool:
     """Whether a traced forward may call `module` as a whole."""
     if _has_own_forward(module):
         return False
-    if type(module) is nn.Sequential or isinstance(module, nn.Sequential):
-        in_place = any(getattr(child, "inplace", False) for child in list(module.modules())[1:2])
-        return not in_place and all(
+    if isinstance(module, nn.Sequential):
+        # What works in place may change the signal that comes in, which is used elsewhere: that is seen from inside only.
+        return not any(getattr(child, "inplace", False) for child in module.modules()) and all(
             is_known(child) and not isinstance(child, (*_OF_TORCH, nn.GLU, nn.Softmax)) for child in module.children()
         )
     return True

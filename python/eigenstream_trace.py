@@ -37,23 +37,6 @@ class _Refused(Exception):
 # --- what a description means ---------------------------------------------------------------------------------------
 
 
-def _crop_to_shortest(values: Sequence[Tensor]) -> List[Tensor]:
-    length = min(value.shape[-1] for value in values)
-    return [value.narrow(-1, (value.shape[-1] - length) // 2, length) for value in values]
-
-
-def _reduce(op: str, values: Sequence[Tensor]) -> Tensor:
-    values = _crop_to_shortest(values)
-    if op == "concat":
-        return torch.cat(values, 1)
-    fold = {"sum": torch.add, "mean": torch.add, "product": torch.mul, "max": torch.maximum, "min": torch.minimum,
-            "difference": torch.sub, "quotient": torch.div}[op]
-    result = values[0]
-    for value in values[1:]:
-        result = fold(result, value)
-    return result / len(values) if op == "mean" else result
-
-
 def _pad(x: Tensor, left: int, right: int, mode: str, value: float) -> Tensor:
     x = x[..., max(0, -left): x.shape[-1] - max(0, -right)]
     amounts = (max(0, left), max(0, right))
@@ -87,14 +70,14 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor) -> Tensor:
             x = apply_node(layer, tensors, x)
         return x
     if kind == "Residual":
-        return _reduce("sum", [apply_node(node["net"], tensors, x), x])
+        return export.reduce_values("sum", [apply_node(node["net"], tensors, x), x])
     if kind == "Parallel":
-        return _reduce(node["reduce"], [apply_node(branch, tensors, x) for branch in node["branches"]])
+        return export.reduce_values(node["reduce"], [apply_node(branch, tensors, x) for branch in node["branches"]])
     if kind == "Graph":
         values = [x]
         for inner in node["nodes"]:
             operands = [values[number] for number in inner["from"]]
-            values.append(_reduce(inner["op"], operands) if inner["type"] == "Reduce"
+            values.append(export.reduce_values(inner["op"], operands) if inner["type"] == "Reduce"
                           else apply_node(inner, tensors, operands[0]))
         return values[-1]
     if kind == "Conv1d":
@@ -365,7 +348,7 @@ class _Walker:
         for i in range(len(operands[0].samples)):
             inputs = [value.samples[i] for value in operands]
             try:
-                samples.append(_reduce(node["op"], inputs) if node["type"] == "Reduce"
+                samples.append(export.reduce_values(node["op"], inputs) if node["type"] == "Reduce"
                                else self.sample(node, inputs[0]))
             except (RuntimeError, IndexError) as error:
                 raise _Refused(f"the samples do not pass: {error}") from error
@@ -666,10 +649,10 @@ class _Walker:
             return self.written({"type": type(module).__name__, "path": path}, x)
         if isinstance(module, nn.PReLU) and module.num_parameters > 1:
             raise _Refused("PReLU takes axis 1, which is time here, for the channels")
-        node = self.describer.node(module, path) if export.is_pointwise(module) else _Refused
-        if node is _Refused:
+        if not export.is_pointwise(module):
             raise _Refused(f"{type(module).__name__} works over time, but the signal has its channels last; "
                            "transpose it back first")
+        node = self.describer.node(module, path)
         if node is not None and getattr(module, "inplace", False):
             self.in_place(x)
         return x if node is None else self.written(node, x)

@@ -17,22 +17,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import weight_norm
 
-from eigenstream_export_test import Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
+from eigenstream_export_test import GOLDEN, Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
 from eigenstream_export import ExportError, Parallel, Residual, Snake, describe, register  # noqa: E402
 import eigenstream_export  # noqa: E402
 
+sys.path.insert(0, str(GOLDEN))
+from branched_networks import Forward  # noqa: E402
 
-class Function(nn.Module):
-    """A module whose forward is a function, with whatever layers and tensors it uses."""
 
-    def __init__(self, function: Callable[..., Any], **parts: Any) -> None:
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            setattr(self, name, part)
-
-    def forward(self, x: Tensor) -> Any:
-        return self.function(self, x)
+class Function(Forward):
+    """A module whose forward is a function, under the name that the messages have."""
 
 
 class TraceCase(Case):
@@ -445,7 +439,8 @@ class FunctionTest(TraceCase):
             return y
 
         for function in (add_in_place, module_in_place, forgotten):
-            self.assert_traced(Function(function, conv=nn.Conv1d(2, 2, 3, padding=1), act=nn.ELU(inplace=True)), 2)
+            for act in (nn.ELU(inplace=True), nn.Sequential(nn.Dropout(0.5), nn.Sequential(nn.ELU(inplace=True)))):
+                self.assert_traced(Function(function, conv=nn.Conv1d(2, 2, 3, padding=1), act=act), 2)
 
         def through_a_view(m: nn.Module, x: Tensor) -> Tensor:
             y = m.conv(x)
