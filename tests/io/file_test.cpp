@@ -6,23 +6,13 @@
 
 #include "support/catch.hpp"
 #include "support/errors.hpp"
+#include "support/scratch.hpp"
 
 namespace es = eigenstream;
 namespace fs = std::filesystem;
 using support::error_of;
 
 namespace {
-
-struct Scratch {
-  fs::path path = fs::temp_directory_path() / "eigenstream_file_test";
-  Scratch() {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { fs::remove_all(path); }
-};
 
 std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
@@ -34,8 +24,8 @@ TEST_CASE("path_in_quotes: one line, whatever the name", "[io]") {
 }
 
 TEST_CASE("write_atomically and InputFile: what is written is read", "[io]") {
-  const Scratch scratch;
-  const fs::path path = scratch.path / "file";
+  const support::Scratch scratch;
+  const fs::path path = scratch / "file";
   for (const std::string& text : {std::string("some text"), std::string(), std::string(100000, 'x')}) {
     es::detail::write_atomically(path, bytes_of(text));
     es::detail::InputFile file(path, "here: ");
@@ -46,22 +36,22 @@ TEST_CASE("write_atomically and InputFile: what is written is read", "[io]") {
     std::array<std::byte, 1> more;
     CHECK(error_of([&] { file.read(more); }) == "here: cannot be read to its end");
   }
-  CHECK(std::distance(fs::directory_iterator(scratch.path), fs::directory_iterator()) == 1);
+  CHECK(scratch.entries() == 1);
 }
 
 TEST_CASE("write_atomically and InputFile: what cannot be is an error that says why", "[io][error]") {
-  const Scratch scratch;
-  fs::create_directories(scratch.path / "folder" / "inner");
+  const support::Scratch scratch;
+  fs::create_directories(scratch / "folder" / "inner");
   const auto writing = [&](const fs::path& path) {
     return error_of([&] { es::detail::write_atomically(path, bytes_of("text")); });
   };
-  CHECK(writing(scratch.path / "absent" / "file").find("cannot create") == 0);
-  CHECK(writing(scratch.path / "folder").find("cannot write") == 0);
-  CHECK(std::distance(fs::directory_iterator(scratch.path), fs::directory_iterator()) == 1);
+  CHECK(writing(scratch / "absent" / "file").find("cannot create") == 0);
+  CHECK(writing(scratch / "folder").find("cannot write") == 0);
+  CHECK(scratch.entries() == 1);
 
   const auto opening = [&](const fs::path& path) { return error_of([&] { es::detail::InputFile(path, "here: "); }); };
-  CHECK(opening(scratch.path / "absent") == "here: no such file");
-  CHECK(opening(scratch.path / "folder") == "here: is a directory");
+  CHECK(opening(scratch / "absent") == "here: no such file");
+  CHECK(opening(scratch / "folder") == "here: is a directory");
 #if defined(__unix__)
   CHECK(opening("/dev/null") == "here: is not a regular file");
 #endif

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/scratch.hpp"
 
 #if defined(__unix__)
 #include <sys/resource.h>  // setrlimit: a disk that is full
@@ -93,23 +94,6 @@ es::Safetensors sample() {
   return contents;
 }
 
-/// An empty directory that goes away with everything in it.
-class Scratch {
- public:
-  Scratch() : path_(fs::temp_directory_path() / ("eigenstream_safetensors_" + std::to_string(std::random_device{}()))) {
-    fs::create_directory(path_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { fs::remove_all(path_); }
-
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-  auto entries() const { return std::distance(fs::directory_iterator(path_), fs::directory_iterator()); }
-
- private:
-  fs::path path_;
-};
-
 void put(const fs::path& path, const Bytes& bytes) {
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
@@ -124,7 +108,7 @@ TEST_CASE("safetensors: what is written is read back", "[io][property]") {
   CHECK(es::serialise_safetensors(es::parse_safetensors(bytes)) == bytes);
   CHECK(es::parse_safetensors(es::serialise_safetensors({})) == es::Safetensors{});
 
-  const Scratch scratch;
+  const support::Scratch scratch;
   es::write_safetensors(scratch / "a.safetensors", contents);
   CHECK(es::read_safetensors(scratch / "a.safetensors") == contents);
   es::write_safetensors(scratch / "a.safetensors", {});
@@ -222,7 +206,7 @@ TEST_CASE("safetensors: every dtype becomes the nearest float", "[io]") {
 
 TEST_CASE("safetensors: a file cut short anywhere is an error", "[io][damage]") {
   const Bytes whole = es::serialise_safetensors(sample());
-  const Scratch scratch;
+  const support::Scratch scratch;
   const fs::path path = scratch / "cut.safetensors";
   for (std::size_t length = 0; length < whole.size(); ++length) {
     const Bytes cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
@@ -407,7 +391,7 @@ TEST_CASE("safetensors: what could not be read back is not written", "[io]") {
 }
 
 TEST_CASE("safetensors: a path that cannot be read is named", "[io]") {
-  const Scratch scratch;
+  const support::Scratch scratch;
   const auto error = [](const fs::path& path) {
     const std::string message = error_of([&] { es::read_safetensors(path); });
     CHECK(holds(message, path.filename().string()));
@@ -430,7 +414,7 @@ TEST_CASE("safetensors: a path that cannot be read is named", "[io]") {
 }
 
 TEST_CASE("safetensors: a write that fails leaves nothing behind", "[io]") {
-  const Scratch scratch;
+  const support::Scratch scratch;
   const auto error = [&](const fs::path& path) { return error_of([&] { es::write_safetensors(path, sample()); }); };
   SECTION("the directory is missing") {
     CHECK(holds(error(scratch / "absent" / "a.safetensors"), "cannot create"));
@@ -470,7 +454,7 @@ TEST_CASE("safetensors: a write that fails leaves nothing behind", "[io]") {
 }
 
 TEST_CASE("safetensors: another's temporary file is left alone", "[io]") {
-  const Scratch scratch;
+  const support::Scratch scratch;
   put(scratch / "a.safetensors.tmp0", bytes_of("theirs"));
   es::write_safetensors(scratch / "a.safetensors", sample());
   CHECK(es::read_safetensors(scratch / "a.safetensors") == sample());
@@ -479,7 +463,7 @@ TEST_CASE("safetensors: another's temporary file is left alone", "[io]") {
 }
 
 TEST_CASE("safetensors: a reader never meets a half-written file", "[io]") {
-  const Scratch scratch;
+  const support::Scratch scratch;
   const fs::path path = scratch / "a.safetensors";
   es::Safetensors small = sample(), large = sample();
   large.tensors["large"] = {{10000}, std::vector<float>(10000, 1.0f)};

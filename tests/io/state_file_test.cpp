@@ -7,6 +7,7 @@
 #include "eigenstream/compose/stream.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
+#include "support/scratch.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -15,17 +16,6 @@ using support::error_of;
 using Bytes = std::vector<std::byte>;
 
 namespace {
-
-struct Scratch {
-  fs::path path = fs::temp_directory_path() / "eigenstream_state_file_test";
-  Scratch() {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { fs::remove_all(path); }
-};
 
 void put(const fs::path& path, std::span<const std::byte> bytes) {
   std::ofstream(path, std::ios::binary)
@@ -46,8 +36,8 @@ es::State some_state() {
 }  // namespace
 
 TEST_CASE("State files: a stream goes on where another one stopped", "[io]") {
-  const Scratch scratch;
-  const fs::path path = scratch.path / "stream.state";
+  const support::Scratch scratch;
+  const fs::path path = scratch / "stream.state";
   es::Stream whole(support::counting_conv(4));
   const support::Calls expected = support::calls(whole, support::count_to(12), {5, 7});
 
@@ -63,8 +53,8 @@ TEST_CASE("State files: a stream goes on where another one stopped", "[io]") {
 }
 
 TEST_CASE("State files: the note comes back, whatever it is", "[io]") {
-  const Scratch scratch;
-  const fs::path path = scratch.path / "s";
+  const support::Scratch scratch;
+  const fs::path path = scratch / "s";
   const es::State state = some_state();
   for (const std::string& note : {std::string(), std::string("16000 Hz"), std::string("a\0b\n", 4),
                                   std::string(es::max_state_note_bytes, 'n')}) {
@@ -74,7 +64,7 @@ TEST_CASE("State files: the note comes back, whatever it is", "[io]") {
     CHECK(file.state == state);
     CHECK(es::read_state(path) == state);
   }
-  CHECK(std::distance(fs::directory_iterator(scratch.path), fs::directory_iterator()) == 1);
+  CHECK(scratch.entries() == 1);
   CHECK(holds(error_of([&] { es::write_state(path, state, std::string(es::max_state_note_bytes + 1, 'n')); }), "65537"));
   CHECK(holds(error_of([&] { es::write_state(path, es::State()); }), "empty"));
   CHECK(es::read_state(path) == state);  // as it was
@@ -113,23 +103,23 @@ TEST_CASE("State files: every cut, every changed byte, every added one is found"
 }
 
 TEST_CASE("State files: errors name the file, and nothing is taken for a size that is not there", "[io][error]") {
-  const Scratch scratch;
+  const support::Scratch scratch;
   const auto error = [&](const char* name) {
-    const std::string message = error_of([&] { es::read_state(scratch.path / name); });
+    const std::string message = error_of([&] { es::read_state(scratch / name); });
     CHECK(holds(message, name));
     return message;
   };
-  fs::create_directory(scratch.path / "folder");
+  fs::create_directory(scratch / "folder");
   Bytes bytes = es::serialise_state(some_state());
-  put(scratch.path / "short", std::span(bytes).first(31));
-  put(scratch.path / "cut", std::span(bytes).first(bytes.size() - 1));
-  put(scratch.path / "text", std::as_bytes(std::span("this is a text, not a state, though it is long enough")));
+  put(scratch / "short", std::span(bytes).first(31));
+  put(scratch / "cut", std::span(bytes).first(bytes.size() - 1));
+  put(scratch / "text", std::as_bytes(std::span("this is a text, not a state, though it is long enough")));
   const std::uint64_t huge = ~std::uint64_t{0} - 31;
   Bytes claims = bytes;
   std::memcpy(claims.data() + 16, &huge, sizeof huge);
-  put(scratch.path / "claims", claims);
-  put(scratch.path / "large", bytes);
-  fs::resize_file(scratch.path / "large", es::max_state_file_bytes + 1);  // without occupying it
+  put(scratch / "claims", claims);
+  put(scratch / "large", bytes);
+  fs::resize_file(scratch / "large", es::max_state_file_bytes + 1);  // without occupying it
   CHECK(holds(error("absent"), "no such file"));
   CHECK(holds(error("folder"), "is a directory"));
   CHECK(holds(error("short"), "31 bytes"));
@@ -137,5 +127,5 @@ TEST_CASE("State files: errors name the file, and nothing is taken for a size th
   CHECK(holds(error("text"), "not a state file"));
   CHECK(holds(error("claims"), "claims"));
   CHECK(holds(error("large"), "4294967297"));
-  CHECK(holds(error_of([&] { es::write_state(scratch.path / "absent" / "s", some_state()); }), "cannot create"));
+  CHECK(holds(error_of([&] { es::write_state(scratch / "absent" / "s", some_state()); }), "cannot create"));
 }
