@@ -3,6 +3,7 @@
 
 // The whole library but for what needs more than Eigen: model files are in <eigenstream/graph/load_model.hpp>.
 
+#include "eigenstream/analysis.hpp"
 #include "eigenstream/audio.hpp"
 #include "eigenstream/compose.hpp"
 #include "eigenstream/config.hpp"
