@@ -13,5 +13,6 @@
 #include "eigenstream/kernel.hpp"
 #include "eigenstream/layer.hpp"
 #include "eigenstream/memory.hpp"
+#include "eigenstream/window.hpp"
 
 #endif  // EIGENSTREAM_HPP

@@ -106,6 +106,17 @@ class Stream {
     return finish(y);
   }
 
+  /// Takes x and hands what becomes ready to f as views of the stream's own memory, without a copy, for networks that
+  /// can (Snapshotter). Returns how often f was called. f must not throw.
+  /// Errors   Error if x has the wrong channels or batch
+  template <class F>
+    requires requires(const Net& net, StateRef state, Frames<const T> x, F& f) { net.visit(state, x, f); }
+  Index visit(Frames<const T> x, F&& f) {
+    check_shape("input", x.shape(), in_);
+    seen_ += x.count;
+    return net_->visit(block_.ref(), x, f);
+  }
+
   /// n frames from one buffer per channel to one buffer per channel; batch 1. Each output buffer needs room for
   /// max_outputs(n) frames. Input and output buffers may be the same for networks with one output per input.
   Index process_planar(const T* const* in, Index n, T* const* out) {

@@ -1,0 +1,154 @@
+#ifndef EIGENSTREAM_WINDOW_GROUP_NORM_HPP
+#define EIGENSTREAM_WINDOW_GROUP_NORM_HPP
+
+#include <cmath>  // sqrt
+
+#include "eigenstream/core/weights.hpp"
+#include "eigenstream/kernel/activation.hpp"  // ChannelPattern
+#include "eigenstream/window/window_layer.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// Normalises groups of channels to mean 0 and variance 1 over the frames of a window.
+///   y = (x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) variance over a group's channels and all frames
+/// Shapes   window (C,T) -> (C,T); weight, bias (C) or empty
+/// Errors   constructor: Error if the groups do not divide the channels, or on shapes that differ
+/// Source   torch.nn.GroupNorm; num_groups = C is torch.nn.InstanceNorm1d, see `instance_norm`
+/// It needs the whole signal, so it runs in Windowed, not in a stream.
+template <class T>
+class GroupNorm {
+ public:
+  using Scalar = T;
+
+  /// Without weight and bias.
+  GroupNorm(Index num_groups, Index num_channels, double eps = 1e-5)
+      : GroupNorm(num_groups, num_channels, {}, {}, eps) {}
+  GroupNorm(Index num_groups, const Weights<T>& weight, const Weights<T>& bias, double eps = 1e-5)
+      : GroupNorm(num_groups, weight.size(), weight, bias, eps) {}
+  GroupNorm(Index num_groups, Index num_channels, const Weights<T>& weight, const Weights<T>& bias, double eps)
+      : groups_(num_groups), channels_(num_channels), eps_(eps), parameters_(weight.size() + bias.size()) {
+    check(channels_ >= 1, "GroupNorm: num_channels = ", channels_, ", must be at least 1");
+    check(groups_ >= 1 && channels_ % groups_ == 0, "GroupNorm: num_groups = ", groups_, " does not divide ", channels_,
+          " channels");
+    check(eps >= 0, "GroupNorm: eps = ", eps, ", must not be negative");
+    if (!weight.empty()) weight.expect("GroupNorm", "weight", {channels_});
+    if (!bias.empty()) bias.expect("GroupNorm", "bias", {channels_});
+    for (Index c = 0; c < channels_; ++c) {
+      weight_.push_back(weight.empty() ? 1.0 : static_cast<double>(weight(c)));
+      bias_.push_back(bias.empty() ? 0.0 : static_cast<double>(bias(c)));
+    }
+    period_ = std::lcm(channels_, Index{simd::max_lanes<T>});
+    fingerprint_ = Fingerprint("GroupNorm").add(groups_).add(channels_).add(eps).add(weight.span()).add(bias.span());
+  }
+
+  Index in_channels() const noexcept { return channels_; }
+  WindowShape out_window(WindowShape in) const {
+    check(in.channels == channels_, "GroupNorm: takes ", channels_, " channels, not ", in.channels);
+    return in;
+  }
+  Index scratch_bytes(WindowShape) const noexcept {
+    return 2 * aligned_bytes(period_ * static_cast<Index>(sizeof(T))) +
+           aligned_bytes(channels_ * static_cast<Index>(sizeof(double)));
+  }
+  void apply(WindowShape in, const T* x, T* y, std::byte* scratch) const noexcept {
+    using P = simd::Packet<T, simd::max_lanes<T>>;
+    // Two patterns of numbers, one for each channel in turn, and the channels' sums.
+    const Index bytes = aligned_bytes(period_ * static_cast<Index>(sizeof(T)));
+    T *a = reinterpret_cast<T*>(scratch), *b = reinterpret_cast<T*>(scratch + bytes);
+    double* sums = reinterpret_cast<double*>(scratch + 2 * bytes);
+    const Index n = in.size(), members = channels_ / groups_;
+    const double count = static_cast<double>(members * in.frames);
+
+    add_up(x, n, sums, [](P v, Index) { return v; });
+    for_each_group([&](Index first) {
+      const double mean = total(sums + first, members) / count;
+      fill(a, first, members, [&](std::size_t) { return mean; });
+    });
+    add_up(x, n, sums, [&](P v, Index i) {
+      const P centred = v - P::load(a + i);
+      return centred * centred;
+    });
+    for_each_group([&](Index first) {
+      const double scale = 1 / std::sqrt(total(sums + first, members) / count + eps_);
+      const double mean = static_cast<double>(a[first]);
+      fill(b, first, members, [&](std::size_t c) { return bias_[c] - mean * scale * weight_[c]; });
+      fill(a, first, members, [&](std::size_t c) { return scale * weight_[c]; });
+    });
+    for (Index base = 0; base < n; base += period_) {
+      const Index end = std::min(n - base, period_);
+      Index i = 0;
+      for (; i + P::lanes <= end; i += P::lanes)
+        multiply_add(P::load(x + base + i), P::load(a + i), P::load(b + i)).store(y + base + i);
+      if (i < end)
+        multiply_add(P::load_first(x + base + i, end - i), P::load(a + i), P::load(b + i))
+            .store_first(y + base + i, end - i);
+    }
+  }
+  static constexpr bool in_place() noexcept { return true; }
+  Index parameters() const noexcept { return parameters_; }
+  double macs(WindowShape in) const noexcept { return 3.0 * static_cast<double>(in.size()); }
+  std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+
+ private:
+  template <class F>
+  void for_each_group(F&& f) const noexcept {
+    for (Index first = 0; first < channels_; first += channels_ / groups_) f(first);
+  }
+  static double total(const double* sums, Index n) noexcept {
+    double all = 0;
+    for (Index i = 0; i < n; ++i) all += sums[i];
+    return all;
+  }
+  // Writes value(channel) to a pattern, for some channels.
+  template <class Value>
+  void fill(T* pattern, Index first, Index n, Value&& value) const noexcept {
+    for (Index c = first; c < first + n; ++c)
+      for (Index i = c; i < period_; i += channels_) pattern[i] = static_cast<T>(value(static_cast<std::size_t>(c)));
+  }
+
+  // sums[c] = sum over the frames of f(x[c,t]); f is also told the place in a pattern. In T for a few rows, which is
+  // fast, and then in double, so that long windows lose nothing.
+  template <class F>
+  void add_up(const T* x, Index n, double* sums, F&& f) const noexcept {
+    using P = simd::Packet<T, simd::max_lanes<T>>;
+    constexpr Index rows = 16;
+    std::fill_n(sums, channels_, 0.0);
+    for (Index begin = 0; begin < n; begin += rows * period_) {
+      const Index end = std::min(n, begin + rows * period_);
+      for (Index i = 0; i < std::min(period_, end - begin); i += P::lanes) {
+        P sum = P::broadcast(T(0));
+        Index at = begin + i;
+        for (; at + P::lanes <= end; at += period_) sum = sum + f(P::load(x + at), i);
+        T value[P::lanes], last[P::lanes];
+        sum.store(value);
+        if (at < end) {  // only the lanes within the window
+          f(P::load_first(x + at, end - at), i).store(last);
+          for (Index k = 0; k < end - at; ++k) value[k] += last[k];
+        }
+        for (Index k = 0; k < P::lanes; ++k) sums[(i + k) % channels_] += static_cast<double>(value[k]);
+      }
+    }
+  }
+
+  Index groups_, channels_, period_ = 1;
+  double eps_;
+  Index parameters_;
+  std::vector<double> weight_, bias_;
+  Fingerprint fingerprint_{""};
+};
+
+/// torch.nn.InstanceNorm1d (without running statistics): every channel by itself.
+template <class T>
+GroupNorm<T> instance_norm(Index num_features, double eps = 1e-5) {
+  return GroupNorm<T>(num_features, num_features, eps);
+}
+template <class T>
+GroupNorm<T> instance_norm(const Weights<T>& weight, const Weights<T>& bias, double eps = 1e-5) {
+  return GroupNorm<T>(weight.size(), weight, bias, eps);
+}
+
+static_assert(WindowLayer<GroupNorm<float>> && WindowLayer<GroupNorm<double>>);
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_WINDOW_GROUP_NORM_HPP

@@ -1,0 +1,199 @@
+#ifndef EIGENSTREAM_WINDOW_OVERLAP_ADD_HPP
+#define EIGENSTREAM_WINDOW_OVERLAP_ADD_HPP
+
+#include <cmath>   // isfinite
+#include <limits>  // longest signal
+#include <vector>  // weights
+
+#include "eigenstream/core/layer.hpp"
+#include "eigenstream/kernel/activation.hpp"  // map_pointwise
+#include "eigenstream/memory/history.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+namespace detail {
+
+/// The sums of windows that overlap: each lies `stride` frames behind the one before, and adds `size` frames. Between two
+/// windows, `keep` = size - stride frames are open.
+/// Layout   windows so far, then the open sums
+template <class T>
+struct OverlapSum {
+  Index size = 1, stride = 1;
+
+  Index keep() const noexcept { return size - stride; }
+  Index state_bytes(FrameShape sums) const noexcept {
+    return memory_alignment + History<T>::bytes(sums.size(), keep(), stride);
+  }
+  static Index& windows(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
+  History<T> history(StateRef state, FrameShape sums) const noexcept {
+    return History<T>(state.data + memory_alignment, sums.size(), keep(), stride);
+  }
+  void reset(StateRef state, FrameShape sums) const noexcept {
+    windows(state) = 0;
+    history(state, sums).reset();
+  }
+  void exchange(StateRef state, FrameShape sums, StateCodec& codec) const {
+    codec.counter(windows(state), 0, std::numeric_limits<Index>::max());
+    history(state, sums).exchange(codec);
+  }
+  /// Makes room for the next window and adds it with add(sums); the first `stride` frames there are complete then.
+  template <class Add>
+  const T* advance(StateRef state, FrameShape sums, Add&& add) const noexcept {
+    T* begin = history(state, sums).append_fill(T(0), stride) - keep() * sums.size();
+    add(begin);
+    ++windows(state);
+    return begin;
+  }
+  /// The open sums, oldest first.
+  const T* open(StateRef state, FrameShape sums) const noexcept {
+    return history(state, sums).newest_end() - keep() * sums.size();
+  }
+};
+
+}  // namespace detail
+
+struct OverlapAddOptions {
+  std::vector<double> window = {};  ///< weight of each frame of a window; empty: 1
+  bool normalise = false;           ///< divide by the sum of the weights that met in a frame
+  Index left = 0;                   ///< frames to leave out at the start
+  Index right = 0;                  ///< frames to leave out at the end
+};
+
+/// Puts windows that overlap back onto one time line and adds them: the inverse of cutting a signal into windows.
+///   y[t] = sum over the windows w of g[p] * x_w[p], p = t + left - w*stride, 0 <= p < size; g = window
+/// With `normalise`, that sum over the same sum of g[p] alone: a weighted mean of what the windows that reach t say, also
+/// where the first and last frames lie in fewer of them; 0 where all their weights are.
+/// Shapes   x (channels*size,T) or (channels*size,B,T), a window for each frame, channel fastest, as Snapshotter and
+///          Windowed give them -> y (channels,T') or (channels,B,T'), T' = (T-1)*stride + size - left - right
+/// Timing   a window completes `stride` frames; the end of the signal gives the rest. rate stride/1. Cutting with
+///          .padding = {left, right} and adding with the same left and right gives the signal's own time line
+/// Errors   constructor: Error on any impossible size: a stride beyond the size would leave gaps; left and right can be
+///          at most size - stride. steps/flush: noexcept, no allocation
+/// Source   torch.nn.functional.fold over one axis; with a window and normalise, the last step of torch.istft
+template <class T>
+class OverlapAdd {
+ public:
+  using Scalar = T;
+
+  OverlapAdd(Index channels, Index size, Index stride, OverlapAddOptions options = {})
+      : channels_(channels), sum_{size, stride}, left_(options.left), right_(options.right), normalise_(options.normalise) {
+    check(channels >= 1, "OverlapAdd: channels = ", channels, ", must be at least 1");
+    check(stride >= 1, "OverlapAdd: stride = ", stride, ", must be at least 1");
+    check(size >= stride, "OverlapAdd: size = ", size, ", must not be less than the stride of ", stride,
+          " (there would be gaps)");
+    for (const auto& [name, crop] : {std::pair("left", left_), std::pair("right", right_)})
+      check(crop >= 0 && crop <= size - stride, "OverlapAdd: ", name, " = ", crop, ", must be from 0 to size - stride = ",
+            size - stride);
+    check(options.window.empty() || static_cast<Index>(options.window.size()) == size, "OverlapAdd: a window of ",
+          options.window.size(), " weights for windows of ", size, " frames");
+    for (const double weight : options.window)
+      check(std::isfinite(weight), "OverlapAdd: the window holds a weight that is not finite");
+    for (const double weight : options.window) {
+      weights_.push_back(static_cast<T>(weight));
+      spread_.insert(spread_.end(), static_cast<std::size_t>(channels), static_cast<T>(weight));
+    }
+    fingerprint_ = Fingerprint("OverlapAdd").add(channels).add(size).add(stride).add(left_).add(right_);
+    fingerprint_.add(normalise_).add(std::span<const T>(weights_));
+  }
+
+  Index in_channels() const noexcept { return channels_ * sum_.size; }
+  Index out_channels(Index in) const {
+    check(in == in_channels(), "OverlapAdd: takes windows of ", sum_.size, " frames of ", channels_, " channels, ",
+          in_channels(), " numbers, not ", in);
+    return channels_;
+  }
+  Timing timing() const {
+    return TimingStage{.kind = TimingStage::Kind::scatter,
+                       .reach = sum_.size,
+                       .stride = sum_.stride,
+                       .left = left_,
+                       .right = right_};
+  }
+  Index max_outputs(Index n) const noexcept { return n * sum_.stride; }
+  Index max_flush() const noexcept { return sum_.keep() - right_; }
+  Index parameters() const noexcept { return 0; }
+  double macs(Index in) const noexcept { return static_cast<double>(in); }
+  std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+
+  Index state_bytes(FrameShape shape) const noexcept { return sum_.state_bytes(sums(shape)); }
+  void reset(StateRef state) const noexcept { sum_.reset(state, sums(state.shape)); }
+  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    const FrameShape shape = sums(x.shape());
+    Index written = 0;
+    for (Index w = 0; w < x.count; ++w) {
+      const Index before = sum_.windows(state);
+      const T* done = sum_.advance(state, shape, [&](T* to) { add(x.frame(w), x.batch, to); });
+      written += emit(done, before, shape, before * sum_.stride, sum_.stride, y.from(written));
+    }
+    return written;
+  }
+  Index flush(StateRef state, Frames<T> y) const noexcept {
+    const FrameShape shape = sums(state.shape);
+    const Index windows = sum_.windows(state);
+    Index written = 0;
+    // Behind the last window's first `stride` frames, up to what is left out.
+    if (windows > 0)
+      written = emit(sum_.open(state, shape), windows - 1, shape, windows * sum_.stride, sum_.keep() - right_, y);
+    reset(state);
+    return written;
+  }
+  void exchange(StateRef state, StateCodec& codec) const { sum_.exchange(state, sums(state.shape), codec); }
+  T* input_room(StateRef, Index) const noexcept { return nullptr; }
+  static constexpr bool in_place() noexcept { return false; }
+
+ private:
+  FrameShape sums(FrameShape shape) const noexcept { return {channels_, shape.batch}; }
+
+  void add(const T* x, Index batch, T* to) const noexcept {
+    if (batch == 1) return add_weighted(x, 0, to, channels_ * sum_.size);
+    for (Index b = 0; b < batch; ++b)
+      for (Index p = 0; p < sum_.size; ++p, x += channels_)
+        add_weighted(x, p * channels_, to + (p * batch + b) * channels_, channels_);
+  }
+  // n numbers that begin with number `at` of a window.
+  void add_weighted(const T* x, Index at, T* to, Index n) const noexcept {
+    using P = simd::Packet<T, simd::max_lanes<T>>;
+    if (spread_.empty()) return add_pointwise(x, to, n);
+    const T* weight = spread_.data() + at;
+    Index i = 0;
+    for (; i + P::lanes <= n; i += P::lanes)
+      multiply_add(P::load(x + i), P::load(weight + i), P::load(to + i)).store(to + i);
+    if (i < n)
+      multiply_add(P::load_first(x + i, n - i), P::load_first(weight + i, n - i), P::load_first(to + i, n - i))
+          .store_first(to + i, n - i);
+  }
+
+  // Writes `count` sums that begin at position `at` of the time line, but for what is left out at the start. Of the
+  // windows that have come, number `newest` is the last.
+  Index emit(const T* from, Index newest, FrameShape shape, Index at, Index count, Frames<T> y) const noexcept {
+    const Index skip = std::clamp<Index>(left_ - at, 0, count), n = count - skip;
+    std::copy_n(from + skip * shape.size(), n * shape.size(), y.data);
+    if (normalise_)
+      for (Index i = 0; i < n; ++i) normalise(y.frame(i), shape.size(), at + skip + i, newest);
+    return n;
+  }
+  // Divides the frame at position t by the weights of windows 0 ... newest that reach it.
+  void normalise(T* y, Index n, Index t, Index newest) const noexcept {
+    const Index first = std::max<Index>(0, ceil_div(t - sum_.size + 1, sum_.stride));
+    const Index last = std::min(newest, t / sum_.stride);
+    T weight = 0;
+    for (Index w = first; w <= last; ++w)
+      weight += weights_.empty() ? T(1) : weights_[static_cast<std::size_t>(t - w * sum_.stride)];
+    const T scale = weight == T(0) ? T(0) : T(1) / weight;
+    map_pointwise(y, y, n, [&](auto v) { return v * decltype(v)::broadcast(scale); });
+  }
+
+  Index channels_;
+  detail::OverlapSum<T> sum_;
+  Index left_, right_;
+  bool normalise_;
+  std::vector<T> weights_;  // of each frame of a window
+  std::vector<T> spread_;   // of each number of a window of one batch entry
+  Fingerprint fingerprint_{""};
+};
+
+static_assert(Layer<OverlapAdd<float>> && Layer<OverlapAdd<double>>);
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_WINDOW_OVERLAP_ADD_HPP

@@ -1,0 +1,98 @@
+#include "eigenstream/window/group_norm.hpp"
+
+#include "support/catch.hpp"
+#include "support/contract.hpp"
+#include "support/errors.hpp"
+#include "support/window.hpp"
+
+namespace es = eigenstream;
+using Catch::Matchers::Contains;
+using es::GroupNorm;
+using es::Index;
+using support::error_of;
+
+namespace {
+
+template <class T>
+Eigen::Tensor<double, 2> naive(const Eigen::Tensor<T, 2>& x, Index groups, const es::Weights<T>& weight,
+                               const es::Weights<T>& bias, double eps) {
+  const Index channels = x.dimension(0), frames = x.dimension(1), members = channels / groups;
+  Eigen::Tensor<double, 2> y(channels, frames);
+  for (Index g = 0; g < groups; ++g) {
+    double mean = 0, var = 0;
+    const double n = static_cast<double>(members * frames);
+    for (Index c = g * members; c < (g + 1) * members; ++c)
+      for (Index t = 0; t < frames; ++t) mean += static_cast<double>(x(c, t)) / n;
+    for (Index c = g * members; c < (g + 1) * members; ++c)
+      for (Index t = 0; t < frames; ++t) var += std::pow(static_cast<double>(x(c, t)) - mean, 2) / n;
+    for (Index c = g * members; c < (g + 1) * members; ++c)
+      for (Index t = 0; t < frames; ++t)
+        y(c, t) = (static_cast<double>(x(c, t)) - mean) / std::sqrt(var + eps) *
+                      (weight.empty() ? 1 : static_cast<double>(weight(c))) +
+                  (bias.empty() ? 0 : static_cast<double>(bias(c)));
+  }
+  return y;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("GroupNorm: the definition", "[window]", float, double) {
+  using T = TestType;
+  const auto [groups, channels] =
+      GENERATE(table<Index, Index>({{1, 1}, {1, 3}, {3, 3}, {2, 6}, {4, 16}, {16, 16}, {1, 40}, {5, 35}, {3, 48}}));
+  const bool affine = GENERATE(false, true);
+  INFO(groups << " groups of " << channels << " channels");
+  support::Random random(3);
+  const auto weight = affine ? support::random_weights<T>({channels}, random) : es::Weights<T>();
+  const auto bias = affine ? support::random_weights<T>({channels}, random) : es::Weights<T>();
+  const GroupNorm<T> layer(groups, channels, weight, bias, 1e-5);
+  for (const Index frames : {1, 2, 3, 7, 16, 100, 1000}) {
+    if (channels / groups * frames == 1) continue;  // nothing but rounding is left
+    auto x = support::random_tensor<T>(random, channels, frames);
+    for (Index i = 0; i < x.size(); ++i) x.data()[i] += T(3);  // a mean to be taken away
+    support::check_window(layer, x, naive(x, groups, weight, bias, 1e-5), 3 * support::tolerance<T>);
+  }
+}
+
+TEST_CASE("GroupNorm: long windows with a large mean lose nothing", "[window]") {
+  const GroupNorm<float> layer(2, 4);
+  support::Random random(3);
+  auto x = support::random_tensor<float>(random, 4, 100000);
+  for (Index i = 0; i < x.size(); ++i) x.data()[i] += 100.0f;
+  support::check_window(layer, x, naive(x, 2, {}, {}, 1e-5), 2e-5);  // a step of float at 100 is 7.6e-6
+}
+
+TEST_CASE("GroupNorm: instance_norm is a group for each channel", "[window]") {
+  support::Random random(3);
+  const auto x = support::random_tensor<float>(random, 5, 30);
+  support::check_window(es::instance_norm<float>(5), x, naive(x, 5, {}, {}, 1e-5), 1e-5);
+  const auto weight = support::random_weights<float>({5}, random), bias = support::random_weights<float>({5}, random);
+  support::check_window(es::instance_norm(weight, bias), x, naive(x, 5, weight, bias, 1e-5), 1e-5);
+}
+
+TEST_CASE("GroupNorm: a window of equal numbers becomes the bias", "[window]") {
+  const GroupNorm<float> layer(1, 2);
+  Eigen::Tensor<float, 2> x(2, 9);
+  x.setConstant(0.3f);
+  Eigen::Tensor<double, 2> zero(2, 9);
+  zero.setZero();
+  support::check_window(layer, x, zero, 1e-4);
+}
+
+TEST_CASE("GroupNorm: any chunking of a stream of windows gives the offline output", "[window][property]") {
+  support::Random random(3);
+  const auto weight = support::random_weights<float>({6}, random), bias = support::random_weights<float>({6}, random);
+  support::check_contract(es::Windowed(GroupNorm<float>(3, weight, bias), 12, 5), 2);
+}
+
+TEST_CASE("GroupNorm: what does not add up is an error that names it", "[window]") {
+  using G = GroupNorm<float>;
+  CHECK_THAT(error_of([] { G(0, 4); }), Contains("num_groups = 0"));
+  CHECK_THAT(error_of([] { G(3, 4); }), Contains("num_groups = 3 does not divide 4"));
+  CHECK_THAT(error_of([] { G(1, 0); }), Contains("num_channels = 0"));
+  CHECK_THAT(error_of([] { G(1, 4, -1); }), Contains("eps = -1"));
+  support::Random random(3);
+  const auto weight = support::random_weights<float>({4}, random), bias = support::random_weights<float>({3}, random);
+  CHECK_THAT(error_of([&] { G(2, weight, bias); }), Contains("bias has shape (3), expected (4)"));
+  CHECK_THAT(error_of([] { return G(2, 4).out_window({3, 10}); }), Contains("takes 4 channels, not 3"));
+}

@@ -1,0 +1,128 @@
+#include "eigenstream/window/windowed.hpp"
+
+#include <utility>
+
+#include "eigenstream/compose/sequential.hpp"
+#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/linear.hpp"
+#include "eigenstream/window/adaptive_pool1d.hpp"
+#include "eigenstream/window/group_norm.hpp"
+#include "eigenstream/window/rearrange.hpp"
+#include "eigenstream/window/unfold_windows.hpp"
+#include "support/catch.hpp"
+#include "support/contract.hpp"
+#include "support/errors.hpp"
+#include "support/window.hpp"
+
+namespace es = eigenstream;
+using Catch::Matchers::Contains;
+using es::Index;
+using es::Padding;
+using es::Windowed;
+using support::error_of;
+
+namespace {
+
+template <class T>
+auto conv(Index in, Index out, Index taps, es::Conv1dOptions options = {}) {
+  return support::random_conv<es::Conv1d<T>>(in, out, taps, options, true, static_cast<std::uint64_t>(out));
+}
+
+// A small classifier with everything that needs the whole window.
+template <class T>
+es::WindowNet<T> classifier(Index channels) {
+  using Net = es::WindowNet<T>;
+  return Net{conv<T>(channels, 6, 3, {.padding = 1}), es::GroupNorm<T>(2, 6), es::Tanh<T>(),
+             Net::residual({conv<T>(6, 6, 3, {.padding = 1}), es::Tanh<T>()}),
+             es::AdaptiveAvgPool1d<T>(1), support::random_linear<T>(6, 4), es::Softmax<T>()};
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("Windowed: any chunking gives the offline output", "[window][property]", float, double) {
+  using T = TestType;
+  const auto [size, stride] = GENERATE(table<Index, Index>({{1, 1}, {4, 1}, {5, 2}, {8, 8}, {6, 9}, {40, 3}}));
+  const Padding padding = GENERATE_COPY(Padding{0}, Padding{size - 1, 0}, Padding{size / 2, size - 1});
+  const Index batch = GENERATE(1, 3);
+  INFO("size " << size << ", stride " << stride << ", padding " << padding.left << " and " << padding.right);
+  support::check_contract(Windowed<T>(es::WindowNet<T>(), size, stride, {.padding = padding, .channels = 2}), batch,
+                          {.light = batch > 1});
+  support::check_contract(Windowed<T>(classifier<T>(2), size, stride, {.padding = padding}), batch,
+                          {.exact = false, .light = batch > 1});
+}
+
+TEST_CASE("Windowed: each output is the network's for that window", "[window]") {
+  const auto [size, stride] = GENERATE(table<Index, Index>({{20, 7}, {16, 16}, {10, 30}}));
+  support::Random random(6);
+  const auto x = support::random_tensor<float>(random, 2, 100);
+  const es::WindowNet<float> net = classifier<float>(2);
+  const Windowed layer(net, size, stride);
+  CHECK(layer.in_window() == es::WindowShape{2, size});
+  CHECK(layer.out_window() == es::WindowShape{4, 1});
+  es::Stream stream(layer);
+  const Eigen::Tensor<float, 2> y = stream.forward(x);
+  const auto [windows, rest] = es::unfold_windows(x, size, stride);
+  REQUIRE(y.dimension(1) == windows.dimension(2));
+  const es::WindowNet<float>::Plan plan(net, {2, size});
+  es::StateBlock scratch(plan.scratch_bytes(), {}, 0);
+  for (Index w = 0; w < y.dimension(1); ++w) {
+    support::WindowMemory<float> one(2 * size), expected(4);
+    std::copy_n(&windows(0, 0, w), 2 * size, one.data());
+    plan.apply(one.data(), expected.data(), scratch.ref().data);
+    CHECK(std::equal(expected.data(), expected.data() + 4, &y(0, w)));
+  }
+}
+
+TEST_CASE("Windowed: over the windows of a snapshotter", "[window]") {
+  const es::Snapshotter<float> snapshotter(3, 12, 5, 4);
+  const es::Windowed layer(classifier<float>(3), snapshotter);
+  CHECK(layer.padding().left == 7);
+  support::Random random(6);
+  const auto x = support::random_tensor<float>(random, 3, 20);
+  const auto [snapshots, state] = snapshotter(x);
+  es::Stream stream(layer);
+  const Eigen::Tensor<float, 2> y = stream(x);
+  REQUIRE(y.dimension(1) == 4);
+  const es::WindowNet<float>::Plan plan(layer.net(), {3, 12});
+  es::StateBlock scratch(plan.scratch_bytes(), {}, 0);
+  for (Index w = 0; w < 4; ++w) {
+    support::WindowMemory<float> one(36), expected(4);
+    std::copy_n(&snapshots(0, 0, w), 36, one.data());
+    plan.apply(one.data(), expected.data(), scratch.ref().data);
+    CHECK(std::equal(expected.data(), expected.data() + 4, &y(0, w)));
+  }
+  // Without a network it is the snapshotter itself.
+  es::Stream plain(snapshotter);
+  es::Stream empty(es::Windowed<float>({}, snapshotter));
+  const Eigen::Tensor<float, 2> a = plain(x), b = empty(x);
+  CHECK(std::equal(a.data(), a.data() + a.size(), b.data(), b.data() + b.size()));
+}
+
+TEST_CASE("Windowed: numbers for reports", "[window]") {
+  const Windowed layer(classifier<float>(2), 20, 5, {.padding = {15, 4}});
+  const auto one = conv<float>(2, 6, 3, {.padding = 1});
+  CHECK(layer.parameters() > one.parameters());
+  CHECK(layer.macs(2) * 5 > one.macs(2) * 20);
+  const es::Timing timing = layer.timing();
+  CHECK(timing.receptive_field() == 20);
+  CHECK(timing.delay() == 4);
+  CHECK(timing.padding() == 15);
+  CHECK(timing.rate() == es::Rate{1, 5});
+  CHECK(layer.valid().timing().padding() == 0);
+  CHECK(Windowed(classifier<float>(2), 20, 5).fingerprint() != Windowed(classifier<float>(2), 20, 4).fingerprint());
+  CHECK(Windowed(classifier<float>(2), 20, 5).fingerprint() == Windowed(classifier<float>(2), 20, 5).fingerprint());
+}
+
+TEST_CASE("Windowed: what does not add up is an error that names it", "[window]") {
+  using W = Windowed<float>;
+  const es::WindowNet<float> net = conv<float>(2, 6, 3);
+  CHECK_THAT(error_of([&] { W(net, 0, 1); }), Contains("size = 0"));
+  CHECK_THAT(error_of([&] { W(net, 5, 0); }), Contains("stride = 0"));
+  CHECK_THAT(error_of([&] { W(net, 5, 1, {.padding = {5, 0}}); }), Contains("padding = 5, must be from 0 to size - 1 = 4"));
+  CHECK_THAT(error_of([&] { W(net, 5, 1, {.padding = {0, -1}}); }), Contains("padding = -1"));
+  CHECK_THAT(error_of([&] { W(net, 2, 1); }), Contains("a window of 2 frames is too short"));
+  CHECK_THAT(error_of([&] { W({}, 2, 1); }), Contains("say how many"));
+  CHECK_THAT(error_of([&] { W(net, 5, 1, {.channels = 3}); }), Contains("channels = 3, but the network takes 2"));
+  CHECK_THAT(error_of([&] { es::Stream(W(net, 5, 1), {.channels = 3}); }), Contains("takes 2 channels, not 3"));
+}
