@@ -136,7 +136,7 @@ TEST_CASE("registry: every mistake is an error that names the module", "[graph][
     mentions(create({"CELU", "c", {{"alpha", 0.0}}, {}}, {}), {"\"c\"", "alpha"});
   }
   SECTION("types and structure") {
-    mentions(create({"GroupNorm", "net.3", {}, {}}, {}), {"net.3", "GroupNorm", "unknown module type"});
+    mentions(create({"GroopNorm", "net.3", {}, {}}, {}), {"net.3", "GroopNorm", "unknown module type"});
     es::WeightMap both = good;
     both["1.weight"] = filled({2, 4, 1});
     both["1.bias"] = filled({2});
@@ -277,4 +277,114 @@ TEST_CASE("registry: weight norm is folded over the axis that it has", "[graph]"
         "module \"c\" (Conv1d): tensor \"c.weight_v\" has a direction of norm 0");
   CHECK(message({{"c.weight", v}, {"c.weight_g", filled({2, 1, 1})}, {"c.weight_v", v}}) ==
         "tensor \"c.weight_g\" (2,1,1) belongs to no module");
+}
+
+namespace {
+
+es::ModuleSpec windowed(es::ModuleSpec net, std::int64_t size, std::int64_t stride, const std::string& path = "") {
+  return {"Windowed", path, {{"size", size}, {"stride", stride}}, {{"net", {std::move(net)}}}};
+}
+es::ModuleSpec leaf(const std::string& type, const std::string& path, std::map<std::string, es::ModuleSpec::Value> fields = {}) {
+  return {type, path, std::move(fields), {}};
+}
+
+}  // namespace
+
+TEST_CASE("registry: a network over windows becomes the one that was described", "[graph]") {
+  using Net = es::WindowNet<float>;
+  const es::WeightMap weights{{"w.0.weight", filled({6, 2, 3})},  {"w.0.bias", filled({6})},
+                              {"w.1.weight", filled({6})},        {"w.1.bias", filled({6})},
+                              {"w.3.net.weight", filled({6, 6, 3})}, {"w.3.net.bias", filled({6})},
+                              {"w.6.weight", filled({3, 24})},    {"w.6.bias", filled({3})}};
+  es::ModuleSpec same = conv("w.3.net", 6, 6, 3);
+  same.fields["padding"] = std::int64_t{1};
+  const es::ModuleSpec net = sequential(
+      {conv("w.0", 2, 6, 3), leaf("GroupNorm", "w.1", {{"num_groups", std::int64_t{2}}, {"num_channels", std::int64_t{6}}}),
+       leaf("Tanh", "w.2"), {"Residual", "w.3", {}, {{"net", {same}}}},
+       leaf("AdaptiveAvgPool1d", "w.4", {{"output_size", std::int64_t{4}}}), leaf("Flatten", "w.5"),
+       leaf("Linear", "w.6", {{"in_features", std::int64_t{24}}, {"out_features", std::int64_t{3}}})},
+      "w");
+  es::ModuleSpec whole = windowed(net, 20, 5);
+  whole.fields["padding"] = std::vector<std::int64_t>{15, 2};
+  const es::Module module = es::builtin_registry().create(whole, weights);
+  REQUIRE(module.windows.size() == 1);
+  REQUIRE(module.windows[0].children.size() == 7);
+  CHECK(module.windows[0].children[1].path == "w.1");
+
+  const es::Windowed by_hand(
+      Net{es::Conv1d<float>(weights.at("w.0.weight"), weights.at("w.0.bias")),
+          es::GroupNorm<float>(2, weights.at("w.1.weight"), weights.at("w.1.bias")), es::Tanh<float>(),
+          Net::residual(es::Conv1d<float>(weights.at("w.3.net.weight"), weights.at("w.3.net.bias"), {.padding = 1})),
+          es::AdaptiveAvgPool1d<float>(4), es::Flatten<float>(),
+          es::Linear<float>(weights.at("w.6.weight"), weights.at("w.6.bias"))},
+      20, 5, {.padding = {15, 2}});
+  CHECK(module.layer.fingerprint() == by_hand.fingerprint());
+  CHECK(module.layer.out_channels(2) == 3);
+}
+
+TEST_CASE("registry: graphs and branches over windows", "[graph]") {
+  using Net = es::WindowNet<float>;
+  const es::WeightMap weights{{"a.weight", filled({4, 4, 1})}, {"a.bias", filled({4})}};
+  es::ModuleSpec a = conv("a", 4, 4, 1), pool = leaf("AdaptiveMaxPool1d", "b", {{"output_size", std::int64_t{1}}}),
+                 join = leaf("Reduce", "c", {{"op", std::string("product")}}), back = leaf("Reverse", "d");
+  a.fields["from"] = std::vector<std::int64_t>{0};
+  pool.fields["from"] = std::vector<std::int64_t>{1};
+  join.fields["from"] = std::vector<std::int64_t>{1, 2};
+  back.fields["from"] = std::vector<std::int64_t>{3};
+  const es::ModuleSpec graph{"Graph", "", {{"in_channels", std::int64_t{4}}}, {{"nodes", {a, pool, join, back}}}};
+  const es::Module module = es::builtin_registry().create(windowed(graph, 9, 3), weights);
+  Net net;
+  const auto x = net.add(es::Conv1d<float>(weights.at("a.weight"), weights.at("a.bias")), net.input());
+  net.add(es::Reverse<float>(), net.reduce(es::Reduce::product, {x, net.add(es::AdaptiveMaxPool1d<float>(1), x)}));
+  CHECK(module.layer.fingerprint() == es::Windowed(net, 9, 3).fingerprint());
+  REQUIRE(module.windows[0].children.size() == 3);
+
+  es::ModuleSpec parallel{"Parallel", "", {{"reduce", std::string("concat")}}, {{"branches", {leaf("Tanh", "0"), leaf("Transpose", "1")}}}};
+  es::ModuleSpec square = windowed(parallel, 4, 3);
+  square.fields["channels"] = std::int64_t{4};
+  const es::Module branches = es::builtin_registry().create(square, {});
+  CHECK(branches.layer.fingerprint() ==
+        es::Windowed(Net::parallel(es::Reduce::concat, {es::Tanh<float>(), es::Transpose<float>()}), 4, 3, {.channels = 4})
+            .fingerprint());
+}
+
+TEST_CASE("registry: what cuts and puts back windows", "[graph]") {
+  const es::Registry registry = es::builtin_registry();
+  const auto built = [&](const es::ModuleSpec& spec, const es::WeightMap& weights = {}) {
+    return registry.create(spec, weights).layer.fingerprint();
+  };
+  const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
+  CHECK(built(leaf("Snapshotter", "", {{"num_channels", n(2)}, {"snapshot_size", n(6)}, {"stride_size", n(2)}})) ==
+        es::Snapshotter<float>(2, 6, 2).fingerprint());
+  CHECK(built(leaf("OnlineAverager", "", {{"update_size", n(2)}, {"num_updates", n(3)}, {"num_channels", n(1)}})) ==
+        es::OnlineAverager<float>(2, 1, 3, 1).fingerprint());
+  CHECK(built(leaf("OnlineAverager", "", {{"update_size", n(2)}, {"num_updates", n(3)}, {"num_channels", n(1)}, {"offset", n(4)}, {"normalise_start", true}})) ==
+        es::OnlineAverager<float>(2, 1, 3, 1, {.offset = 4, .normalise_start = true}).fingerprint());
+  CHECK(built(leaf("OverlapAdd", "", {{"channels", n(2)}, {"size", n(6)}, {"stride", n(2)}, {"padding", std::vector<std::int64_t>{4, 1}}, {"normalise", true}})) ==
+        es::OverlapAdd<float>(2, 6, 2, {.normalise = true, .left = 4, .right = 1}).fingerprint());
+  CHECK(built(leaf("OverlapAdd", "", {{"channels", n(1)}, {"size", n(2)}, {"stride", n(1)}, {"weighted", true}}),
+              {{"window", {{2}, {0.25f, 0.75f}}}}) == es::OverlapAdd<float>(1, 2, 1, {.window = {0.25, 0.75}}).fingerprint());
+}
+
+TEST_CASE("registry: errors about windows name the module", "[graph]") {
+  const es::Registry registry = es::builtin_registry();
+  const auto create = [&](const es::ModuleSpec& spec, const es::WeightMap& weights = {}) {
+    return error_of([&] { registry.create(spec, weights); });
+  };
+  const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
+  mentions(create(sequential({leaf("GroupNorm", "3.norm", {{"num_groups", n(1)}, {"num_channels", n(2)}})})),
+           {"module \"3.norm\" (GroupNorm)", "needs the whole signal", "Windowed"});
+  mentions(create(leaf("Flatten", "")), {"Windowed"});
+  mentions(create(windowed(leaf("Nonsense", "0"), 4, 2)), {"module \"0\" (Nonsense)", "unknown module type"});
+  mentions(create(windowed(leaf("Tanh", "0"), 4, 2)), {"(Windowed)", "\"channels\" is missing"});
+  const es::WeightMap weights{{"0.weight", filled({4, 2, 9})}, {"0.bias", filled({4})}};
+  mentions(create(windowed(sequential({conv("0", 2, 4, 9)}), 8, 2), weights),
+           {"module \"0\" (Conv1d)", "a window of 8 frames is too short"});
+  mentions(create(windowed(sequential({conv("0", 2, 4, 9), leaf("GroupNorm", "1", {{"num_groups", n(1)}, {"num_channels", n(3)}, {"affine", false}})}), 9, 2), weights),
+           {"module \"1\" (GroupNorm)", "takes 3 channels, not 4"});
+  es::ModuleSpec huge = windowed(leaf("Tanh", "0"), 1 << 20, 1);
+  huge.fields["channels"] = n(1 << 10);
+  mentions(create(huge), {"windows of 1024 channels and 1048576 frames are more than can be kept"});
+  mentions(create(windowed(leaf("AdaptiveAvgPool1d", "0", {{"output_size", n(0)}}), 4, 2)), {"module \"0\"", "output_size = 0"});
+  mentions(create(leaf("OverlapAdd", "x", {{"channels", n(1)}, {"size", n(2)}, {"stride", n(3)}})), {"module \"x\" (OverlapAdd)", "gaps"});
 }

@@ -23,8 +23,23 @@
 #include "eigenstream/layer/norm.hpp"
 #include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/pool1d.hpp"
+#include "eigenstream/window/adaptive_pool1d.hpp"
+#include "eigenstream/window/group_norm.hpp"
+#include "eigenstream/window/online_averager.hpp"
+#include "eigenstream/window/overlap_add.hpp"
+#include "eigenstream/window/rearrange.hpp"
+#include "eigenstream/window/snapshotter.hpp"
+#include "eigenstream/window/windowed.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
+
+/// A network over whole windows, built at run time, with the modules it was built from.
+struct WindowModule {
+  std::string type;
+  std::string path;
+  WindowNet<float> net;
+  std::vector<WindowModule> children;
+};
 
 /// A network built at run time, with the modules it was built from.
 struct Module {
@@ -32,12 +47,14 @@ struct Module {
   std::string path;
   AnyLayer<float> layer;
   std::vector<Module> children;
+  std::vector<WindowModule> windows;  ///< what a Windowed runs
 };
 
 /// Limits on what a description may ask for, checked before anything is allocated.
 inline constexpr Index max_extent = Index{1} << 20;         ///< channels, taps, strides, dilations, paddings
 inline constexpr Index max_reach = Index{1} << 24;          ///< frames from a layer's first tap to its last
 inline constexpr Index max_packed_weights = Index{1} << 28;  ///< numbers in a layer's packed weights
+inline constexpr Index max_window = Index{1} << 26;          ///< numbers in a window
 
 class Registry;
 
@@ -152,10 +169,20 @@ class ModuleReader {
   inline std::vector<Module> children(const std::string& name, Index in);
   /// The modules of a graph, built, and what they are wired to. `in` as above; it is found out if it is Dynamic.
   inline AnyGraph<float> graph(const std::string& name, Index in, std::vector<Module>& modules);
+  /// Reads the nodes of a graph: add(description, operand) and join(reader, op, operands) give the value of each. The values
+  /// are those before the first node.
+  template <class Value, class Add, class Join>
+  void for_each_node(const std::string& name, std::vector<Value> values, Add&& add, Join&& join);
   /// The modules of a field, as they are described.
   inline const std::vector<ModuleSpec>& specs(const std::string& name) { return child_specs(name); }
   /// One of them, built.
   inline Module build(const ModuleSpec& spec, Index in) const;
+
+  /// A module that runs over whole windows, built.
+  inline WindowModule window_child(const std::string& name);
+  inline WindowModule build_window(const ModuleSpec& spec) const;
+  /// A window layer as a network, whose errors name this module.
+  inline WindowNet<float> named(AnyWindowLayer<float> layer) const;
 
   /// How values are joined.
   Reduce reduce(const std::string& name) {
@@ -261,10 +288,16 @@ class ModuleReader {
 struct Built {
   template <class L>
     requires(!std::is_same_v<std::remove_cvref_t<L>, Built>)
-  Built(L&& layer_, std::vector<Module> children_ = {})
-      : layer(std::forward<L>(layer_)), children(std::move(children_)) {}
+  Built(L&& layer_, std::vector<Module> children_ = {}, std::vector<WindowModule> windows_ = {})
+      : layer(std::forward<L>(layer_)), children(std::move(children_)), windows(std::move(windows_)) {}
   AnyLayer<float> layer;
   std::vector<Module> children;
+  std::vector<WindowModule> windows;
+};
+/// The same of a module that runs over whole windows.
+struct BuiltWindow {
+  WindowNet<float> net;
+  std::vector<WindowModule> children = {};
 };
 
 /// Which module type is built by which factory. An ordinary value: copy it, add to it.
@@ -273,6 +306,8 @@ class Registry {
   /// Reads a module's description and weights and builds the layer; `in` is the number of channels that will come,
   /// Dynamic if it is not known.
   using Factory = std::function<Built(ModuleReader& reader, Index in)>;
+  /// The same for a module type inside a Windowed.
+  using WindowFactory = std::function<BuiltWindow(ModuleReader& reader)>;
 
   /// Adds a type. Errors   Error if there is one of that name
   void add(const std::string& type, Factory factory) {
@@ -286,6 +321,12 @@ class Registry {
     found->second = std::move(factory);
   }
   bool contains(const std::string& type) const { return factories_.contains(type); }
+  /// Adds a type for networks inside a Windowed: one that needs the whole window, or a container. All other types run
+  /// there, too, each window being a signal of its own. Errors   Error if there is one of that name
+  void add_window(const std::string& type, WindowFactory factory) {
+    check(window_factories_.emplace(type, std::move(factory)).second, "registry: there is a window factory for ", type,
+          " already");
+  }
 
   /// Builds a network. Every tensor must be used, every field known, and the channels must agree from layer to layer.
   /// Errors   Error naming the module's path, and both shapes where one is wrong
@@ -302,16 +343,34 @@ class Registry {
   Module create(const ModuleSpec& spec, const WeightMap& weights, std::set<std::string>& used, Index in) const {
     ModuleReader reader(*this, spec, weights, used);
     const auto found = factories_.find(spec.type);
+    reader.check(found != factories_.end() || !window_factories_.contains(spec.type),
+                 "needs the whole signal, so it cannot run over a stream; run it over windows, inside a Windowed");
     reader.check(found != factories_.end(), "unknown module type");
     return reader.naming_errors([&]() -> Module {
       Built built = found->second(reader, in);
       reader.finish();
       if (in != Dynamic) (void)built.layer.out_channels(in);
-      return {spec.type, spec.path, std::move(built.layer), std::move(built.children)};
+      return {spec.type, spec.path, std::move(built.layer), std::move(built.children), std::move(built.windows)};
+    });
+  }
+  WindowModule create_window(const ModuleSpec& spec, const WeightMap& weights, std::set<std::string>& used) const {
+    ModuleReader reader(*this, spec, weights, used);
+    const auto own = window_factories_.find(spec.type);
+    const auto streaming = factories_.find(spec.type);
+    reader.check(own != window_factories_.end() || streaming != factories_.end(), "unknown module type");
+    return reader.naming_errors([&]() -> WindowModule {
+      BuiltWindow built;
+      if (own != window_factories_.end())
+        built = own->second(reader);
+      else
+        built.net = reader.named(streaming->second(reader, Dynamic).layer);
+      reader.finish();
+      return {spec.type, spec.path, std::move(built.net), std::move(built.children)};
     });
   }
 
   std::map<std::string, Factory> factories_;
+  std::map<std::string, WindowFactory> window_factories_;
 };
 
 inline Module ModuleReader::child(const std::string& name, Index in) {
@@ -322,49 +381,87 @@ inline Module ModuleReader::child(const std::string& name, Index in) {
 inline Module ModuleReader::build(const ModuleSpec& spec, Index in) const {
   return registry_.create(spec, weights_, used_weights_, in);
 }
-inline AnyGraph<float> ModuleReader::graph(const std::string& name, Index in, std::vector<Module>& modules) {
-  GraphBuilder<float> graph(in);
-  std::vector<Index> channels{in};  // of each value, as far as known
-  GraphBuilder<float>::Value last = graph.input();
+inline WindowModule ModuleReader::window_child(const std::string& name) {
+  const auto& specs = child_specs(name);
+  check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
+  return build_window(specs.front());
+}
+inline WindowModule ModuleReader::build_window(const ModuleSpec& spec) const {
+  return registry_.create_window(spec, weights_, used_weights_);
+}
+inline WindowNet<float> ModuleReader::named(AnyWindowLayer<float> layer) const {
+  // Only when it is known which windows come does it show whether the layer can take them.
+  struct Named : AnyWindowLayer<float> {
+    Named(AnyWindowLayer<float> own, std::string own_name)
+        : AnyWindowLayer<float>(std::move(own)), name(std::move(own_name)) {}
+    WindowShape out_window(WindowShape in) const {
+#if EIGENSTREAM_EXCEPTIONS
+      try {
+        return AnyWindowLayer<float>::out_window(in);
+      } catch (const Error& error) {
+        eigenstream::fail(name, ": ", error.what());
+      }
+#else
+      return AnyWindowLayer<float>::out_window(in);
+#endif
+    }
+    std::string name;
+  };
+  return Named(std::move(layer), "module \"" + spec_.path + "\" (" + spec_.type + ")");
+}
+template <class Value, class Add, class Join>
+void ModuleReader::for_each_node(const std::string& name, std::vector<Value> values, Add&& add, Join&& join) {
   for (const ModuleSpec& described : child_specs(name)) {
     ModuleSpec spec = described;
     spec.fields.erase("from");
     ModuleReader reader(registry_, described, weights_, used_weights_);
-    std::vector<GraphBuilder<float>::Value> operands;
+    std::vector<Value> operands;
     for (const Index from : reader.values("from")) {
-      reader.check(from >= 0 && from < static_cast<Index>(channels.size()), "from holds ", from,
-                   ", must be from 0 to ", channels.size() - 1, ", the values before it");
-      operands.push_back({from});
+      reader.check(from >= 0 && from < static_cast<Index>(values.size()), "from holds ", from,
+                   ", must be from 0 to ", values.size() - 1, ", the values before it");
+      operands.push_back(values[static_cast<std::size_t>(from)]);
     }
-    const auto channels_of = [&](GraphBuilder<float>::Value value) -> Index& {
-      return channels[static_cast<std::size_t>(value.number)];
-    };
-    Index out = Dynamic;
     reader.naming_errors([&] {
       if (spec.type == "Reduce") {
         const Reduce op = reader.reduce("op");
         reader.finish();
+        values.push_back(join(reader, op, operands));
+      } else {
+        reader.check(operands.size() == 1, "from holds ", operands.size(), " values, expected one");
+        values.push_back(add(spec, operands.front()));
+      }
+    });
+  }
+}
+inline AnyGraph<float> ModuleReader::graph(const std::string& name, Index in, std::vector<Module>& modules) {
+  GraphBuilder<float> graph(in);
+  std::vector<Index> channels{in};  // of each value, as far as known
+  GraphBuilder<float>::Value last = graph.input();
+  for_each_node(
+      name, std::vector{last},
+      [&](const ModuleSpec& spec, GraphBuilder<float>::Value from) {
+        Module module = registry_.create(spec, weights_, used_weights_, channels[static_cast<std::size_t>(from.number)]);
+        Index& own = channels[static_cast<std::size_t>(from.number)];
+        if (own == Dynamic) own = module.layer.in_channels();
+        const Index out = own != Dynamic ? module.layer.out_channels(own) : Dynamic;
+        channels.push_back(out);
+        last = graph.add(module.layer, from);
+        modules.push_back(std::move(module));
+        return last;
+      },
+      [&](const ModuleReader& reader, Reduce op, const std::vector<GraphBuilder<float>::Value>& operands) {
         last = graph.reduce(op, operands);
-        out = 0;
+        Index out = 0;
         for (const auto operand : operands) {
-          const Index own = channels_of(operand);
+          const Index own = channels[static_cast<std::size_t>(operand.number)];
           const bool known = own != Dynamic && out != Dynamic;
           const Index both = known ? joined_channels(op, out, own) : Dynamic;
           reader.check(both != 0, "its operands have ", out, " and ", own, " channels");
           out = both;
         }
-      } else {
-        reader.check(operands.size() == 1, "from holds ", operands.size(), " values, expected one");
-        Module module = registry_.create(spec, weights_, used_weights_, channels_of(operands.front()));
-        Index& own = channels_of(operands.front());
-        if (own == Dynamic) own = module.layer.in_channels();
-        if (own != Dynamic) out = module.layer.out_channels(own);
-        last = graph.add(module.layer, operands.front());
-        modules.push_back(std::move(module));
-      }
-    });
-    channels.push_back(out);
-  }
+        channels.push_back(out);
+        return last;
+      });
   return graph.build(last);
 }
 inline std::vector<Module> ModuleReader::children(const std::string& name, Index in) {
@@ -540,6 +637,102 @@ inline Built build_parallel(ModuleReader& r, Index in) {
   return Built(graph.build(graph.reduce(op, outputs)), std::move(modules));
 }
 
+// Windows are kept whole, several of them in all.
+inline void check_window_size(const ModuleReader& r, Index channels, Index frames) {
+  r.check(static_cast<double>(channels) * static_cast<double>(frames) <= static_cast<double>(max_window), "windows of ",
+          channels, " channels and ", frames, " frames are more than can be kept");
+}
+
+inline Built build_snapshotter(ModuleReader& r, Index) {
+  const Index channels = r.integer("num_channels"), size = r.integer("snapshot_size");
+  check_window_size(r, channels, size);
+  return Snapshotter<float>(channels, size, r.integer("stride_size"));
+}
+
+inline Built build_online_averager(ModuleReader& r, Index) {
+  const Index update = r.integer("update_size"), updates = r.integer("num_updates"), channels = r.integer("num_channels");
+  check_window_size(r, channels * updates, update);
+  return OnlineAverager<float>(
+      update, 1, updates, channels,
+      {.offset = r.integer("offset", 0, 0), .normalise_start = r.boolean("normalise_start", false)});
+}
+
+inline Built build_overlap_add(ModuleReader& r, Index) {
+  const Index channels = r.integer("channels"), size = r.integer("size"), stride = r.integer("stride");
+  check_window_size(r, channels, size);
+  const Padding padding = r.padding("padding");
+  OverlapAddOptions options{.normalise = r.boolean("normalise", false), .left = padding.left, .right = padding.right};
+  if (r.boolean("weighted", false)) {
+    const Weights<float> window = r.weight("window", {size});
+    options.window.assign(window.values.begin(), window.values.end());
+  }
+  return OverlapAdd<float>(channels, size, stride, std::move(options));
+}
+
+inline Built build_windowed(ModuleReader& r, Index in) {
+  const Index size = r.integer("size"), stride = r.integer("stride");
+  WindowedOptions options{.padding = r.padding("padding"), .channels = r.integer("channels", Dynamic)};
+  WindowModule net = r.window_child("net");
+  if (options.channels == Dynamic) options.channels = net.net.in_channels() != Dynamic ? net.net.in_channels() : in;
+  r.check(options.channels != Dynamic, "field \"channels\" is missing: nothing inside says how many it takes");
+  check_window_size(r, options.channels, size);
+  Windowed<float> layer(net.net, size, stride, options);
+  return Built(std::move(layer), {}, {std::move(net)});
+}
+
+// The containers once more, for what runs over whole windows.
+
+template <class L>
+Registry::WindowFactory plain_window_factory() {
+  return [](ModuleReader& r) { return BuiltWindow{r.named(L())}; };
+}
+
+inline BuiltWindow build_group_norm(ModuleReader& r, Index groups, Index channels, bool affine) {
+  const double eps = r.number_in_double("eps", 1e-5);
+  const Weights<float> weight = r.weight_if(affine, "weight", {channels});
+  return {r.named(GroupNorm<float>(groups, channels, weight, r.weight_if(affine, "bias", {channels}), eps))};
+}
+
+inline BuiltWindow build_window_sequential(ModuleReader& r) {
+  BuiltWindow built;
+  for (const ModuleSpec& spec : r.specs("layers")) {
+    built.children.push_back(r.build_window(spec));
+    built.net.add(built.children.back().net, built.net.output());
+  }
+  return built;
+}
+
+inline BuiltWindow build_window_residual(ModuleReader& r) {
+  WindowModule net = r.window_child("net");
+  return {WindowNet<float>::residual(net.net), {std::move(net)}};
+}
+
+inline BuiltWindow build_window_parallel(ModuleReader& r) {
+  BuiltWindow built;
+  const Reduce op = r.reduce("reduce");
+  std::vector<WindowNet<float>::Value> outputs;
+  for (const ModuleSpec& spec : r.specs("branches")) {
+    built.children.push_back(r.build_window(spec));
+    outputs.push_back(built.net.add(built.children.back().net, built.net.input()));
+  }
+  built.net.reduce(op, outputs);
+  return built;
+}
+
+inline BuiltWindow build_window_graph(ModuleReader& r) {
+  using Value = WindowNet<float>::Value;
+  BuiltWindow built;
+  static_cast<void>(r.integer("in_channels", Dynamic));  // the Windowed says what comes
+  r.for_each_node(
+      "nodes", std::vector{built.net.input()},
+      [&](const ModuleSpec& spec, Value from) {
+        built.children.push_back(r.build_window(spec));
+        return built.net.add(built.children.back().net, from);
+      },
+      [&](const ModuleReader&, Reduce op, const std::vector<Value>& operands) { return built.net.reduce(op, operands); });
+  return built;
+}
+
 }  // namespace detail
 
 /// A registry with every module type that model files may hold; docs/model-file.md lists them.
@@ -555,6 +748,10 @@ inline Registry builtin_registry() {
   registry.add("MaxPool1d", detail::build_max_pool1d);
   registry.add("Pad", detail::build_pad);
   registry.add("Resample", detail::build_resample);
+  registry.add("Snapshotter", detail::build_snapshotter);
+  registry.add("Windowed", detail::build_windowed);
+  registry.add("OnlineAverager", detail::build_online_averager);
+  registry.add("OverlapAdd", detail::build_overlap_add);
   registry.add("Linear", detail::build_linear);
   registry.add("BatchNorm1d", detail::build_batch_norm1d);
   registry.add("LayerNorm", detail::build_layer_norm);
@@ -604,6 +801,28 @@ inline Registry builtin_registry() {
   registry.add("Softmax", detail::plain_factory<Softmax<float>>());
   registry.add("Snake",
                [](ModuleReader& r, Index) { return Built(Snake<float>(r.weight("alpha", {r.integer("channels")}))); });
+
+  registry.add_window("Sequential", detail::build_window_sequential);
+  registry.add_window("Residual", detail::build_window_residual);
+  registry.add_window("Parallel", detail::build_window_parallel);
+  registry.add_window("Graph", detail::build_window_graph);
+  registry.add_window("GroupNorm", [](ModuleReader& r) {
+    const Index groups = r.integer("num_groups");
+    return detail::build_group_norm(r, groups, r.integer("num_channels"), r.boolean("affine", true));
+  });
+  registry.add_window("InstanceNorm1d", [](ModuleReader& r) {
+    const Index channels = r.integer("num_features");
+    return detail::build_group_norm(r, channels, channels, r.boolean("affine", false));
+  });
+  registry.add_window("AdaptiveAvgPool1d", [](ModuleReader& r) {
+    return BuiltWindow{r.named(AdaptiveAvgPool1d<float>(r.integer("output_size")))};
+  });
+  registry.add_window("AdaptiveMaxPool1d", [](ModuleReader& r) {
+    return BuiltWindow{r.named(AdaptiveMaxPool1d<float>(r.integer("output_size")))};
+  });
+  registry.add_window("Transpose", detail::plain_window_factory<Transpose<float>>());
+  registry.add_window("Flatten", detail::plain_window_factory<Flatten<float>>());
+  registry.add_window("Reverse", detail::plain_window_factory<Reverse<float>>());
   return registry;
 }
 

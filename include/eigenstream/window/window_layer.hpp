@@ -58,14 +58,17 @@ class Whole {
   const L& layer() const noexcept { return layer_; }
   Index in_channels() const { return layer_.in_channels(); }
   WindowShape out_window(WindowShape in) const {
-    return {layer_.out_channels(in.channels), timing_.outputs_after(in.frames, true)};
+    const WindowShape out = shape_of(in);
+    if (out.frames < 1)
+      fail("a window of ", in.frames, " frames is too short for a receptive field of ", timing_.receptive_field());
+    return out;
   }
   Index scratch_bytes(WindowShape in) const {
     return aligned_bytes(layer_.state_bytes(frame(in))) + eigenstream::scratch_bytes(layer_, frame(in));
   }
   void apply(WindowShape in, const T* x, T* y, std::byte* scratch) const noexcept {
     const StateRef state{scratch, frame(in), scratch + aligned_bytes(layer_.state_bytes(frame(in)))};
-    const WindowShape out = out_window(in);
+    const WindowShape out = shape_of(in);
     const Frames<T> all(y, {out.channels, 1}, out.frames);
     layer_.reset(state);
     const Index written = layer_.steps(state, Frames<const T>(x, frame(in), in.frames), all);
@@ -78,6 +81,9 @@ class Whole {
 
  private:
   static FrameShape frame(WindowShape in) noexcept { return {in.channels, 1}; }
+  WindowShape shape_of(WindowShape in) const {
+    return {layer_.out_channels(in.channels), timing_.outputs_after(in.frames, true)};
+  }
 
   L layer_;
   Timing timing_;

@@ -177,7 +177,9 @@ class WindowNet<T>::Plan {
   WindowShape shape_of_layer(const Node& node) const {
     const WindowShape from = shapes_[static_cast<std::size_t>(node.operands.front())];
     const WindowShape out = net_.layer(node).out_window(from);
-    check(out.frames >= 1, "WindowNet: a window of ", from.frames, " frames is too short for a layer inside");
+    constexpr double most = 4294967296.0;  // 2^32, so that no product runs over
+    check(static_cast<double>(out.channels) * static_cast<double>(out.frames) <= most, "WindowNet: a window of ",
+          out.channels, " channels and ", out.frames, " frames inside is more than can be kept");
     return out;
   }
   WindowShape shape_of_join(const Node& node) const {
