@@ -15,6 +15,36 @@ constexpr Index room_for(Index frame_size, Index scalar_bytes) noexcept {
   return std::clamp<Index>(Index{16384} / std::max<Index>(1, frame_size * scalar_bytes), 16, max_room);
 }
 
+namespace detail {
+
+/// Copies bytes to where they do not lie yet, or to before where they lie. As memcpy and memmove, but without `rep movsb`,
+/// which some libraries use from a few KB on and which on AMD's Zen 4 is many times slower where the addresses agree in
+/// their last 12 bits, as those of ring buffers do (glibc bug 30994).
+inline void copy_forward(const void* source, Index bytes, void* destination) noexcept {
+  constexpr Index block = 64, blocks = 4;
+  const char* from = static_cast<const char*>(source);
+  char* to = static_cast<char*>(destination);
+  if (bytes < 1024) {
+    std::memmove(to, from, static_cast<std::size_t>(bytes));
+    return;
+  }
+  // Four blocks at a time, so that compilers do not see a memcpy in it.
+  for (; bytes >= blocks * block; bytes -= blocks * block, from += blocks * block, to += blocks * block) {
+    char a[block], b[block], c[block], d[block];
+    std::memcpy(a, from, block);
+    std::memcpy(b, from + block, block);
+    std::memcpy(c, from + 2 * block, block);
+    std::memcpy(d, from + 3 * block, block);
+    std::memcpy(to, a, block);
+    std::memcpy(to + block, b, block);
+    std::memcpy(to + 2 * block, c, block);
+    std::memcpy(to + 3 * block, d, block);
+  }
+  std::memmove(to, from, static_cast<std::size_t>(bytes));
+}
+
+}  // namespace detail
+
 /// A view of a ring buffer in a stream's block that keeps the last `keep` frames and lies flat: the kept frames and the
 /// new ones behind them are one contiguous run. New frames are appended; when the end is reached the kept ones move to
 /// the front. The buffer is at least twice as long as what it keeps, so that is at most one copy per frame on average,
@@ -60,7 +90,7 @@ class History {
 
   /// Forgets all but `keep` frames, which are given.
   void restart(const T* x) noexcept {
-    std::memcpy(frames(), x, static_cast<std::size_t>(keep_ * frame_size_ * scalar_bytes));
+    detail::copy_forward(x, keep_ * frame_size_ * scalar_bytes, frames());
     head()->end = keep_;
   }
 
@@ -111,15 +141,14 @@ class History {
   T* frames() const noexcept { return reinterpret_cast<T*>(block_ + header_bytes); }
 
   EIGENSTREAM_NO_INLINE Index rewind() noexcept {
-    std::memmove(frames(), newest_end() - keep_ * frame_size_,
-                 static_cast<std::size_t>(keep_ * frame_size_ * scalar_bytes));
+    detail::copy_forward(newest_end() - keep_ * frame_size_, keep_ * frame_size_ * scalar_bytes, frames());
     return head()->end = keep_;
   }
   // A frame or a few are copied sooner than memcpy is called.
   static EIGENSTREAM_ALWAYS_INLINE void copy(const T* from, Index n, T* to) noexcept {
     constexpr Index step = Index{16} / scalar_bytes, few = 8 * step;
     if (n > few) {
-      std::memcpy(to, from, static_cast<std::size_t>(n * scalar_bytes));
+      detail::copy_forward(from, n * scalar_bytes, to);
       return;
     }
     for (; n >= step; n -= step, from += step, to += step) std::memcpy(to, from, 16);
@@ -148,7 +177,7 @@ struct SlidingWindow {
       : reach(reach_),
         stride(stride_),
         left(left_),
-        keep_(std::max({reach_ - 1, left_, Index{repeats}})),
+        keep_(in_lines(std::max({reach_ - 1, left_, Index{repeats}}))),
         first_due_(std::min(reach_ - left_, repeats ? Index{0} : reach_)) {}
 
   constexpr Index keep() const noexcept { return keep_; }
@@ -203,6 +232,23 @@ struct SlidingWindow {
     }
     position(state)->seen += x.count;
     return done;
+  }
+
+  /// The same for a kernel that only copies, and takes each window in two pieces: kernel(number, what was kept, its frames,
+  /// the rest, which lies in x). At least keep() frames must come, so that none of them needs to be appended.
+  template <class T, class Kernel>
+  Index advance_in_pieces(StateRef state, Frames<const T> x, Kernel&& kernel) const noexcept {
+    History<T> frames = history<T>(state);
+    Position& at = *position(state);
+    const Index windows = completes(state, x.count);
+    for (Index w = 0; w < windows; ++w) {
+      const Index end = at.due + w * stride, old = std::clamp<Index>(reach - end, 0, reach);
+      kernel(w, frames.newest_end() - old * x.frame_size(), old, x.frame(end - reach + old));
+    }
+    at.due += windows * stride - x.count;
+    at.seen += x.count;
+    frames.restart(x.frame(x.count - keep()));
+    return windows;
   }
 
   /// The same for one frame that completes at most one window, which all but the first do: kernel(first frame).
@@ -278,6 +324,9 @@ struct SlidingWindow {
     due += windows * stride - n;
     return windows;
   }
+
+  // Many frames are kept in whole cache lines, so that windows of round sizes and strides begin with one.
+  static constexpr Index in_lines(Index keep) noexcept { return keep < 256 ? keep : (keep + 15) / 16 * 16; }
 
   Index keep_ = 0;
   Index first_due_ = 1;  // before the first frame

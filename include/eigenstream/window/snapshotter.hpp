@@ -19,7 +19,7 @@ namespace detail {
 template <class T>
 void pack_columns(const T* x, Index step, Index channels, Index count, T* y) noexcept {
   if (step == channels) {
-    std::memcpy(y, x, static_cast<std::size_t>(count * channels) * sizeof(T));
+    copy_forward(x, count * channels * static_cast<Index>(sizeof(T)), y);
   } else if (channels == 1) {
     for (Index i = 0; i < count; ++i) y[i] = x[i * step];
   } else {
@@ -143,6 +143,10 @@ class Snapshotter {
     for (std::size_t g = 0; g < Groups; ++g) window_.reset(group_state(state, g), T(0));
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    if constexpr (Groups == 1) {
+      if (x.count >= window_.keep() && x.data != window_.template history<T>(state).room(1))
+        return long_steps(state, x, y);
+    }
     return advance(state, x, [&](const std::array<const T*, Groups>& first, Index windows, Index done) {
       for (Index w = 0; w < windows; ++w) {
         T* to = y.frame(done + w);
@@ -212,6 +216,16 @@ class Snapshotter {
   }
   StateRef group_state(StateRef state, std::size_t g) const noexcept {
     return {state.data + group_offset(g, state.shape.batch), {groups_[g], state.shape.batch}};
+  }
+  // Snapshots of an update that is longer than what is kept: part of each is what was kept, the rest lies in x.
+  Index long_steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    return window_.template advance_in_pieces<T>(state, x, [&](Index w, const T* kept, Index frames, const T* rest) {
+      for (Index b = 0; b < x.batch; ++b) {
+        T* to = y.frame(w) + b * y.channels;
+        detail::pack_columns(kept + b * channels_, x.frame_size(), channels_, frames, to);
+        detail::pack_columns(rest + b * channels_, x.frame_size(), channels_, size_ - frames, to + frames * channels_);
+      }
+    });
   }
   // Calls emit(first snapshot of each group, snapshots, snapshots before) for runs of complete ones.
   template <class Emit>
