@@ -62,7 +62,7 @@ void check_static(Conv1dOptions options) {
   const auto fixed = support::random_conv<Conv1d<T, In, Out, Taps>>(In, Out, Taps, options);
   const auto dynamic = support::random_conv<Conv1d<T>>(In, Out, Taps, options);
   for (const Index batch : {1, 3}) {
-    support::check_contract(fixed, batch, {.repeats = options.padding_mode == PaddingMode::replicate});
+    support::check_contract(fixed, batch);
     support::check_equal(fixed, dynamic, batch);
   }
 }
@@ -96,10 +96,10 @@ TEST_CASE("Conv1d: the law for every padding", "[layer][property]") {
 TEST_CASE("Conv1d: the law for frames repeated before and after, or of a given number", "[layer][property]") {
   const Index left = GENERATE(0, 1, 4, 9), right = GENERATE(0, 1, 6), stride = GENERATE(1, 2, 7);
   const Conv1dOptions options = with(stride, 2, {left, right});
-  support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 3, replicated(options)), 1, {.repeats = true});
+  support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 3, replicated(options)), 1);
   support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 3, filled(options, -1.5)), 1);
   for (const Index batch : {1, 3}) {
-    const support::ContractOptions light{.repeats = true, .light = true};
+    const support::ContractOptions light{.light = true};
     support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 1, replicated(options)), batch, light);
     support::check_contract(support::random_conv<Conv1d<float>>(6, 6, 4, replicated(with(stride, 1, {left, right}, 3))),
                             batch, light);
@@ -111,7 +111,7 @@ TEST_CASE("Conv1d: the law for frames repeated before and after, or of a given n
   }
   if (left == 9)  // longer than a tile of the history
     support::check_contract(support::random_conv<Conv1d<float>>(1, 1, 2, replicated(with(1, 1, {5000, 5000}))), 1,
-                            {.exact = false, .repeats = true, .light = true});
+                            {.exact = false, .light = true});
 }
 
 TEST_CASE("Conv1d: the law for groups, one channel per group and several outputs per input", "[layer][property]") {

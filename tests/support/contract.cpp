@@ -1,6 +1,7 @@
 #include "support/contract.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 #include <limits>
@@ -10,11 +11,13 @@
 #include <thread>
 #include <utility>
 
+#include "eigenstream/analysis/dependency.hpp"
 #include "support/allocation.hpp"
 
 namespace support {
 namespace {
 
+using es::DependencyMatrix;
 using es::Frames;
 using es::FrameShape;
 using es::Timing;
@@ -635,60 +638,71 @@ class Contract {
     require(most == timing_.delay(), "outputs come up to ", most, " frames behind their place, delay says ",
             timing_.delay());
   }
-  /// Which outputs change when one input frame does, compared with what timing declares.
+  /// Which outputs change when one input frame does, compared with what the structure says: no others; and with NaN, which
+  /// no maximum or saturated unit hides, all of them. A single layer shows them all by numbers, too.
   void check_dependencies() {
     const es::Rate rate = timing_.rate();
     const Index declared = timing_.receptive_field();
     const Index n = std::min<Index>(2 * declared + std::max<Index>(0, timing_.padding()) + 3 * rate.inputs + 4, 400);
-    const Index outputs = timing_.outputs_after(n, true);
-    if (outputs == 0) return;
+    const DependencyMatrix matrix = es::dependency_matrix(timing_, n);
+    require(matrix.outputs() == timing_.outputs_after(n, true), "the dependency matrix has ", matrix.outputs(),
+            " outputs, outputs_after says ", timing_.outputs_after(n, true));
+    if (matrix.outputs() == 0) return;
     const std::vector<T> x = signal(n), base = whole(x);
-    const Index frame = out_.size();
-    std::vector<Index> first(static_cast<std::size_t>(outputs), n), last(static_cast<std::size_t>(outputs), -1);
-    Index measured = 0, hidden = 0;
-    const auto first_input = [&](Index j) {
-      const Index least = timing_.first_input(j);
-      return options_.repeats ? std::min(least, n - 1) : least;
-    };
-    Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
-    std::vector<T> y(base.size());
+
+    DependencyMatrix seen(n, matrix.outputs());
     // A small change shows through what saturates, a large one through what picks the greatest.
     for (const double change : {0.75, 1000.0, -1000.0}) {
-      for (Index i = 0; i < n; ++i) {
-        std::vector<T> other = x;
-        for (Index k = 0; k < in_.size(); ++k)
-          other[static_cast<std::size_t>(i * in_.size() + k)] +=
-              static_cast<T>(change * (1 + 0.3 * static_cast<double>(k % in_.channels)));
-        stream.process(view(other, 0, n), Frames<T>(y.data(), out_, outputs), es::final);
-        for (Index j = 0; j < outputs; ++j) {
-          const std::size_t at = static_cast<std::size_t>(j * frame);
-          if (std::memcmp(&y[at], &base[at], sizeof(T) * static_cast<std::size_t>(frame)) == 0) continue;
-          first[static_cast<std::size_t>(j)] = std::min(first[static_cast<std::size_t>(j)], i);
-          last[static_cast<std::size_t>(j)] = std::max(last[static_cast<std::size_t>(j)], i);
-        }
-      }
-      measured = hidden = 0;
-      for (Index j = 0; j < outputs; ++j) {
-        const Index from = first[static_cast<std::size_t>(j)], to = last[static_cast<std::size_t>(j)];
-        measured = std::max(measured, to - from + 1);
-        const Index least = first_input(j);  // where it is virtual, dilation may leap over the first real one
-        if (from <= to && least >= 0 && from != least) ++hidden;
-      }
-      if (!options_.exact || (measured == declared && hidden == 0)) break;
+      perturb(x, base, static_cast<T>(change), seen);
+      if (!options_.exact || seen == matrix) break;
     }
-    for (Index j = 0; j < outputs; ++j) {
-      const Index from = first[static_cast<std::size_t>(j)], to = last[static_cast<std::size_t>(j)];
-      if (from > to) continue;
-      require(from >= first_input(j), "output ", j, " depends on input ", from, ", first_input says ", first_input(j));
-      require(to <= timing_.last_input(j), "output ", j, " depends on input ", to, ", but last_input says ",
+    require_within(seen, matrix, "changes when a frame does, not so in the dependency matrix");
+    if (options_.exact) require_within(matrix, seen, "does not change, but should by the dependency matrix");
+    DependencyMatrix carried(n, matrix.outputs());
+    perturb(x, base, std::numeric_limits<T>::quiet_NaN(), carried);
+    require_within(matrix, carried, "does not become NaN, but should by the dependency matrix");
+
+    Index measured = 0;
+    for (Index j = 0; j < matrix.outputs(); ++j) {
+      const auto first = es::first_input(matrix, j), last = es::last_input(matrix, j);
+      if (!first) continue;
+      measured = std::max(measured, *last - *first + 1);
+      const Index least = std::min(timing_.first_input(j), n - 1);  // behind the end: the last frame once more
+      require(*first >= least, "output ", j, " depends on input ", *first, ", first_input says ", least);
+      // Where it is virtual, dilation may leap over the first real one.
+      require(!options_.exact || least < 0 || *first == least, "output ", j, " first depends on input ", *first,
+              ", first_input says ", least);
+      require(*last <= timing_.last_input(j), "output ", j, " depends on input ", *last, ", last_input says ",
               timing_.last_input(j));
     }
     require(measured <= declared, "an output depends on ", measured, " frames, receptive_field says ", declared);
-    if (!options_.exact) return;
-    require(measured == declared, "no output depends on more than ", measured, " frames, receptive_field says ",
-            declared);
-    require(hidden == 0, hidden, " outputs do not depend on the input that first_input says");
+    require(!options_.exact || measured == declared, "no output depends on more than ", measured,
+            " frames, receptive_field says ", declared);
     require(timing_.padding() == -timing_.first_input(0), "padding and first_input differ");
+  }
+  /// Adds to `changed` which outputs are not what they were when one frame changes.
+  void perturb(const std::vector<T>& x, const std::vector<T>& base, T change, DependencyMatrix& changed) const {
+    Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+    const Index n = changed.inputs(), outputs = changed.outputs(), frame = out_.size();
+    std::vector<T> y(base.size());
+    for (Index i = 0; i < n; ++i) {
+      std::vector<T> other = x;
+      for (Index k = 0; k < in_.size(); ++k)
+        other[static_cast<std::size_t>(i * in_.size() + k)] +=
+            change * static_cast<T>(1 + 0.3 * static_cast<double>(k % in_.channels));
+      stream.process(view(other, 0, n), Frames<T>(y.data(), out_, outputs), es::final);
+      for (Index j = 0; j < outputs; ++j) {
+        const std::size_t at = static_cast<std::size_t>(j * frame);
+        if (std::memcmp(&y[at], &base[at], sizeof(T) * static_cast<std::size_t>(frame)) != 0) changed.set(i, j);
+      }
+    }
+  }
+  void require_within(const DependencyMatrix& part, const DependencyMatrix& all, const char* what) const {
+    for (Index j = 0; j < part.outputs(); ++j)
+      for (std::size_t w = 0; w < part.of(j).size(); ++w)
+        if (const std::uint64_t wrong = part.of(j)[w] & ~all.of(j)[w]; wrong != 0)
+          require(false, "output ", j, " ", what, ": input ", static_cast<Index>(w) * 64 + std::countr_zero(wrong), " of ",
+                  part.inputs());
   }
 
   ContractOptions options_;

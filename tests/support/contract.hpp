@@ -14,8 +14,7 @@ namespace support {
 
 struct ContractOptions {
   Index channels = es::Dynamic;  ///< of the input, for layers that take any number
-  bool exact = true;             ///< every frame that an output may depend on shows when it is changed
-  bool repeats = false;          ///< the last frame goes on behind the end: outputs that read only beyond it show it
+  bool exact = true;             ///< every frame that an output depends on shows in its numbers (a layer by itself)
   bool light = false;            ///< the law and the state only, at one length: for long tables and random networks
   std::uint64_t seed = 1;
   std::string name = {};  ///< for messages
@@ -29,7 +28,7 @@ struct ContractOptions {
 ///   errors   a room one frame too small, wrong channels, wrong batch: refused, nothing changed
 ///   state    saved, loaded, copied, reset, reset from garbage, equal for equal inputs; fresh after a flush
 ///   sharing  interleaved streams and several threads on one network
-///   timing   what perturbing single frames shows
+///   timing   what perturbing single frames shows, in the dependency matrix frame by frame
 template <class T>
 void check_any_contract(const es::AnyLayer<T>& layer, Index batch, const ContractOptions& options);
 

@@ -146,9 +146,10 @@ Candidate any(Random& random, Index channels, bool keep, int depth) {
   }
   if (kind == 11 && depth > 0) return sequence(random, channels, keep, 3, depth - 1);
   if (kind == 12 && !keep) {
-    // By a number only: which inputs a repeated frame depends on is not where its place would say. Pad's own test has it.
     const Index left = random.integer(-3, 4), right = random.integer(-3, 4);
-    return {es::Pad<T>(left, right, {.value = 0.5}), channels, text_of("Pad(", left, ",", right, ")")};
+    const bool replicate = random.chance(0.5);
+    const es::PadOptions options = replicate ? es::PadOptions{es::PaddingMode::replicate} : es::PadOptions{.value = 0.5};
+    return {es::Pad<T>(left, right, options), channels, text_of("Pad(", left, ",", right, replicate ? ",replicate)" : ")")};
   }
   if (kind == 13 && !keep) {
     const Index start = random.integer(0, channels - 1), count = random.integer(1, channels - start);

@@ -33,13 +33,15 @@ struct Rate {
 };
 
 /// How one layer places its outputs in time. Three kinds cover them all:
-///   gather (convolution, pool): output j reads inputs j*stride - left ... j*stride - left + reach - 1;
+///   gather (convolution, pool): output j reads inputs j*stride - left + k*dilation, k = 0, 1, ... while k*dilation < reach;
 ///   scatter (transposed convolution): input i reaches positions i*stride ... i*stride + reach - 1, of which the first
 ///     `left` are dropped, and the last right - extra ones too;
 ///   resample (by up/stride in lowest terms): output j reads the inputs i with |i*up - j*stride| <= reach, virtual ones
 ///     outside of the signal among them; outputs come in blocks of `up`, block m with input (m+1)*stride + left - 1, or
 ///     each as `soon` as its last input. A signal of n frames gives ceil(n*up/stride) in all.
 /// A gather of negative left and right crops: the first -left frames count for nothing, nor do the last -right.
+/// Inputs before the first and behind the last are virtual: padding, which depends on nothing, or with `replicates` the
+/// nearest real frame once more.
 struct TimingStage {
   enum class Kind { gather, scatter, resample };
   Kind kind = Kind::gather;
@@ -48,8 +50,9 @@ struct TimingStage {
   Index left = 0;    ///< start padding; of a gather, negative if it drops frames there (then right is not positive)
   Index right = 0;   ///< end padding; of a gather, negative if it drops frames there (then left is not positive)
   Index extra = 0;   ///< output_padding (scatter)
-  Index dilation = 1;  ///< positions from tap to tap (scatter)
-  bool ceil = false;  ///< an end window may hang over (pools)
+  Index dilation = 1;  ///< inputs (gather) or positions (scatter) from tap to tap
+  bool ceil = false;   ///< an end window may hang over (pools)
+  bool replicates = false;  ///< virtual frames are the nearest real one (gather)
   Index up = 1;       ///< outputs per `stride` inputs (resample)
   bool soon = false;  ///< outputs do not wait for the others of their block (resample)
 
@@ -107,6 +110,28 @@ struct TimingStage {
       inputs = {std::min(inputs.first, first), std::max(inputs.last, last)};
     }
     return inputs;
+  }
+  /// Calls f(i) for each frame i that output j reads of a signal of n frames; virtual ones are left out, or stand for
+  /// the nearest real one, which may then come several times.
+  template <class F>
+  constexpr void for_each_read(Index j, Index n, F&& f) const {
+    const auto real = [&](Index i) {
+      if (i >= 0 && i < n)
+        f(i);
+      else if (replicates && n > 0)
+        f(i < 0 ? 0 : n - 1);
+    };
+    if (kind == Kind::gather) {
+      for (Index k = 0; k < reach; k += dilation) real(j * stride - left + k);
+    } else if (kind == Kind::resample) {
+      const Span inputs = reads({j, j});
+      for (Index i = inputs.first; i <= inputs.last; ++i) real(i);
+    } else {
+      for (Index k = 0; k < reach; k += dilation) {
+        const Index position = j + left - k;
+        if (floor_div(position, stride) * stride == position) real(floor_div(position, stride));
+      }
+    }
   }
   /// Input whose arrival releases output j.
   constexpr Index last_input(Index j) const noexcept {

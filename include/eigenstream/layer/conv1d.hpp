@@ -125,7 +125,9 @@ class Conv1d {
     return TimingStage{.reach = window_.reach,
                        .stride = window_.stride,
                        .left = window_.left,
-                       .right = options_.padding.right};
+                       .right = options_.padding.right,
+                       .dilation = options_.dilation,
+                       .replicates = replicates_};
   }
   EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
   Index max_flush() const noexcept { return window_.max_windows(options_.padding.right); }

@@ -55,7 +55,7 @@ class Pad {
   Timing timing() const {
     Timing timing;
     if (skip_ > 0 || hold_ > 0) timing = timing.then(TimingStage{.left = -skip_, .right = -hold_});
-    if (left_ > 0 || right_ > 0) timing = timing.then(TimingStage{.left = left_, .right = right_});
+    if (left_ > 0 || right_ > 0) timing = timing.then(TimingStage{.left = left_, .right = right_, .replicates = replicates_});
     return timing;
   }
   Index max_outputs(Index n) const noexcept { return n == 0 ? 0 : n + left_; }

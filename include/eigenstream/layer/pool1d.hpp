@@ -93,7 +93,7 @@ class Pool1d {
           taps);
     const Index reach = (taps - 1) * dilation + 1;
     window_ = {reach, stride, padding};
-    stage_ = {.reach = reach, .stride = stride, .left = padding, .right = padding, .ceil = ceil};
+    stage_ = {.reach = reach, .stride = stride, .left = padding, .right = padding, .dilation = dilation, .ceil = ceil};
     fingerprint_ = Fingerprint(name).add(taps).add(stride).add(padding).add(dilation).add(ceil);
   }
 
