@@ -1,16 +1,15 @@
 #ifndef EIGENSTREAM_TOOLS_LAW_HPP
 #define EIGENSTREAM_TOOLS_LAW_HPP
 
-#include <algorithm>    // generate, min
-#include <bit>          // bit_cast
-#include <cstdint>      // bits
-#include <map>          // one reference for each batch size
-#include <memory>       // shared_ptr
-#include <random>       // inputs and chunks; the engine's numbers are the same everywhere
-#include <string>       // string
-#include <type_traits>  // conditional_t
-#include <vector>       // frames
+#include <algorithm>  // min
+#include <cstdint>    // seed
+#include <map>        // one reference for each batch size
+#include <memory>     // shared_ptr
+#include <random>     // inputs and chunks; the engine's numbers are the same everywhere
+#include <string>     // string
+#include <vector>     // frames
 
+#include "eigenstream/analysis/verify_streaming.hpp"
 #include "eigenstream/compose/stream.hpp"
 #include "eigenstream/kernel/flush_denormals.hpp"
 #include "text.hpp"
@@ -28,46 +27,6 @@ struct LawResult {
   Index trials = 0, calls = 0;
   std::string broken;  ///< where, if it is
 };
-
-/// How a signal is cut in one trial.
-struct Chunking {
-  std::string name;
-  std::vector<Index> chunks;
-};
-
-/// The first chunkings are the awkward ones, then come random ones of all scales.
-inline Chunking make_chunking(Index trial, Index frames, std::mt19937_64& random) {
-  const auto below = [&](Index n) { return static_cast<Index>(random() % static_cast<std::uint64_t>(n)); };
-  Chunking made;
-  const auto fill = [&](const std::string& name, auto&& next) {
-    made.name = name;
-    for (Index left = frames; left > 0; left -= made.chunks.back()) made.chunks.push_back(std::min(left, next()));
-  };
-  if (trial == 0) {
-    fill("single frames", [] { return Index{1}; });
-  } else if (trial == 1) {
-    constexpr Index primes[] = {2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37};
-    fill("primes", [&, at = std::size_t{0}]() mutable { return primes[at++ % std::size(primes)]; });
-  } else if (trial == 2) {
-    fill("empty chunks in between", [&, at = Index{0}]() mutable { return at++ % 2 == 0 ? Index{0} : at % 9; });
-  } else if (trial == 3) {
-    fill("two parts", [&, at = 0]() mutable { return at++ == 0 ? below(frames + 1) : frames; });
-  } else {
-    Index most = 1;
-    for (Index scale = below(16); scale > 0 && most < frames; --scale) most *= 2;
-    fill(text("random, up to ", most), [&] { return below(8) == 0 ? Index{0} : 1 + below(most); });
-  }
-  return made;
-}
-
-/// Number of the first scalar that differs in its bits, or n.
-template <class T>
-Index first_difference(const T* a, const T* b, Index n) {
-  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  for (Index i = 0; i < n; ++i)
-    if (std::bit_cast<Bits>(a[i]) != std::bit_cast<Bits>(b[i])) return i;
-  return n;
-}
 
 /// Tries the law on a network: however a signal is cut into chunks, also when the stream is saved and loaded on the way
 /// or has run before, the outputs are, bit for bit and in number, those of one call, and come when they are due.
@@ -90,9 +49,7 @@ LawResult try_law(std::shared_ptr<const Net> net, const LawOptions& options) {
     if (found != references.end()) return found->second;
     Reference made{es::Stream<Net>(net, {.channels = options.channels, .batch = batch}), {}, {}, {}};
     const es::FrameShape in = made.stream.in_shape(), out = made.stream.out_shape();
-    made.x.resize(static_cast<std::size_t>(options.frames * in.size()));
-    std::generate(made.x.begin(), made.x.end(),
-                  [&] { return static_cast<T>(static_cast<double>(random() >> 11) * 0x1p-52 - 1); });
+    made.x = es::random_signal<T>(options.frames * in.size(), random);
     const Index room = made.stream.max_outputs(options.frames) + made.stream.max_flush();
     made.y.resize(static_cast<std::size_t>(room * out.size()));
     const es::Frames<T> y(made.y.data(), out, room);
@@ -113,7 +70,7 @@ LawResult try_law(std::shared_ptr<const Net> net, const LawOptions& options) {
     if (!result.broken.empty()) break;
     es::Stream<Net>& stream = whole.stream;
     const es::FrameShape in = stream.in_shape(), out = stream.out_shape();
-    const Chunking chunking = make_chunking(trial, options.frames, random);
+    const es::Chunking chunking = es::make_chunking(trial, options.frames, random);
     const std::size_t reload = random() % chunking.chunks.size();
     const Index expected = static_cast<Index>(whole.y.size()) / out.size();
     std::vector<T> y;
@@ -131,7 +88,7 @@ LawResult try_law(std::shared_ptr<const Net> net, const LawOptions& options) {
       }
       const Index n = std::min(written, expected - given) * out.size();
       const T* const wanted = whole.y.data() + given * out.size();
-      const Index at = first_difference(y.data(), wanted, n);
+      const Index at = es::first_difference(y.data(), wanted, n);
       given += written;
       if (at == n) return true;
       std::ostringstream shown;

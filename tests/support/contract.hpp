@@ -15,6 +15,7 @@ namespace support {
 struct ContractOptions {
   Index channels = es::Dynamic;  ///< of the input, for layers that take any number
   bool exact = true;             ///< every frame that an output depends on shows in its numbers (a layer by itself)
+  bool carries = true;           ///< NaN in a frame reaches all that depends on it: no channels of a join are left out
   bool light = false;            ///< the law and the state only, at one length: for long tables and random networks
   std::uint64_t seed = 1;
   std::string name = {};  ///< for messages

@@ -92,24 +92,3 @@ TEST_CASE("The tool's check names the first cut that breaks the law", "[tools]")
   CHECK(contains(verdict<Fault::lost>(), "the state is another than after one call"));
   CHECK(contains(verdict<Fault::memory>(), "the state is another"));
 }
-
-TEST_CASE("The tool's check compares bits, not numbers", "[tools]") {
-  const float nan = std::nanf(""), zero[] = {0, nan}, negative[] = {-0.0f, nan};
-  CHECK(tool::first_difference(zero, negative, 2) == 0);
-  CHECK(tool::first_difference(zero, zero, 2) == 2);
-  CHECK(tool::first_difference(zero, negative, 0) == 0);
-}
-
-TEST_CASE("The tool's chunkings give back the signal's length", "[tools]") {
-  std::mt19937_64 random(3);
-  for (const Index frames : {1, 2, 17, 1000}) {
-    for (Index trial = 0; trial < 40; ++trial) {
-      const tool::Chunking chunking = tool::make_chunking(trial, frames, random);
-      INFO(chunking.name);
-      Index sum = 0, least = 0;
-      for (const Index chunk : chunking.chunks) sum += chunk, least = std::min(least, chunk);
-      CHECK(sum == frames);
-      CHECK(least == 0);
-    }
-  }
-}

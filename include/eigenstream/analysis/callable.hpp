@@ -106,12 +106,18 @@ auto as_frames(const Y& y) {
     static_assert(TensorLike<const Y> || MatrixLike<const Y> || requires { y.frame_size(); },
                   "eigenstream: a model gives a tensor, a matrix (C,T) or Frames, not an unevaluated expression");
     using T = typename ScalarOf<Y>::type;
-    if constexpr (requires { requires Y::NumDimensions == 1; })
+    if constexpr (requires { requires TensorLike<const Y> && Y::NumDimensions == 1; })
       return Frames<const T>(y.data(), {1, 1}, y.dimension(0));
     else
       return Frames<const T>(y);
   }
 }
+
+/// What as_signal makes, and the type of the numbers in what a callable gives.
+template <class X>
+using AsSignal = decltype(as_signal<X>(Frames<const typename ScalarOf<X>::type>()));
+template <class Y>
+using GivenScalar = std::remove_cvref_t<decltype(*as_frames(std::declval<const std::remove_cvref_t<Y>&>()).data)>;
 
 }  // namespace detail
 

@@ -2,8 +2,8 @@
 #define EIGENSTREAM_ANALYSIS_DEPENDENCY_HPP
 
 #include <algorithm>    // generate, min, max
-#include <bit>          // countr_zero, bit_cast
-#include <cmath>        // abs, isnan
+#include <bit>          // countr_zero
+#include <cmath>        // isnan
 #include <cstdint>      // words of bits, seed
 #include <limits>       // NaN
 #include <optional>     // an output may depend on nothing
@@ -13,6 +13,7 @@
 #include <vector>       // signals
 
 #include "eigenstream/analysis/callable.hpp"
+#include "eigenstream/analysis/compare.hpp"
 #include "eigenstream/analysis/dependency_matrix.hpp"
 #include "eigenstream/compose/stream.hpp"
 
@@ -22,7 +23,8 @@ EIGENSTREAM_BEGIN_NAMESPACE
 enum class InputGroups { first_frame, whole_group };
 
 /// Which inputs each output of a network depends on, for a signal of `frames` frames that has ended: exactly, from the
-/// structure alone. Neither weights nor values count: a tap reads its frame, whatever its weight is.
+/// structure alone. Neither weights nor values count: a tap reads its frame, whatever its weight is. Nor do channels: a
+/// frame of a join depends on all its operands, even if a ChannelSlice leaves some of them out again.
 /// Shapes   [ceil(frames/in_stride) inputs, outputs of such a signal]
 /// Errors   Error if frames or in_stride is below 1, or the matrix would take more than 16 GiB
 inline DependencyMatrix dependency_matrix(const Timing& timing, Index frames, Index in_stride = 1,
@@ -87,25 +89,6 @@ struct InferOptions {
   std::uint64_t seed = 1;           ///< the same seed, the same matrix
 };
 
-namespace detail {
-
-template <class T>
-bool same_bits(T a, T b) noexcept {
-  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  return std::bit_cast<Bits>(a) == std::bit_cast<Bits>(b);
-}
-
-/// Whether |a - b| <= atol + rtol*|b|; NaN is close to NaN only, an infinity to itself only.
-template <class T>
-bool is_close(T a, T b, double rtol, double atol) noexcept {
-  if (a == b || (std::isnan(a) && std::isnan(b))) return true;
-  if (!std::isfinite(a) || !std::isfinite(b)) return false;
-  const double wanted = static_cast<double>(b);
-  return std::abs(static_cast<double>(a) - wanted) <= atol + rtol * std::abs(wanted);
-}
-
-}  // namespace detail
-
 /// Which inputs each output of a model depends on, found by replacing frames: an output that changes depends on the frame.
 ///   model(x) -> y   any callable from the whole signal to the whole output, from a clean state on every call: tensors
 ///                   (T), (C,T) or (C,B,T), matrices (C,T), or Frames<const T> in; what it gives is evaluated. Its
@@ -148,8 +131,7 @@ DependencyMatrix infer_dependency_matrix(Model&& model, SignalShape shape, Index
     check(y.batch == shape.batch || y.count == 0, who, ": the model gives a batch of ", y.batch, " for one of ", shape.batch);
     use(y);
   };
-  using U = typename detail::ScalarOf<std::decay_t<decltype(model(
-      std::declval<decltype(detail::as_signal<X>(Frames<const T>()))&>()))>>::type;
+  using U = detail::GivenScalar<decltype(model(std::declval<detail::AsSignal<X>&>()))>;
 
   const Index inputs = ceil_div(shape.frames, in_stride);
   std::optional<DependencyMatrix> found;
@@ -188,7 +170,7 @@ DependencyMatrix infer_dependency_matrix(Model&& model, SignalShape shape, Index
       run([&](Frames<const U> y) {
         check_shape(y);
         for (Index i = 0; i < y.scalars(); ++i)
-          if (!detail::is_close(y.data[i], y0[static_cast<std::size_t>(i)], options.rtol, options.atol))
+          if (!detail::is_close(y.data[i], y0[static_cast<std::size_t>(i)], {options.rtol, options.atol}))
             found->set(in, i / y.frame_size());
       });
       std::copy(kept.begin(), kept.end(), begin);

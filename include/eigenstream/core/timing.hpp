@@ -190,7 +190,8 @@ class Timing {
     }
     return std::max<Index>(0, n);
   }
-  /// First input that output j can read; negative before the signal's start.
+  /// First input that output j can read; negative before the signal's start. (A frame that repeats the signal's last one
+  /// counts as the one in its place.)
   Index first_input(Index j) const { return Walk(*this).reads(j).first; }
   /// Input whose arrival releases output j.
   Index last_input(Index j) const { return Walk(*this).last_input(j, 0); }  // virtual frames come with the first real one
