@@ -24,7 +24,8 @@ es::AnySequential<float> network() {
     for (float& value : values) value = 0.3f * noise();
     const es::Weights<float> weight({channels, channels, taps}, std::move(values));
     const Index dilation = Index{1} << b;
-    layers.emplace_back(es::Conv1d<float>(weight, {}, {.padding = es::Padding::causal(taps, dilation), .dilation = dilation}));
+    const es::Padding padding = es::Padding::causal(taps, dilation);
+    layers.emplace_back(es::Conv1d<float>(weight, {}, {.padding = padding, .dilation = dilation}));
     layers.emplace_back(es::Tanh<float>());
   }
   return es::AnySequential<float>(std::move(layers));
@@ -49,8 +50,10 @@ void inferred(benchmark::State& state) {
 
 const bool registered = [] {
   for (const Index in_stride : {1, 20}) {
-    benchmark::RegisterBenchmark("DependencyMatrix/structure", structure)->Arg(in_stride)->Unit(benchmark::kMillisecond);
-    benchmark::RegisterBenchmark("DependencyMatrix/inferred", inferred)->Arg(in_stride)->Unit(benchmark::kMillisecond);
+    for (void (*run)(benchmark::State&) : {structure, inferred}) {
+      const char* const name = run == structure ? "DependencyMatrix/structure" : "DependencyMatrix/inferred";
+      benchmark::RegisterBenchmark(name, run)->Arg(in_stride)->Unit(benchmark::kMillisecond);
+    }
   }
   return true;
 }();

@@ -39,7 +39,7 @@ std::vector<Index> inputs(const TimingStage& s, Index j) {
     for (Index i = -60; i < 200; ++i)
       if (std::abs(i * s.up - j * s.stride) <= s.reach) all.push_back(i);
   } else if (s.kind == Kind::gather) {
-    for (Index k = 0; k < s.reach; ++k) all.push_back(j * s.stride - s.left + k);
+    for (Index k = 0; k < s.reach; k += s.dilation) all.push_back(j * s.stride - s.left + k);
   } else {
     for (Index back = s.reach - 1; back >= 0; back -= s.dilation) {
       const Index position = j + s.left - back;
@@ -87,12 +87,17 @@ void for_all_stages(F&& f) {
         const Index reach = (taps - 1) * dilation + 1;
         for (const Index left : {0, 1, 2, 5})
           for (const Index right : {0, 1, 3})
-            f(TimingStage{.reach = reach, .stride = stride, .left = left, .right = right});
+            f(TimingStage{.reach = reach, .stride = stride, .left = left, .right = right, .dilation = dilation});
         for (const Index left : {0, -1, -4})
           for (const Index right : {-1, -3})
-            f(TimingStage{.reach = reach, .stride = stride, .left = left, .right = right});
+            f(TimingStage{.reach = reach, .stride = stride, .left = left, .right = right, .dilation = dilation});
         for (Index padding = 0; padding <= taps / 2; ++padding)
-          f(TimingStage{.reach = reach, .stride = stride, .left = padding, .right = padding, .ceil = true});
+          f(TimingStage{.reach = reach,
+                        .stride = stride,
+                        .left = padding,
+                        .right = padding,
+                        .dilation = dilation,
+                        .ceil = true});
         for (const Index padding : {0, 1, 2, 6})
           for (Index extra = 0; extra < std::max(stride, dilation); ++extra)
             f(TimingStage{.kind = Kind::scatter,
@@ -156,6 +161,36 @@ TEST_CASE("TimingStage: counts and spans follow from the definitions", "[core][p
       }
     }
   });
+}
+
+TEST_CASE("TimingStage: the frames that an output reads of a signal that has ended", "[core][property]") {
+  const auto reads = [](const TimingStage& s, Index j, Index n) {
+    std::vector<Index> all;
+    s.for_each_read(j, n, [&](Index i) { all.push_back(i); });
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    return all;
+  };
+  for_all_stages([&](const TimingStage& stage) {
+    INFO(text(stage));
+    for (const bool replicates : {false, true}) {
+      if (replicates && stage.kind != Kind::gather) continue;
+      TimingStage s = stage;
+      s.replicates = replicates;
+      for (const Index n : {1, 2, 7, 20})
+        for (Index j = 0; j < s.outputs_in_all(n); ++j) {
+          std::vector<Index> expected;
+          for (const Index i : inputs(s, j)) {
+            if (i >= 0 && i < n) expected.push_back(i);
+            else if (replicates) expected.push_back(std::clamp<Index>(i, 0, n - 1));
+          }
+          std::sort(expected.begin(), expected.end());
+          expected.erase(std::unique(expected.begin(), expected.end()), expected.end());
+          REQUIRE(reads(s, j, n) == expected);
+        }
+    }
+  });
+  CHECK(reads(TimingStage{.left = 2, .replicates = true}, 0, 0).empty());
 }
 
 TEST_CASE("Timing: stages compose one after another", "[core][property]") {

@@ -639,8 +639,8 @@ class Contract {
     require(most == timing_.delay(), "outputs come up to ", most, " frames behind their place, delay says ",
             timing_.delay());
   }
-  /// Which outputs change when one input frame does, compared with what the structure says: no others; and with NaN, which
-  /// no maximum or saturated unit hides, all of them. A single layer shows them all by numbers, too.
+  /// Which outputs change when one input frame does, compared with what the structure says: no others; and with NaN,
+  /// which no maximum or saturated unit hides, all of them. A single layer shows them all by numbers, too.
   void check_dependencies() {
     const es::Rate rate = timing_.rate();
     const Index declared = timing_.receptive_field();
@@ -663,7 +663,8 @@ class Contract {
     perturb(x, base, std::numeric_limits<T>::quiet_NaN(), carried);
     if (options_.carries) require_within(matrix, carried, "does not become NaN, but should by the dependency matrix");
 
-    const Index regular = timing_.outputs_after(n);  // those after it may read what repeats the last frame, wherever that is
+    // The outputs after these may read what repeats the last frame, wherever that is.
+    const Index regular = timing_.outputs_after(n);
     Index measured = 0;
     for (Index j = 0; j < matrix.outputs(); ++j) {
       const auto first = es::first_input(matrix, j), last = es::last_input(matrix, j);
@@ -696,8 +697,10 @@ class Contract {
       for (Index j = 0; j < outputs; ++j) {
         const std::size_t at = static_cast<std::size_t>(j * frame);
         // Of an output that is NaN anyway (0/0 in a random graph) nothing can be said.
-        const bool unknown = std::isnan(change) && std::any_of(&base[at], &base[at] + frame, [](T v) { return std::isnan(v); });
-        if (unknown || std::memcmp(&y[at], &base[at], sizeof(T) * static_cast<std::size_t>(frame)) != 0) changed.set(i, j);
+        const bool unknown = std::isnan(change) && std::any_of(base.begin() + j * frame, base.begin() + (j + 1) * frame,
+                                                               [](T value) { return std::isnan(value); });
+        if (unknown || std::memcmp(&y[at], &base[at], sizeof(T) * static_cast<std::size_t>(frame)) != 0)
+          changed.set(i, j);
       }
     }
   }
@@ -705,8 +708,8 @@ class Contract {
     for (Index j = 0; j < part.outputs(); ++j)
       for (std::size_t w = 0; w < part.of(j).size(); ++w)
         if (const std::uint64_t wrong = part.of(j)[w] & ~all.of(j)[w]; wrong != 0)
-          require(false, "output ", j, " ", what, ": input ", static_cast<Index>(w) * 64 + std::countr_zero(wrong), " of ",
-                  part.inputs());
+          require(false, "output ", j, " ", what, ": input ", static_cast<Index>(w) * 64 + std::countr_zero(wrong),
+                  " of ", part.inputs());
   }
 
   ContractOptions options_;

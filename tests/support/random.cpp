@@ -148,8 +148,10 @@ Candidate any(Random& random, Index channels, bool keep, int depth) {
   if (kind == 12 && !keep) {
     const Index left = random.integer(-3, 4), right = random.integer(-3, 4);
     const bool replicate = random.chance(0.5);
-    const es::PadOptions options = replicate ? es::PadOptions{es::PaddingMode::replicate} : es::PadOptions{.value = 0.5};
-    return {es::Pad<T>(left, right, options), channels, text_of("Pad(", left, ",", right, replicate ? ",replicate)" : ")")};
+    es::PadOptions options{.value = 0.5};
+    if (replicate) options = {.mode = es::PaddingMode::replicate};
+    return {es::Pad<T>(left, right, options), channels,
+            text_of("Pad(", left, ",", right, replicate ? ",replicate)" : ")")};
   }
   if (kind == 13 && !keep) {
     const Index start = random.integer(0, channels - 1), count = random.integer(1, channels - start);

@@ -72,7 +72,8 @@ auto as_signal(Frames<const T> x) {
                   "eigenstream: a model takes column-major tensors (T), (C,T) or (C,B,T)");
     X y;
     if constexpr (X::NumDimensions == 1) {
-      check(x.frame_size() == 1, "a model of tensors (T) cannot take ", x.channels, " channels and a batch of ", x.batch);
+      check(x.frame_size() == 1, "a model of tensors (T) cannot take ", x.channels, " channels and a batch of ",
+            x.batch);
       y = X(x.count);
     } else if constexpr (X::NumDimensions == 2) {
       check(x.batch == 1, "a model of tensors (C,T) cannot take a batch of ", x.batch);

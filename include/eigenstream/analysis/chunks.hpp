@@ -119,10 +119,10 @@ auto map_of(X& x) {
 /// Cuts a signal into chunks of `size`, in order, for a range-for: the last one may be shorter, and a signal of no
 /// length is one empty chunk. Chunks are views, not copies: writable if x is, and valid as long as its memory.
 ///   for (auto chunk : chunks(x, 160)) stream(chunk);
-/// Shapes   chunks(x, size) cuts along time, the last dimension, into pieces that lie in one block of memory: Frames<T> into
-///          Frames<T>, a column-major tensor of any rank into TensorMaps, a matrix into blocks of columns, a vector into
-///          segments. chunks(x, size, dim) cuts a tensor or matrix along any dimension into slices and blocks, which
-///          may be strided; negative dimensions count from the last, -1
+/// Shapes   chunks(x, size) cuts along time, the last dimension, into pieces that lie in one block of memory:
+///          Frames<T> into Frames<T>, a column-major tensor of any rank into TensorMaps, a matrix into blocks of
+///          columns, a vector into segments. chunks(x, size, dim) cuts a tensor or matrix along any dimension into
+///          slices and blocks, which may be strided; negative dimensions count from the last, -1
 /// Errors   Error if size is below 1 or there is no such dimension. A temporary that owns its memory does not compile
 template <class T>
 auto chunks(Frames<T> x, Index size) {

@@ -11,7 +11,8 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
-/// How far numbers may be apart and still count as the same: |a - b| <= absolute + relative*|b|. Both 0: not in one bit.
+/// How far numbers may be apart and still count as the same: |a - b| <= absolute + relative*|b|. Both 0: no bit may
+/// differ.
 struct Tolerance {
   double relative = 0;
   double absolute = 0;

@@ -19,7 +19,8 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
-/// Which frames the inputs of a matrix with in_stride k stand for: input i for frame i*k, or for all of i*k ... i*k+k-1.
+/// Which frames the inputs of a matrix with in_stride k stand for: input i for frame i*k, or for all of
+/// i*k ... i*k+k-1.
 enum class InputGroups { first_frame, whole_group };
 
 /// Which inputs each output of a network depends on, for a signal of `frames` frames that has ended: exactly, from the
@@ -40,7 +41,8 @@ inline DependencyMatrix dependency_matrix(const Timing& timing, Index frames, In
     check(static_cast<double>(inputs) * static_cast<double>(count) <= 0x1p37, "dependency_matrix: ", inputs,
           " inputs x ", count, " frames are more than 16 GiB; a greater in_stride makes it smaller");
     if (value > 0)
-      for (const Timing::Operand& operand : timing.operands(value)) last_use[static_cast<std::size_t>(operand.value)] = value;
+      for (const Timing::Operand& operand : timing.operands(value))
+        last_use[static_cast<std::size_t>(operand.value)] = value;
   }
 
   // The inputs of every frame of every value, from the network's input on, as long as some value still needs them.
@@ -89,11 +91,12 @@ struct InferOptions {
   std::uint64_t seed = 1;           ///< the same seed, the same matrix
 };
 
-/// Which inputs each output of a model depends on, found by replacing frames: an output that changes depends on the frame.
-///   model(x) -> y   any callable from the whole signal to the whole output, from a clean state on every call: tensors
-///                   (T), (C,T) or (C,B,T), matrices (C,T), or Frames<const T> in; what it gives is evaluated. Its
-///                   parameter says which; for a generic lambda, Tensor<float,3>, or what is given:
-///                   infer_dependency_matrix<Eigen::Tensor<double,2>>(model, shape). A layer or a Stream is a model, too
+/// Which inputs each output of a model depends on, found by replacing frames: an output that changes depends on it.
+///   model(x) -> y   any callable from the whole signal to the whole output, from a clean state on every call. It takes
+///                   a tensor (T), (C,T) or (C,B,T), a matrix (C,T), or Frames<const T>, as its parameter says; a
+///                   generic lambda Tensor<float,3>, or what is given:
+///                   infer_dependency_matrix<Eigen::Tensor<double,2>>(model, shape). It gives one of these, evaluated.
+///                   A layer or a Stream is a model, too
 /// It is called 2 + ceil(frames/in_stride) times in each trial. What is below the tolerance is not seen, what a frame
 /// does to the values may be hidden (a ReLU that is off, a maximum elsewhere): see the options. dependency_matrix knows
 /// the structure of a layer; this knows nothing and looks.
@@ -128,24 +131,25 @@ DependencyMatrix infer_dependency_matrix(Model&& model, SignalShape shape, Index
     auto signal = detail::as_signal<X>(Frames<const T>(x.data(), frame, shape.frames));
     const auto given = model(signal);
     const auto y = detail::as_frames(given);
-    check(y.batch == shape.batch || y.count == 0, who, ": the model gives a batch of ", y.batch, " for one of ", shape.batch);
+    check(y.batch == shape.batch || y.count == 0, who, ": the model gives a batch of ", y.batch, " for one of ",
+          shape.batch);
     use(y);
   };
   using U = detail::GivenScalar<decltype(model(std::declval<detail::AsSignal<X>&>()))>;
 
   const Index inputs = ceil_div(shape.frames, in_stride);
   std::optional<DependencyMatrix> found;
-  Frames<const U> expected;  // shape and number of the outputs, the same for all calls
+  FrameShape out;  // of the outputs, the same in all calls, as their number is
   for (Index trial = 0; trial < options.trials; ++trial) {
     std::generate(x.begin(), x.end(), next);
     std::vector<U> y0;
     const auto check_shape = [&](Frames<const U> y) {
-      check(y.shape() == expected.shape() && y.count == expected.count, who, ": the model gives ", y.channels,
-            " channels and ", y.count, " frames, in an earlier call ", expected.channels, " and ", expected.count);
+      check(y.shape() == out && y.count == found->outputs(), who, ": the model gives ", y.channels, " channels and ",
+            y.count, " frames, in an earlier call ", out.channels, " and ", found->outputs());
     };
     run([&](Frames<const U> y) {
       if (!found) {
-        expected = y;
+        out = y.shape();
         found.emplace(inputs, y.count, in_stride);
       }
       check_shape(y);
@@ -208,8 +212,8 @@ inline std::optional<Index> last_input(const DependencyMatrix& matrix, Index out
   return std::nullopt;
 }
 
-/// Most frames that an output looks ahead of the frame it belongs to, which is frame floor(o*inputs/outputs) for output o
-/// at a rate of outputs/inputs. Negative if each one only depends on frames before its own; 0 without any dependency.
+/// Most frames that an output looks ahead of the frame it belongs to, which is frame floor(o*inputs/outputs) for output
+/// o at a rate of outputs/inputs. Negative if each one only depends on frames before its own; 0 without any dependency.
 inline Index lookahead(const DependencyMatrix& matrix, Rate rate = {}) {
   std::optional<Index> most;
   for (Index o = 0; o < matrix.outputs(); ++o)
@@ -219,8 +223,8 @@ inline Index lookahead(const DependencyMatrix& matrix, Rate rate = {}) {
     }
   return most.value_or(0);
 }
-/// Most frames that an output looks back from the frame it belongs to. Negative if each one only depends on frames after
-/// its own; 0 without any dependency.
+/// Most frames that an output looks back from the frame it belongs to. Negative if each one only depends on frames
+/// after its own; 0 without any dependency.
 inline Index max_history(const DependencyMatrix& matrix, Rate rate = {}) {
   std::optional<Index> most;
   for (Index o = 0; o < matrix.outputs(); ++o)

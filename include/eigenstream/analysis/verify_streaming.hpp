@@ -111,7 +111,8 @@ class StreamingTrials {
                            first_difference(before.data(), given_.data(), static_cast<Index>(before.size())) ==
                                static_cast<Index>(before.size());
       verdict.message += repeats ? " (it is not fresh after the last call)"
-                                 : " (each time another output: it is not deterministic, or not fresh after the last call)";
+                                 : " (each time another output: it is not deterministic, or not fresh after the last "
+                                   "call)";
       verdict.calls = verdict_.calls;
       return verdict;
     }
@@ -172,9 +173,10 @@ class StreamingTrials {
     }
     const Index frame = out_.size();
     const Index common = std::min(given, outputs_) * frame;
-    for (Index i = 0; i < common; ++i)
-      verdict_.largest_difference = std::max(
-          verdict_.largest_difference, distance(given_[static_cast<std::size_t>(i)], expected_[static_cast<std::size_t>(i)]));
+    for (Index i = 0; i < common; ++i) {
+      const std::size_t k = static_cast<std::size_t>(i);
+      verdict_.largest_difference = std::max(verdict_.largest_difference, distance(given_[k], expected_[k]));
+    }
     const Index at = first_difference(given_.data(), expected_.data(), common, options_.tolerance);
     if (at < common) {  // says more than a number of frames
       message.str("");
@@ -212,13 +214,13 @@ class StreamingTrials {
 
 }  // namespace detail
 
-/// Whether a streaming callable obeys the law: however a signal is cut into chunks, it gives the same outputs in the same
-/// number and order, and is fresh after the last chunk. One call tells; the verdict names the first chunking that breaks
-/// the law, where its outputs go wrong, and by how much.
-///   call(chunk, last) -> y   the frames that are ready, or an optional of them; `last` is true with the last chunk, which
-///                            may be empty. Chunks are tensors (T), (C,T) or (C,B,T), matrices (C,T), or
-///                            Frames<const T>, as the first parameter says; Tensor<float,3> for a generic lambda, or what
-///                            is given: verify_streaming<Eigen::MatrixXf>(call, shape)
+/// Whether a streaming callable obeys the law: however a signal is cut into chunks, it gives the same outputs in the
+/// same number and order, and is fresh after the last chunk. The verdict names the first chunking that breaks the law,
+/// where its outputs go wrong, and by how much.
+///   call(chunk, last) -> y   the frames that are ready, or an optional of them; `last` is true with the last chunk,
+///                            which may be empty. Chunks are tensors (T), (C,T) or (C,B,T), matrices (C,T), or
+///                            Frames<const T>, as the first parameter says; for a generic lambda Tensor<float,3>, or
+///                            what is given: verify_streaming<Eigen::MatrixXf>(call, shape)
 ///   offline(x) -> y          what to expect for a whole signal; without it, what one call with `last` gives
 ///   if (const auto verdict = es::verify_streaming(model, {.channels = 2, .frames = 1000}); !verdict)
 ///     std::cerr << verdict.message;
@@ -240,7 +242,8 @@ StreamingVerdict verify_streaming(Call&& call, SignalShape shape, const VerifyOp
 }
 template <class Signal = void, class Call, class Offline>
   requires(!detail::Timed<Call> && !std::is_convertible_v<Offline, SignalShape>)
-StreamingVerdict verify_streaming(Call&& call, Offline&& offline, SignalShape shape, const VerifyOptions& options = {}) {
+StreamingVerdict verify_streaming(Call&& call, Offline&& offline, SignalShape shape,
+                                  const VerifyOptions& options = {}) {
   using X = detail::SignalOf<Signal, Call>;
   using T = typename detail::ScalarOf<X>::type;
   const auto chunk = [&](Frames<const T> x, bool last, auto&& use) {

@@ -33,7 +33,7 @@ struct Rate {
 };
 
 /// How one layer places its outputs in time. Three kinds cover them all:
-///   gather (convolution, pool): output j reads inputs j*stride - left + k*dilation, k = 0, 1, ... while k*dilation < reach;
+///   gather (convolution, pool): output j reads inputs j*stride - left + k, k = 0, dilation, 2*dilation, ... < reach;
 ///   scatter (transposed convolution): input i reaches positions i*stride ... i*stride + reach - 1, of which the first
 ///     `left` are dropped, and the last right - extra ones too;
 ///   resample (by up/stride in lowest terms): output j reads the inputs i with |i*up - j*stride| <= reach, virtual ones
