@@ -669,7 +669,7 @@ class Contract {
     for (Index j = 0; j < matrix.outputs(); ++j) {
       const auto first = es::first_input(matrix, j), last = es::last_input(matrix, j);
       if (!first) continue;
-      measured = std::max(measured, *last - *first + 1);
+      if (j < regular) measured = std::max(measured, *last - *first + 1);
       const Index least = timing_.first_input(j);
       require(j >= regular || *first >= least, "output ", j, " depends on input ", *first, ", first_input says ", least);
       // Where it is virtual, dilation may leap over the first real one.
