@@ -6,9 +6,12 @@ set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/eigenstream")
 
 install(TARGETS eigenstream_core EXPORT eigenstream_targets FILE_SET HEADERS COMPONENT development)
 install(TARGETS eigenstream_model EXPORT eigenstream_model_targets FILE_SET HEADERS COMPONENT development)
+install(TARGETS eigenstream_png EXPORT eigenstream_png_targets FILE_SET HEADERS COMPONENT development)
 install(EXPORT eigenstream_targets NAMESPACE eigenstream:: FILE eigenstream_targets.cmake DESTINATION "${package_dir}"
         COMPONENT development)
 install(EXPORT eigenstream_model_targets NAMESPACE eigenstream:: FILE eigenstream_model_targets.cmake
+        DESTINATION "${package_dir}" COMPONENT development)
+install(EXPORT eigenstream_png_targets NAMESPACE eigenstream:: FILE eigenstream_png_targets.cmake
         DESTINATION "${package_dir}" COMPONENT development)
 
 configure_package_config_file(cmake/eigenstreamConfig.cmake.in "${PROJECT_BINARY_DIR}/eigenstreamConfig.cmake"

@@ -1,6 +1,7 @@
-# What users link to. Both targets carry include paths, a C++ standard and dependencies: no flags.
+# What users link to. The targets carry include paths, a C++ standard and dependencies: no flags.
 #   eigenstream::eigenstream  needs Eigen only
 #   eigenstream::model        adds the headers that read model files, and with them nlohmann-json
+#   eigenstream::png          adds the headers that write PNG files, and with them libpng
 
 if(NOT TARGET Eigen3::Eigen)
   find_package(Eigen3 REQUIRED NO_MODULE)
@@ -11,25 +12,35 @@ endif()
 if(NOT TARGET nlohmann_json::nlohmann_json)
   find_package(nlohmann_json 3.9 QUIET)
 endif()
+if(NOT TARGET PNG::PNG)
+  find_package(PNG 1.6 QUIET)
+endif()
 
-# A header belongs to eigenstream::model if it includes nlohmann-json, directly or through another of our headers.
+# A header belongs to eigenstream::model if it includes nlohmann-json, directly or through another of our headers; to
+# eigenstream::png likewise if it includes png.h.
 file(GLOB_RECURSE all_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/*.hpp")
 set(core_headers ${all_headers})
-set(model_headers)
-set(model_includes "<nlohmann/")
-while(model_includes)
-  list(JOIN model_includes "|" pattern)
-  set(model_includes)
-  foreach(header IN LISTS core_headers)
-    file(STRINGS "${header}" found REGEX "^ *# *include +\"?(${pattern})" LIMIT_COUNT 1)
-    if(found)
-      list(REMOVE_ITEM core_headers "${header}")
-      list(APPEND model_headers "${header}")
-      file(RELATIVE_PATH include_name "${PROJECT_SOURCE_DIR}/include" "${header}")
-      list(APPEND model_includes "${include_name}")
-    endif()
-  endforeach()
-endwhile()
+# move_headers(<list> <pattern>): from core_headers to the list, those that include what the pattern matches.
+function(move_headers list includes)
+  set(moved)
+  while(includes)
+    list(JOIN includes "|" pattern)
+    set(includes)
+    foreach(header IN LISTS core_headers)
+      file(STRINGS "${header}" found REGEX "^ *# *include +\"?(${pattern})" LIMIT_COUNT 1)
+      if(found)
+        list(REMOVE_ITEM core_headers "${header}")
+        list(APPEND moved "${header}")
+        file(RELATIVE_PATH include_name "${PROJECT_SOURCE_DIR}/include" "${header}")
+        list(APPEND includes "${include_name}")
+      endif()
+    endforeach()
+  endwhile()
+  set(${list} ${moved} PARENT_SCOPE)
+  set(core_headers ${core_headers} PARENT_SCOPE)
+endfunction()
+move_headers(model_headers "<nlohmann/")
+move_headers(png_headers "<png\\.h>")
 
 add_library(eigenstream_core INTERFACE)
 add_library(eigenstream::eigenstream ALIAS eigenstream_core)
@@ -45,4 +56,13 @@ target_link_libraries(eigenstream_model INTERFACE eigenstream_core nlohmann_json
 target_sources(eigenstream_model INTERFACE FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${model_headers})
 if(NOT TARGET nlohmann_json::nlohmann_json)
   set_target_properties(eigenstream_model PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
+endif()
+
+add_library(eigenstream_png INTERFACE)
+add_library(eigenstream::png ALIAS eigenstream_png)
+set_target_properties(eigenstream_png PROPERTIES EXPORT_NAME png)
+target_link_libraries(eigenstream_png INTERFACE eigenstream_core PNG::PNG)
+target_sources(eigenstream_png INTERFACE FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${png_headers})
+if(NOT TARGET PNG::PNG)
+  set_target_properties(eigenstream_png PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
 endif()

@@ -1,5 +1,5 @@
-// The command-line tool: looks at model files and runs them, and resamples audio. Everything it does goes through the
-// public headers.
+// The command-line tool: looks at model files, draws and runs them, and resamples audio. Everything it does goes
+// through the public headers.
 #include <fcntl.h>  // open
 
 #include <CLI/CLI.hpp>
@@ -15,6 +15,7 @@
 #include <vector>       // lists
 
 #include "bench.hpp"
+#include "deps.hpp"
 #include "eigenstream/version.hpp"
 #include "info.hpp"
 #include "law.hpp"
@@ -171,6 +172,26 @@ int command_line(int argc, char** argv) {
       ->type_name("N,N,..");
   bench->add_option("--seconds", seconds, "Time for each line (1)")->type_name("S");
 
+  tool::DepsOptions dependencies;
+  std::string picture, deps_frames, in_stride = "1";
+  CLI::App* deps =
+      add_command("deps", "Draw which outputs depend on which inputs",
+                  "A picture with input frames to the right, output frames upwards, and red where the output depends on\n"
+                  "the input. Receptive field, delay and rate are marked. What the file is called says what it is:\n"
+                  "  .svg  for documents and browsers      .pgm  the cells alone, a square each\n"
+                  "  .png  the same picture in pixels      .txt  a character for each cell\n"
+                  "Without a file it is drawn in the terminal, thinned until it fits there.\n"
+                  "\n"
+                  "Examples:\n"
+                  "  eigenstream deps denoiser.safetensors\n"
+                  "  eigenstream deps denoiser.safetensors -o deps.svg\n"
+                  "  eigenstream deps denoiser.safetensors -o deps.png --frames 2000 --in-stride 4");
+  CLI::Option* of_picture =
+      deps->add_option("-o,--output", picture, "A .svg, .png, .pgm or .txt file to write")->type_name("FILE");
+  deps->add_option("--frames", deps_frames, "Length of the signal (three receptive fields, from 16 to 2000)")
+      ->type_name("N");
+  deps->add_option("--in-stride", in_stride, "Show only every K-th input (1)")->type_name("K");
+
   tool::ResampleFileOptions resampling;
   std::string rate, resample_block = "4096", quality = "high", method = "hann", width = "6";
   CLI::App* resample = app.add_subcommand("resample", "Change the sample rate of an audio file, block by block");
@@ -211,12 +232,13 @@ int command_line(int argc, char** argv) {
       "  eigenstream run denoiser.safetensors noisy.wav clean.wav --block 128\n"
       "  eigenstream check denoiser.safetensors\n"
       "  eigenstream bench denoiser.safetensors --block 1,16,64,512\n"
+      "  eigenstream deps denoiser.safetensors -o deps.svg\n"
       "  eigenstream resample noisy.flac noisy16k.wav --rate 16000\n"
       "\n"
       "eigenstream COMMAND --help tells more. Exit codes: 0 done, 1 failed, 2 wrong usage.");
 
   try {
-    if (argc < 2) throw UsageError("which command? info, run, check, bench or resample");
+    if (argc < 2) throw UsageError("which command? info, run, check, bench, deps or resample");
     const auto is_meant = [&](CLI::App* command) { return command->get_name() == argv[1]; };
     if (*argv[1] != '-' && app.get_subcommands(is_meant).empty())
       throw UsageError(text("there is no command ", tool::in_quotes(argv[1])));
@@ -264,6 +286,13 @@ int command_line(int argc, char** argv) {
     const std::vector<Index> list = parse_list("--block", bench_blocks, 1);
     if (!(seconds > 0 && seconds <= 3600)) throw UsageError(text("--seconds: ", seconds, " is not from 0 to 3600"));
     tool::say(tool::bench_text(tool::open_model(model), list, seconds));
+  } else if (*deps) {
+    if (of_picture->count() > 0 && picture.empty()) throw UsageError("--output: the name of the file is empty");
+    dependencies.model = model;
+    dependencies.output = picture;
+    if (!deps_frames.empty()) dependencies.frames = parse_number("--frames", deps_frames, 1);
+    dependencies.in_stride = parse_number("--in-stride", in_stride, 1);
+    tool::deps(dependencies);
   } else if (*resample) {
     resampling.rate_hz = parse_number("--rate", rate, 1, std::numeric_limits<int>::max());
     resampling.block = parse_number("--block", resample_block, 1);
@@ -290,7 +319,7 @@ int command_line(int argc, char** argv) {
     resampling.output = output;
     tool::resample(resampling);
   } else {
-    throw UsageError("which command? info, run, check, bench or resample");
+    throw UsageError("which command? info, run, check, bench, deps or resample");
   }
   tool::finish_saying();
   return 0;
@@ -320,7 +349,7 @@ int main(int argc, char** argv) {
   } catch (const UsageError& error) {
     const std::string_view command = argc > 1 ? argv[1] : "";
     const bool known = command == "info" || command == "run" || command == "check" || command == "bench" ||
-                       command == "resample";
+                       command == "deps" || command == "resample";
     return complain(text(error.what(), " (see eigenstream ", known ? command : "", known ? " " : "", "--help)"), 2);
   } catch (const std::bad_alloc&) {
     return complain("out of memory", 1);

@@ -7,6 +7,9 @@
 #include "eigenstream/analysis/compare.hpp"
 #include "eigenstream/analysis/dependency.hpp"
 #include "eigenstream/analysis/dependency_matrix.hpp"
+#include "eigenstream/analysis/drawing.hpp"
+#include "eigenstream/analysis/glyphs.hpp"
+#include "eigenstream/analysis/plot.hpp"
 #include "eigenstream/analysis/verify_streaming.hpp"
 
 #endif  // EIGENSTREAM_ANALYSIS_HPP

@@ -10,7 +10,7 @@ Rules
   guard     each header has an include guard named after its path
   test      each header include/eigenstream/<folder>/<name>.hpp has tests/<folder>/<name>_test.cpp
   umbrella  include/eigenstream/<folder>.hpp includes each header of its folder, and eigenstream.hpp each of these;
-            headers that need nlohmann-json stay out, for the umbrella needs Eigen only
+            headers that need nlohmann-json or libpng stay out, for the umbrella needs Eigen only
   simd      packet operations and intrinsics occur in kernel/ only
 """
 
@@ -41,6 +41,9 @@ UNTESTED = {
     "version.hpp": "three numbers; tests/package compares them with what is installed",
     "core/module_spec.hpp": "a plain structure without functions; tests/io/model_file_test.cpp fills it",
 }
+
+# What the umbrellas must not need: nlohmann-json, libpng.
+OUTSIDE = ("nlohmann/", "png.h")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 SIMD = re.compile(r"Eigen::internal::(?:p[a-z]+[<(]|packet_traits|unpacket_traits)|\b_mm\d*_\w+|<\w*intrin\.h>|<arm_neon\.h>")
@@ -90,15 +93,15 @@ class House:
     def is_umbrella(self, name):
         return name == Path("eigenstream.hpp") or (len(name.parts) == 2 and name.stem in self.folders)
 
-    def model_headers(self):
-        """The headers that need nlohmann-json, directly or through another one."""
+    def outside_headers(self):
+        """The headers that need more than Eigen, directly or through another one."""
         found = set()
         while True:
             more = {
                 name
                 for name, includes in self.includes.items()
                 if name not in found
-                and any(target.startswith("nlohmann/") or Path(target) in found for _, target, _ in includes)
+                and any(target.startswith(OUTSIDE) or Path(target) in found for _, target, _ in includes)
             }
             if not more:
                 return found
@@ -162,14 +165,14 @@ class House:
                 self.report(Path("include") / name, 1, "test", f"{test} is missing")
 
     def check_umbrellas(self):
-        model = self.model_headers()
-        for name in sorted(model):
+        outside = self.outside_headers()
+        for name in sorted(outside):
             if self.is_umbrella(name):
-                self.report(Path("include") / name, 1, "umbrella", "needs nlohmann-json, directly or through what it includes")
+                self.report(Path("include") / name, 1, "umbrella", "needs more than Eigen, directly or through what it includes")
         top = Path("eigenstream.hpp")
         listed = {target for _, target, _ in self.includes.get(top, [])}
         for folder in self.folders:
-            wanted = [member for member in self.members(folder) if member not in model]
+            wanted = [member for member in self.members(folder) if member not in outside]
             umbrella = self.umbrella_of(folder)
             if not wanted:
                 continue
@@ -201,11 +204,11 @@ class House:
 
     def write_umbrellas(self):
         """Writes what is not up to date, and returns the paths of these files."""
-        model = self.model_headers()
+        outside = self.outside_headers()
         texts = {}
         for folder in self.folders:
             umbrella = self.umbrella_of(folder)
-            wanted = sorted(member.as_posix() for member in self.members(folder) if member not in model)
+            wanted = sorted(member.as_posix() for member in self.members(folder) if member not in outside)
             if not wanted:
                 continue
             guard = guard_of(umbrella)
