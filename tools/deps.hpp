@@ -84,14 +84,14 @@ inline void deps(const DepsOptions& options) {
   const Index outputs = timing.outputs_after(frames, true), inputs = es::ceil_div(frames, options.in_stride);
   if (outputs == 0) {
     Index enough = frames;
-    while (enough < (Index{1} << 24) && timing.outputs_after(enough, true) == 0) ++enough;
+    while (enough < 1048576 && timing.outputs_after(enough, true) == 0) ++enough;
     es::fail(in_quotes(options.model.string()), ": a signal of ", frames, frames == 1 ? " frame" : " frames",
-             " gives no output; --frames ", enough, " gives ", timing.outputs_after(enough, true));
+             " gives no output; try --frames ", enough);
   }
   constexpr Index most = Index{1} << 28;
   es::check(outputs <= most / inputs, in_quotes(options.model.string()), ": ", frames, " frames give ", outputs,
             " outputs; a picture of ", inputs, " x ", outputs,
-            " cells is too large (at most 2^28); use fewer --frames");
+            " cells is too large (at most 2^28); use fewer --frames or a greater --in-stride");
 
   const es::DependencyPlot plot =
       es::plot_dependency_matrix(stand_in_dependency_matrix(timing, frames, options.in_stride),

@@ -19,6 +19,8 @@ import tempfile
 import time
 import unittest
 import wave
+import xml.etree.ElementTree
+import zlib
 from pathlib import Path
 
 TOOL = os.environ.get("EIGENSTREAM_TOOL", "")
@@ -206,7 +208,7 @@ class HelpTest(ToolTest):
     def test_help_and_version(self):
         header = (ROOT / "include/eigenstream/version.hpp").read_text()
         self.assertEqual(self.good("--version"), "eigenstream " + ".".join(re.findall(r"_(?:MAJOR|MINOR|PATCH) (\d+)", header)) + "\n")
-        for command in ([], ["info"], ["run"], ["check"], ["bench"], ["resample"]):
+        for command in ([], ["info"], ["run"], ["check"], ["bench"], ["deps"], ["resample"]):
             out = self.good(*command, "--help")
             self.assertIn("Usage: eigenstream", out)
             self.assertIn("Examples:\n  eigenstream " + " ".join(command), out)
@@ -260,6 +262,14 @@ class HelpTest(ToolTest):
             (["bench", "model.safetensors", "--seconds", "0"], "--seconds"),
             (["bench", "model.safetensors", "--seconds", "nan"], "--seconds"),
             (["bench", "model.safetensors", "--seconds", "soon"], "--seconds"),
+            (["deps"], "model"),
+            (["deps", "model.safetensors", "-o", "out.gif"], "out.gif"),
+            (["deps", "model.safetensors", "-o", "svg"], ".svg"),
+            (["deps", "model.safetensors", "-o", ""], "--output"),
+            (["deps", "model.safetensors", "-o"], "--output"),
+            (["deps", "model.safetensors", "--frames", "0"], "--frames: 0 "),
+            (["deps", "model.safetensors", "--frames", "many"], "--frames"),
+            (["deps", "model.safetensors", "--in-stride", "0"], "--in-stride: 0 "),
             (["resample", "in.wav", "out.wav"], "--rate"),
             (["resample", "in.wav", "--rate", "8000"], "output"),
             (["resample", "in.wav", "out.flac", "--rate", "8000"], ".wav"),
@@ -872,6 +882,159 @@ class BenchTest(ToolTest):
         out = self.good("bench", "model.safetensors", "--seconds", 0.02)
         self.assertEqual([line.split()[0] for line in out.splitlines()], ["block", "1", "16", "64", "512"])
         self.assertNotIn("real-time", out)
+
+
+class DepsTest(ToolTest):
+    STRIDE = [conv("0", 1, 2, 8, stride=4, padding=2)]
+    UP = [{"type": "ConvTranspose1d", "path": "0", "in_channels": 1, "out_channels": 1, "kernel_size": 8, "stride": 4, "padding": 2}]
+
+    def cells(self, svg):
+        """The cells that the picture's first group of rectangles covers."""
+        group = next(element for element in svg if element.tag.endswith("}g"))
+        covered = []
+        for rect in group:
+            x, y, width, height = (int(rect.get(name)) for name in ("x", "y", "width", "height"))
+            covered += [(i, o) for i in range(x, x + width) for o in range(y, y + height)]
+        self.assertEqual(len(covered), len(set(covered)))
+        return set(covered)
+
+    def test_terminal(self):
+        self.model([conv("0", 1, 1, 3, padding=[2, 0])])
+        out = self.good("deps", "model.safetensors")
+        picture, facts = out.split("\n\n")
+        rows = "".join(f"{o:2} |" + "".join("#" if o - 2 <= i <= o else "." for i in range(16)) + "\n" for o in range(15, -1, -1))
+        self.assertEqual(picture, rows + "    0         10")
+        self.assertEqual(
+            facts.splitlines(),
+            [
+                "frames           16 in, 16 out",
+                "receptive field  3 frames",
+                "delay            0 frames",
+                "padding          2 frames",
+                "rate             1 output per input",
+                "causal           yes",
+            ],
+        )
+
+    def test_facts(self):
+        self.model(metadata={"sample_rate_hz": "16000"})
+        out = self.good("deps", "model.safetensors", "--frames", 30)
+        self.assertIn("causal           no, an output waits for 2 frames (0.1 ms)\n", out)
+        self.model(self.STRIDE)
+        self.assertIn("frames           64 in, 16 out\n", self.good("deps", "model.safetensors", "--frames", 64))
+        self.assertIn("rate             1 output per 4 inputs\n", self.good("deps", "model.safetensors"))
+        self.model(self.UP)
+        self.assertIn("rate             4 outputs per input\n", self.good("deps", "model.safetensors"))
+
+    def test_width(self):
+        self.model([conv("0", 1, 1, 300, padding=[299, 0])])
+        for columns, most in (("40", 40), ("132", 132), ("", 80), ("wide", 80), ("3", 24)):
+            out = self.good("deps", "model.safetensors", env={**os.environ, "COLUMNS": columns})
+            picture = [line for line in out.splitlines() if "|" in line]
+            self.assertLessEqual(max(map(len, picture)), most)
+            self.assertGreater(max(map(len, picture)), most / 2)
+            self.assertIn("thinned: a character stands for ", out)
+            self.assertTrue(out.isascii())
+
+    def test_at_a_terminal(self):
+        self.model([conv("0", 1, 1, 3, padding=[2, 0])])
+        for locale, extra, block, colour in (("C.UTF-8", {}, True, True), ("C", {}, False, True), ("C.UTF-8", {"NO_COLOR": "1"}, True, False)):
+            ours, theirs = pty.openpty()
+            environment = {"LC_ALL": locale, "TERM": "xterm", "COLUMNS": "80", **extra}
+            with self.start("deps", "model.safetensors", stdout=theirs, env=environment) as process:
+                os.close(theirs)
+                out = b""
+                try:
+                    while more := os.read(ours, 65536):
+                        out += more
+                except OSError:  # the other end is closed
+                    pass
+                self.assertEqual(process.wait(timeout=30), 0)
+            os.close(ours)
+            self.assertEqual("\u2588" in out.decode(), block)
+            self.assertEqual(b"\x1b[31m" in out, colour)
+            self.assertIn(b"receptive field  3 frames", out)
+
+    def test_svg(self):
+        for layers, frames, wanted in (
+            ([conv("0", 1, 1, 3, padding=[2, 0])], 16, lambda i, o: o - 2 <= i <= o),
+            (self.STRIDE, 64, lambda i, o: 4 * o - 2 <= i <= 4 * o + 5),
+            (CAUSAL, 40, lambda i, o: o - 6 <= i <= o + 2),
+        ):
+            self.model(layers)
+            out = self.good("deps", "model.safetensors", "-o", "deps.svg", "--frames", frames)
+            inputs, outputs = map(int, re.match(r"frames +(\d+) in, (\d+) out\n", out).groups())
+            svg = xml.etree.ElementTree.parse(self.path("deps.svg")).getroot()
+            self.assertEqual(inputs, frames)
+            self.assertEqual(self.cells(svg), {(i, o) for i in range(inputs) for o in range(outputs) if wanted(i, o)})
+            texts = [element.text for element in svg if element.tag.endswith("}text")]
+            self.assertIn("model.safetensors", texts)
+            self.assertTrue(any(text.startswith("receptive field ") for text in texts))
+            self.assertTrue(any(text.startswith("delay ") for text in texts))
+
+    def test_a_name_that_is_no_xml(self):
+        self.model(name="<&\x1b[31m\u00fc.safetensors")
+        self.good("deps", "<&\x1b[31m\u00fc.safetensors", "-o", "deps.svg")
+        svg = xml.etree.ElementTree.parse(self.path("deps.svg")).getroot()
+        self.assertIn("<&\ufffd[31m\u00fc.safetensors", [element.text for element in svg])
+
+    def test_large(self):
+        self.model([conv("0", 1, 1, 13, padding=[12, 0])])
+        self.good("deps", "model.safetensors", "-o", "deps.svg", "--frames", 2000)
+        self.assertLess(self.path("deps.svg").stat().st_size, 200000)
+        self.assertEqual(len(self.cells(xml.etree.ElementTree.parse(self.path("deps.svg")).getroot())), 2000 * 13 - 78)
+
+    def test_png(self):
+        self.model()
+        self.good("deps", "model.safetensors", "-o", "deps.png")
+        raw = self.path("deps.png").read_bytes()
+        self.assertEqual(raw[:8], b"\x89PNG\r\n\x1a\n")
+        width, height, bits, colour = struct.unpack(">IIBB", raw[16:26])
+        self.assertEqual((bits, colour), (8, 2))
+        data, at = b"", 8
+        while at < len(raw):
+            size, name = struct.unpack(">I4s", raw[at : at + 8])
+            data += raw[at + 8 : at + 8 + size] if name == b"IDAT" else b""
+            at += 12 + size
+        self.assertEqual(len(zlib.decompress(data)), height * (1 + 3 * width))
+
+    def test_pgm_and_text(self):
+        self.model(self.STRIDE)
+        self.good("deps", "model.safetensors", "-o", "deps.pgm", "--frames", 64)
+        raw = self.path("deps.pgm").read_bytes()
+        self.assertTrue(raw.startswith(b"P5\n640 160\n255\n"))
+        self.assertEqual(set(raw[-640 * 160 :]), {0, 255})
+        self.assertEqual(raw[-640 * 160 :].count(0), 100 * (16 * 8 - 2 - 2))  # the first and last outputs reach beyond
+        self.good("deps", "model.safetensors", "-o", "deps.txt", "--frames", 2000)
+        lines = self.path("deps.txt").read_text().splitlines()
+        self.assertEqual(lines[0], "499 |" + "." * 1994 + "######")
+        self.assertIn("receptive field  8 frames", lines)
+
+    def test_in_stride(self):
+        self.model([conv("0", 1, 1, 3, padding=[2, 0])])
+        self.good("deps", "model.safetensors", "-o", "deps.svg", "--frames", 30, "--in-stride", 4)
+        svg = xml.etree.ElementTree.parse(self.path("deps.svg")).getroot()
+        self.assertEqual(self.cells(svg), {(i, o) for i in range(8) for o in range(30) if o - 2 <= 4 * i <= o})
+
+    def test_shipped_models(self):
+        for model in sorted(ROOT.glob("examples/**/*.safetensors")):
+            self.good("deps", model, "-o", "deps.svg")
+            xml.etree.ElementTree.parse(self.path("deps.svg"))
+
+    def test_errors(self):
+        self.model([conv("0", 1, 1, 30)])
+        self.path("deps.svg").write_text("before")
+        self.path("folder.svg").mkdir()
+        self.bad("deps", "missing.safetensors", "-o", "deps.svg", says="missing.safetensors")
+        self.bad("deps", "model.safetensors", "-o", "missing/deps.svg", says='no directory "missing"')
+        self.bad("deps", "model.safetensors", "-o", "folder.svg", says="is a directory")
+        self.bad("deps", "model.safetensors", "--frames", 16, says="a signal of 16 frames gives no output; try --frames 30")
+        self.bad("deps", "model.safetensors", "--frames", 1000000, says="too large")
+        self.bad("deps", "model.safetensors", "-o", "deps.svg", "--frames", 1000000, says="--in-stride")
+        self.model(name="model.svg")
+        self.bad("deps", "model.svg", "-o", "model.svg", says="is the model too")
+        few = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+        self.bad("deps", "model.svg", "-o", "deps.svg", says='"deps.svg": cannot be written: File too large', preexec_fn=few)
 
 
 @unittest.skipIf(importlib.util.find_spec("torch") is None, "torch is not installed")

@@ -100,13 +100,14 @@ inline std::string svg_of(const Drawing& drawing) {
       // Below one unit a rim: no seams between neighbours, no row too thin to be seen. Its width is scaled, too, so
       // both axes get the smaller scale, and the coordinates of the other one make up for it.
       const double scale = std::min(std::abs(shape.x_scale), std::abs(shape.y_scale));
-      const double x = std::abs(shape.x_scale) / scale, y = std::abs(shape.y_scale) / scale;
+      const bool thin = scale < 1;
+      const double x = thin ? std::abs(shape.x_scale) / scale : 1, y = thin ? std::abs(shape.y_scale) / scale : 1;
       out += "<g fill=\"" + col(shape.fill) + "\"";
       if (shape.left != 0 || shape.top != 0 || shape.x_scale != 1 || shape.y_scale != 1)
         out += " transform=\"translate(" + num(shape.left) + " " + num(shape.top) + ") scale(" +
                num(shape.x_scale / x) + " " + num(shape.y_scale / y) + ")\"";
-      out += scale < 1 ? " stroke=\"" + col(shape.fill) + "\" stroke-width=\"" + num(0.5 / scale) + "\">\n"
-                       : " shape-rendering=\"crispEdges\">\n";
+      out += thin ? " stroke=\"" + col(shape.fill) + "\" stroke-width=\"" + num(0.5 / scale) + "\">\n"
+                  : " shape-rendering=\"crispEdges\">\n";
       for (const Drawing::Rectangle& each : shape.all)
         out += "<rect x=\"" + num(x * each.x) + "\" y=\"" + num(y * each.y) + "\" width=\"" + num(x * each.width) +
                "\" height=\"" + num(y * each.height) + "\"/>\n";

@@ -5,6 +5,7 @@
 #include <optional>     // marks
 #include <string>       // the pictures
 #include <string_view>  // characters
+#include <tuple>        // which row shows most
 #include <vector>       // runs
 
 #include "eigenstream/analysis/dependency_matrix.hpp"
@@ -17,7 +18,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 struct DependencyMarks {
   Index receptive_field = 1;
   Index delay = 0;
-  Rate rate;
+  Rate rate = {};
 };
 
 inline DependencyMarks dependency_marks(const Timing& timing) {
@@ -32,7 +33,7 @@ inline std::string rate_text(Rate rate) {
 
 struct DependencyPlotOptions {
   std::string title = "Dependency plot";
-  std::optional<DependencyMarks> marks;
+  std::optional<DependencyMarks> marks = {};
 };
 
 struct DependencyTextOptions {
@@ -139,22 +140,25 @@ class DependencyPlot {
     }
     return all;
   }
-  // The output whose row shows the marks best: not cut off by the signal's ends, its last input as late as the delay
-  // says, in the upper part of the picture.
+  // The output whose row shows the marks best: its own frame and the one that releases it within the signal, its
+  // receptive field whole, its last input as late as the delay says, in the upper part of the picture.
   struct Shown {
     Index output = -1, first = 0, last = 0;  // in inputs of the matrix
-    bool on_time = false;
+    bool in_time = false, whole = false, on_time = false;
   };
   Shown shown_output() const {
-    const Index n = matrix_.outputs(), wanted = n * 7 / 10;
+    const Index stride = matrix_.in_stride(), frames = matrix_.inputs() * stride, wanted = matrix_.outputs() * 7 / 10;
+    const auto rank = [&](const Shown& s) {
+      return std::tuple(s.in_time, s.whole, s.on_time, -std::abs(s.output - wanted));
+    };
     Shown best;
-    for (Index o = 0; o < n; ++o) {
+    for (Index o = 0; o < matrix_.outputs(); ++o) {
       const std::vector<Run> all = runs(o);
       if (all.empty()) continue;
-      const Shown row{o, all.front().first, all.back().last, all.back().last == release(o) / matrix_.in_stride()};
-      const auto rank = [&](const Shown& s) {
-        return std::tuple(s.last - s.first, s.on_time, -std::abs(s.output - wanted));
-      };
+      Shown row{.output = o, .first = all.front().first, .last = all.back().last};
+      row.in_time = own(o) < frames && release(o) >= -1 && release(o) < frames;
+      row.whole = (row.last - row.first + 1) * stride > options_.marks->receptive_field - stride;
+      row.on_time = row.last == floor_div(release(o), stride);
       if (best.output < 0 || rank(row) > rank(best)) best = row;
     }
     return best;
@@ -296,22 +300,25 @@ inline Drawing DependencyPlot::drawing() const {
     line(x_of(0), y_of(0), x_of(end), y_of(end * slope), blue, 2, 6);
 
     const Shown shown = shown_output();
-    // A dimension line in the lane at y, with its text beyond all guides, or in its middle where there is no room.
+    // A dimension line in the lane at y, with its text beyond all guides, or in its middle where there is no room; if
+    // there is none, either, the picture becomes wider.
     const auto dimension = [&](double y, double from, double to, double first, double last, const std::string& text,
                                Colour colour) {
       const double x1 = x_of(from), x2 = x_of(to), middle = (x1 + x2) / 2, needed = text_width(text, text_size) + 20;
+      const double before = x_of(first), behind = x_of(last);
       for (const double x : {x1, x2}) line(x, y - 5, x, y + 5, colour, 1.5);
-      if (x_of(last) + needed <= drawing.width || x_of(first) - needed >= 0 || x2 - x1 <= needed) {
-        line(x1, y, x2, y, colour, 1.5);
-        if (x_of(last) + needed <= drawing.width)
-          write(x_of(last) + 10, y + 5, text, Anchor::start, text_size, colour);
-        else
-          write(x_of(first) - 10, y + 5, text, Anchor::end, text_size, colour);
-      } else {
+      if (behind + needed > drawing.width && before < needed && x2 - x1 > needed) {
         line(x1, y, middle - needed / 2, y, colour, 1.5);
         line(middle + needed / 2, y, x2, y, colour, 1.5);
         write(middle, y + 5, text, Anchor::middle, text_size, colour);
+        return;
       }
+      line(x1, y, x2, y, colour, 1.5);
+      if (behind + needed > drawing.width && before >= needed)
+        write(before - 10, y + 5, text, Anchor::end, text_size, colour);
+      else
+        write(behind + 10, y + 5, text, Anchor::start, text_size, colour);
+      if (before < needed) drawing.width = std::max(drawing.width, behind + needed);
     };
     const auto frames_text = [](Index n) { return std::to_string(n) + (n == 1 ? " frame" : " frames"); };
     const std::string field = "receptive field " + frames_text(marks.receptive_field);
@@ -326,24 +333,23 @@ inline Drawing DependencyPlot::drawing() const {
                    last = static_cast<double>(shown.last + 1) * in_stride;
       const double belongs_end = static_cast<double>(own(shown.output) + 1),
                    released = static_cast<double>(release(shown.output) + 1);
-      const bool whole = last - first > static_cast<double>(marks.receptive_field) - in_stride;
       const auto guide = [&](double at, double y, Colour colour) {
         line(x_of(at), y + 5, x_of(at), row_top, colour, 1, 3);
       };
       guide(first, field_y, ink);
       guide(last, field_y, ink);
-      const bool in_time = released >= 0 && released <= inputs && belongs_end <= inputs;
-      const double earliest = in_time ? std::min({first, belongs_end, released}) : first;
-      const double latest = in_time ? std::max({last, belongs_end, released}) : last;
-      dimension(field_y, first, last, earliest, latest, field + (whole ? "" : ", cut off by the signal's ends"), black);
-      if (in_time) {
+      const double earliest = shown.in_time ? std::min({first, belongs_end, released}) : first;
+      const double latest = shown.in_time ? std::max({last, belongs_end, released}) : last;
+      dimension(field_y, first, last, earliest, latest, field + (shown.whole ? "" : ", cut off by the signal's ends"),
+                black);
+      if (shown.in_time) {
         guide(belongs_end, delay_y, blue);
         if (released != last) guide(released, delay_y, blue);
         dimension(delay_y, std::min(belongs_end, released), std::max(belongs_end, released), earliest, latest, delay,
                   blue);
       } else {
-        const bool fits = x_of(last) + text_width(delay, text_size) + 20 <= drawing.width;
-        write((fits ? x_of(last) : x_of(first)) + 10, delay_y + 5, delay, Anchor::start, text_size, blue);
+        write(x_of(first) + 10, delay_y + 5, delay, Anchor::start, text_size, blue);
+        drawing.width = std::max(drawing.width, x_of(first) + text_width(delay, text_size) + 20);
       }
       frame(x_of(first), row_top, x_of(last), y_of(row), black, y_scale >= 8 ? 2 : 1);
       const double row_y = y_of(row + 0.5);
