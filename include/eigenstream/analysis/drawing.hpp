@@ -28,13 +28,13 @@ struct Drawing {
   /// Rectangles of one colour, in coordinates of their own: (x, y) is drawn at (left + x x_scale, top + y y_scale).
   /// Those that would be too thin to be seen are drawn thicker.
   struct Rectangles {
-    Colour fill;
+    Colour fill = {};
     double left = 0, top = 0, x_scale = 1, y_scale = 1;
-    std::vector<Rectangle> all;
+    std::vector<Rectangle> all = {};
   };
   struct Line {
     double x1 = 0, y1 = 0, x2 = 0, y2 = 0;
-    Colour colour;
+    Colour colour = {};
     double width = 1;
     double dash = 0;  ///< length of the dashes and of the gaps; 0: none
   };
@@ -42,16 +42,16 @@ struct Drawing {
   /// A line of text in UTF-8. (x, y) is on its base line; size is that of the font, 10 dots of a Glyph.
   struct Text {
     double x = 0, y = 0;
-    std::string text;
+    std::string text = {};
     double size = 12;
     Anchor anchor = Anchor::start;
-    Colour colour;
+    Colour colour = {};
     bool upwards = false;
   };
   using Shape = std::variant<Rectangles, Line, Text>;
 
   double width = 0, height = 0;
-  std::vector<Shape> shapes;
+  std::vector<Shape> shapes = {};
 };
 
 /// Width of a text, roughly: that of the glyphs, which is close to that of common fonts.
@@ -140,7 +140,7 @@ inline std::string svg_of(const Drawing& drawing) {
 /// Pixels in rows from the top, red, green and blue of each.
 struct Image {
   Index width = 0, height = 0;
-  std::vector<std::uint8_t> rgb;
+  std::vector<std::uint8_t> rgb = {};
 
   Colour at(Index x, Index y) const {
     const std::size_t first = static_cast<std::size_t>(3 * (y * width + x));
@@ -190,30 +190,27 @@ class Painter {
         return column >= 0 && column < 5 && row >= 0 && row < 9 &&
                (glyph[static_cast<std::size_t>(row)] >> (4 - column) & 1) != 0;
       };
+      std::vector<Segment> strokes;
       const auto stroke = [&](int column, int row, int to_column, int to_row) {
         const auto x = [&](int c) { return (at + c - columns.first) * dot; };
         const auto y = [&](int r) { return (r - 6.5) * dot; };  // row 6 stands on the base line
         const double ax = x(column), ay = y(row), bx = x(to_column), by = y(to_row);
         const double left = shape.x * scale_, base = shape.y * scale_;
-        const double pen = std::max(1.2, 1.05 * dot);
-        if (shape.upwards)
-          round_segment(shape.colour, pen, left + ay, base - ax, left + by, base - bx);
-        else
-          round_segment(shape.colour, pen, left + ax, base + ay, left + bx, base + by);
+        strokes.push_back(shape.upwards ? Segment{left + ay, base - ax, left + by, base - bx}
+                                        : Segment{left + ax, base + ay, left + bx, base + by});
       };
       for (int row = 0; row < 9; ++row) {
         for (int column = 0; column < 5; ++column) {
           if (!set(column, row)) continue;
-          bool alone =
-              !set(column - 1, row) && !set(column, row - 1) && !set(column - 1, row - 1) && !set(column + 1, row - 1);
-          if (set(column + 1, row)) stroke(column, row, column + 1, row), alone = false;
-          if (set(column, row + 1)) stroke(column, row, column, row + 1), alone = false;
+          stroke(column, row, column, row);
+          if (set(column + 1, row)) stroke(column, row, column + 1, row);
+          if (set(column, row + 1)) stroke(column, row, column, row + 1);
           for (const int side : {-1, 1})  // across, unless the way around the corner is there
             if (set(column + side, row + 1) && !set(column + side, row) && !set(column, row + 1))
-              stroke(column, row, column + side, row + 1), alone = false;
-          if (alone) stroke(column, row, column, row);
+              stroke(column, row, column + side, row + 1);
         }
       }
+      pen(shape.colour, std::max(1.2, dot), strokes);
       at += columns.end - columns.first + 1;
     }
   }
@@ -221,6 +218,16 @@ class Painter {
   Image finish() && { return std::move(image_); }
 
  private:
+  struct Segment {
+    double x1, y1, x2, y2;
+
+    double distance(double x, double y) const {
+      const double dx = x2 - x1, dy = y2 - y1, square = dx * dx + dy * dy;
+      const double along = square > 0 ? std::clamp(((x - x1) * dx + (y - y1) * dy) / square, 0.0, 1.0) : 0.0;
+      return std::hypot(x - x1 - along * dx, y - y1 - along * dy);
+    }
+  };
+
   // To whole pixels, without those that only rounding touches.
   Index down(double position) const { return static_cast<Index>(std::floor(position * scale_ + 1e-6)); }
   Index up(double position) const { return static_cast<Index>(std::ceil(position * scale_ - 1e-6)); }
@@ -246,22 +253,26 @@ class Painter {
     else if (y1 == y2)
       fill(colour, x_least, edge(y1), x_most, edge(y1) + thick);
     else
-      round_segment(colour, width, x1, y1, x2, y2);
+      pen(colour, width, {{x1, y1, x2, y2}});
   }
-  // All pixels by how far they are from the line.
-  void round_segment(Colour colour, double width, double x1, double y1, double x2, double y2) {
-    const double around = width / 2 + 1, dx = x2 - x1, dy = y2 - y1, square = dx * dx + dy * dy;
-    const auto from = [&](double a, double b) {
-      return std::max<Index>(0, static_cast<Index>(std::floor(std::min(a, b) - around)));
+  // Strokes with a round pen: each pixel by how far it is from the nearest of them.
+  void pen(Colour colour, double width, const std::vector<Segment>& strokes) {
+    if (strokes.empty()) return;
+    Segment box = strokes.front();
+    for (const Segment& each : strokes)
+      box = {std::min({box.x1, each.x1, each.x2}), std::min({box.y1, each.y1, each.y2}),
+             std::max({box.x2, each.x1, each.x2}), std::max({box.y2, each.y1, each.y2})};
+    const double around = width / 2 + 1;
+    const auto first = [&](double least) { return std::max<Index>(0, static_cast<Index>(std::floor(least - around))); };
+    const auto end = [&](double most, Index size) {
+      return std::min(size, static_cast<Index>(std::ceil(most + around)));
     };
-    const auto to = [&](double a, double b, Index end) {
-      return std::min(end, static_cast<Index>(std::ceil(std::max(a, b) + around)));
-    };
-    for (Index y = from(y1, y2); y < to(y1, y2, image_.height); ++y) {
-      for (Index x = from(x1, x2); x < to(x1, x2, image_.width); ++x) {
-        const double px = static_cast<double>(x) + 0.5 - x1, py = static_cast<double>(y) + 0.5 - y1;
-        const double along = square > 0 ? std::clamp((px * dx + py * dy) / square, 0.0, 1.0) : 0.0;
-        const double share = std::clamp(width / 2 + 0.5 - std::hypot(px - along * dx, py - along * dy), 0.0, 1.0);
+    for (Index y = first(box.y1); y < end(box.y2, image_.height); ++y) {
+      for (Index x = first(box.x1); x < end(box.x2, image_.width); ++x) {
+        double nearest = around;
+        for (const Segment& each : strokes)
+          nearest = std::min(nearest, each.distance(static_cast<double>(x) + 0.5, static_cast<double>(y) + 0.5));
+        const double share = std::clamp(width / 2 + 0.5 - nearest, 0.0, 1.0);
         if (share > 0) blend(x, y, colour, share);
       }
     }
