@@ -176,8 +176,8 @@ int command_line(int argc, char** argv) {
   std::string picture, deps_frames, in_stride = "1";
   CLI::App* deps =
       add_command("deps", "Draw which outputs depend on which inputs",
-                  "A picture with input frames to the right, output frames upwards, and red where the output depends on\n"
-                  "the input. Receptive field, delay and rate are marked. What the file is called says what it is:\n"
+                  "A picture with input frames to the right, output frames upwards, and red where the output depends\n"
+                  "on the input. Receptive field, delay and rate are marked. What the file is called says what it is:\n"
                   "  .svg  for documents and browsers      .pgm  the cells alone, a square each\n"
                   "  .png  the same picture in pixels      .txt  a character for each cell\n"
                   "Without a file it is drawn in the terminal, thinned until it fits there.\n"

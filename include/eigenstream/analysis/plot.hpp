@@ -169,7 +169,15 @@ class DependencyPlot {
   }
   Index release(Index output) const { return own(output) + options_.marks->delay; }
 
-  static constexpr double side = 640, text_size = 14, tick_size = 12, title_size = 19;  // units of the drawing
+  struct Canvas;
+  void draw_axes(Canvas& canvas) const;
+  void draw_cells(Canvas& canvas) const;
+  void draw_legend(Canvas& canvas) const;
+  void draw_marks(Canvas& canvas) const;
+  void draw_title(Canvas& canvas) const;
+
+  static constexpr double side = 640, lane = 24, text_size = 14, tick_size = 12,
+                          title_size = 19;  // units of the drawing
   static constexpr Colour red{255, 0, 0}, white{255, 255, 255}, black{0, 0, 0}, ink{38, 38, 38}, grey{128, 128, 128},
       faint{226, 226, 226}, blue{31, 78, 160};
 
@@ -183,61 +191,210 @@ inline DependencyPlot plot_dependency_matrix(DependencyMatrix matrix, Dependency
   return DependencyPlot(std::move(matrix), std::move(options));
 }
 
-inline Drawing DependencyPlot::drawing() const {
-  using Anchor = Drawing::Anchor;
-
-  // Scales, in units for a frame; whole half units where there is room, so that cells meet the pixels.
-  const double in_stride = static_cast<double>(matrix_.in_stride());
-  const double inputs = static_cast<double>(matrix_.inputs()) * in_stride,
-               outputs = static_cast<double>(matrix_.outputs());
-  const auto snapped = [](double scale) { return scale >= 0.5 ? std::floor(scale * 2) / 2 : scale; };
-  double x_scale = snapped(std::min(40.0, side / std::max(inputs, outputs))), y_scale = x_scale;
-  const auto stretched = [&](double scale, double frames) {
-    return scale * frames < 120 && scale < 20 ? scale * std::max(1.0, std::floor(std::min(40.0, 200 / frames) / scale))
-                                              : scale;
-  };
-  (inputs < outputs ? x_scale : y_scale) = stretched(x_scale, std::min(inputs, outputs));
-  const double width = inputs * x_scale, height = outputs * y_scale;
-
-  const bool marked = options_.marks.has_value();
-  const double lane = 24, left = 74, top = 52 + (marked ? 2 * lane + 4 : 0);
-  const double right = left + width, bottom = top + height;
-  const auto x_of = [&](double frame) { return left + frame * x_scale; };
-  const auto y_of = [&](double frame) { return bottom - frame * y_scale; };
-
-  Drawing drawing;
-  const auto line = [&](double x1, double y1, double x2, double y2, Colour colour, double thick = 1, double dash = 0) {
-    drawing.shapes.push_back(Drawing::Line{x1, y1, x2, y2, colour, thick, dash});
-  };
-  const auto write = [&](double x, double y, std::string text, Anchor anchor = Anchor::start, double size = text_size,
-                         Colour colour = ink, bool upwards = false) {
-    drawing.shapes.push_back(Drawing::Text{x, y, std::move(text), size, anchor, colour, upwards});
-  };
-
-  // The legend is as wide as the picture must be at least.
-  std::string belongs, scales;
-  if (marked) belongs = "where outputs belong in time: " + rate_text(options_.marks->rate);
-  if (x_scale != y_scale) {
-    const double ratio = y_scale > x_scale ? y_scale / x_scale : x_scale / y_scale;
-    scales = std::string("Not to scale: 1 ") + (y_scale > x_scale ? "output" : "input") +
-             " frame is drawn as long as " + std::to_string(std::lround(ratio)) +
-             (y_scale > x_scale ? " input" : " output") + " frames";
+/// The picture while it is drawn: where frames are, and shapes to add.
+struct DependencyPlot::Canvas {
+  explicit Canvas(const DependencyPlot& plot) {
+    const DependencyMatrix& matrix = plot.matrix_;
+    in_stride = static_cast<double>(matrix.in_stride());
+    inputs = static_cast<double>(matrix.inputs()) * in_stride;
+    outputs = static_cast<double>(matrix.outputs());
+    // Whole half units where there is room, so that cells meet the pixels.
+    const auto snapped = [](double scale) { return scale >= 0.5 ? std::floor(scale * 2) / 2 : scale; };
+    x_scale = y_scale = snapped(std::min(40.0, side / std::max(inputs, outputs)));
+    const double shorter = std::min(inputs, outputs);
+    if (x_scale * shorter < 120 && x_scale < 20)
+      (inputs < outputs ? x_scale : y_scale) *= std::max(1.0, std::floor(std::min(40.0, 200 / shorter) / x_scale));
+    if (plot.options_.marks) top += 2 * lane + 4;
+    right = left + inputs * x_scale;
+    bottom = top + outputs * y_scale;
+    drawing.width = right + (plot.options_.marks ? 92 : 24);
+    drawing.height = bottom + 82;
   }
-  const std::string depends = "output depends on input";
-  const double depends_width = 20 + text_width(depends, text_size) + 28;
-  const double belongs_width = belongs.empty() ? 0 : 38 + text_width(belongs, text_size);
-  const bool two_lines = depends_width + belongs_width > std::max(width, 420.0);
-  const double legend_width =
-      std::max({two_lines ? std::max(depends_width, belongs_width) : depends_width + belongs_width,
-                text_width(scales, text_size), 240.0});
-  drawing.width = left + std::max(width + (marked ? 92 : 24), legend_width + 24);
-  const double legend = bottom + 66;
-  drawing.height = legend + 16 + (two_lines ? 22 : 0) + (scales.empty() ? 0 : 22);
 
-  // A title that is too long gives way to dots.
+  double x_of(double frame) const { return left + frame * x_scale; }
+  double y_of(double frame) const { return bottom - frame * y_scale; }
+  bool shows_cells() const { return x_scale * in_stride >= 8 && y_scale >= 8; }
+
+  void line(double x1, double y1, double x2, double y2, Colour colour, double thick = 1, double dash = 0) {
+    drawing.shapes.push_back(Drawing::Line{x1, y1, x2, y2, colour, thick, dash});
+  }
+  void frame(double x1, double y1, double x2, double y2, Colour colour, double thick) {
+    const double h = thick / 2;
+    line(x1 - h, y1, x2 + h, y1, colour, thick);
+    line(x1 - h, y2, x2 + h, y2, colour, thick);
+    line(x1, y1, x1, y2, colour, thick);
+    line(x2, y1, x2, y2, colour, thick);
+  }
+  void write(double x, double y, std::string text, Drawing::Anchor anchor = Drawing::Anchor::start,
+             double size = text_size, Colour colour = ink, bool upwards = false) {
+    drawing.shapes.push_back(Drawing::Text{x, y, std::move(text), size, anchor, colour, upwards});
+  }
+  void widen(double to) { drawing.width = std::max(drawing.width, to); }
+
+  // A dimension line at height y, with its text beyond the guides at first and last, or in its middle where there is no
+  // room; if there is none, either, the picture becomes wider.
+  void dimension(double y, double from, double to, double first, double last, const std::string& text, Colour colour) {
+    const double x1 = x_of(from), x2 = x_of(to), middle = (x1 + x2) / 2, needed = text_width(text, text_size) + 20;
+    const double before = x_of(first), behind = x_of(last);
+    for (const double x : {x1, x2}) line(x, y - 5, x, y + 5, colour, 1.5);
+    if (behind + needed > drawing.width && before < needed && x2 - x1 > needed) {
+      line(x1, y, middle - needed / 2, y, colour, 1.5);
+      line(middle + needed / 2, y, x2, y, colour, 1.5);
+      write(middle, y + 5, text, Drawing::Anchor::middle, text_size, colour);
+      return;
+    }
+    line(x1, y, x2, y, colour, 1.5);
+    if (behind + needed > drawing.width && before >= needed)
+      write(before - 10, y + 5, text, Drawing::Anchor::end, text_size, colour);
+    else
+      write(behind + 10, y + 5, text, Drawing::Anchor::start, text_size, colour);
+    if (before < needed) widen(behind + needed);
+  }
+
+  double in_stride, inputs, outputs;  // frames
+  double x_scale, y_scale;            // units for a frame
+  double left = 74, top = 52, right, bottom;
+  Drawing drawing = {};
+};
+
+inline Drawing DependencyPlot::drawing() const {
+  Canvas canvas(*this);
+  draw_axes(canvas);
+  draw_cells(canvas);
+  draw_legend(canvas);
+  if (options_.marks) draw_marks(canvas);
+  draw_title(canvas);
+  return std::move(canvas.drawing);
+}
+
+inline void DependencyPlot::draw_axes(Canvas& canvas) const {
+  // Ticks at round numbers, 1, 2 or 5 times a power of ten (times in_stride).
+  const auto step_of = [](double frames, double scale, double apart, double unit) {
+    double step = unit;
+    for (int k = 0; step * scale < apart && step < frames; ++k) step *= k % 3 == 1 ? 2.5 : 2;
+    return step;
+  };
+  const auto digits = [](double n) { return text_width(std::to_string(static_cast<Index>(n)), tick_size); };
+  double x_step = step_of(canvas.inputs, canvas.x_scale, digits(canvas.inputs) + 14, canvas.in_stride),
+         y_step = step_of(canvas.outputs, canvas.y_scale, 26, 1);
+  if (canvas.x_scale == canvas.y_scale && canvas.in_stride == 1) x_step = y_step = std::max(x_step, y_step);
+  for (double v = 0; v < canvas.inputs; v += x_step) {
+    const double x = canvas.x_of(v + canvas.in_stride / 2);
+    if (!canvas.shows_cells()) canvas.line(x, canvas.top, x, canvas.bottom, faint);
+    canvas.line(x, canvas.bottom, x, canvas.bottom + 5, ink);
+    canvas.write(x, canvas.bottom + 19, std::to_string(static_cast<Index>(v)), Drawing::Anchor::middle, tick_size);
+  }
+  for (double v = 0; v < canvas.outputs; v += y_step) {
+    const double y = canvas.y_of(v + 0.5);
+    if (!canvas.shows_cells()) canvas.line(canvas.left, y, canvas.right, y, faint);
+    canvas.line(canvas.left - 5, y, canvas.left, y, ink);
+    canvas.write(canvas.left - 9, y + 0.35 * tick_size, std::to_string(static_cast<Index>(v)), Drawing::Anchor::end,
+                 tick_size);
+  }
+  canvas.write((canvas.left + canvas.right) / 2, canvas.bottom + 42, "input frame", Drawing::Anchor::middle);
+  canvas.write(26, (canvas.top + canvas.bottom) / 2, "output frame", Drawing::Anchor::middle, text_size, ink, true);
+}
+
+inline void DependencyPlot::draw_cells(Canvas& canvas) const {
+  canvas.drawing.shapes.push_back(Drawing::Rectangles{red, canvas.left, canvas.bottom,
+                                                      canvas.x_scale * canvas.in_stride, -canvas.y_scale, cells()});
+  if (canvas.shows_cells()) {
+    for (Index i = 1; i < matrix_.inputs(); ++i)
+      canvas.line(canvas.x_of(static_cast<double>(i) * canvas.in_stride), canvas.top,
+                  canvas.x_of(static_cast<double>(i) * canvas.in_stride), canvas.bottom, grey, 0.5);
+    for (Index o = 1; o < matrix_.outputs(); ++o)
+      canvas.line(canvas.left, canvas.y_of(static_cast<double>(o)), canvas.right, canvas.y_of(static_cast<double>(o)),
+                  grey, 0.5);
+  }
+  canvas.frame(canvas.left, canvas.top, canvas.right, canvas.bottom, ink, 1);
+}
+
+// Below the axes; the picture is at least as wide.
+inline void DependencyPlot::draw_legend(Canvas& canvas) const {
+  constexpr double line_height = 22;
+  double x = canvas.left, y = canvas.bottom + 66;
+  const auto entry = [&](double sample, const std::string& text) {
+    canvas.write(x + sample, y, text);
+    const double end = x + sample + text_width(text, text_size);
+    canvas.widen(end + 24);
+    return end;
+  };
+  canvas.drawing.shapes.push_back(Drawing::Rectangles{red, 0, 0, 1, 1, {{x, y - 11, 12, 12}}});
+  const double end = entry(20, "output depends on input") + 28;
+  if (options_.marks) {
+    const std::string belongs = "where outputs belong in time: " + rate_text(options_.marks->rate);
+    if (end + 38 + text_width(belongs, text_size) > std::max(canvas.right, 494.0))
+      y += line_height;
+    else
+      x = end;
+    canvas.line(x, y - 5, x + 30, y - 5, blue, 2, 6);
+    entry(38, belongs);
+  }
+  if (canvas.x_scale != canvas.y_scale) {
+    const bool tall = canvas.y_scale > canvas.x_scale;
+    const double ratio = tall ? canvas.y_scale / canvas.x_scale : canvas.x_scale / canvas.y_scale;
+    x = canvas.left;
+    y += line_height;
+    entry(0, std::string("Not to scale: 1 ") + (tall ? "output" : "input") + " frame is drawn as long as " +
+                 std::to_string(std::lround(ratio)) + (tall ? " input" : " output") + " frames");
+  }
+  canvas.drawing.height = y + 16;
+}
+
+inline void DependencyPlot::draw_marks(Canvas& canvas) const {
+  const DependencyMarks& marks = *options_.marks;
+  // Where outputs belong: through the lower left corner of the cell of output o and its input, as far as both go.
+  const double slope = marks.rate.value();
+  const double end = std::min(canvas.inputs, canvas.outputs / slope);
+  canvas.line(canvas.x_of(0), canvas.y_of(0), canvas.x_of(end), canvas.y_of(end * slope), white, 4, 6);
+  canvas.line(canvas.x_of(0), canvas.y_of(0), canvas.x_of(end), canvas.y_of(end * slope), blue, 2, 6);
+
+  const Shown shown = shown_output();
+  const auto frames_text = [](Index n) { return std::to_string(n) + (n == 1 ? " frame" : " frames"); };
+  const std::string field = "receptive field " + frames_text(marks.receptive_field);
+  const std::string delay = "delay " + frames_text(marks.delay) + (marks.delay == 0 ? " (causal)" : "");
+  const double field_y = 62, delay_y = field_y + lane;
+  if (shown.output < 0) {
+    canvas.write(canvas.left, field_y + 5, field);
+    canvas.write(canvas.left, delay_y + 5, delay);
+    canvas.widen(canvas.left + std::max(text_width(field, text_size), text_width(delay, text_size)) + 20);
+  } else {
+    const double row = static_cast<double>(shown.output), row_top = canvas.y_of(row + 1);
+    const double first = static_cast<double>(shown.first) * canvas.in_stride,
+                 last = static_cast<double>(shown.last + 1) * canvas.in_stride;
+    const double belongs_end = static_cast<double>(own(shown.output) + 1),
+                 released = static_cast<double>(release(shown.output) + 1);
+    const auto guide = [&](double at, double y, Colour colour) {
+      canvas.line(canvas.x_of(at), y + 5, canvas.x_of(at), row_top, colour, 1, 3);
+    };
+    guide(first, field_y, ink);
+    guide(last, field_y, ink);
+    const double earliest = shown.in_time ? std::min({first, belongs_end, released}) : first;
+    const double latest = shown.in_time ? std::max({last, belongs_end, released}) : last;
+    canvas.dimension(field_y, first, last, earliest, latest,
+                     field + (shown.whole ? "" : ", cut off by the signal's ends"), black);
+    if (shown.in_time) {
+      guide(belongs_end, delay_y, blue);
+      if (released != last) guide(released, delay_y, blue);
+      canvas.dimension(delay_y, std::min(belongs_end, released), std::max(belongs_end, released), earliest, latest,
+                       delay, blue);
+    } else {
+      canvas.write(canvas.x_of(first) + 10, delay_y + 5, delay, Drawing::Anchor::start, text_size, blue);
+      canvas.widen(canvas.x_of(first) + text_width(delay, text_size) + 20);
+    }
+    canvas.frame(canvas.x_of(first), row_top, canvas.x_of(last), canvas.y_of(row), black, canvas.y_scale >= 8 ? 2 : 1);
+    const double row_y = canvas.y_of(row + 0.5);
+    canvas.line(canvas.x_of(last), row_y, canvas.right + 6, row_y, ink, 1, 3);
+    canvas.write(canvas.right + 9, row_y + 0.35 * tick_size, "output " + std::to_string(shown.output),
+                 Drawing::Anchor::start, tick_size);
+  }
+}
+
+// A title that is too long gives way to dots.
+inline void DependencyPlot::draw_title(Canvas& canvas) const {
   std::string title = options_.title;
   const auto title_fits = [&](const std::string& shown) {
-    return text_width(shown, title_size) <= drawing.width - left - 24;
+    return text_width(shown, title_size) <= canvas.drawing.width - canvas.left - 24;
   };
   if (!title_fits(title)) {
     const auto continues = [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; };
@@ -247,131 +404,7 @@ inline Drawing DependencyPlot::drawing() const {
     }
     title += "...";
   }
-  write(left, 32, title, Anchor::start, title_size, black);
-
-  // Ticks at round numbers, 1, 2 or 5 times a power of ten (times in_stride).
-  const auto step_of = [](double frames, double scale, double apart, double unit) {
-    double step = unit;
-    for (int k = 0; step * scale < apart && step < frames; ++k) step *= k % 3 == 1 ? 2.5 : 2;
-    return step;
-  };
-  const auto digits = [](double n) { return text_width(std::to_string(static_cast<Index>(n)), tick_size); };
-  double x_step = step_of(inputs, x_scale, digits(inputs) + 14, in_stride), y_step = step_of(outputs, y_scale, 26, 1);
-  if (x_scale == y_scale && in_stride == 1) x_step = y_step = std::max(x_step, y_step);
-  const bool lines_of_cells = x_scale * in_stride >= 8 && y_scale >= 8;
-  for (double v = 0; v < inputs; v += x_step) {
-    const double x = x_of(v + in_stride / 2);
-    if (!lines_of_cells) line(x, top, x, bottom, faint);
-    line(x, bottom, x, bottom + 5, ink);
-    write(x, bottom + 19, std::to_string(static_cast<Index>(v)), Anchor::middle, tick_size);
-  }
-  for (double v = 0; v < outputs; v += y_step) {
-    const double y = y_of(v + 0.5);
-    if (!lines_of_cells) line(left, y, right, y, faint);
-    line(left - 5, y, left, y, ink);
-    write(left - 9, y + 0.35 * tick_size, std::to_string(static_cast<Index>(v)), Anchor::end, tick_size);
-  }
-  write((left + right) / 2, bottom + 42, "input frame", Anchor::middle);
-  write(26, (top + bottom) / 2, "output frame", Anchor::middle, text_size, ink, true);
-
-  drawing.shapes.push_back(Drawing::Rectangles{red, left, bottom, x_scale * in_stride, -y_scale, cells()});
-  if (lines_of_cells) {
-    for (Index i = 1; i < matrix_.inputs(); ++i)
-      line(x_of(static_cast<double>(i) * in_stride), top, x_of(static_cast<double>(i) * in_stride), bottom, grey, 0.5);
-    for (Index o = 1; o < matrix_.outputs(); ++o)
-      line(left, y_of(static_cast<double>(o)), right, y_of(static_cast<double>(o)), grey, 0.5);
-  }
-
-  const auto frame = [&](double x1, double y1, double x2, double y2, Colour colour, double thick) {
-    const double h = thick / 2;
-    line(x1 - h, y1, x2 + h, y1, colour, thick);
-    line(x1 - h, y2, x2 + h, y2, colour, thick);
-    line(x1, y1, x1, y2, colour, thick);
-    line(x2, y1, x2, y2, colour, thick);
-  };
-  frame(left, top, right, bottom, ink, 1);
-
-  if (marked) {
-    const DependencyMarks& marks = *options_.marks;
-    // Where outputs belong: through the lower left corner of the cell of output o and its input, as far as both go.
-    const double slope = marks.rate.value();
-    const double end = std::min(inputs, outputs / slope);
-    line(x_of(0), y_of(0), x_of(end), y_of(end * slope), white, 4, 6);
-    line(x_of(0), y_of(0), x_of(end), y_of(end * slope), blue, 2, 6);
-
-    const Shown shown = shown_output();
-    // A dimension line in the lane at y, with its text beyond all guides, or in its middle where there is no room; if
-    // there is none, either, the picture becomes wider.
-    const auto dimension = [&](double y, double from, double to, double first, double last, const std::string& text,
-                               Colour colour) {
-      const double x1 = x_of(from), x2 = x_of(to), middle = (x1 + x2) / 2, needed = text_width(text, text_size) + 20;
-      const double before = x_of(first), behind = x_of(last);
-      for (const double x : {x1, x2}) line(x, y - 5, x, y + 5, colour, 1.5);
-      if (behind + needed > drawing.width && before < needed && x2 - x1 > needed) {
-        line(x1, y, middle - needed / 2, y, colour, 1.5);
-        line(middle + needed / 2, y, x2, y, colour, 1.5);
-        write(middle, y + 5, text, Anchor::middle, text_size, colour);
-        return;
-      }
-      line(x1, y, x2, y, colour, 1.5);
-      if (behind + needed > drawing.width && before >= needed)
-        write(before - 10, y + 5, text, Anchor::end, text_size, colour);
-      else
-        write(behind + 10, y + 5, text, Anchor::start, text_size, colour);
-      if (before < needed) drawing.width = std::max(drawing.width, behind + needed);
-    };
-    const auto frames_text = [](Index n) { return std::to_string(n) + (n == 1 ? " frame" : " frames"); };
-    const std::string field = "receptive field " + frames_text(marks.receptive_field);
-    const std::string delay = "delay " + frames_text(marks.delay) + (marks.delay == 0 ? " (causal)" : "");
-    const double field_y = 62, delay_y = field_y + lane;
-    if (shown.output < 0) {
-      write(left, field_y + 5, field);
-      write(left, delay_y + 5, delay);
-    } else {
-      const double row = static_cast<double>(shown.output), row_top = y_of(row + 1);
-      const double first = static_cast<double>(shown.first) * in_stride,
-                   last = static_cast<double>(shown.last + 1) * in_stride;
-      const double belongs_end = static_cast<double>(own(shown.output) + 1),
-                   released = static_cast<double>(release(shown.output) + 1);
-      const auto guide = [&](double at, double y, Colour colour) {
-        line(x_of(at), y + 5, x_of(at), row_top, colour, 1, 3);
-      };
-      guide(first, field_y, ink);
-      guide(last, field_y, ink);
-      const double earliest = shown.in_time ? std::min({first, belongs_end, released}) : first;
-      const double latest = shown.in_time ? std::max({last, belongs_end, released}) : last;
-      dimension(field_y, first, last, earliest, latest, field + (shown.whole ? "" : ", cut off by the signal's ends"),
-                black);
-      if (shown.in_time) {
-        guide(belongs_end, delay_y, blue);
-        if (released != last) guide(released, delay_y, blue);
-        dimension(delay_y, std::min(belongs_end, released), std::max(belongs_end, released), earliest, latest, delay,
-                  blue);
-      } else {
-        write(x_of(first) + 10, delay_y + 5, delay, Anchor::start, text_size, blue);
-        drawing.width = std::max(drawing.width, x_of(first) + text_width(delay, text_size) + 20);
-      }
-      frame(x_of(first), row_top, x_of(last), y_of(row), black, y_scale >= 8 ? 2 : 1);
-      const double row_y = y_of(row + 0.5);
-      line(x_of(last), row_y, right + 6, row_y, ink, 1, 3);
-      write(right + 9, row_y + 0.35 * tick_size, "output " + std::to_string(shown.output), Anchor::start, tick_size);
-    }
-  }
-
-  // The legend.
-  double y = legend, x = left;
-  drawing.shapes.push_back(Drawing::Rectangles{red, 0, 0, 1, 1, {{x, y - 11, 12, 12}}});
-  write(x + 20, y, depends);
-  if (!belongs.empty()) {
-    if (two_lines)
-      y += 22;
-    else
-      x += depends_width;
-    line(x, y - 5, x + 30, y - 5, blue, 2, 6);
-    write(x + 38, y, belongs);
-  }
-  if (!scales.empty()) write(left, y + 22, scales);
-  return drawing;
+  canvas.write(canvas.left, 32, title, Drawing::Anchor::start, title_size, black);
 }
 
 inline std::string DependencyPlot::text(const DependencyTextOptions& options) const {
