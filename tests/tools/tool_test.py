@@ -959,7 +959,7 @@ class DepsTest(ToolTest):
         for layers, frames, wanted in (
             ([conv("0", 1, 1, 3, padding=[2, 0])], 16, lambda i, o: o - 2 <= i <= o),
             (self.STRIDE, 64, lambda i, o: 4 * o - 2 <= i <= 4 * o + 5),
-            (CAUSAL, 40, lambda i, o: o - 6 <= i <= o + 2),
+            ([conv("0", 1, 1, 9, padding=[6, 2])], 40, lambda i, o: o - 6 <= i <= o + 2),
         ):
             self.model(layers)
             out = self.good("deps", "model.safetensors", "-o", "deps.svg", "--frames", frames)
