@@ -477,8 +477,8 @@ int search(const Options& options) {
                 setting.threshold, alarm.known_seconds);
   if (alarms.empty()) std::printf("seen      nothing\n");
   std::printf(
-      "latency   %.3f s from the begin of a sixteenth of a second to its score: the filter's %lld samples, the rest of\n"
-      "          the stretch, and %lld more windows for the average; up to a block of %.3f s in addition\n",
+      "latency   %.3f s from the begin of a stretch to its score: the filter's %lld samples, the stretch itself, and\n"
+      "          %lld more windows for the average; up to a block of %.3f s in addition\n",
       static_cast<double>(latency) / setting.rate_hz, ll(stream.delay() + 1 - stride), ll(setting.score_delay),
       static_cast<double>(options.block) / setting.rate_hz);
   std::printf("speed     %.0f times faster than real time on one core (median of %d passes); slowest call %.2f ms\n",

@@ -9,11 +9,13 @@ Everything it learns from is made here; nothing is downloaded. Strain is in unit
 Noise     Gaussian, coloured by the Advanced LIGO approximation of Sathyaprakash & Schutz, "Physics, Astrophysics and
           Cosmology with Gravitational Waves", 2009 (https://arxiv.org/abs/0903.0338), with a seismic wall below 20 Hz
           and a power line at 60 Hz added.
-Chirps    the quadrupole formula: Maggiore, "Gravitational Waves", vol. 1, 2008, eqs. 4.19 (f), 4.29 (h), 4.30 (phase),
+Chirps    the quadrupole formula (Maggiore, "Gravitational Waves", vol. 1, 2008, section 4.1): at the time tau before the
+          frequency diverges, with m = G M / c^3 of the chirp mass M,
+              f = (5 / (256 tau))^(3/8) m^(-5/8) / pi,  phase = -2 (tau / (5 m))^(5/8),  amplitude ~ f^(2/3);
           for equal masses up to the light ring r = 3GM/c^2 (Buonanno & Damour, https://arxiv.org/abs/gr-qc/0001013),
           then a damped oscillation at that frequency.
 SNR       of the matched filter, rho^2 = 4 int |h(f)|^2 / S(f) df, summed over the detectors: Cutler & Flanagan, 1994
-          (https://arxiv.org/abs/gr-qc/9402014), eq. 2.9.
+          (https://arxiv.org/abs/gr-qc/9402014).
 Glitches  sine-Gaussians, in one detector only.
 """
 import argparse
