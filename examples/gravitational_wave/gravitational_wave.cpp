@@ -66,6 +66,8 @@ Setting setting_of(const es::Model& model) {
                   .score_delay = static_cast<Index>(numbers_of(model, "score_delay").front())};
   es::check(2 * (static_cast<double>(setting.asd.size()) - 1) == setting.rate_hz, "the model file's metadata: ",
             setting.asd.size(), " values of noise_asd for a rate of ", setting.rate_hz, " Hz");
+  es::check(setting.score_delay >= 0, "the model file's metadata: score_delay = ", setting.score_delay,
+            ", must not be negative");
   es::check(setting.noise_scale.size() == static_cast<std::size_t>(num_detectors), "the model file's metadata: ",
             setting.noise_scale.size(), " values of noise_scale, this takes ", num_detectors);
   return setting;
@@ -189,7 +191,7 @@ Made make_strain(const Setting& setting, const Scene& scene) {
 
 // ------------------------------------------------------------------------------------------------------ the picture
 
-/// A panel of a picture: a frame with axes, into which curves are drawn. Coordinates are data's until the end.
+/// A panel of a picture: a frame with axes, into which curves are drawn, all in the units of the axes.
 class Panel {
  public:
   Panel(double top, double height, double x0, double x1, double y0, double y1)
