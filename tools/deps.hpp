@@ -12,6 +12,7 @@
 #include <string>       // string
 #include <string_view>  // names of locales
 
+#include "eigenstream/analysis/dependency.hpp"
 #include "eigenstream/analysis/plot_png.hpp"
 #include "model.hpp"
 #include "output_file.hpp"
@@ -26,17 +27,6 @@ struct DepsOptions {
   Index frames = 0;              ///< 0: as many as show the pattern
   Index in_stride = 1;
 };
-
-// STAND-IN for dependency_matrix(layer, frames) of analysis/dependency.hpp: takes every input between the first and the
-// last that an output may read for one that it depends on.
-inline es::DependencyMatrix stand_in_dependency_matrix(const es::Timing& timing, Index frames, Index in_stride) {
-  es::DependencyMatrix matrix(es::ceil_div(frames, in_stride), timing.outputs_after(frames, true), in_stride);
-  for (Index o = 0; o < matrix.outputs(); ++o) {
-    const Index first = std::max<Index>(0, timing.first_input(o)), last = std::min(frames - 1, timing.last_input(o));
-    for (Index i = es::ceil_div(first, in_stride); i * in_stride <= last; ++i) matrix.set(i, o);
-  }
-  return matrix;
-}
 
 /// Room for a picture of characters on standard output, and which characters it takes.
 inline es::DependencyTextOptions terminal_options(Index lines_below) {
@@ -94,7 +84,7 @@ inline void deps(const DepsOptions& options) {
             " cells is too large (at most 2^28); use fewer --frames or a greater --in-stride");
 
   const es::DependencyPlot plot =
-      es::plot_dependency_matrix(stand_in_dependency_matrix(timing, frames, options.in_stride),
+      es::plot_dependency_matrix(es::dependency_matrix(timing, frames, options.in_stride),
                                  {.title = options.model.filename().string(), .marks = es::dependency_marks(timing)});
 
   const std::optional<double> rate_hz = model.sample_rate_hz();

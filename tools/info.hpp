@@ -22,7 +22,63 @@ struct ModuleRow {
   Index parameters = 0;
   double macs = 0;  // for each frame that the network takes
   Index value = -1;  // in a graph, the number of what it gives; 0 is what the graph is given
+  Index in_frames = 0, out_frames = 0;  // of a window, inside a Windowed
 };
+
+/// How the values of a graph's Reduce are joined.
+inline es::Reduce reduce_of(const es::ModuleSpec& node) {
+  const std::string& op = std::get<std::string>(node.fields.at("op"));
+  const auto known = std::find(std::begin(es::reduce_names), std::end(es::reduce_names), op);
+  return static_cast<es::Reduce>(known - std::begin(es::reduce_names));
+}
+
+/// A module inside a Windowed and those inside it, in the order in which windows meet them. `rate` is how many windows
+/// there are for each frame that the network takes.
+inline void list_windows(const es::WindowModule& module, const es::ModuleSpec& spec, es::WindowShape in, double rate,
+                         std::size_t depth, std::vector<ModuleRow>& rows) {
+  const es::WindowNet<float>::Plan plan(module.net, in);
+  const auto out_of = [](const es::WindowModule& child, es::WindowShape given) {
+    return es::WindowNet<float>::Plan(child.net, given).out();
+  };
+  const auto row_of = [&](const es::ModuleSpec& own, es::WindowShape from, es::WindowShape to) {
+    ModuleRow row{own.path, own.type, depth, &own, from.channels, to.channels};
+    row.in_frames = from.frames, row.out_frames = to.frames;
+    return row;
+  };
+  rows.push_back(row_of(spec, in, plan.out()));
+  rows.back().parameters = module.net.parameters();
+  rows.back().macs = rate * plan.macs();
+  ++depth;
+  if (module.type == "Graph") {
+    std::vector<es::WindowShape> shapes{in};
+    std::size_t at = 0;
+    for (const es::ModuleSpec& node : spec.children.at("nodes")) {
+      const auto& from = std::get<std::vector<std::int64_t>>(node.fields.at("from"));
+      const es::WindowShape first = shapes[static_cast<std::size_t>(from.front())];
+      const std::size_t row = rows.size();
+      if (node.type == "Reduce") {
+        es::WindowShape out{0, 0};
+        for (const std::int64_t value : from)
+          out = es::joined_window(reduce_of(node), out, shapes[static_cast<std::size_t>(value)]);
+        rows.push_back(row_of(node, first, out));
+        shapes.push_back(out);
+      } else {
+        list_windows(module.children[at], node, first, rate, depth, rows);
+        shapes.push_back(out_of(module.children[at++], first));
+      }
+      rows[row].value = static_cast<Index>(shapes.size()) - 1;
+    }
+    return;
+  }
+  std::size_t at = 0;
+  for (const auto& [field, specs] : spec.children) {
+    for (const es::ModuleSpec& child_spec : specs) {
+      const es::WindowModule& child = module.children[at++];
+      list_windows(child, child_spec, in, rate, depth, rows);
+      if (module.type == "Sequential") in = out_of(child, in);  // elsewhere, all start from the container's input
+    }
+  }
+}
 
 /// The module and those inside it, in the order in which frames meet them. `rate` is how many frames the module takes
 /// for each one that the network takes.
@@ -31,6 +87,12 @@ inline void list_modules(const es::Module& module, const es::ModuleSpec& spec, I
   const Net& layer = module.layer;
   rows.push_back(
       {module.path, module.type, depth, &spec, in, layer.out_channels(in), layer.parameters(), rate * layer.macs(in)});
+  if (module.type == "Windowed" && module.windows.size() == 1) {
+    const Index size = static_cast<Index>(std::get<std::int64_t>(spec.fields.at("size")));
+    list_windows(module.windows.front(), spec.children.at("net").front(), {in, size},
+                 rate * layer.timing().rate().value(), depth + 1, rows);
+    return;
+  }
   std::size_t at = 0;
   if (module.type == "Graph") {
     std::vector<Index> channels{in};
@@ -40,11 +102,8 @@ inline void list_modules(const es::Module& module, const es::ModuleSpec& spec, I
       const std::size_t first = static_cast<std::size_t>(from.front()), row = rows.size();
       if (node.type == "Reduce") {
         Index out = 0;
-        const std::string& op = std::get<std::string>(node.fields.at("op"));
-        const auto known = std::find(std::begin(es::reduce_names), std::end(es::reduce_names), op);
         for (const std::int64_t value : from)
-          out = es::joined_channels(static_cast<es::Reduce>(known - std::begin(es::reduce_names)), out,
-                                    channels[static_cast<std::size_t>(value)]);
+          out = es::joined_channels(reduce_of(node), out, channels[static_cast<std::size_t>(value)]);
         rows.push_back({node.path, node.type, depth + 1, &node, channels[first], out});
         rates.push_back(rates[first]);
         channels.push_back(out);
@@ -148,6 +207,7 @@ inline std::string info_text(const OpenedModel& model) {
                        {{"path"}, {"options"}, {"channels"}, {"parameters", true}, {"MACs/frame", true}});
   Table table(columns_shown);
   std::string used = " ";  // options of all modules
+  bool windows = false;
   for (const ModuleRow& row : rows) {
     const std::string options = options_text(*row.spec);
     used += options + " ";
@@ -159,9 +219,13 @@ inline std::string info_text(const OpenedModel& model) {
         takes += (takes.empty() ? "" : " ") + std::to_string(value);
       cells.insert(cells.end(), {text(row.value), takes});
     }
-    cells.insert(cells.end(), {printable(row.path), options,
-                               row.in == row.out ? text(row.in) : text(row.in, " -> ", row.out), text(row.parameters),
-                               macs_text(row.macs)});
+    const auto shape = [](Index channels_, Index frames) {
+      return frames == 0 ? text(channels_) : text(channels_, " x ", frames);
+    };
+    const std::string taken = shape(row.in, row.in_frames), given = shape(row.out, row.out_frames);
+    windows = windows || row.in_frames > 0;
+    cells.insert(cells.end(), {printable(row.path), options, taken == given ? taken : taken + " -> " + given,
+                               text(row.parameters), macs_text(row.macs)});
     table.add(std::move(cells));
   }
   std::string all = table.print();
@@ -171,6 +235,8 @@ inline std::string info_text(const OpenedModel& model) {
       legend += (legend.empty() ? "" : ", ") + name;
   if (!legend.empty()) all += legend + "\n";
   if (branches) all += "gives and takes: the numbers of the values within a Graph; 0 is what it is given\n";
+
+  if (windows) all += "inside Windowed, channels are those of a window x its frames\n";
 
   const double macs = model.layer().macs(channels);
   const es::Rate rate = stream.rate();
@@ -221,6 +287,10 @@ inline std::string info_json(const OpenedModel& model) {
                               {"parameters", row.parameters},
                               {"macs_per_input_frame", row.macs}});
     if (row.value >= 0) all["modules"].back()["value"] = row.value;
+    if (row.in_frames > 0) {
+      all["modules"].back()["in_frames"] = row.in_frames;
+      all["modules"].back()["out_frames"] = row.out_frames;
+    }
   }
   all["takes_any_channels"] = model.layer().in_channels() == es::Dynamic;
   all["in_channels"] = stream.in_shape().channels;

@@ -7,6 +7,7 @@
 #include "eigenstream/window/online_averager.hpp"
 #include "eigenstream/window/overlap_add.hpp"
 #include "eigenstream/window/rearrange.hpp"
+#include "eigenstream/window/recurrent.hpp"
 #include "eigenstream/window/snapshotter.hpp"
 #include "eigenstream/window/unfold_windows.hpp"
 #include "eigenstream/window/window_layer.hpp"

@@ -373,7 +373,7 @@ TEST_CASE("registry: errors about windows name the module", "[graph]") {
   };
   const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
   mentions(create(sequential({leaf("GroupNorm", "3.norm", {{"num_groups", n(1)}, {"num_channels", n(2)}})})),
-           {"module \"3.norm\" (GroupNorm)", "needs the whole signal", "Windowed"});
+           {"module \"3.norm\" (GroupNorm)", "runs over whole windows only", "Windowed"});
   mentions(create(leaf("Flatten", "")), {"Windowed"});
   mentions(create(windowed(leaf("Nonsense", "0"), 4, 2)), {"module \"0\" (Nonsense)", "unknown module type"});
   mentions(create(windowed(leaf("Tanh", "0"), 4, 2)), {"(Windowed)", "\"channels\" is missing"});
@@ -387,4 +387,29 @@ TEST_CASE("registry: errors about windows name the module", "[graph]") {
   mentions(create(huge), {"windows of 1024 channels and 1048576 frames are more than can be kept"});
   mentions(create(windowed(leaf("AdaptiveAvgPool1d", "0", {{"output_size", n(0)}}), 4, 2)), {"module \"0\"", "output_size = 0"});
   mentions(create(leaf("OverlapAdd", "x", {{"channels", n(1)}, {"size", n(2)}, {"stride", n(3)}})), {"module \"x\" (OverlapAdd)", "gaps"});
+}
+
+TEST_CASE("registry: recurrent layers over windows have torch's names", "[graph]") {
+  using Net = es::WindowNet<float>;
+  const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
+  es::WeightMap weights;
+  const auto add = [&](const std::string& end, Index in) {
+    es::RecurrentWeights<float> own{filled({9, in}), filled({9, 3}), filled({9}), filled({9}, 0.1f)};
+    weights["g.weight_ih_l" + end] = own.input, weights["g.weight_hh_l" + end] = own.hidden;
+    weights["g.bias_ih_l" + end] = own.input_bias, weights["g.bias_hh_l" + end] = own.hidden_bias;
+    return es::Recurrent<float>(es::RecurrentCell::gru, own);
+  };
+  const Net by_hand{es::bidirectional<float>(add("0", 2), add("0_reverse", 2)),
+                    es::bidirectional<float>(add("1", 6), add("1_reverse", 6))};
+  const es::ModuleSpec gru = leaf("GRU", "g", {{"input_size", n(2)}, {"hidden_size", n(3)}, {"num_layers", n(2)}, {"bidirectional", true}});
+  CHECK(es::builtin_registry().create(windowed(gru, 7, 3), weights).layer.fingerprint() ==
+        es::Windowed(by_hand, 7, 3).fingerprint());
+  weights.erase("g.bias_hh_l1_reverse");
+  mentions(error_of([&] { es::builtin_registry().create(windowed(gru, 7, 3), weights); }),
+           {"module \"g\" (GRU)", "\"g.bias_hh_l1_reverse\" is missing"});
+  mentions(error_of([&] { es::builtin_registry().create(gru, weights); }), {"(GRU)", "Windowed"});
+  mentions(error_of([&] {
+             es::builtin_registry().create(windowed(leaf("RNN", "r", {{"input_size", n(2)}, {"hidden_size", n(3)}, {"nonlinearity", std::string("sin")}}), 7, 3), {});
+           }),
+           {"(RNN)", "nonlinearity = \"sin\""});
 }

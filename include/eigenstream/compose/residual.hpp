@@ -22,6 +22,7 @@ class Residual {
  public:
   using Scalar = typename Net::Scalar;
   using T = Scalar;
+  static_assert(detail::runs_over_streams<Net>);
 
   explicit Residual(Net net) : net_(std::move(net)) {
     const Timing timing = net_.timing();

@@ -321,6 +321,7 @@ struct TupleStages {
 template <class First, class... Rest>
 class Sequential : public Chain<typename First::Scalar, detail::TupleStages<First, Rest...>> {
  public:
+  static_assert(detail::runs_over_streams<First> && (detail::runs_over_streams<Rest> && ...));
   static_assert((std::is_same_v<typename First::Scalar, typename Rest::Scalar> && ...),
                 "eigenstream: the layers of a sequence have one scalar type");
   explicit Sequential(First first, Rest... rest)

@@ -61,6 +61,18 @@ concept Layer = std::copy_constructible<L> &&
                   { layer.in_place() } noexcept -> std::same_as<bool>;
                 };
 
+namespace detail {
+/// True; what takes whole windows only (a WindowLayer) does not compile.
+template <class L>
+inline constexpr bool runs_over_streams = [] {
+  constexpr bool whole_windows = requires { &L::out_window; } && !requires(const L& layer) { layer.timing(); };
+  static_assert(!whole_windows,
+                "eigenstream: this layer needs the whole signal, so it cannot run over a stream; run it over windows: "
+                "Windowed(net, size, stride)");
+  return true;
+}();
+}  // namespace detail
+
 /// Whether a layer that takes any number of channels gives as many.
 template <class L>
 bool keeps_channels(const L& layer) noexcept {

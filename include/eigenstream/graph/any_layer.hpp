@@ -24,7 +24,7 @@ class AnyLayer {
   AnyLayer(L&& layer)
       : layer_(std::make_shared<const Model<std::remove_cvref_t<L>>>(std::forward<L>(layer))),
         in_place_(layer_->in_place()) {
-    static_assert(Layer<std::remove_cvref_t<L>>);
+    static_assert(detail::runs_over_streams<std::remove_cvref_t<L>> && Layer<std::remove_cvref_t<L>>);
   }
 
   /// The layer itself if it is an L, else null.

@@ -28,6 +28,7 @@
 #include "eigenstream/window/online_averager.hpp"
 #include "eigenstream/window/overlap_add.hpp"
 #include "eigenstream/window/rearrange.hpp"
+#include "eigenstream/window/recurrent.hpp"
 #include "eigenstream/window/snapshotter.hpp"
 #include "eigenstream/window/windowed.hpp"
 
@@ -344,7 +345,7 @@ class Registry {
     ModuleReader reader(*this, spec, weights, used);
     const auto found = factories_.find(spec.type);
     reader.check(found != factories_.end() || !window_factories_.contains(spec.type),
-                 "needs the whole signal, so it cannot run over a stream; run it over windows, inside a Windowed");
+                 "runs over whole windows only, not over a stream: put it inside a Windowed");
     reader.check(found != factories_.end(), "unknown module type");
     return reader.naming_errors([&]() -> Module {
       Built built = found->second(reader, in);
@@ -693,6 +694,26 @@ inline BuiltWindow build_group_norm(ModuleReader& r, Index groups, Index channel
   return {r.named(GroupNorm<float>(groups, channels, weight, r.weight_if(affine, "bias", {channels}), eps))};
 }
 
+// torch's RNN, GRU or LSTM of several layers, forwards or in both directions.
+inline BuiltWindow build_recurrent(ModuleReader& r, RecurrentCell cell) {
+  Index in = r.integer("input_size");
+  const Index hidden = r.integer("hidden_size"), layers = r.integer("num_layers", 1, 1, 64);
+  const Index rows = Recurrent<float>::gates_of(cell) * hidden;
+  const bool bias = r.boolean("bias", true), both = r.boolean("bidirectional", false);
+  BuiltWindow built;
+  for (Index k = 0; k < layers; ++k, in = both ? 2 * hidden : hidden) {
+    const auto direction = [&](const std::string& suffix) {
+      const std::string end = "_l" + std::to_string(k) + suffix;
+      RecurrentWeights<float> weights{r.weight("weight_ih" + end, {rows, in}), r.weight("weight_hh" + end, {rows, hidden}),
+                                      r.weight_if(bias, "bias_ih" + end, {rows}), r.weight_if(bias, "bias_hh" + end, {rows})};
+      return r.named(Recurrent<float>(cell, weights));
+    };
+    const WindowNet<float> forwards = direction("");
+    built.net.add(both ? bidirectional(forwards, direction("_reverse")) : forwards, built.net.output());
+  }
+  return built;
+}
+
 inline BuiltWindow build_window_sequential(ModuleReader& r) {
   BuiltWindow built;
   for (const ModuleSpec& spec : r.specs("layers")) {
@@ -820,6 +841,14 @@ inline Registry builtin_registry() {
   registry.add_window("AdaptiveMaxPool1d", [](ModuleReader& r) {
     return BuiltWindow{r.named(AdaptiveMaxPool1d<float>(r.integer("output_size")))};
   });
+  registry.add_window("RNN", [](ModuleReader& r) {
+    const std::string nonlinearity = r.text("nonlinearity", "tanh");
+    r.check(nonlinearity == "tanh" || nonlinearity == "relu", "nonlinearity = \"", nonlinearity,
+            "\", must be \"tanh\" or \"relu\"");
+    return detail::build_recurrent(r, nonlinearity == "tanh" ? RecurrentCell::rnn_tanh : RecurrentCell::rnn_relu);
+  });
+  registry.add_window("GRU", [](ModuleReader& r) { return detail::build_recurrent(r, RecurrentCell::gru); });
+  registry.add_window("LSTM", [](ModuleReader& r) { return detail::build_recurrent(r, RecurrentCell::lstm); });
   registry.add_window("Transpose", detail::plain_window_factory<Transpose<float>>());
   registry.add_window("Flatten", detail::plain_window_factory<Flatten<float>>());
   registry.add_window("Reverse", detail::plain_window_factory<Reverse<float>>());

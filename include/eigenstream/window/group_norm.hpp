@@ -147,7 +147,7 @@ GroupNorm<T> instance_norm(const Weights<T>& weight, const Weights<T>& bias, dou
   return GroupNorm<T>(weight.size(), weight, bias, eps);
 }
 
-static_assert(WindowLayer<GroupNorm<float>> && WindowLayer<GroupNorm<double>>);
+static_assert(!Layer<GroupNorm<float>> && WindowLayer<GroupNorm<float>> && WindowLayer<GroupNorm<double>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -10,6 +10,14 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
+/// The shape of a join, operand by operand: what `so_far` ({0,0} at first) and one more give together; without channels if
+/// they do not fit.
+constexpr WindowShape joined_window(Reduce op, WindowShape so_far, WindowShape own) noexcept {
+  const Index channels = joined_channels(op, so_far.channels, own.channels);
+  if (so_far.frames <= 1) return {channels, own.frames};
+  return {channels, own.frames > 1 ? std::min(so_far.frames, own.frames) : so_far.frames};
+}
+
 /// A network over whole windows: streaming layers and those that need the whole window, in a row or with branches.
 ///   es::WindowNet<float> net{conv, es::GroupNorm<float>(4, weight, bias), es::Relu<float>{},
 ///                            es::WindowNet<float>::residual({conv2, es::Relu<float>{}}),
@@ -185,15 +193,10 @@ class WindowNet<T>::Plan {
   WindowShape shape_of_join(const Node& node) const {
     WindowShape all{0, 0};
     for (const Index operand : node.operands) {
-      const WindowShape own = shapes_[static_cast<std::size_t>(operand)];
-      const Index both = joined_channels(node.op, all.channels, own.channels);
-      check(both > 0, "WindowNet: ", name_of(node.op), " of windows with ", all.channels, " and ", own.channels,
-            " channels");
-      all.channels = both;
-      if (all.frames <= 1)
-        all.frames = own.frames;
-      else if (own.frames > 1)
-        all.frames = std::min(all.frames, own.frames);
+      const WindowShape own = shapes_[static_cast<std::size_t>(operand)], both = joined_window(node.op, all, own);
+      check(both.channels > 0, "WindowNet: ", name_of(node.op), " of windows with ", all.channels, " and ",
+            own.channels, " channels");
+      all = both;
     }
     return all;
   }
