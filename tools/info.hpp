@@ -135,7 +135,7 @@ inline std::string options_text(const es::ModuleSpec& spec) {
     std::string_view usual;  // "" if there is none
   };
   // An empty `shown`: the table has a column for it.
-  static constexpr std::array<Known, 20> known{{{"from", "", ""},
+  static constexpr std::array<Known, 25> known{{{"from", "", ""},
                                                 {"in_channels", "", ""},
                                                 {"out_channels", "", ""},
                                                 {"in_features", "", ""},
@@ -143,7 +143,12 @@ inline std::string options_text(const es::ModuleSpec& spec) {
                                                 {"num_features", "", ""},
                                                 {"normalized_shape", "", ""},
                                                 {"channels", "", ""},
+                                                {"num_channels", "", ""},
+                                                {"size", "size", ""},
                                                 {"kernel_size", "k", ""},
+                                                {"output_size", "to", ""},
+                                                {"num_groups", "groups", ""},
+                                                {"eps", "eps", "1e-05"},
                                                 {"stride", "s", "1"},
                                                 {"padding", "p", "0"},
                                                 {"padding", "p", "[0,0]"},
@@ -257,7 +262,10 @@ inline std::string info_text(const OpenedModel& model) {
   fact("memory", text(stream.memory_bytes(), " bytes for each stream"));
   bool first = true;
   for (const auto& [key, value] : model.metadata) {
-    fact(first ? "metadata" : "", printable(key) + " = " + printable(value));
+    constexpr std::size_t longest = 100;
+    const bool cut = value.size() > longest;
+    fact(first ? "metadata" : "", printable(key) + " = " + printable(value.substr(0, longest)) +
+                                      (cut ? text("... (", value.size(), " characters)") : ""));
     first = false;
   }
   return all;
