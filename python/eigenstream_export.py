@@ -7,7 +7,8 @@ JSON in the file's metadata (``docs/model-file.md`` has every field). Needs torc
     from eigenstream_export import OverChannels, Residual, Snake, export
     export(nn.Sequential(nn.Conv1d(1, 8, 5, padding=2), Residual(Snake(8), nn.Conv1d(8, 8, 3))), "net.safetensors")
 
-or from the shell::
+What needs the whole signal runs over windows of it: ``Windowed(nn.Sequential(nn.Conv1d(1, 8, 5), nn.GroupNorm(2, 8),
+nn.AdaptiveAvgPool1d(1)), size=400, stride=160)``. Or from the shell::
 
     python3 eigenstream_export.py package.module:factory net.safetensors --weights state.pt --meta sample_rate_hz=16000
 
@@ -36,11 +37,12 @@ from array import array
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.weight_norm import WeightNorm
 
-__all__ = ["ExportError", "OverChannels", "Parallel", "Residual", "Snake", "describe", "export", "register",
-           "write_safetensors"]
+__all__ = ["ExportError", "OnlineAverager", "OverChannels", "OverlapAdd", "Parallel", "Residual", "Snake", "Snapshotter",
+           "Windowed", "describe", "export", "register", "write_safetensors"]
 
 FORMAT_VERSION = 1
 PADDING_POLICIES = ("exact", "valid")
@@ -49,6 +51,7 @@ REDUCTIONS = ("sum", "mean", "product", "max", "min", "concat")
 # The limits of the C++ reader, checked here so that no file is written that it would refuse.
 MAX_EXTENT = 1 << 20
 MAX_DEPTH = 64
+MAX_WINDOW = 1 << 26  # numbers
 MAX_HEADER_BYTES = 16 << 20
 
 Node = Dict[str, Any]
@@ -137,10 +140,13 @@ _FOLDS = {"sum": torch.add, "mean": torch.add, "product": torch.mul, "max": torc
           "difference": torch.sub, "quotient": torch.div}
 
 
-def reduce_values(op: str, values: Sequence[Tensor]) -> Tensor:
-    """Signals joined as a Reduce node does it: the longer ones are cropped, the smaller half of the excess in front."""
-    length = min(value.shape[-1] for value in values)
-    values = [value.narrow(-1, (value.shape[-1] - length) // 2, length) for value in values]
+def reduce_values(op: str, values: Sequence[Tensor], window: bool = False) -> Tensor:
+    """Signals joined as a Reduce node does it: the longer ones are cropped, the smaller half of the excess in front. In a
+    window, one frame serves for all."""
+    lengths = [value.shape[-1] for value in values]
+    length = min([each for each in lengths if each > 1] or [1]) if window else min(lengths)
+    values = [value.expand(*value.shape[:-1], length) if window and value.shape[-1] == 1
+              else value.narrow(-1, (value.shape[-1] - length) // 2, length) for value in values]
     if op == "concat":
         return torch.cat(values, -2)
     result = functools.reduce(_FOLDS[op], values)
@@ -167,6 +173,186 @@ class Parallel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return reduce_values(self.reduce, [branch(x.clone()) for branch in self.branches])
+
+
+def _check_sizes(module: nn.Module, least: int = 1, **sizes: Any) -> None:
+    for name, value in sizes.items():
+        if type(value) is not int or value < least:
+            raise _fail("", module, f"{name} is {value!r}, must be an integer of at least {least}")
+
+
+def _both_sides(module: nn.Module, padding: Any, most: int, limit: str) -> Tuple[int, int]:
+    """Padding as (left, right), of one integer or two."""
+    sides = tuple(padding) if isinstance(padding, (tuple, list)) else (padding, padding)
+    if len(sides) != 2 or any(type(side) is not int or not 0 <= side <= most for side in sides):
+        raise _fail("", module, f"padding is {padding!r}, must be one integer or two, from 0 to {limit} = {most}")
+    return sides
+
+
+def _check_signal(module: nn.Module, x: Tensor, channels: Optional[int] = None) -> None:
+    if x.dim() != 3 or (channels is not None and x.shape[1] != channels):
+        expected = "channels" if channels is None else channels
+        raise _fail("", module, f"takes a signal (batch, {expected}, frames), not one of shape {tuple(x.shape)}")
+
+
+def _cut(module: nn.Module, x: Tensor, size: int, stride: int, left: int, right: int) -> Tensor:
+    """Windows (B, C, W, size) of a signal with zeros around it."""
+    if x.shape[-1] + left + right < size:
+        raise _fail("", module, f"a signal of {x.shape[-1]} frames is too short for a window of {size}")
+    return F.pad(x, (left, right)).unfold(-1, size, stride)
+
+
+class Windowed(nn.Module):
+    """A network that needs the whole of what it looks at, run over windows of a signal: ``size`` frames, every ``stride``.
+
+    So what cannot be streamed by itself becomes part of a stream: GroupNorm, pooling, softmax or a Linear over time. The
+    network gets every window as a signal of its own, (N, C, size), and gives (N, C', T') or (N, F). All of that is one
+    output frame: C' channels of the window's first frame, then those of the second, and so on; T' is 1 for (N, F).
+    ``padding``, one integer or (left, right), is zeros before the first frame and after the last.
+
+    Shapes: x (B, C, T) -> y (B, C' T', W), W = floor((T + left + right - size) / stride) + 1.
+    Errors: ExportError for impossible sizes, a signal shorter than a window, and a network that gives another shape.
+    """
+
+    def __init__(self, net: nn.Module, size: int, stride: int, padding: Union[int, Sequence[int]] = 0) -> None:
+        super().__init__()
+        if not isinstance(net, nn.Module):
+            raise _fail("", self, f"net is a {type(net).__name__}, not a torch.nn.Module")
+        _check_sizes(self, size=size, stride=stride)
+        self.net = net
+        self.size, self.stride = size, stride
+        self.padding = _both_sides(self, padding, size - 1, "size - 1")
+
+    def forward(self, x: Tensor) -> Tensor:
+        _check_signal(self, x)
+        windows = _cut(self, x, self.size, self.stride, *self.padding).transpose(1, 2)
+        batch, count = windows.shape[:2]
+        y = self.net(windows.reshape(batch * count, *windows.shape[2:]))
+        if not isinstance(y, Tensor) or y.dim() not in (2, 3) or y.shape[0] != batch * count:
+            given = tuple(y.shape) if isinstance(y, Tensor) else f"a {type(y).__name__}"
+            raise _fail("", self, f"net gives {given} for {batch * count} windows, not (windows, channels, frames) or "
+                                  "(windows, features)")
+        y = y.unsqueeze(-1) if y.dim() == 2 else y
+        return y.transpose(1, 2).reshape(batch, count, y.shape[1] * y.shape[2]).transpose(1, 2)
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}, stride={self.stride}, padding={self.padding}"
+
+
+class Snapshotter(nn.Module):
+    """The last ``snapshot_size`` frames as one frame, every ``stride_size`` frames; before the signal there are zeros.
+
+    Shapes: x (B, C, T) -> y (B, C snapshot_size, floor(T / stride_size)), all channels of the oldest frame first.
+    Errors: ExportError for impossible sizes (the stride must be less than the size) and a signal shorter than a stride.
+    Source: ml4gw.nn.streaming.Snapshotter, without the state.
+    """
+
+    def __init__(self, num_channels: int, snapshot_size: int, stride_size: int) -> None:
+        super().__init__()
+        _check_sizes(self, num_channels=num_channels, snapshot_size=snapshot_size, stride_size=stride_size)
+        if stride_size >= snapshot_size:
+            raise _fail("", self, f"stride_size {stride_size} must be less than snapshot_size {snapshot_size}")
+        self.num_channels, self.snapshot_size, self.stride_size = num_channels, snapshot_size, stride_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        _check_signal(self, x, self.num_channels)
+        windows = _cut(self, x, self.snapshot_size, self.stride_size, self.snapshot_size - self.stride_size, 0)
+        return windows.permute(0, 3, 1, 2).flatten(1, 2)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_channels}, {self.snapshot_size}, {self.stride_size}"
+
+
+class OverlapAdd(nn.Module):
+    """Windows put back onto one time line, and added where they overlap.
+
+    Each input frame is a window of ``size`` frames, as Snapshotter and Windowed give them; the next one begins ``stride``
+    frames later. ``window`` has a factor for each frame of a window. With ``normalise`` the sum is divided by the sum of
+    the factors (of ones without ``window``), and is 0 where that is 0. ``padding``, one integer or (left, right), is how many
+    frames to leave out at the ends: those that a Windowed with this padding has added.
+
+    Shapes: x (B, size channels, W) -> y (B, channels, (W - 1) stride + size - left - right); window (size).
+    Errors: ExportError for impossible sizes, such as a stride beyond the size, and for another number of channels.
+    """
+
+    def __init__(self, channels: int, size: int, stride: int, padding: Union[int, Sequence[int]] = 0,
+                 normalise: bool = False, window: Optional[Any] = None) -> None:
+        super().__init__()
+        _check_sizes(self, channels=channels, size=size, stride=stride)
+        if stride > size:
+            raise _fail("", self, f"stride {stride} is more than size {size}, which would leave gaps")
+        self.channels, self.size, self.stride = channels, size, stride
+        self.padding = _both_sides(self, padding, size - stride, "size - stride")
+        self.normalise = bool(normalise)
+        if window is not None:
+            window = torch.as_tensor(window, dtype=torch.get_default_dtype()).detach().clone()
+            if window.shape != (size,) or not bool(torch.isfinite(window).all()):
+                raise _fail("", self, f"window has shape {tuple(window.shape)}, must be {size} finite numbers")
+        self.register_buffer("window", window)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _check_signal(self, x, self.channels * self.size)
+        windows = x.unflatten(1, (self.size, self.channels)).transpose(1, 2)
+        factors = x.new_ones(self.size) if self.window is None else self.window.to(x)
+        y = self._add(windows * factors[:, None])
+        if self.normalise:
+            sums = self._add(factors[:, None].expand(1, 1, self.size, x.shape[-1]))
+            y = y * torch.where(sums == 0, sums, 1 / sums)
+        return y[..., self.padding[0]: y.shape[-1] - self.padding[1]]
+
+    def _add(self, windows: Tensor) -> Tensor:
+        """Windows (B, C, size, W) as a signal (B, C, T)."""
+        length = (windows.shape[-1] - 1) * self.stride + self.size
+        return F.fold(windows.flatten(1, 2), (1, length), (1, self.size), stride=(1, self.stride)).squeeze(2)
+
+    def extra_repr(self) -> str:
+        sizes = f"{self.channels}, size={self.size}, stride={self.stride}, padding={self.padding}"
+        return f"{sizes}, normalise={self.normalise}, window={'no' if self.window is None else 'yes'}"
+
+
+class OnlineAverager(nn.Module):
+    """The mean of predictions that overlap, each shifted by ``update_size`` frames against the one before.
+
+    Each input frame is a prediction of K frames. Of each, ``offset`` frames are left out at the newest end, and the newest
+    ``num_updates update_size`` of the rest count. The first (num_updates - 1) update_size output frames have fewer predictions
+    than the others, but are divided by ``num_updates`` alike, unless ``normalise_start``; the last ones are always divided by
+    how many there are.
+
+    Shapes: x (B, K num_channels, W), K >= num_updates update_size + offset -> y (B, num_channels, (W + num_updates - 1)
+    update_size). Errors: ExportError for impossible sizes and for predictions that are too short.
+    Source: ml4gw.nn.streaming.OnlineAverager, without the state, and with the frames that wait in it at the end.
+    """
+
+    def __init__(self, update_size: int, num_updates: int, num_channels: int, offset: int = 0,
+                 normalise_start: bool = False) -> None:
+        super().__init__()
+        _check_sizes(self, update_size=update_size, num_updates=num_updates, num_channels=num_channels)
+        _check_sizes(self, 0, offset=offset)
+        self.update_size, self.num_updates, self.num_channels = update_size, num_updates, num_channels
+        self.offset, self.normalise_start = offset, bool(normalise_start)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _check_signal(self, x)
+        updates, channels, predictions = self.num_updates, self.num_channels, x.shape[-1]
+        least = updates * self.update_size + self.offset
+        if x.shape[1] % channels != 0 or x.shape[1] // channels < least:
+            raise _fail("", self, f"a prediction of {x.shape[1]} numbers, expected {channels} channels of {least} frames "
+                                  "or more")
+        frames = x.unflatten(1, (-1, channels))
+        newest = frames.shape[1] - self.offset
+        blocks = frames[:, newest - updates * self.update_size: newest] / updates
+        # (B, channels, predictions, updates, update_size)
+        blocks = blocks.unflatten(1, (updates, self.update_size)).permute(0, 3, 4, 1, 2)
+        # Block i of prediction k belongs to block k + i of the output. The oldest prediction is added first.
+        total = sum(F.pad(blocks[:, :, :, i], (0, 0, i, updates - 1 - i)) for i in reversed(range(updates)))
+        j = torch.arange(predictions + updates - 1, device=x.device)
+        have = 1 + torch.minimum(j, torch.full_like(j, predictions - 1)) - (j - updates + 1).clamp(min=0)
+        have[:0 if self.normalise_start else predictions] = updates
+        return (total * (x.new_tensor(updates) / have.to(x.dtype))[:, None]).flatten(2)
+
+    def extra_repr(self) -> str:
+        sizes = f"update_size={self.update_size}, num_updates={self.num_updates}, num_channels={self.num_channels}"
+        return f"{sizes}, offset={self.offset}, normalise_start={self.normalise_start}"
 
 
 # --- reading modules ------------------------------------------------------------------------------------------------
@@ -205,16 +391,17 @@ _INACTIVE = (
     nn.FeatureAlphaDropout,
 )
 
-_USE_A_WINDOW = "needs the whole signal, so it cannot run over a stream; use a window (Snapshotter)"
+_USE_A_WINDOW = ("needs the whole signal, so it cannot run over a stream; "
+                 "run it over windows: Windowed(net, size, stride)")
 _NOT_YET = "recurrent layers are not supported yet"
 _WRAP = "works over the last axis, which is time; wrap it in OverChannels to apply it over the channels"
 _PAD_OTHERWISE = "pads with samples that are not there yet; use zeros or replicate"
 
 _REFUSED: Tuple[Tuple[type, str], ...] = (
     (nn.GroupNorm, _USE_A_WINDOW),
-    (nn.modules.instancenorm._InstanceNorm, _USE_A_WINDOW),
     (nn.AdaptiveAvgPool1d, _USE_A_WINDOW),
     (nn.AdaptiveMaxPool1d, _USE_A_WINDOW),
+    (nn.Flatten, _USE_A_WINDOW),
     (nn.ReflectionPad1d, _PAD_OTHERWISE),
     (nn.Linear, _WRAP),
     (nn.LayerNorm, _WRAP),
@@ -238,11 +425,12 @@ def register(
     _REGISTERED[cls] = describe_module
 
 
-def _class_of(module: nn.Module) -> Optional[type]:
-    """The supported class that `module` is or derives from, the nearest one; None if there is none."""
+def _class_of(module: nn.Module, window: bool = False) -> Optional[type]:
+    """The supported class that `module` is or derives from, the nearest one; None if there is none. `window`: also one of
+    those that windows only have."""
     if "torchaudio" in sys.modules:  # known without being needed
         _Describer.HANDLERS.setdefault(sys.modules["torchaudio"].transforms.Resample, _Describer.resample)
-    known = (_REGISTERED, _Describer.HANDLERS, _INACTIVE)
+    known = (_REGISTERED, _Describer.HANDLERS, _INACTIVE, _Describer.WINDOW_HANDLERS if window else ())
     return next((cls for cls in type(module).__mro__ if any(cls in classes for classes in known)), None)
 
 
@@ -255,6 +443,14 @@ def _has_own_forward(module: nn.Module) -> bool:
         written = type(module).forward is not nn.Module.forward
         return written and not type(module).__module__.startswith("torch.nn")
     return type(module).forward is not cls.forward and not isinstance(module, _INACTIVE)
+
+
+def _modules(module: nn.Module) -> Iterator[nn.Module]:
+    """`module` and all in it, but not what a Windowed runs."""
+    yield module
+    if not isinstance(module, Windowed):
+        for _, child in _children(module):
+            yield from _modules(child)
 
 
 # What torch.fx must not look into, besides the classes above.
@@ -280,7 +476,13 @@ def is_pointwise(module: nn.Module) -> bool:
 
 def wanted_channels(module: nn.Module) -> Optional[int]:
     """The channels that `module` asks for, if it does."""
-    for name in ("in_channels", "in_features", "num_features"):
+    if isinstance(module, Windowed):
+        return _window_channels(module)
+    if isinstance(module, OverlapAdd):
+        return module.channels * module.size
+    if isinstance(module, OnlineAverager):
+        return None
+    for name in ("in_channels", "in_features", "num_features", "num_channels"):
         if isinstance(getattr(module, name, None), int):
             return getattr(module, name)
     if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
@@ -292,6 +494,70 @@ def wanted_channels(module: nn.Module) -> Optional[int]:
         if found is not None or not is_pointwise(child):
             return found
     return None
+
+
+def _like(module: nn.Module, x: Tensor) -> Tensor:
+    """x where the module's tensors are, and as precise as they are."""
+    tensors = (tensor for tensor in (*module.parameters(), *module.buffers()) if tensor.dtype.is_floating_point)
+    return x.to(next(tensors, x))
+
+
+def _window_channels(module: Windowed) -> Optional[int]:
+    """The only number of channels, of small ones and those that its layers and tensors speak of, for which the net runs."""
+    from eigenstream_trace import inference
+
+    candidates = set(range(1, 65))
+    first = next((layer for layer in module.net.modules() if not list(layer.children()) and not is_pointwise(layer)), None)
+    if isinstance(first, (nn.Conv1d, nn.ConvTranspose1d, nn.BatchNorm1d, nn.GroupNorm, nn.InstanceNorm1d)):
+        candidates = {wanted_channels(first)}  # some of them take any number, but mean this one
+    for tensor in (*module.net.parameters(), *module.net.buffers()):
+        for extent in tensor.shape:
+            candidates.update({extent} | ({extent // module.size} if extent % module.size == 0 else set()))
+    fitting = []
+    with inference(module):
+        for channels in sorted(candidate for candidate in candidates if 0 < candidate <= 4096)[:256]:
+            try:
+                module.net(_like(module.net, torch.zeros(2, channels, module.size)))
+            except Exception:  # whatever it raises, it does not take so many
+                continue
+            fitting.append(channels)
+            if len(fitting) == 3:  # it takes any number
+                return None
+    # One fits almost everything, by broadcasting.
+    fitting = [channels for channels in fitting if channels > 1] or fitting
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _channels_after(node: Node, channels: Optional[int]) -> Optional[int]:
+    """The channels that a described module gives, if they are known."""
+    kind = node["type"]
+    if kind in ("Sequential", "Residual"):
+        for layer in node["layers"] if kind == "Sequential" else ():
+            channels = _channels_after(layer, channels)
+        return channels
+    if kind in ("Parallel", "Graph"):
+        values = [channels]
+        for inner in node["branches"] if kind == "Parallel" else node["nodes"]:
+            given = [values[number] for number in inner.get("from", [0])]
+            values.append(_joined_channels(inner["op"], given) if inner["type"] == "Reduce"
+                          else _channels_after(inner, given[0]))
+        return values[-1] if kind == "Graph" else _joined_channels(node["reduce"], values[1:])
+    if kind == "GLU":
+        return channels and channels // 2
+    if kind == "Snapshotter":
+        return node["num_channels"] * node["snapshot_size"]
+    if kind == "OnlineAverager":
+        return node["num_channels"]
+    for field in ("out_channels", "out_features", "channels"):
+        if field in node and kind != "Windowed":
+            return node[field]
+    return channels if kind in _SAME_CHANNELS else None
+
+
+def _joined_channels(op: str, channels: Sequence[Optional[int]]) -> Optional[int]:
+    if None in channels:
+        return None
+    return sum(channels) if op == "concat" else max(channels)
 
 
 def _check_forward(module: nn.Module, path: str, cls: type) -> None:
@@ -383,6 +649,9 @@ def _pad_sides(module: nn.Module, path: str, padding: str) -> Tuple[int, int]:
     return (min(0, left), min(0, right)) if padding == "valid" else (left, right)
 
 
+_OVER_WINDOWS = (Windowed, Snapshotter, OverlapAdd, OnlineAverager)
+
+
 def _shrink(module: nn.Module, path: str, padding: str) -> int:
     """By how many samples `module` shortens its input, 0 for whatever does not look along time.
 
@@ -395,10 +664,20 @@ def _shrink(module: nn.Module, path: str, padding: str) -> int:
         return _shrink(module.net, _join(path, "net"), padding)
     if cls in (nn.ConstantPad1d, nn.ReplicationPad1d):
         return -sum(_pad_sides(module, path, padding))
-    if cls not in (nn.Conv1d, nn.ConvTranspose1d, nn.AvgPool1d, nn.MaxPool1d):
+    stride = {Snapshotter: "stride_size", OnlineAverager: "update_size"}.get(cls, "stride")
+    if cls not in (nn.Conv1d, nn.ConvTranspose1d, nn.AvgPool1d, nn.MaxPool1d, *_OVER_WINDOWS):
         return 0
-    if _integer(module, path, "stride") != 1:
-        raise _fail(path, module, f"stride is {_single(module.stride)}, but inside a Residual every stride must be 1")
+    if _integer(module, path, stride) != 1:
+        raise _fail(path, module, f"{stride} is {_single(getattr(module, stride))}, but inside a Residual every stride "
+                                  "must be 1")
+    if cls is Windowed:
+        return module.size - 1 - (sum(module.padding) if padding == "exact" else 0)
+    if cls is Snapshotter:
+        return 0 if padding == "exact" else module.snapshot_size - 1
+    if cls is OverlapAdd:
+        return 1 - module.size + sum(module.padding)
+    if cls is OnlineAverager:
+        return 1 - module.num_updates
     dilation = 1 if cls is nn.AvgPool1d else _integer(module, path, "dilation")
     field = _dilated(_integer(module, path, "kernel_size"), dilation)
     if cls is nn.Conv1d:
@@ -449,6 +728,7 @@ class _Describer:
     """Walks a module tree, collecting the tensors on the way."""
 
     HANDLERS: Dict[type, Callable[["_Describer", Any, str], Optional[Node]]] = {}
+    WINDOW_HANDLERS: Dict[type, Callable[["_Describer", Any, str], Optional[Node]]] = {}
 
     def __init__(self, padding: str, check: bool = True) -> None:
         self.padding = padding
@@ -457,6 +737,9 @@ class _Describer:
         self.custom_forward: Dict[str, nn.Module] = {}  # of registered types, by path
         self.depth = 0  # how many nodes enclose the current module
         self.inputs: Optional[Sequence[int]] = None  # the channels that come to the current module, if they are known
+        # Inside a Windowed: some windows (N, C, T), or what became of them by now, (N, C', T') or (N, F); else None.
+        self.windows: Optional[Tensor] = None
+        self.given_channels: Dict[str, int] = {}  # by a Windowed, by path
 
     def network(self, module: nn.Module, path: str, inputs: Optional[Sequence[int]] = None) -> Node:
         """The node of `module`; the empty Sequential if nothing is left of it."""
@@ -468,16 +751,19 @@ class _Describer:
             raise _fail(path, module, "not a torch.nn.Module")
         if self.depth == MAX_DEPTH:
             raise _fail(path, module, f"nested more than {MAX_DEPTH} deep")
-        cls = _class_of(module)
+        windows = self.windows
+        cls = _class_of(module, windows is not None)
         if cls is None and not _has_own_forward(module):
             raise self.refusal(module, path)
         # A Sequential with traced modules inside is traced as a whole: then each of them is seen with what it gets.
-        inside = module.modules() if cls is nn.Sequential else (module,)
+        inside = _modules(module) if cls is nn.Sequential else (module,)
         own_forward = any(_has_own_forward(each) for each in inside)
         if not own_forward and cls not in _REGISTERED:
             _check_forward(module, path, cls)
         if cls in _INACTIVE and not own_forward:
             return None
+        if windows is not None and windows.dim() == 2 and not (own_forward or cls in _ON_FEATURES or is_pointwise(module)):
+            raise _fail(path, module, f"gets {windows.shape[1]} features of each window, which have no frames any more")
         self.depth += 1
         self.inputs = inputs
         if own_forward:
@@ -485,9 +771,25 @@ class _Describer:
         elif cls in _REGISTERED:
             node = self.registered(module, path, cls)
         else:
-            node = self.HANDLERS[cls](self, module, path)
+            handlers = self.HANDLERS if windows is None else {**self.HANDLERS, **self.WINDOW_HANDLERS}
+            node = handlers[cls](self, module, path)
         self.depth -= 1
+        if windows is not None:
+            self.windows = self.called(module, path, windows)
         return node
+
+    @staticmethod
+    def called(module: nn.Module, path: str, windows: Tensor) -> Tensor:
+        """What `module` makes of windows."""
+        shape = tuple(windows.shape[1:])
+        try:
+            y = module(windows.clone())
+        except Exception as error:  # whatever the module raises
+            raise _fail(path, module, f"cannot run on a window of shape {shape}: {' '.join(str(error).split())}") from error
+        if not isinstance(y, Tensor) or y.dim() not in (2, 3) or y.shape[0] != windows.shape[0] or y.numel() == 0:
+            given = tuple(y.shape[1:]) if isinstance(y, Tensor) else f"a {type(y).__name__}"
+            raise _fail(path, module, f"makes {given} of a window of shape {shape}, not channels and frames, or features")
+        return y
 
     def traced(self, module: nn.Module, path: str, inputs: Optional[Sequence[int]]) -> Node:
         """What the module's own forward does."""
@@ -519,10 +821,10 @@ class _Describer:
         self.custom_forward[path] = module
         return {"type": name, "path": path, **fields}
 
-    @staticmethod
-    def refusal(module: nn.Module, path: str) -> ExportError:
+    def refusal(self, module: nn.Module, path: str) -> ExportError:
         if isinstance(module, nn.RNNBase):
-            return _fail(path, module, _USE_A_WINDOW if module.bidirectional else _NOT_YET)
+            window = module.bidirectional and self.windows is None
+            return _fail(path, module, _USE_A_WINDOW if window else _NOT_YET)
         for cls, reason in _REFUSED:
             if isinstance(module, cls):
                 return _fail(path, module, reason)
@@ -548,10 +850,14 @@ class _Describer:
 
     def sequential(self, module: nn.Sequential, path: str) -> Node:
         layers: List[Node] = []
+        channels = self.inputs[0] if self.inputs and len(self.inputs) == 1 else None
         for name, child in _children(module):
-            node = self.node(child, _join(path, name))
+            if self.windows is not None:
+                channels = self.windows.shape[1]
+            node = self.node(child, _join(path, name), None if channels is None else [channels])
             if node is None:
                 continue
+            channels = self.given_channels.get(node["path"], _channels_after(node, channels))
             if layers and self.can_fold(layers[-1], node):
                 pad = layers.pop()
                 sides = node["padding"] if isinstance(node["padding"], list) else [node["padding"]] * 2
@@ -577,12 +883,27 @@ class _Describer:
         return {"type": "Pad", "path": path, "left": left, "right": right, **fields} if left or right else None
 
     def parallel(self, module: Parallel, path: str) -> Node:
-        inputs = self.inputs
-        branches = [self.network(branch, _join(path, f"branches.{i}"), inputs) for i, branch in enumerate(module.branches)]
+        inputs, windows = self.inputs, self.windows
+        branches, frames = [], set()
+        for i, branch in enumerate(module.branches):
+            self.windows = windows
+            branches.append(self.network(branch, _join(path, f"branches.{i}"), inputs))
+            if windows is not None:
+                frames.add(self.windows.shape[2] if self.windows.dim() == 3 else 0)
+        if windows is not None and windows.dim() == 2 and module.reduce == "concat":
+            raise _fail(path, module, "concatenates features, which has no meaning over channels; keep the frames")
+        if len(frames) > 1 and min(frames) <= 1:
+            raise _fail(path, module, "a branch that gives a single frame meets one that gives more, and which of them would "
+                                      "be kept depends on the length; write it as a forward of your own")
         return {"type": "Parallel", "path": path, "branches": branches, "reduce": module.reduce}
 
     def residual(self, module: Residual, path: str) -> Node:
+        windows = self.windows
         node = {"type": "Residual", "path": path, "net": self.network(module.net, _join(path, "net"), self.inputs)}
+        if windows is not None and self.windows.shape != windows.shape:
+            if windows.dim() != 3 or self.windows.shape[:2] != windows.shape[:2] or self.windows.shape[2] == 1:
+                shapes = f"{tuple(windows.shape[1:])} to {tuple(self.windows.shape[1:])}"
+                raise _fail(path, module, f"its net turns a window of shape {shapes}, which cannot be added")
         _check_residual(module, path, self.padding)
         return node
 
@@ -663,7 +984,117 @@ class _Describer:
             self.tensor(module, path, "bias", (outputs,))
         return {"type": "Linear", "path": path, "in_features": inputs, "out_features": outputs, "bias": bias}
 
-    def batch_norm(self, module: nn.BatchNorm1d, path: str) -> Node:
+    # Windows.
+
+    def windowed(self, module: Windowed, path: str) -> Node:
+        import eigenstream_trace
+
+        size, stride = _integer(module, path, "size"), _integer(module, path, "stride")
+        channels = self.inputs[0] if self.inputs and len(self.inputs) == 1 else _window_channels(module)
+        if channels is None:
+            raise _fail(path, module, "how many channels its windows have cannot be seen; say it, as in inputs=[2]")
+        if channels * size > MAX_WINDOW:
+            raise _fail(path, module, f"windows of {channels} channels and {size} frames are more than {MAX_WINDOW} numbers")
+        generator = torch.Generator().manual_seed(1)
+        samples = torch.rand(3, channels, size, generator=generator) * 2 - 1
+        outer = self.windows, self.padding
+        self.padding = "exact"  # a window has ends of its own
+        try:
+            with eigenstream_trace.inference(module):
+                self.windows = _like(module.net, samples)
+                net = self.network(module.net, _join(path, "net"), [channels])
+                given = self.windows
+                if self.check:
+                    eigenstream_trace.compare_windows(self, module.net, net, samples, given)
+        finally:
+            self.windows, self.padding = outer
+        self.given_channels[path] = given[0].numel()
+        padding = 0 if self.padding == "valid" else self.sides(module, path, module.padding)
+        return {"type": "Windowed", "path": path, "size": size, "stride": stride, "padding": padding,
+                "channels": channels, "net": net}
+
+    def snapshotter(self, module: Snapshotter, path: str) -> Node:
+        sizes = {name: _integer(module, path, name) for name in ("num_channels", "snapshot_size", "stride_size")}
+        node = {"type": "Snapshotter", "path": path, **sizes}
+        if self.padding == "exact":
+            return node
+        import eigenstream_trace
+
+        self.given_channels[path] = sizes["num_channels"] * sizes["snapshot_size"]
+        return eigenstream_trace.without_padding(node)
+
+    def overlap_add(self, module: OverlapAdd, path: str) -> Node:
+        weighted = module.window is not None
+        if weighted:
+            self.tensor(module, path, "window", (module.size,))
+        return {"type": "OverlapAdd", "path": path, "channels": _integer(module, path, "channels"),
+                "size": _integer(module, path, "size"), "stride": _integer(module, path, "stride"),
+                "padding": self.sides(module, path, module.padding), "normalise": bool(module.normalise),
+                "weighted": weighted}
+
+    def online_averager(self, module: OnlineAverager, path: str) -> Node:
+        sizes = {name: _integer(module, path, name) for name in ("update_size", "num_updates", "num_channels")}
+        return {"type": "OnlineAverager", "path": path, **sizes, "offset": _integer(module, path, "offset", 0),
+                "normalise_start": bool(module.normalise_start)}
+
+    def over_frames(self, path: str, *layers: Node) -> Node:
+        """Layers that work over the channels, applied over the frames of a window."""
+        return {"type": "Sequential", "path": path, "layers": [
+            {"type": "Transpose", "path": _join(path, "to_frames")}, *layers,
+            {"type": "Transpose", "path": _join(path, "to_channels")}]}
+
+    def window_linear(self, module: nn.Linear, path: str) -> Node:
+        node = self.linear(module, path)
+        return node if self.windows.dim() == 2 else self.over_frames(path, node)
+
+    def window_layer_norm(self, module: nn.LayerNorm, path: str) -> Node:
+        shape = tuple(module.normalized_shape)
+        if len(shape) == 2 and self.windows.dim() == 3 and not module.elementwise_affine:
+            return {"type": "GroupNorm", "path": path, "num_groups": 1, "num_channels": shape[0],
+                    "eps": _number(module, path, "eps"), "affine": False}
+        if len(shape) == 2:
+            raise _fail(path, module, f"normalized_shape is {shape}, with a weight for each channel and frame; say "
+                                      "elementwise_affine=False, or GroupNorm(1, channels)")
+        node = self.layer_norm(module, path)
+        return node if self.windows.dim() == 2 else self.over_frames(path, node)
+
+    def group_norm(self, module: nn.GroupNorm, path: str) -> Node:
+        groups, channels = _integer(module, path, "num_groups"), _integer(module, path, "num_channels")
+        if channels != self.windows.shape[1]:
+            raise _fail(path, module, f"num_channels is {channels}, but {self.windows.shape[1]} channels come")
+        affine = bool(module.affine)
+        for name in ("weight", "bias") if affine else ():
+            self.tensor(module, path, name, (channels,))
+        return {"type": "GroupNorm", "path": path, "num_groups": groups, "num_channels": channels,
+                "eps": _number(module, path, "eps"), "affine": affine}
+
+    def instance_norm(self, module: nn.InstanceNorm1d, path: str) -> Node:
+        if module.track_running_stats:  # then it does what a BatchNorm1d does
+            return self.batch_norm(module, path)
+        if self.windows is None:
+            raise _fail(path, module, _USE_A_WINDOW)
+        channels, affine = self.windows.shape[1], bool(module.affine)
+        if channels != _integer(module, path, "num_features"):
+            raise _fail(path, module, f"num_features is {module.num_features}, but {channels} channels come")
+        for name in ("weight", "bias") if affine else ():
+            self.tensor(module, path, name, (channels,))
+        return {"type": "InstanceNorm1d", "path": path, "num_features": channels, "eps": _number(module, path, "eps"),
+                "affine": affine}
+
+    def adaptive_pool(self, module: Union[nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool1d], path: str) -> Node:
+        if getattr(module, "return_indices", False):
+            raise _fail(path, module, "return_indices is not supported, only values come out of a stream")
+        if _single(module.output_size) is None:
+            raise _fail(path, module, "output_size is None, say a number")
+        return {"type": _class_of(module, True).__name__, "path": path, "output_size": _integer(module, path, "output_size")}
+
+    def flatten(self, module: nn.Flatten, path: str) -> Optional[Node]:
+        axes = self.windows.dim()
+        if module.start_dim not in (1, 1 - axes) or module.end_dim not in (-1, axes - 1):
+            raise _fail(path, module, f"flattens axes {module.start_dim} to {module.end_dim}, only 1 to -1 are supported")
+        return {"type": "Flatten", "path": path} if axes == 3 else None
+
+    def batch_norm(self, module: Union[nn.BatchNorm1d, nn.InstanceNorm1d], path: str) -> Node:
         if module.running_mean is None or module.running_var is None:
             raise _fail(path, module, "has no running statistics, so it needs the whole signal; "
                                       "train it with track_running_stats=True")
@@ -701,20 +1132,25 @@ class _Describer:
         return {"type": "LeakyReLU", "path": path, "negative_slope": slope}
 
     def softmin(self, module: nn.Softmin, path: str) -> Node:
-        node = self.over_dim(module, path)
-        return {"type": "Sequential", "path": path,
-                "layers": [{"type": "Affine", "path": _join(path, "negate"), "scale": -1.0, "offset": 0.0},
-                           {**node, "type": "Softmax"}]}
+        layers = [{"type": "Affine", "path": _join(path, "negate"), "scale": -1.0, "offset": 0.0},
+                  self.over_dim(module, path, "Softmax")]
+        return {"type": "Sequential", "path": path, "layers": layers}
 
     def prelu(self, module: nn.PReLU, path: str) -> Node:
         count = _integer(module, path, "num_parameters")
         self.tensor(module, path, "weight", (count,))
         return {"type": "PReLU", "path": path, "num_parameters": count}
 
-    def over_dim(self, module: Union[nn.GLU, nn.Softmax], path: str) -> Node:
-        if module.dim not in (1, -2):
+    def over_dim(self, module: Union[nn.GLU, nn.Softmax], path: str, kind: Optional[str] = None) -> Node:
+        node = {"type": kind or _class_of(module).__name__, "path": path}
+        axes = 3 if self.windows is None else self.windows.dim()
+        if module.dim in (1, 1 - axes):
+            return node
+        if self.windows is None:
             raise _fail(path, module, f"dim is {module.dim}; over time it {_USE_A_WINDOW}, over channels say dim=1")
-        return {"type": _class_of(module).__name__, "path": path}
+        if module.dim in (2, -1):
+            return self.over_frames(path, node)
+        raise _fail(path, module, f"dim is {module.dim}; say 1 for the channels" + (" or 2 for the frames" if axes == 3 else ""))
 
     def snake(self, module: Snake, path: str) -> Node:
         channels = _integer(module, path, "channels")
@@ -744,8 +1180,31 @@ _Describer.HANDLERS = {
     nn.Softmin: _Describer.softmin,
     nn.RReLU: _Describer.rrelu,
     Snake: _Describer.snake,
+    nn.InstanceNorm1d: _Describer.instance_norm,
+    Windowed: _Describer.windowed,
+    Snapshotter: _Describer.snapshotter,
+    OverlapAdd: _Describer.overlap_add,
+    OnlineAverager: _Describer.online_averager,
     **dict.fromkeys(_ACTIVATIONS, _Describer.activation),
 }
+
+_Describer.WINDOW_HANDLERS = {
+    nn.Linear: _Describer.window_linear,
+    nn.LayerNorm: _Describer.window_layer_norm,
+    nn.GroupNorm: _Describer.group_norm,
+    nn.AdaptiveAvgPool1d: _Describer.adaptive_pool,
+    nn.AdaptiveMaxPool1d: _Describer.adaptive_pool,
+    nn.Flatten: _Describer.flatten,
+}
+
+# What may come after a Flatten, when a window is (N, F): there F are the channels, as in torch.
+_ON_FEATURES = (nn.Sequential, Residual, Parallel, nn.Linear, nn.LayerNorm, nn.GroupNorm, nn.BatchNorm1d, nn.PReLU, nn.GLU,
+                nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Flatten)
+
+# Types that give as many channels as they take.
+_SAME_CHANNELS = {*(cls.__name__ for cls in _ACTIVATIONS), "AvgPool1d", "MaxPool1d", "Pad", "Resample", "BatchNorm1d",
+                  "LayerNorm", "GELU", "PReLU", "Snake", "Softmax", "LogSoftmax", "Affine", "Abs", "Exp", "Log", "Sqrt",
+                  "Square", "Sin", "Cos", "Reciprocal"}
 
 
 # --- the public functions -------------------------------------------------------------------------------------------

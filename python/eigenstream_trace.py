@@ -55,8 +55,20 @@ _POINTWISE: Dict[str, Callable[..., Tensor]] = {
 }
 
 
-def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """What a described module makes of x (B, C, T): the meaning of docs/model-file.md in torch's terms."""
+# What only windows have, besides the norms.
+_OF_WINDOWS: Dict[str, Callable[[Tensor, Node], Tensor]] = {
+    "GroupNorm": None, "InstanceNorm1d": None,
+    "AdaptiveAvgPool1d": lambda x, node: F.adaptive_avg_pool1d(x, node["output_size"]),
+    "AdaptiveMaxPool1d": lambda x, node: F.adaptive_max_pool1d(x, node["output_size"]),
+    "Flatten": lambda x, node: x.reshape(x.shape[0], -1, 1),
+    "Transpose": lambda x, node: x.transpose(1, 2),
+    "Reverse": lambda x, node: x.flip(2),
+}
+
+
+def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: bool = False) -> Tensor:
+    """What a described module makes of x (B, C, T): the meaning of docs/model-file.md in torch's terms. With `window`, x are
+    windows inside a Windowed."""
     kind, path = node["type"], node["path"]
 
     def tensor(name: str, wanted: bool = True) -> Optional[Tensor]:
@@ -67,19 +79,38 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor) -> Tensor:
         return _POINTWISE[kind](x, **fields)
     if kind == "Sequential":
         for layer in node["layers"]:
-            x = apply_node(layer, tensors, x)
+            x = apply_node(layer, tensors, x, window)
         return x
     if kind == "Residual":
-        return export.reduce_values("sum", [apply_node(node["net"], tensors, x), x])
+        return export.reduce_values("sum", [apply_node(node["net"], tensors, x, window), x], window)
     if kind == "Parallel":
-        return export.reduce_values(node["reduce"], [apply_node(branch, tensors, x) for branch in node["branches"]])
+        return export.reduce_values(node["reduce"], [apply_node(branch, tensors, x, window) for branch in node["branches"]],
+                                    window)
     if kind == "Graph":
         values = [x]
         for inner in node["nodes"]:
             operands = [values[number] for number in inner["from"]]
-            values.append(export.reduce_values(inner["op"], operands) if inner["type"] == "Reduce"
-                          else apply_node(inner, tensors, operands[0]))
+            values.append(export.reduce_values(inner["op"], operands, window) if inner["type"] == "Reduce"
+                          else apply_node(inner, tensors, operands[0], window))
         return values[-1]
+    if kind == "Windowed":
+        padding = node["padding"] if isinstance(node["padding"], list) else [node["padding"]] * 2
+        net = _Applied(node["net"], tensors)
+        return export.Windowed(net, node["size"], node["stride"], padding)(x)
+    if kind == "Snapshotter":
+        return export.Snapshotter(node["num_channels"], node["snapshot_size"], node["stride_size"])(x)
+    if kind == "OverlapAdd":
+        padding = node["padding"] if isinstance(node["padding"], list) else [node["padding"]] * 2
+        return export.OverlapAdd(node["channels"], node["size"], node["stride"], padding, node["normalise"],
+                                 tensor("window", node["weighted"]))(x)
+    if kind == "OnlineAverager":
+        return export.OnlineAverager(node["update_size"], node["num_updates"], node["num_channels"], node["offset"],
+                                     node["normalise_start"])(x)
+    if kind in _OF_WINDOWS and window:
+        if kind in ("GroupNorm", "InstanceNorm1d"):
+            groups = node["num_groups"] if kind == "GroupNorm" else node["num_features"]
+            return F.group_norm(x, groups, tensor("weight", node["affine"]), tensor("bias", node["affine"]), node["eps"])
+        return _OF_WINDOWS[kind](x, node)
     if kind == "Conv1d":
         padding = node["padding"]
         left, right = padding if isinstance(padding, list) else (padding, padding)
@@ -132,9 +163,26 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor) -> Tensor:
                    "export with check=False")
 
 
+class _Applied(nn.Module):
+    """A described network, run on windows."""
+
+    def __init__(self, node: Node, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.node, self.tensors = node, tensors
+
+    def forward(self, x: Tensor) -> Tensor:
+        return apply_node(self.node, self.tensors, x, True)
+
+
 def without_padding(node: Node) -> Node:
     """The description under the padding policy "valid": no time padding, output_padding or ceil_mode; crops stay."""
     node = dict(node)
+    if node["type"] == "Windowed":  # what is padded inside the windows belongs to the network
+        return {**node, "padding": 0}
+    if node["type"] == "Snapshotter":
+        return {"type": "Windowed", "path": node["path"], "size": node["snapshot_size"], "stride": node["stride_size"],
+                "padding": 0, "channels": node["num_channels"],
+                "net": {"type": "Sequential", "path": export._join(node["path"], "net"), "layers": []}}
     for field in ("layers", "branches", "nodes"):
         if field in node:
             node[field] = [without_padding(child) for child in node[field]]
@@ -948,7 +996,7 @@ class _Walker:
 
 
 @contextlib.contextmanager
-def _inference(module: nn.Module) -> Iterator[None]:
+def inference(module: nn.Module) -> Iterator[None]:
     """Puts a module into inference mode and leaves everything, random numbers included, as it was."""
     modes = [(child, child.training) for child in module.modules()]
     state = torch.random.get_rng_state()
@@ -1025,7 +1073,7 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
         where = "" if node is None else _line(node)
         return export._fail(path, root, f"{message}{where}")
 
-    with _inference(root):
+    with inference(root):
         tracer = _Tracer(export.is_known)
         tracer.record_stack_traces = True
         kinds = {parameter.kind for parameter in inspect.signature(root.forward).parameters.values()}
@@ -1140,10 +1188,32 @@ def _compare(output: _Value, expected: Sequence[Any], fail: Callable[..., Except
     for given, wanted in zip(output.samples, expected):
         if not isinstance(wanted, Tensor) or given.shape != wanted.shape:
             raise fail(f"what was traced gives {tuple(given.shape)}, the module {tuple(getattr(wanted, 'shape', ()))}")
-        apart = ((given - wanted).abs() / wanted.abs().clamp(min=1)).nan_to_num(0).max() if given.numel() else torch.zeros(())
-        if float(apart) > 1e-4:
-            raise fail(f"what was traced differs from the module by {float(apart):.2g}: its forward does something that "
-                       "the trace does not show")
+        apart = _apart(given, wanted)
+        if apart > 1e-4:
+            raise fail(f"what was traced differs from the module by {apart:.2g}: its forward does something that the trace "
+                       "does not show")
+
+
+def _apart(given: Tensor, wanted: Tensor) -> float:
+    """The largest difference: absolute within [-1, 1], relative beyond."""
+    if not given.numel():
+        return 0.0
+    return float(((given - wanted).abs() / wanted.abs().clamp(min=1)).nan_to_num(0).max())
+
+
+def compare_windows(describer: Any, module: nn.Module, node: Node, windows: Tensor, expected: Tensor) -> None:
+    """Checks that a described network makes of windows (N, C, T) what the module does, (N, C', T') or (N, F)."""
+    try:
+        given = apply_node(node, describer.tensors, windows, True)
+    except _Refused:  # a type of the user's
+        return
+    expected = (expected if expected.dim() == 3 else expected.unsqueeze(-1)).to("cpu", torch.float32)
+    if given.shape != expected.shape:
+        raise export._fail(node["path"], module, f"what would be written makes {tuple(given.shape[1:])} of a window, the "
+                                                 f"module {tuple(expected.shape[1:])}")
+    apart = _apart(given, expected)
+    if apart > 1e-4:
+        raise export._fail(node["path"], module, f"what would be written differs from the module by {apart:.2g}")
 
 
 def _finished(walker: _Walker, output: _Value, path: str, channels: int) -> Node:

@@ -58,8 +58,12 @@ def read_safetensors(path: Path) -> Tuple[Dict[str, str], Dict[str, Tensor]]:
     return metadata, tensors
 
 
-def joined(op: str, values: List[Tensor]) -> Tensor:
-    """Operands joined frame by frame, the longer ones cropped, the smaller half of the excess in front."""
+def joined(op: str, values: List[Tensor], window: bool) -> Tensor:
+    """Operands joined frame by frame, the longer ones cropped, the smaller half of the excess in front. In a window, one
+    frame serves for all."""
+    most = max(value.shape[-1] for value in values)
+    if window:
+        values = [value.repeat(1, 1, most) if value.shape[-1] == 1 else value for value in values]
     length = min(value.shape[-1] for value in values)
     values = [value[..., (value.shape[-1] - length) // 2:][..., :length] for value in values]
     if op == "concat":
@@ -76,8 +80,12 @@ def joined(op: str, values: List[Tensor]) -> Tensor:
     return {"difference": first - second, "quotient": first / second}[op]
 
 
-def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor) -> Tensor:
-    """Run a description on x (B, C, T), using each field once. Takes the tensors it uses out of `tensors`."""
+def both_sides(padding: Any) -> Tuple[int, int]:
+    return tuple(padding) if isinstance(padding, list) else (padding, padding)
+
+
+def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, window: bool = False) -> Tensor:
+    """Run a description on x (B, C, T), using each field once; `window`: inside a Windowed."""
     fields = dict(node)
     kind, path = fields.pop("type"), fields.pop("path")
 
@@ -88,14 +96,15 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor) ->
         f = fields.pop
         if kind == "Sequential":
             for inner in f("layers"):
-                x = interpret(inner, tensors, x)
+                x = interpret(inner, tensors, x, window)
             return x
         if kind == "Residual":
-            y = interpret(f("net"), tensors, x)
+            y = interpret(f("net"), tensors, x, window)
+            assert not (window and y.shape[-1] == 1 < x.shape[-1])
             shrink = x.shape[-1] - y.shape[-1]
             return y + x[..., shrink // 2:shrink // 2 + y.shape[-1]]
         if kind == "Parallel":
-            return joined(f("reduce"), [interpret(branch, tensors, x) for branch in f("branches")])
+            return joined(f("reduce"), [interpret(branch, tensors, x, window) for branch in f("branches")], window)
         if kind == "Graph":
             values = [x]
             if "in_channels" in fields:
@@ -105,10 +114,10 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor) ->
                 operands = [values[number] for number in inner.pop("from")]
                 if inner["type"] == "Reduce":
                     assert set(inner) == {"type", "path", "op"}
-                    values.append(joined(inner["op"], operands))
+                    values.append(joined(inner["op"], operands, window))
                 else:
                     (operand,) = operands
-                    values.append(interpret(inner, tensors, operand))
+                    values.append(interpret(inner, tensors, operand, window))
             return values[-1]
         if kind == "Conv1d":
             padding = f("padding")
@@ -163,6 +172,62 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor) ->
             return getattr(torch, kind.lower())(x)
         if kind in ("GLU", "Softmax", "LogSoftmax"):
             return getattr(nn, kind)(dim=1)(x)
+        if kind == "Windowed":
+            left, right = both_sides(f("padding"))
+            size, stride, net = f("size"), f("stride"), f("net")
+            assert x.shape[1] == f("channels")
+            x = F.pad(x, (left, right))
+            outputs = []
+            for begin in range(0, x.shape[-1] - size + 1, stride):
+                y = interpret(net, tensors, x[..., begin:begin + size], True)
+                outputs.append(torch.cat([y[..., i] for i in range(y.shape[-1])], 1))
+            return torch.stack(outputs, -1)
+        if kind == "Snapshotter":
+            size, stride = f("snapshot_size"), f("stride_size")
+            assert x.shape[1] == f("num_channels")
+            x = F.pad(x, (size - stride, 0))
+            begins = range(0, x.shape[-1] - size + 1, stride)
+            return torch.stack([x[..., begin:begin + size].transpose(1, 2).flatten(1) for begin in begins], -1)
+        if kind == "OverlapAdd":
+            channels, size, stride, (left, right) = f("channels"), f("size"), f("stride"), both_sides(f("padding"))
+            factors = tensor("window") if f("weighted") else torch.ones(size)
+            y = torch.zeros(x.shape[0], channels, (x.shape[-1] - 1) * stride + size)
+            sums = torch.zeros(y.shape[-1])
+            for w in range(x.shape[-1]):
+                for p in range(size):
+                    y[..., w * stride + p] += factors[p] * x[:, p * channels:(p + 1) * channels, w]
+                    sums[w * stride + p] += factors[p]
+            if f("normalise"):
+                y = torch.where(sums == 0, torch.zeros(()), y / sums)
+            return y[..., left:y.shape[-1] - right]
+        if kind == "OnlineAverager":
+            updates, size, channels, offset = f("num_updates"), f("update_size"), f("num_channels"), f("offset")
+            n, length, start = x.shape[-1], x.shape[1] // channels, f("normalise_start")
+            y = torch.zeros(x.shape[0], channels, (n + updates - 1) * size)
+            for m in range(y.shape[-1]):
+                j = m // size
+                own = range(max(0, j - updates + 1), min(j, n - 1) + 1)
+                places = [(length - offset - updates * size + m - k * size) * channels for k in own]
+                total = sum(x[:, place:place + channels, k] for k, place in zip(own, places))
+                y[..., m] = total / (len(own) if start or j >= n else updates)
+            return y
+        if window and kind in ("GroupNorm", "InstanceNorm1d"):
+            affine = (tensor("weight"), tensor("bias")) if f("affine") else (None, None)
+            if kind == "InstanceNorm1d":
+                assert x.shape[1] == f("num_features")
+                return F.instance_norm(x, None, None, *affine, eps=f("eps"))
+            assert x.shape[1] == f("num_channels")
+            return F.group_norm(x, f("num_groups"), *affine, f("eps"))
+        if window and kind in ("AdaptiveAvgPool1d", "AdaptiveMaxPool1d"):
+            p, n = f("output_size"), x.shape[-1]
+            reduce = torch.mean if kind == "AdaptiveAvgPool1d" else torch.amax
+            return torch.stack([reduce(x[..., i * n // p:-(-(i + 1) * n // p)], -1) for i in range(p)], -1)
+        if window and kind == "Flatten":
+            return torch.stack([x[:, c, t] for c in range(x.shape[1]) for t in range(x.shape[2])], 1)[..., None]
+        if window and kind == "Transpose":
+            return x.transpose(1, 2)
+        if window and kind == "Reverse":
+            return x[..., torch.arange(x.shape[-1] - 1, -1, -1)]
         activation = getattr(nn, kind)(**fields)  # the fields are the constructor's arguments
         fields.clear()
         return activation(x)
@@ -512,13 +577,19 @@ class WeightNormTest(Case):
 
 class RefusalTest(Case):
     def test_layers_that_need_the_whole_signal(self) -> None:
-        for module in (nn.GroupNorm(1, 2), nn.InstanceNorm1d(2), nn.InstanceNorm1d(2, track_running_stats=True),
-                       nn.AdaptiveAvgPool1d(1), nn.AdaptiveMaxPool1d(1), nn.LSTM(2, 2, bidirectional=True),
+        for module in (nn.GroupNorm(1, 2), nn.InstanceNorm1d(2),
+                       nn.AdaptiveAvgPool1d(1), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.LSTM(2, 2, bidirectional=True),
                        nn.GRU(2, 2, bidirectional=True), nn.RNN(2, 2, bidirectional=True)):
             name = type(module).__name__
             with self.subTest(module=module):
                 self.assert_refused(nn.Sequential(nn.ReLU(), Residual(nn.Sequential(module))),
-                                    rf"^1\.net\.0 \({name}\): needs the whole signal.*window \(Snapshotter\)")
+                                    rf"^1\.net\.0 \({name}\): needs the whole signal.*: Windowed\(net, size, stride\)$")
+
+    def test_instance_norm_with_running_statistics(self) -> None:
+        net = nn.Sequential(nn.InstanceNorm1d(3, affine=True, track_running_stats=True))
+        for tensor in (net[0].weight, net[0].bias, net[0].running_mean, net[0].running_var):
+            nn.init.uniform_(tensor, 0.5, 2)
+        self.assertEqual(self.assert_equivalent(net, 3)["layers"][0]["type"], "BatchNorm1d")
 
     def test_recurrent(self) -> None:
         for module in (nn.LSTM(2, 2), nn.GRU(2, 2), nn.RNN(2, 2)):

@@ -1,0 +1,397 @@
+"""Tests of the exporter's modules over windows, and of what it writes of networks inside a Windowed. CTest runs them."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from typing import Any, Dict, List
+from unittest import mock
+
+try:
+    import torch
+except ImportError:
+    print("skipped: this Python has no torch")
+    sys.exit(77)  # CTest counts it as skipped
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from eigenstream_export_test import Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
+import eigenstream_export  # noqa: E402
+from eigenstream_export import (  # noqa: E402
+    ExportError, OnlineAverager, OverChannels, OverlapAdd, Parallel, Residual, Snake, Snapshotter, Windowed, describe,
+    register,
+)
+
+
+class WindowCase(Case):
+    def assert_windows(self, net: nn.Module, channels: int, size: int = 12, stride: int = 5, padding: Any = 0,
+                       inputs: Any = None) -> Dict[str, Any]:
+        """What is written of a Windowed computes what it computes, with random tensors. Returns its net's description."""
+        for tensor in (*net.parameters(), *net.buffers()):
+            if tensor.dtype.is_floating_point:
+                nn.init.uniform_(tensor, 0.2, 1)
+        module = Windowed(net, size, stride, padding).train()
+        description, tensors = describe(module, inputs=inputs)
+        self.assertTrue(module.training and net.training)
+        unused = set(tensors)
+
+        class Used(dict):
+            def __getitem__(self, key: str) -> Tensor:
+                unused.discard(key)
+                return super().__getitem__(key)
+
+        x = torch.rand(2, channels, 31) * 2 - 1
+        with torch.no_grad():
+            expected = module.eval()(x.clone())
+            actual = interpret(description, Used(tensors), x)
+        self.assertEqual(description["channels"], channels)
+        self.assertEqual(actual.shape, expected.shape)
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+        self.assertEqual(unused, set())
+        return description["net"]
+
+    def kinds(self, node: Dict[str, Any]) -> List[str]:
+        inner = [kind for child in node.get("layers", node.get("nodes", [])) for kind in self.kinds(child)]
+        return inner if "layers" in node or "nodes" in node else [node["type"]]
+
+
+# --- forwards ---------------------------------------------------------------------------------------------------------
+
+
+class WindowedTest(WindowCase):
+    def test_by_a_loop(self) -> None:
+        net = nn.Sequential(nn.Conv1d(2, 3, 4, padding=1), nn.GroupNorm(1, 3))
+        x = torch.rand(2, 2, 23)
+        for size, stride, padding in ((6, 2, 0), (6, 6, (5, 0)), (3, 7, (0, 2)), (8, 1, 3), (23, 9, 0)):
+            left, right = padding if isinstance(padding, tuple) else (padding, padding)
+            y = Windowed(net, size, stride, padding)(x)
+            padded = torch.cat([torch.zeros(2, 2, left), x, torch.zeros(2, 2, right)], -1)
+            begins = range(0, padded.shape[-1] - size + 1, stride)
+            self.assertEqual(y.shape, (2, 3 * (size - 1), len(begins)))
+            for w, begin in enumerate(begins):
+                for b in range(2):
+                    alone = net(padded[b:b + 1, :, begin:begin + size])[0]
+                    torch.testing.assert_close(y[b, :, w], alone.t().reshape(-1))
+
+    def test_features(self) -> None:
+        net = nn.Sequential(nn.Flatten(), nn.Linear(8, 5))
+        x = torch.rand(3, 2, 12)
+        y = Windowed(net, 4, 4)(x)
+        self.assertEqual(y.shape, (3, 5, 3))
+        torch.testing.assert_close(y[1, :, 2], net(x[1:2, :, 8:])[0])
+
+    def test_gradients_reach_the_input_and_the_net(self) -> None:
+        module = Windowed(nn.Sequential(nn.GroupNorm(1, 2), nn.ReLU(inplace=True)), 4, 2, 1)
+        x = torch.rand(1, 2, 9, requires_grad=True)
+        module(x).sum().backward()
+        self.assertTrue(bool(torch.isfinite(x.grad).all()))
+        self.assertIsNotNone(module.net[0].weight.grad)
+
+    def test_the_input_stays(self) -> None:
+        x = -torch.ones(1, 1, 4)
+        Windowed(nn.ReLU(inplace=True), 4, 4)(x)
+        self.assertEqual(x.flatten().tolist(), [-1] * 4)
+
+    def test_errors(self) -> None:
+        for arguments, pattern in (
+            ((nn.ReLU(), 0, 1), "size is 0, must be an integer of at least 1"),
+            ((nn.ReLU(), 4, 0), "stride is 0"), ((nn.ReLU(), 4.0, 1), r"size is 4\.0"), ((nn.ReLU(), 4, True), "stride is True"),
+            ((nn.ReLU(), 4, 1, 4), "padding is 4, must be one integer or two, from 0 to size - 1 = 3"),
+            ((nn.ReLU(), 4, 1, (0, -1)), r"padding is \(0, -1\)"), ((nn.ReLU(), 4, 1, (0, 1, 2)), "padding is"),
+            ((torch.relu, 4, 1), "net is a builtin_function_or_method, not a torch.nn.Module"),
+        ):
+            with self.assertRaisesRegex(ExportError, r"^<root> \(Windowed\): " + pattern):
+                Windowed(*arguments)
+        for net, x, pattern in (
+            (nn.ReLU(), torch.zeros(2, 8), r"takes a signal .* not one of shape \(2, 8\)"),
+            (nn.ReLU(), torch.zeros(1, 2, 3), "a signal of 3 frames is too short for a window of 4"),
+            (nn.Flatten(0), torch.zeros(1, 2, 8), r"net gives \(16,\) for 2 windows"),
+            (nn.LSTM(4, 2), torch.zeros(1, 2, 8), "net gives a tuple for 2 windows"),
+        ):
+            with self.assertRaisesRegex(ExportError, pattern):
+                Windowed(net, 4, 4)(x)
+
+
+class SnapshotterTest(WindowCase):
+    def test_worked_example(self) -> None:
+        y = Snapshotter(1, 5, 2)(torch.arange(1.0, 13).reshape(1, 1, 12))
+        self.assertEqual(y[0].t().tolist(), [[0, 0, 0, 1, 2], [0, 1, 2, 3, 4], [2, 3, 4, 5, 6], [4, 5, 6, 7, 8],
+                                             [6, 7, 8, 9, 10], [8, 9, 10, 11, 12]])
+
+    def test_channels_are_fastest(self) -> None:
+        x = torch.tensor([[1.0, 2, 3, 4], [10, 20, 30, 40]]).expand(3, 2, 4)
+        y = Snapshotter(2, 3, 2)(x)
+        self.assertEqual(y[2].t().tolist(), [[0, 0, 1, 10, 2, 20], [2, 20, 3, 30, 4, 40]])
+        self.assertEqual(Snapshotter(2, 3, 2)(x[..., :3]).shape, (3, 6, 1))
+
+    def test_errors(self) -> None:
+        for arguments, pattern in (((0, 3, 1), "num_channels is 0"), ((1, 3, 3), "stride_size 3 must be less than"),
+                                   ((1, 3, 0), "stride_size is 0"), ((1, 0, 1), "snapshot_size is 0")):
+            with self.assertRaisesRegex(ExportError, pattern):
+                Snapshotter(*arguments)
+        with self.assertRaisesRegex(ExportError, r"takes a signal \(batch, 2, frames\), not one of shape \(1, 3, 8\)"):
+            Snapshotter(2, 3, 2)(torch.zeros(1, 3, 8))
+        with self.assertRaisesRegex(ExportError, "1 frames is too short"):
+            Snapshotter(2, 3, 2)(torch.zeros(1, 2, 1))
+
+    def test_description(self) -> None:
+        net = nn.Sequential(Snapshotter(2, 5, 3), OverChannels(nn.Linear(10, 2)))
+        description = self.assert_equivalent(net, 2)
+        self.assertEqual(description["layers"][0],
+                         {"type": "Snapshotter", "path": "0", "num_channels": 2, "snapshot_size": 5, "stride_size": 3})
+        self.assertEqual(describe(net, "valid")[0]["layers"][0],
+                         {"type": "Windowed", "path": "0", "size": 5, "stride": 3, "padding": 0, "channels": 2,
+                          "net": {"type": "Sequential", "path": "0.net", "layers": []}})
+
+
+class OverlapAddTest(WindowCase):
+    WINDOW = [0.5, 0.0, 1.5, -2.0, 1.0, 0.25]
+
+    def test_description_says_what_it_does(self) -> None:
+        for stride, padding in ((1, (0, 5)), (2, 0), (3, 3), (4, (1, 2)), (6, 0)):
+            for normalise in (False, True):
+                for window in (None, self.WINDOW):
+                    module = OverlapAdd(2, 6, stride, padding, normalise, window)
+                    node = self.assert_equivalent(nn.Sequential(module), 12, 7)["layers"][0]
+                    left, right = padding if isinstance(padding, tuple) else (padding, padding)
+                    self.assertEqual(node["weighted"], window is not None)
+                    self.assertEqual(node["padding"], left if left == right else [left, right])
+                    self.assertEqual(module(torch.zeros(1, 12, 4)).shape, (1, 2, 3 * stride + 6 - left - right))
+
+    def test_takes_windows_back(self) -> None:
+        x = torch.rand(2, 3, 25)
+        both = nn.Sequential(Windowed(nn.Identity(), 8, 2, 6), OverlapAdd(3, 8, 2, 6, normalise=True))
+        torch.testing.assert_close(both(x)[..., :25], x[..., :both(x).shape[-1]])
+        self.assertEqual(both(x).shape[-1], 24)
+
+    def test_known_values(self) -> None:
+        x = torch.tensor([[[1.0, 4], [2, 5], [3, 6]]])
+        self.assertEqual(OverlapAdd(1, 3, 2)(x).flatten().tolist(), [1, 2, 7, 5, 6])
+        self.assertEqual(OverlapAdd(1, 3, 2, normalise=True)(x).flatten().tolist(), [1, 2, 3.5, 5, 6])
+        self.assertEqual(OverlapAdd(1, 3, 2, 1)(x).flatten().tolist(), [2, 7, 5])
+        self.assertEqual(OverlapAdd(1, 3, 2, window=[1, 2, 3])(x).flatten().tolist(), [1, 4, 13, 10, 18])
+        self.assertEqual(OverlapAdd(1, 3, 2, normalise=True, window=[0, 1, 0])(x).flatten().tolist(), [0, 2, 0, 5, 0])
+
+    def test_errors(self) -> None:
+        for options, pattern in (
+            (dict(channels=0, size=3, stride=1), "channels is 0"), (dict(channels=1, size=3, stride=4), "stride 4 is more than size 3"),
+            (dict(channels=1, size=3, stride=2, padding=2), "padding is 2, must be one integer or two, from 0 to size - stride = 1"),
+            (dict(channels=1, size=3, stride=2, window=[1, 2]), r"window has shape \(2,\), must be 3 finite numbers"),
+            (dict(channels=1, size=2, stride=2, window=[1, float("nan")]), "finite"),
+        ):
+            with self.assertRaisesRegex(ExportError, pattern):
+                OverlapAdd(**options)
+        with self.assertRaisesRegex(ExportError, r"takes a signal \(batch, 6, frames\)"):
+            OverlapAdd(2, 3, 1)(torch.zeros(1, 5, 4))
+
+
+class OnlineAveragerTest(WindowCase):
+    def test_worked_example(self) -> None:
+        ones = torch.ones(1, 6, 4)  # four predictions of six frames
+        third = torch.tensor(1.0) / 3
+        y = OnlineAverager(2, 3, 1)(ones).flatten().tolist()
+        self.assertEqual(y[:4], [third, third, third + third, third + third])
+        torch.testing.assert_close(torch.tensor(y[4:]), torch.ones(8))
+        y = OnlineAverager(2, 3, 1, normalise_start=True)(ones)
+        torch.testing.assert_close(y, torch.ones(1, 1, 12))
+
+    def test_description_says_what_it_does(self) -> None:
+        for update, updates, offset, frames, predictions in ((2, 3, 0, 6, 9), (1, 1, 0, 4, 3), (3, 2, 1, 9, 5),
+                                                             (2, 4, 3, 11, 2), (4, 3, 0, 12, 1)):
+            for start in (False, True):
+                module = OnlineAverager(update, updates, 2, offset, start)
+                node = self.assert_equivalent(nn.Sequential(module), 2 * frames, predictions)["layers"][0]
+                self.assertEqual(node, {"type": "OnlineAverager", "path": "0", "update_size": update, "num_updates": updates,
+                                        "num_channels": 2, "offset": offset, "normalise_start": start})
+
+    def test_means_of_what_is_there(self) -> None:
+        """With normalise_start each frame is the mean of the predictions that reach it."""
+        signal = torch.rand(2, 1, 40)
+        cut = Windowed(nn.Identity(), 9, 3)
+        y = nn.Sequential(cut, OnlineAverager(3, 3, 1, normalise_start=True))(signal)
+        torch.testing.assert_close(y, signal[..., :39])
+
+    def test_errors(self) -> None:
+        for options, pattern in (
+            (dict(update_size=0, num_updates=1, num_channels=1), "update_size is 0"),
+            (dict(update_size=1, num_updates=0, num_channels=1), "num_updates is 0"),
+            (dict(update_size=1, num_updates=1, num_channels=1, offset=-1), "offset is -1, must be an integer of at least 0"),
+        ):
+            with self.assertRaisesRegex(ExportError, pattern):
+                OnlineAverager(**options)
+        for numbers in (13, 12):
+            with self.assertRaisesRegex(ExportError, f"a prediction of {numbers} numbers, expected 2 channels of 7 frames or"):
+                OnlineAverager(3, 2, 2, 1)(torch.zeros(1, numbers, 4))
+
+
+# --- what is written of a net over windows --------------------------------------------------------------------------
+
+
+class DescriptionTest(WindowCase):
+    def test_layers(self) -> None:
+        rows = [
+            (nn.GroupNorm(2, 4), ["GroupNorm"]), (nn.GroupNorm(4, 4, affine=False, eps=0.1), ["GroupNorm"]),
+            (nn.InstanceNorm1d(4), ["InstanceNorm1d"]), (nn.InstanceNorm1d(4, affine=True), ["InstanceNorm1d"]),
+            (nn.InstanceNorm1d(4, track_running_stats=True), ["BatchNorm1d"]),
+            (nn.InstanceNorm1d(4, affine=True, track_running_stats=True), ["BatchNorm1d"]),
+            (nn.AdaptiveAvgPool1d(1), ["AdaptiveAvgPool1d"]), (nn.AdaptiveAvgPool1d(5), ["AdaptiveAvgPool1d"]),
+            (nn.AdaptiveMaxPool1d((7,)), ["AdaptiveMaxPool1d"]), (nn.Flatten(), ["Flatten"]), (nn.Flatten(-2, 2), ["Flatten"]),
+            (nn.Softmax(dim=1), ["Softmax"]), (nn.Softmax(dim=-1), ["Transpose", "Softmax", "Transpose"]),
+            (nn.LogSoftmax(dim=2), ["Transpose", "LogSoftmax", "Transpose"]), (nn.GLU(dim=-2), ["GLU"]),
+            (nn.GLU(), ["Transpose", "GLU", "Transpose"]), (nn.Softmin(dim=1), ["Affine", "Softmax"]),
+            (nn.Softmin(dim=2), ["Affine", "Transpose", "Softmax", "Transpose"]),
+            (nn.Linear(12, 7), ["Transpose", "Linear", "Transpose"]),
+            (nn.Linear(12, 1, bias=False), ["Transpose", "Linear", "Transpose"]),
+            (nn.LayerNorm(12), ["Transpose", "LayerNorm", "Transpose"]),
+            (nn.LayerNorm((4, 12), elementwise_affine=False), ["GroupNorm"]),
+            (OverChannels(nn.Linear(4, 3)), ["Linear"]), (Snake(4), ["Snake"]), (nn.ReLU(inplace=True), ["ReLU"]),
+            (nn.Conv1d(4, 3, 3, stride=2, padding=1, padding_mode="replicate"), ["Conv1d"]), (nn.Sequential(), []),
+            (nn.MaxPool1d(3), ["MaxPool1d"]), (nn.Dropout(0.5), []), (Snapshotter(4, 5, 2), ["Snapshotter"]),
+        ]
+        for net, kinds in rows:
+            for padding in (0, (3, 8)):
+                with self.subTest(net=net, padding=padding):
+                    self.assertEqual(self.kinds(self.assert_windows(net, 4, padding=padding, inputs=[4])), kinds)
+
+    def test_after_flatten(self) -> None:
+        """There (N, F) is a window of a single frame, with F channels."""
+        for layers, kinds in (
+            ([nn.Linear(48, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.1), nn.Linear(6, 2)],
+             ["Flatten", "Linear", "BatchNorm1d", "ReLU", "Linear"]),
+            ([nn.Linear(48, 6), nn.LayerNorm(6), nn.Softmax(dim=1)], ["Flatten", "Linear", "LayerNorm", "Softmax"]),
+            ([nn.GLU(), nn.LogSoftmax(dim=-1), nn.PReLU(24)], ["Flatten", "GLU", "LogSoftmax", "PReLU"]),
+            ([nn.GroupNorm(8, 48), nn.Flatten(), nn.Softmin(dim=1)], ["Flatten", "GroupNorm", "Affine", "Softmax"]),
+        ):
+            self.assertEqual(self.kinds(self.assert_windows(nn.Sequential(nn.Flatten(), *layers), 4)), kinds)
+        self.assert_windows(nn.Sequential(nn.Flatten(), Residual(nn.Linear(48, 48), nn.Tanh())), 4)
+        self.assert_windows(nn.Sequential(nn.Flatten(), Parallel(nn.Linear(48, 3), nn.Linear(48, 3), reduce="product")), 4)
+
+    def test_containers(self) -> None:
+        self.assert_windows(Residual(nn.GroupNorm(1, 3), nn.Conv1d(3, 3, 4)), 3)
+        self.assert_windows(nn.Sequential(nn.Conv1d(2, 4, 3), Residual(nn.Linear(10, 10), nn.Sequential(nn.InstanceNorm1d(4))),
+                                          nn.AdaptiveAvgPool1d(3), nn.Flatten(), nn.Linear(12, 5)), 2, padding=11)
+        self.assert_windows(Parallel(nn.Conv1d(3, 2, 3), nn.Sequential(nn.Softmax(dim=-1), nn.Conv1d(3, 4, 5)),
+                                     reduce="concat"), 3)
+        self.assert_windows(Parallel(nn.AdaptiveAvgPool1d(1), nn.AdaptiveMaxPool1d(1), reduce="concat"), 3, inputs=[3])
+
+    def test_windows_in_windows(self) -> None:
+        inner = Windowed(nn.Sequential(nn.GroupNorm(1, 2), nn.Flatten(), nn.Linear(8, 3)), 4, 2)
+        self.assert_windows(nn.Sequential(nn.Conv1d(1, 2, 3), inner, nn.AdaptiveAvgPool1d(1)), 1)
+
+    def test_in_a_stream(self) -> None:
+        net = nn.Sequential(nn.Conv1d(1, 4, 3), Windowed(nn.Sequential(nn.Linear(6, 6), nn.GroupNorm(2, 4)), 6, 2, (4, 0)),
+                            OverlapAdd(4, 6, 2, (4, 0), True, [1, 2, 3, 3, 2, 1.0]), nn.ReLU())
+        self.assertEqual(self.assert_equivalent(net, 1)["layers"][1]["channels"], 4)
+        pooled = Windowed(nn.AdaptiveMaxPool1d(1), 5, 1)
+        block = nn.Sequential(nn.Conv1d(1, 4, 1), Residual(pooled, nn.Conv1d(4, 4, 3, padding=1)))
+        self.assertEqual(self.assert_equivalent(block, 1, 20)["layers"][1]["net"]["layers"][0]["channels"], 4)
+        pair = nn.Sequential(nn.Conv1d(1, 2, 1), Residual(Snapshotter(2, 5, 1), OnlineAverager(1, 5, 2), nn.Conv1d(2, 2, 5)))
+        self.assert_equivalent(pair, 1)
+        with self.assertRaisesRegex(ExportError, r"^net \(Windowed\): stride is 2, but inside a Residual"):
+            Residual(Windowed(nn.ReLU(), 4, 2))
+        with self.assertRaisesRegex(ExportError, r"^net \(Snapshotter\): stride_size is 2, but inside a Residual"):
+            Residual(Snapshotter(1, 4, 2))
+
+    def test_in_a_traced_forward(self) -> None:
+        class Net(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.level = Windowed(nn.Sequential(nn.AdaptiveAvgPool1d(1), nn.Softmax(dim=1)), 8, 1, (7, 0))
+                self.conv = nn.Conv1d(2, 3, 1)
+
+            def forward(self, x: Tensor) -> Tensor:
+                x = self.conv(x)
+                return x * self.level(x)
+
+        net = nn.Sequential(Net(), nn.ReLU())
+        description = self.assert_equivalent(net, 2)
+        self.assertEqual([node["type"] for node in description["nodes"]], ["Conv1d", "Windowed", "Reduce", "ReLU"])
+        self.assertEqual(describe(net, "valid")[0]["nodes"][1]["padding"], 0)
+
+    def test_padding_policy(self) -> None:
+        net = nn.Sequential(Windowed(nn.Sequential(nn.Conv1d(1, 2, 3, padding=1), nn.GroupNorm(1, 2)), 8, 2, (6, 1)))
+        exact, valid = describe(net)[0]["layers"][0], describe(net, "valid")[0]["layers"][0]
+        self.assertEqual((exact["padding"], valid["padding"]), ([6, 1], 0))
+        self.assertEqual(exact["net"], valid["net"])  # a window has ends of its own
+        self.assertEqual(valid["net"]["layers"][0]["padding"], 1)
+
+    def test_channels_that_can_be_seen(self) -> None:
+        for net, channels in ((nn.GroupNorm(1, 6), 6), (nn.Sequential(nn.ReLU(), nn.Conv1d(4, 2, 3)), 4),
+                              (nn.Sequential(nn.Flatten(), nn.Linear(60, 2)), 5), (nn.InstanceNorm1d(7), 7),
+                              (nn.Sequential(nn.Linear(12, 3), nn.Flatten(), nn.Linear(15, 2)), 5)):
+            self.assertEqual(describe(Windowed(net, 12, 4))[0]["channels"], channels)
+        for net in (nn.Softmax(dim=-1), nn.Linear(12, 2), nn.Sequential()):
+            self.assert_refused(Windowed(net, 12, 4), r"\(Windowed\): how many channels its windows have cannot be seen")
+            self.assertEqual(describe(Windowed(net, 12, 4), inputs=[9])[0]["channels"], 9)
+            self.assertEqual(describe(nn.Sequential(nn.Conv1d(1, 8, 1), nn.GLU(1), Windowed(net, 12, 4)))[0]["layers"][2]
+                             ["channels"], 4)
+
+    def test_in_double(self) -> None:
+        net = nn.Sequential(nn.Conv1d(2, 4, 3), nn.GroupNorm(2, 4), nn.Flatten(), nn.Linear(40, 2)).double()
+        description, tensors = describe(Windowed(net, 12, 3))
+        self.assertEqual(tensors["net.3.weight"].dtype, torch.float32)
+
+    def test_registered(self) -> None:
+        class Twice(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                return 2 * x
+
+        register(Twice, lambda module: ("Twice", {}, {}))
+        self.addCleanup(eigenstream_export._REGISTERED.pop, Twice)
+        node = describe(Windowed(nn.Sequential(nn.Conv1d(1, 2, 3), Twice(), nn.Linear(6, 4)), 8, 2))[0]
+        self.assertEqual(node["net"]["layers"][1], {"type": "Twice", "path": "net.1"})
+
+
+class RefusalTest(WindowCase):
+    def test_layers(self) -> None:
+        for net, pattern in (
+            (nn.AdaptiveAvgPool1d(None), r"^net \(AdaptiveAvgPool1d\): output_size is None"),
+            (nn.AdaptiveMaxPool1d(2, return_indices=True), r"\(AdaptiveMaxPool1d\): return_indices"),
+            (nn.Flatten(2), r"\(Flatten\): flattens axes 2 to -1, only 1 to -1"), (nn.Softmax(dim=0), "dim is 0; say 1 for the"),
+            (nn.Softmax(), "dim is None; say 1"), (nn.LayerNorm((4, 12)), "a weight for each channel and frame"),
+            (nn.LSTM(12, 2), r"^net \(LSTM\): recurrent layers are not supported yet"),
+            (nn.LSTM(12, 2, bidirectional=True), r"^net \(LSTM\): recurrent layers are not supported yet"),
+            (nn.Sequential(nn.Conv1d(4, 4, 20)), r"^net\.0 \(Conv1d\): cannot run on a window of shape \(4, 12\)"),
+            (nn.Sequential(nn.Flatten(), nn.Conv1d(3, 2, 3)), r"^net\.1 \(Conv1d\): gets 48 features of each window"),
+            (nn.Sequential(nn.Flatten(), OverChannels(nn.Linear(3, 3))), r"^net\.1 \(OverChannels\): gets 48 features"),
+            (nn.Sequential(nn.Flatten(), nn.InstanceNorm1d(48)), r"^net\.1 \(InstanceNorm1d\): gets 48 features"),
+            (nn.Sequential(nn.Flatten(), nn.AdaptiveAvgPool1d(1)), r"^net\.1 \(AdaptiveAvgPool1d\): gets 48 features"),
+            (nn.Sequential(nn.Flatten(), nn.Softmax(dim=0)), "dim is 0; say 1 for the channels$"),
+            (nn.GroupNorm(1, 8, affine=False), "num_channels is 8, but 4 channels come"),
+            (nn.InstanceNorm1d(3), "num_features is 3, but 4 channels come"),
+            (Residual(nn.AdaptiveAvgPool1d(1)), r"^net \(Residual\): its net turns a window of shape \(4, 12\) to \(4, 1\)"),
+            (Residual(nn.Flatten()), r"^net \((Residual|Flatten)\): "),
+            (Parallel(nn.ReLU(), nn.AdaptiveAvgPool1d(1)), "a branch that gives a single frame meets one that gives more"),
+            (nn.Sequential(nn.Flatten(), Parallel(nn.ReLU(), nn.Tanh(), reduce="concat")), "concatenates features"),
+            (nn.ReflectionPad1d(1), r"\(ReflectionPad1d\): .*use zeros"), (nn.Unflatten(1, (2, 2)), r"\(Unflatten\): unknown"),
+        ):
+            with self.subTest(pattern=pattern), self.assertRaisesRegex(ExportError, pattern):
+                describe(Windowed(net, 12, 4), inputs=[4])
+
+    def test_size(self) -> None:
+        with self.assertRaisesRegex(ExportError, "windows of 128 channels and 1048576 frames are more than 67108864 numbers"):
+            describe(Windowed(nn.ReLU(), 1 << 20, 4), inputs=[128])
+        with self.assertRaisesRegex(ExportError, "size is 1048577, outside 1..1048576"):
+            describe(Windowed(nn.ReLU(), (1 << 20) + 1, 4), inputs=[1])
+
+    def test_hooks(self) -> None:
+        net = nn.GroupNorm(1, 2)
+        net.register_forward_hook(lambda module, inputs, output: output * 2)
+        self.assert_refused(Windowed(net, 4, 2), r"^net \(GroupNorm\): has the forward hook")
+
+    def test_what_would_be_written_is_compared(self) -> None:
+        wrong = {**eigenstream_export._Describer.WINDOW_HANDLERS,
+                 nn.Flatten: lambda describer, module, path: {"type": "Transpose", "path": path},
+                 nn.AdaptiveAvgPool1d: lambda describer, module, path:
+                 {"type": "AdaptiveMaxPool1d", "path": path, "output_size": 1}}
+        with mock.patch.object(eigenstream_export._Describer, "WINDOW_HANDLERS", wrong):
+            self.assert_refused(Windowed(nn.Sequential(nn.GroupNorm(1, 2), nn.AdaptiveAvgPool1d(1)), 4, 2),
+                                r"^net \(Sequential\): what would be written differs from the module by ")
+            self.assert_refused(Windowed(nn.Sequential(nn.GroupNorm(1, 2), nn.Flatten()), 4, 2),
+                                r"^net \(Sequential\): what would be written makes \(4, 2\) of a window, the module \(8, 1\)")
+            describe(Windowed(nn.Sequential(nn.GroupNorm(1, 2), nn.Flatten()), 4, 2), check=False)
+
+
+if __name__ == "__main__":
+    unittest.main()
