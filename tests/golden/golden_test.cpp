@@ -31,7 +31,8 @@ es::WeightMap with_prefix(const es::WeightMap& all, const std::string& prefix) {
   return own;
 }
 
-void check_case(const es::Registry& registry, const nlohmann::json& entry, const es::WeightMap& tensors) {
+void check_case(const es::Registry& registry, const nlohmann::json& entry, const es::WeightMap& tensors,
+                float tolerance) {
   const std::string name = entry.at("name");
   INFO("case " << name);
   es::WeightMap weights = with_prefix(tensors, name + "/");
@@ -52,7 +53,7 @@ void check_case(const es::Registry& registry, const nlohmann::json& entry, const
     const float scale = std::max(1.0f, std::abs(expected.data()[i]));
     worst = std::max(worst, std::abs(whole.data()[i] - expected.data()[i]) / scale);
   }
-  CHECK(worst <= 1e-5f);
+  CHECK(worst <= tolerance);
 
   for (const Index chunk : {1, 5}) {
     Index at = 0;
@@ -79,12 +80,15 @@ TEST_CASE("Every layer and option gives what PyTorch gives", "[golden]") {
     if (file.path().extension() != ".safetensors") continue;
     INFO("file " << file.path().filename().string());
     const es::Safetensors golden = es::read_safetensors(file.path());
+    // Those that only move numbers, or add them in the same order, give the same ones.
+    const std::string kind = file.path().stem().string();
+    const float tolerance = kind == "Snapshotter" || kind == "OnlineAverager" ? 0.0f : 1e-5f;
     for (const auto& entry : nlohmann::json::parse(golden.metadata.at("cases"))) {
-      check_case(registry, entry, golden.tensors);
+      check_case(registry, entry, golden.tensors, tolerance);
       ++cases;
     }
     ++files;
   }
-  CHECK(files >= 45);
-  CHECK(cases >= 500);
+  CHECK(files >= 49);
+  CHECK(cases >= 600);
 }

@@ -39,10 +39,13 @@ except (ImportError, OSError):  # a torchaudio that does not fit torch fails to 
     resample = None
 
 from branched_networks import NETWORKS  # noqa: E402
-from eigenstream_export import OverChannels, Parallel, Residual, Snake, describe, write_safetensors  # noqa: E402
+from eigenstream_export import (  # noqa: E402
+    OnlineAverager, OverChannels, OverlapAdd, Parallel, Residual, Snake, Snapshotter, Windowed, describe,
+    write_safetensors,
+)
 
 TOLERANCE = 1e-5  # absolute for small values, relative for large ones
-SIZE_LIMIT_BYTES = 800_000
+SIZE_LIMIT_BYTES = 950_000
 
 # Zeros of both signs, the corners of the piecewise activations, tiny and large values.
 SPECIAL = tuple(sign * value for value in (0.0, 1e-6, 0.5, 1.0, 2.5, 3.0, 6.0, 9.0, 20.0, 30.0) for sign in (1.0, -1.0))
@@ -62,7 +65,7 @@ class Case:
     unwrap: bool = False  # describe the only layer that is left of a Sequential
     node: Optional[Dict[str, Any]] = None  # the description, where torch has no module of its own for the layer
     positive: bool = False  # without zeros and negative values
-    traced: bool = False  # has a forward of its own
+    traced: bool = False  # has a forward of its own, or no layer that says how many channels come
 
 
 # --- the cases ------------------------------------------------------------------------------------------------------
@@ -608,6 +611,110 @@ def sequential_cases() -> List[Case]:
     ]
 
 
+def scrambled(module: nn.Module) -> nn.Module:
+    """A module with random numbers for its weights and statistics, also where torch begins with zeros and ones."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.dtype.is_floating_point:
+            nn.init.uniform_(tensor, 0.5, 1.5)
+    return module
+
+
+def windowed(
+    name: str, net: Callable[[], nn.Module], channels: int, size: int = 8, stride: int = 3, padding: Any = 0, T: int = 23, B: int = 1
+) -> Case:
+    """A net over windows."""
+    options = _unusual(p=(padding, 0))
+    name = f"{name}_{_slug(size=size, stride=stride, **options)}_{_shape_slug(T, B)}"
+    return Case(name, lambda: Windowed(net(), size, stride, padding), channels, T, B, traced=True)
+
+
+def windowed_cases() -> List[Case]:
+    seq, conv1 = nn.Sequential, nn.Conv1d
+    return [
+        # the layers that only windows have, also for few and many channels
+        windowed("group_norm", lambda: scrambled(nn.GroupNorm(2, 6)), 6, B=3),
+        windowed("group_norm_one", lambda: nn.GroupNorm(1, 5, affine=False), 5, size=1, stride=1, T=5),
+        windowed("group_norm_eps", lambda: nn.GroupNorm(3, 3, eps=0.1, affine=False), 3, padding=(7, 2)),
+        windowed("group_norm_wide", lambda: scrambled(nn.GroupNorm(11, 33)), 33, size=5, T=9),
+        windowed("instance_norm", lambda: nn.InstanceNorm1d(3), 3, B=2),
+        windowed("instance_norm_affine", lambda: scrambled(nn.InstanceNorm1d(17, affine=True)), 17, size=7, T=13),
+        windowed("instance_norm_running", lambda: scrambled(nn.InstanceNorm1d(3, track_running_stats=True)), 3, T=9),
+        windowed("average_1", lambda: nn.AdaptiveAvgPool1d(1), 3, B=2), windowed("average_3", lambda: nn.AdaptiveAvgPool1d(3), 17),
+        windowed("average_11", lambda: nn.AdaptiveAvgPool1d(11), 2, T=12),
+        windowed("maximum_1", lambda: nn.AdaptiveMaxPool1d(1), 3, B=2), windowed("maximum_5", lambda: nn.AdaptiveMaxPool1d(5), 17),
+        windowed("maximum_11", lambda: nn.AdaptiveMaxPool1d(11), 2, T=12),
+        windowed("flatten", nn.Flatten, 3, B=2), windowed("flatten_wide", nn.Flatten, 17, size=18, T=22),
+        windowed("nothing", seq, 3, stride=1, T=11, B=2), windowed("gaps", seq, 2, size=2, stride=5, padding=(1, 0)),
+        # over time
+        windowed("softmax", lambda: nn.Softmax(dim=-1), 3, B=2), windowed("log_softmax", lambda: nn.LogSoftmax(dim=2), 2),
+        windowed("softmin", lambda: nn.Softmin(dim=-1), 2), windowed("glu", lambda: nn.GLU(dim=2), 3, size=6),
+        windowed("linear", lambda: nn.Linear(8, 5), 3, B=2), windowed("linear_nobias", lambda: nn.Linear(8, 9, bias=False), 2),
+        windowed("layer_norm", lambda: scrambled(nn.LayerNorm(8)), 3, padding=7),
+        windowed("layer_norm_both", lambda: nn.LayerNorm((3, 8), elementwise_affine=False), 3),
+        # networks
+        windowed("classifier", lambda: seq(conv1(2, 4, 3, padding=1), nn.BatchNorm1d(4), nn.ReLU(), nn.AdaptiveAvgPool1d(2),
+                                           nn.Flatten(), nn.Linear(8, 3), nn.LogSoftmax(dim=1)), 2, B=3),
+        windowed("encoder", lambda: seq(conv1(1, 4, 4, stride=2, padding=1), nn.GELU(), scrambled(nn.GroupNorm(2, 4)),
+                                        conv1(4, 6, 3, padding=1), scrambled(nn.InstanceNorm1d(6, affine=True)), nn.Tanh()),
+                 1, size=12, stride=4, padding=(8, 3), T=29, B=2),
+        windowed("residuals", lambda: seq(Residual(conv1(3, 3, 4), nn.Softmax(dim=-1)), Residual(nn.Linear(5, 5), nn.ELU()),
+                                          nn.AdaptiveMaxPool1d(1)), 3, stride=1, padding=(7, 0), T=12),
+        windowed("branches", lambda: seq(Parallel(conv1(3, 4, 1), seq(conv1(3, 4, 3), nn.GroupNorm(1, 4)), reduce="product"),
+                                         Parallel(nn.AdaptiveAvgPool1d(1), nn.AdaptiveMaxPool1d(1), reduce="concat")), 3, B=2),
+        windowed("autoencoder", lambda: seq(conv1(2, 4, 2, stride=2), nn.GroupNorm(1, 4), nn.Flatten(), nn.Linear(16, 6),
+                                            nn.LayerNorm(6), nn.PReLU(6), nn.Dropout(), nn.Linear(6, 16)), 2, stride=8, T=26),
+        windowed("windows_inside", lambda: seq(Windowed(nn.GroupNorm(1, 2), 4, 2), OverlapAdd(2, 4, 2), nn.Linear(8, 3)), 2),
+        Case("padded_B1_then_overlap_add", lambda: seq(
+            conv1(1, 3, 3, padding=1), Windowed(seq(nn.Linear(6, 6), scrambled(nn.GroupNorm(3, 3))), 6, 2, (4, 0)),
+            OverlapAdd(3, 6, 2, (4, 0), True, [1.0, 2, 3, 3, 2, 1]), nn.ReLU(), conv1(3, 1, 3)), 1, 31, 2),
+        Case("then_online_averager", lambda: seq(Windowed(seq(nn.Softmax(dim=-1), conv1(2, 2, 1)), 8, 2),
+                                                 OnlineAverager(2, 3, 2, 1, True), conv1(2, 1, 3)), 2, 25, traced=True),
+        Case("residual_around", lambda: seq(
+            conv1(1, 3, 1), Residual(Windowed(nn.AdaptiveAvgPool1d(1), 4, 1, (1, 0)), conv1(3, 3, 3))), 1, 21),
+    ]
+
+
+def snapshotter_cases() -> List[Case]:
+    return [Case(f"C{channels}_{_slug(size=size, stride=stride)}_{_shape_slug(T, B)}",
+                 lambda channels=channels, size=size, stride=stride: Snapshotter(channels, size, stride), channels, T, B)
+            for channels, size, stride, T, B in ((1, 5, 2, 12, 1), (2, 5, 2, 13, 3), (3, 4, 1, 4, 1), (5, 7, 6, 20, 2),
+                                                 (17, 9, 3, 10, 1), (1, 40, 10, 30, 1))]
+
+
+def overlap_add_cases() -> List[Case]:
+    window = [0.25, 1.0, -0.5, 2.0, 1.5, 0.75]
+
+    def case(channels: int, stride: int, padding: Any = 0, T: int = 9, B: int = 1, normalise: bool = False,
+             weighted: bool = False, size: int = 6) -> Case:
+        options = _unusual(p=(padding, 0), normalise=(normalise, False), weighted=(weighted, False))
+        name = f"C{channels}_{_slug(size=size, stride=stride, **options)}_{_shape_slug(T, B)}"
+        return Case(name, lambda: OverlapAdd(channels, size, stride, padding, normalise, window if weighted else None),
+                    channels * size, T, B)
+
+    return [
+        case(1, 2), case(2, 3, B=3), case(3, 1), case(3, 6), case(5, 4, T=1), case(2, 4, (2, 1), B=2), case(1, 1, 5), case(3, 2, (0, 4)),
+        case(2, 2, normalise=True), case(1, 1, T=3, normalise=True), case(3, 4, (1, 2), B=2, normalise=True),
+        case(2, 2, weighted=True), case(17, 3, B=2, weighted=True), case(3, 6, weighted=True),
+        case(2, 2, (4, 0), weighted=True, normalise=True), case(1, 4, 2, B=3, weighted=True, normalise=True),
+        case(3, 1, size=1), case(2, 1, T=5, normalise=True, size=2),
+    ]
+
+
+def online_averager_cases() -> List[Case]:
+    def case(update: int, updates: int, channels: int = 1, offset: int = 0, extra: int = 0, T: int = 7, B: int = 1,
+             start: bool = False) -> Case:
+        options = _unusual(offset=(offset, 0), extra=(extra, 0), start=(start, False))
+        name = f"C{channels}_{_slug(U=update, N=updates, **options)}_{_shape_slug(T, B)}"
+        return Case(name, lambda: OnlineAverager(update, updates, channels, offset, start),
+                    channels * (update * updates + offset + extra), T, B)
+
+    return [
+        case(2, 3), case(2, 3, start=True), case(1, 1), case(3, 1, 2, B=2), case(1, 4, 3), case(1, 4, 3, start=True, B=3),
+        case(2, 3, 2, offset=1), case(3, 2, 1, offset=2, extra=3, start=True), case(2, 2, 3, extra=1, B=2),
+        case(2, 5, 2, T=2), case(2, 5, 2, T=2, start=True), case(4, 3, T=1), case(4, 3, T=1, start=True), case(1, 3, 17, T=4),
+    ]
+
+
 @dataclass
 class ResampleCase:
     """A call of torchaudio.functional.resample, its options by torchaudio's newer names."""
@@ -724,6 +831,10 @@ def all_cases() -> Dict[str, List[Case]]:
         "Graph": [Case(name, build, channels, frames, batch, traced=True)
                   for name, (build, channels, frames, batch) in NETWORKS.items()],
         "Parallel": parallel_cases(),
+        "Windowed": windowed_cases(),
+        "Snapshotter": snapshotter_cases(),
+        "OverlapAdd": overlap_add_cases(),
+        "OnlineAverager": online_averager_cases(),
     }
 
 
