@@ -502,12 +502,22 @@ def _like(module: nn.Module, x: Tensor) -> Tensor:
     return x.to(next(tensors, x))
 
 
+def _without_values(module: nn.Module) -> Optional[str]:
+    """A tensor of the module that has no values yet, so that the module cannot run, if there is one."""
+    tensors = (*module.named_parameters(), *module.named_buffers())
+    return next((name for name, tensor in tensors if nn.parameter.is_lazy(tensor) or tensor.is_meta), None)
+
+
 def _window_channels(module: Windowed) -> Optional[int]:
     """The only number of channels, of small ones and those that its layers and tensors speak of, for which the net runs."""
     from eigenstream_trace import inference
 
+    if _without_values(module) is not None:
+        return None
     candidates = set(range(1, 65))
-    first = next((layer for layer in module.net.modules() if not list(layer.children()) and not is_pointwise(layer)), None)
+    first: Optional[nn.Module] = module.net
+    while isinstance(first, (nn.Sequential, Residual)) and not _has_own_forward(first):
+        first = next((child for _, child in _children(first) if not is_pointwise(child)), None)
     if isinstance(first, (nn.Conv1d, nn.ConvTranspose1d, nn.BatchNorm1d, nn.GroupNorm, nn.InstanceNorm1d)):
         candidates = {wanted_channels(first)}  # some of them take any number, but mean this one
     for tensor in (*module.net.parameters(), *module.net.buffers()):
@@ -990,11 +1000,13 @@ class _Describer:
         import eigenstream_trace
 
         size, stride = _integer(module, path, "size"), _integer(module, path, "stride")
+        empty = _without_values(module)
+        if empty is not None:
+            raise _fail(path, module, f"tensor {_join(path, empty)} has no values")
         channels = self.inputs[0] if self.inputs and len(self.inputs) == 1 else _window_channels(module)
         if channels is None:
             raise _fail(path, module, "how many channels its windows have cannot be seen; say it, as in inputs=[2]")
-        if channels * size > MAX_WINDOW:
-            raise _fail(path, module, f"windows of {channels} channels and {size} frames are more than {MAX_WINDOW} numbers")
+        self.check_window(module, path, channels, size)
         generator = torch.Generator().manual_seed(1)
         samples = torch.rand(3, channels, size, generator=generator) * 2 - 1
         outer = self.windows, self.padding
@@ -1013,8 +1025,14 @@ class _Describer:
         return {"type": "Windowed", "path": path, "size": size, "stride": stride, "padding": padding,
                 "channels": channels, "net": net}
 
+    @staticmethod
+    def check_window(module: nn.Module, path: str, channels: int, frames: int) -> None:
+        if channels * frames > MAX_WINDOW:
+            raise _fail(path, module, f"windows of {channels} channels and {frames} frames are more than {MAX_WINDOW} numbers")
+
     def snapshotter(self, module: Snapshotter, path: str) -> Node:
         sizes = {name: _integer(module, path, name) for name in ("num_channels", "snapshot_size", "stride_size")}
+        self.check_window(module, path, module.num_channels, module.snapshot_size)
         node = {"type": "Snapshotter", "path": path, **sizes}
         if self.padding == "exact":
             return node
@@ -1024,6 +1042,7 @@ class _Describer:
         return eigenstream_trace.without_padding(node)
 
     def overlap_add(self, module: OverlapAdd, path: str) -> Node:
+        self.check_window(module, path, module.channels, module.size)
         weighted = module.window is not None
         if weighted:
             self.tensor(module, path, "window", (module.size,))
@@ -1034,6 +1053,7 @@ class _Describer:
 
     def online_averager(self, module: OnlineAverager, path: str) -> Node:
         sizes = {name: _integer(module, path, name) for name in ("update_size", "num_updates", "num_channels")}
+        self.check_window(module, path, module.num_channels, module.num_updates * module.update_size)
         return {"type": "OnlineAverager", "path": path, **sizes, "offset": _integer(module, path, "offset", 0),
                 "normalise_start": bool(module.normalise_start)}
 

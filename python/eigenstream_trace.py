@@ -747,7 +747,7 @@ class _Walker:
                 continue
             if extent != 1 or type(sizes[dim]) is not int:
                 raise _Refused(f"{name} of an axis with {extent} entries to {sizes[dim]}")
-            x = self.upsample(self.turned(x, dim, "time"), None, sizes[dim], "nearest")
+            x = self.repeated(self.turned(x, dim, "time"), sizes[dim])
         return x
 
     # What needs the whole of a window.
@@ -840,7 +840,10 @@ class _Walker:
             size, factor = None, size // now if type(size) is int and size % now == 0 else None
         if size is not None or factor is None or float(factor) != int(factor) or mode != "nearest" or x.last:
             raise _Refused("only mode 'nearest' by an integer scale_factor can run over a stream")
-        factor = int(factor)
+        return self.repeated(x, int(factor))
+
+    def repeated(self, x: _Value, factor: int) -> _Value:
+        """Each frame so many times."""
         path = self.unique(self.current.name)
         self.tensor(path, "weight", torch.ones(x.channels, 1, factor))
         return self.emit({"type": "ConvTranspose1d", "path": path, "in_channels": x.channels,

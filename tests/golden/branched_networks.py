@@ -110,3 +110,54 @@ NETWORKS: Dict[str, Tuple[Callable[[], nn.Module], int, int, int]] = {
     "snake_by_hand": (lambda: Forward(lambda m, x: x + torch.sin(m.alpha * x) ** 2 / m.alpha, alpha=constant(1, 3, 1)), 3, 12, 2),
     "twice_the_same_layer": (lambda: Forward(lambda m, x: m.a(m.a(x)) + x, a=conv(3, 3, 3, padding=1)), 3, 12, 2),
 }
+
+
+# --- over windows ---------------------------------------------------------------------------------------------------
+
+
+def squeeze_excitation() -> nn.Module:
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        x = F.relu(m.norm(m.enter(x)))
+        gate = torch.sigmoid(m.up(F.relu(m.down(x.mean(-1)))))
+        return x * gate.unsqueeze(-1)
+
+    return Forward(forward, enter=conv(2, 6, 3, padding=1), norm=nn.GroupNorm(2, 6), down=nn.Linear(6, 2), up=nn.Linear(2, 6))
+
+
+def attentive_pooling() -> nn.Module:
+    """A mean and a spread over time, weighted by a softmax over time."""
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        weights = torch.softmax(m.score(torch.tanh(x)), dim=-1)
+        mean = (x * weights).sum(-1)
+        spread = ((x * x * weights).sum(-1) - mean ** 2).clamp(min=1e-4).sqrt()
+        return m.leave(torch.cat([mean, spread, x.amax(-1)], 1))
+
+    return Forward(forward, score=conv(3, 1, 1), leave=nn.Linear(9, 4))
+
+
+def mixer() -> nn.Module:
+    """Layers over time and over channels in turn."""
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        x = x + F.gelu(m.frames(m.norm(x.transpose(1, 2)).transpose(1, 2)))
+        x = x + m.channels(x.transpose(1, 2)).transpose(1, 2)
+        return x.flatten(1)
+
+    return Forward(forward, norm=nn.LayerNorm(3), frames=nn.Linear(8, 8), channels=nn.Linear(3, 3))
+
+
+def both_directions() -> nn.Module:
+    """One convolution forwards and one backwards in time, joined; then the last and the first frame."""
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        both = torch.cat([m.one(x * m.hann), m.other(x.flip(-1)).flip(-1)], 1).tanh()
+        return torch.cat([both[..., -1], both[:, :, 0], both.std(-1), both.mean(1)], 1)
+
+    return Forward(forward, one=conv(2, 3, 3), other=conv(2, 3, 3), hann=nn.Parameter(torch.hann_window(8)))
+
+
+# name: the net, channels and frames of a window
+WINDOW_NETWORKS: Dict[str, Tuple[Callable[[], nn.Module], int, int]] = {
+    "squeeze_excitation": (squeeze_excitation, 2, 7),
+    "attentive_pooling": (attentive_pooling, 3, 9),
+    "mixer": (mixer, 3, 8),
+    "both_directions": (both_directions, 2, 8),
+}

@@ -38,7 +38,7 @@ try:
 except (ImportError, OSError):  # a torchaudio that does not fit torch fails to load
     resample = None
 
-from branched_networks import NETWORKS  # noqa: E402
+from branched_networks import NETWORKS, WINDOW_NETWORKS  # noqa: E402
 from eigenstream_export import (  # noqa: E402
     OnlineAverager, OverChannels, OverlapAdd, Parallel, Residual, Snake, Snapshotter, Windowed, describe,
     write_safetensors,
@@ -663,6 +663,8 @@ def windowed_cases() -> List[Case]:
                                          Parallel(nn.AdaptiveAvgPool1d(1), nn.AdaptiveMaxPool1d(1), reduce="concat")), 3, B=2),
         windowed("autoencoder", lambda: seq(conv1(2, 4, 2, stride=2), nn.GroupNorm(1, 4), nn.Flatten(), nn.Linear(16, 6),
                                             nn.LayerNorm(6), nn.PReLU(6), nn.Dropout(), nn.Linear(6, 16)), 2, stride=8, T=26),
+        *(windowed(name, net, channels, size, B=2, padding=(size - 1, 0))
+          for name, (net, channels, size) in WINDOW_NETWORKS.items()),
         windowed("windows_inside", lambda: seq(Windowed(nn.GroupNorm(1, 2), 4, 2), OverlapAdd(2, 4, 2), nn.Linear(8, 3)), 2),
         Case("padded_B1_then_overlap_add", lambda: seq(
             conv1(1, 3, 3, padding=1), Windowed(seq(nn.Linear(6, 6), scrambled(nn.GroupNorm(3, 3))), 6, 2, (4, 0)),

@@ -16,12 +16,19 @@ except ImportError:
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eigenstream_export_test import Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
+from eigenstream_export_test import GOLDEN, Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
 import eigenstream_export  # noqa: E402
 from eigenstream_export import (  # noqa: E402
     ExportError, OnlineAverager, OverChannels, OverlapAdd, Parallel, Residual, Snake, Snapshotter, Windowed, describe,
     register,
 )
+
+sys.path.insert(0, str(GOLDEN))
+from branched_networks import Forward  # noqa: E402
+
+
+class Function(Forward):
+    """A module whose forward is a function, under the name that the messages have."""
 
 
 class WindowCase(Case):
@@ -372,8 +379,19 @@ class RefusalTest(WindowCase):
     def test_size(self) -> None:
         with self.assertRaisesRegex(ExportError, "windows of 128 channels and 1048576 frames are more than 67108864 numbers"):
             describe(Windowed(nn.ReLU(), 1 << 20, 4), inputs=[128])
+        for module in (Snapshotter(1 << 7, 1 << 20, 1), OverlapAdd(1 << 7, 1 << 20, 1), OnlineAverager(1 << 10, 1 << 10, 1 << 7)):
+            self.assert_refused(module, "windows of 128 channels and 1048576 frames are more than 67108864 numbers")
         with self.assertRaisesRegex(ExportError, "size is 1048577, outside 1..1048576"):
             describe(Windowed(nn.ReLU(), (1 << 20) + 1, 4), inputs=[1])
+
+    def test_values(self) -> None:
+        lazy = nn.LazyConv1d(2, 3)
+        for conv in (lazy, nn.Conv1d(1, 2, 3, device="meta")):
+            self.assert_refused(Windowed(nn.Sequential(nn.ReLU(), conv), 12, 4), r"\(Windowed\): tensor net.1.weight has no values")
+        self.assertTrue(nn.parameter.is_lazy(lazy.weight))  # it was only read
+        net = nn.GroupNorm(1, 2)
+        net.weight.data[1] = float("inf")
+        self.assert_refused(Windowed(net, 4, 2), r"tensor net.weight has values that are not finite")
 
     def test_hooks(self) -> None:
         net = nn.GroupNorm(1, 2)
@@ -391,6 +409,196 @@ class RefusalTest(WindowCase):
             self.assert_refused(Windowed(nn.Sequential(nn.GroupNorm(1, 2), nn.Flatten()), 4, 2),
                                 r"^net \(Sequential\): what would be written makes \(4, 2\) of a window, the module \(8, 1\)")
             describe(Windowed(nn.Sequential(nn.GroupNorm(1, 2), nn.Flatten()), 4, 2), check=False)
+
+
+# --- a forward of its own, over windows -----------------------------------------------------------------------------
+
+
+class SqueezeExcitation(nn.Module):
+    """As it is usually written, for windows of any length."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool1d(1)
+        self.fc = nn.Sequential(nn.Linear(channels, 2), nn.ReLU(inplace=True), nn.Linear(2, channels), nn.Sigmoid())
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, _ = x.size()
+        y = self.pool(x).view(b, c)
+        y = self.fc(y).view(b, c, 1)
+        return x * y.expand_as(x)
+
+
+class TracedTest(WindowCase):
+    def assert_traced(self, function: Any, channels: int = 4, size: int = 12, **parts: Any) -> Dict[str, Any]:
+        net = Function(function, **parts)
+        self.assert_windows(nn.Sequential(nn.Conv1d(3, channels, 1), net), 3, size)
+        return self.assert_windows(net, channels, size, padding=(size - 1, 2), inputs=[channels])
+
+    def test_networks(self) -> None:
+        self.assert_windows(SqueezeExcitation(4), 4)
+        self.assert_windows(nn.Sequential(nn.Conv1d(2, 6, 3, padding=1), nn.GroupNorm(2, 6), SqueezeExcitation(6), nn.ReLU(),
+                                          nn.Flatten(), nn.Linear(72, 3)), 2, padding=(6, 5))
+        self.assert_windows(Residual(SqueezeExcitation(3), nn.Conv1d(3, 3, 3)), 3)
+
+        class Block(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.enter, self.norm = nn.Conv1d(2, 4, 3, padding=1), nn.InstanceNorm1d(4, affine=True)
+                self.score, self.leave = nn.Conv1d(4, 1, 1), nn.Linear(8, 5)
+
+            def forward(self, x: Tensor) -> Tensor:
+                x = F.relu(self.norm(self.enter(x)))
+                weights = torch.softmax(self.score(x), dim=-1)
+                mean = (x * weights).sum(-1)
+                spread = (x * x * weights).sum(dim=2) - mean ** 2
+                return self.leave(torch.cat([mean, spread.clamp(min=1e-6).sqrt()], 1))
+
+        node = self.assert_windows(Block(), 2)
+        self.assertIn("AdaptiveAvgPool1d", self.kinds(node))
+
+        class Mixer(nn.Module):
+            """Linear over time and over channels in turn."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.norms = nn.ModuleList([nn.LayerNorm(4), nn.LayerNorm(12)])
+                self.over_time, self.over_channels = nn.Linear(12, 12), nn.Linear(4, 4)
+
+            def forward(self, x: Tensor) -> Tensor:
+                y = self.norms[0](x.transpose(1, 2)).transpose(1, 2)
+                x = x + F.gelu(self.over_time(y))
+                y = self.norms[1](x)
+                x = x + self.over_channels(y.transpose(1, 2)).transpose(1, 2)
+                return x.mean(dim=-1)
+
+        self.assert_windows(Mixer(), 4)
+
+    def test_reductions(self) -> None:
+        for function in (
+            lambda m, x: x.mean(-1), lambda m, x: x.mean(2, keepdim=True), lambda m, x: x.mean(dim=-1, keepdim=True) * x,
+            lambda m, x: torch.mean(x, 2), lambda m, x: x.sum(-1), lambda m, x: x.sum(1), lambda m, x: x.mean((1, 2), keepdim=True),
+            lambda m, x: x.amax(-1), lambda m, x: x.amin(-1, keepdim=True), lambda m, x: x.max(-1)[0], lambda m, x: x.max(dim=-1).values,
+            lambda m, x: torch.max(x, 2, True)[0], lambda m, x: x.min(1).values, lambda m, x: x.amax((1, 2), keepdim=True) - x,
+            lambda m, x: x.mean(1), lambda m, x: x.mean(1, keepdim=True) + x, lambda m, x: x.std(-1), lambda m, x: x.amax(1),
+            lambda m, x: x.var(-1, unbiased=False, keepdim=True), lambda m, x: torch.std(x, 1), lambda m, x: x.mean(-1).mean(-1, True),
+            lambda m, x: F.adaptive_avg_pool1d(x, 5), lambda m, x: F.adaptive_max_pool1d(x, 1).squeeze(-1),
+            lambda m, x: torch.cat([x.mean(-1), x.amax(-1), x.std(-1)], 1), lambda m, x: x - x.mean(-1, keepdim=True),
+            lambda m, x: (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt(),
+        ):
+            self.assert_traced(function)
+
+        def unpacked(m: nn.Module, x: Tensor) -> Tensor:
+            values, _ = x.max(-1)
+            return values
+
+        self.assert_traced(unpacked)
+
+    def test_functions(self) -> None:
+        for function in (
+            lambda m, x: F.softmax(x, dim=-1), lambda m, x: F.log_softmax(x, 2), lambda m, x: F.glu(x), lambda m, x: F.softmin(x, -1),
+            lambda m, x: x.softmax(1), lambda m, x: x.transpose(1, 2).softmax(-1), lambda m, x: x.transpose(1, 2).softmax(1),
+            lambda m, x: x.flip(-1), lambda m, x: torch.flip(x, (1, 2)), lambda m, x: x.flip(1, 2), lambda m, x: x + x.flip(1),
+            lambda m, x: F.group_norm(x, 2), lambda m, x: F.group_norm(x, 1, m.w, m.b, 1e-3), lambda m, x: F.instance_norm(x),
+            lambda m, x: F.instance_norm(x, weight=m.w, bias=m.b), lambda m, x: F.layer_norm(x, (12,)),
+            lambda m, x: F.instance_norm(x, m.w, m.b, use_input_stats=False), lambda m, x: F.layer_norm(x, (4, 12)),
+            lambda m, x: F.layer_norm(x, (12,), m.t, m.t), lambda m, x: F.layer_norm(x.transpose(1, 2), (4,), m.w, m.b),
+            lambda m, x: F.linear(x, m.l), lambda m, x: F.linear(x.mT, m.k, m.w), lambda m, x: m.over(x).relu(),
+            lambda m, x: m.over(m.over(x)), lambda m, x: m.mix(x.transpose(1, 2)), lambda m, x: m.conv(x.transpose(1, 2)),
+            lambda m, x: F.prelu(x.transpose(1, 2), m.t), lambda m, x: m.norm(x.transpose(1, 2)).transpose(1, 2),
+            lambda m, x: F.interpolate(x, size=24), lambda m, x: F.interpolate(x.mean(-1, True), size=x.shape[-1]) + x,
+        ):
+            self.assert_traced(function, w=nn.Parameter(torch.rand(4)), b=nn.Parameter(torch.rand(4)), t=nn.Parameter(torch.rand(12)),
+                               l=nn.Parameter(torch.rand(5, 12)), k=nn.Parameter(torch.rand(4, 4)), over=nn.Linear(12, 12),
+                               mix=nn.Linear(4, 3), conv=nn.Conv1d(12, 5, 2), norm=nn.GroupNorm(3, 12))
+
+    def test_shapes(self) -> None:
+        for function in (
+            lambda m, x: x.flatten(1), lambda m, x: torch.flatten(x, 1), lambda m, x: x.flatten(start_dim=1).relu(),
+            lambda m, x: x.transpose(1, 2).flatten(1), lambda m, x: x.view(x.size(0), -1), lambda m, x: x.reshape(x.shape[0], 48),
+            lambda m, x: x.reshape(-1, 48), lambda m, x: m.fc(x.flatten(1)), lambda m, x: x.transpose(1, 2), lambda m, x: x.permute(0, 2, 1),
+            lambda m, x: x.mean(-1).unsqueeze(-1) * x, lambda m, x: x.mean(1).unsqueeze(1) + x, lambda m, x: x.mean(-1)[:, :, None] + x,
+            lambda m, x: x.mean(1)[:, None] + x, lambda m, x: x.mean(-1, True).squeeze(-1), lambda m, x: x.squeeze(1),
+            lambda m, x: x[:, :, 0], lambda m, x: x[..., -1], lambda m, x: x[:, 1], lambda m, x: x[:, 1:2, 3:],
+            lambda m, x: x[:, :, ::3], lambda m, x: x[..., 2:x.size(-1) // 2], lambda m, x: torch.cat([x, x.flip(-1)], -1),
+            lambda m, x: x.chunk(3, -1)[1], lambda m, x: x.split(5, 2)[2], lambda m, x: sum(x.chunk(2, -1)),
+            lambda m, x: x.mean(-1, True).expand(-1, -1, 5), lambda m, x: x.mean(-1, True).expand_as(x), lambda m, x: x[..., :1].repeat(1, 1, 7),
+            lambda m, x: x.mean(1, True).expand(-1, 3, -1), lambda m, x: F.pad(x, (1, 2)), lambda m, x: F.pad(x, (0, 0, 2, 1), value=0.5),
+            lambda m, x: x * m.hann, lambda m, x: m.hann - x, lambda m, x: x.transpose(1, 2) * m.hann[:, None], lambda m, x: 2 / (3 + x.flatten(1)),
+            lambda m, x: x.mean(-1, True) * x.mean(1, True), lambda m, x: x.mean(1) * m.hann + x[:, 0],
+            lambda m, x: torch.maximum(x, x.mean(-1, keepdim=True)), lambda m, x: x.narrow(2, 3, 4), lambda m, x: x.flatten(1)[:, 3:9],
+            lambda m, x: x.view(x.size(0), x.size(1), -1) + 1, lambda m, x: x.mean(-1).view(-1, 4, 1) + x, lambda m, x: x * x.size(-1),
+            lambda m, x: x.mean(-1).view(x.size(0), 1, 4).transpose(1, 2) + x, lambda m, x: x[..., :6] * x.shape[1],
+        ):
+            self.assert_traced(function, hann=nn.Parameter(torch.rand(12)), fc=nn.Linear(48, 3))
+
+    def test_in_place(self) -> None:
+        def forward(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            y += x
+            y.mul_(y.mean(-1, keepdim=True))
+            z = m.act(y)
+            return z + y + x
+
+        self.assert_traced(forward, conv=nn.Conv1d(4, 4, 3, padding=1), act=nn.ELU(inplace=True))
+
+    def test_what_it_writes(self) -> None:
+        """No detours: two Transposes in a row are none."""
+        node = self.assert_traced(lambda m, x: m.b(F.relu(m.a(x))), a=nn.Linear(12, 6), b=nn.Linear(6, 3))
+        self.assertEqual(self.kinds(node), ["Transpose", "Linear", "ReLU", "Linear", "Transpose"])
+        node = self.assert_traced(lambda m, x: x.transpose(1, 2).transpose(1, 2).relu())
+        self.assertEqual(self.kinds(node), ["ReLU"])
+        node = self.assert_traced(lambda m, x: m.norm(x) * torch.sigmoid(m.gate(x.mean(-1))).unsqueeze(-1), norm=nn.GroupNorm(2, 4),
+                                  gate=nn.Linear(4, 4))
+        self.assertEqual(self.kinds(node), ["GroupNorm", "AdaptiveAvgPool1d", "Linear", "Sigmoid", "Reduce"])
+
+    def test_inside_a_traced_stream(self) -> None:
+        windowed = Windowed(nn.Sequential(SqueezeExcitation(3), Function(lambda m, x: x.amax(-1))), 6, 1, (5, 0))
+        net = Function(lambda m, x: m.windowed(m.conv(x)) + m.conv(x), windowed=windowed, conv=nn.Conv1d(2, 3, 1))
+        x = torch.rand(2, 2, 20)
+        description, tensors = describe(net, inputs=[2])
+        with torch.no_grad():
+            torch.testing.assert_close(interpret(description, tensors, x), net.eval()(x), rtol=1e-4, atol=1e-5)
+
+    def test_in_double(self) -> None:
+        describe(Windowed(nn.Sequential(nn.Conv1d(2, 4, 3), SqueezeExcitation(4)).double(), 12, 3))
+
+    def test_refusals(self) -> None:
+        for function, pattern in (
+            (lambda m, x: x.mean(), "mean over all axes: that mixes"), (lambda m, x: x.mean(0), "mean over the batch"),
+            (lambda m, x: x.amax((0, 2)), "amax over the batch"), (lambda m, x: x.max(), "over all axes"),
+            (lambda m, x: x - x.mean(-1)[:, :, None].mean(0, True), "mean over the batch"),
+            (lambda m, x: F.softmax(x, 0), "softmax over the batch: say which axis"), (lambda m, x: x.flip(0), "flips the batch"),
+            (lambda m, x: torch.matmul(x, x.transpose(1, 2)), "matmul is not supported"), (lambda m, x: x.cumsum(-1), "cumsum is not"),
+            (lambda m, x: x.mean(-1).squeeze(), "takes away every axis with one entry"), (lambda m, x: x.unsqueeze(1).squeeze(1), "adds an axis"),
+            (lambda m, x: x.mean(-1).mean(-1), "leaves no axis of the window"), (lambda m, x: x[1], r"the index 1 takes an axis away"),
+            (lambda m, x: x.view(-1, 12), "view of 48 numbers to"), (lambda m, x: x.reshape(x.size(0), 2, 24), "only flatten, and axes with one"),
+            (lambda m, x: x.flatten(), "flattens axes 0 to -1"), (lambda m, x: x.flatten(0, 1), "flattens axes 0 to 1"),
+            (lambda m, x: m.conv(x.flatten(1)), "forward fails|gets 48 features"), (lambda m, x: m.one(x.flatten(1)), "gets 48 features"),
+            (lambda m, x: x * torch.rand(4, 12), "is not one number for each channel"), (lambda m, x: x.max(-1)[1] + x.mean(-1), "NoneType"),
+            (lambda m, x: x.transpose(0, 1), "only channels and time can be exchanged"), (lambda m, x: F.pad(x, (1, 1), mode="reflect"), "reflect"),
+            (lambda m, x: (x, x), "gives a tuple"), (lambda m, x: m.lstm(x)[0], "recurrent"), (lambda m, x: x if x.size(-1) > 5 else -x, "control flow"),
+            (lambda m, x: x.unsqueeze(1), "adds an axis"), (lambda m, x: x * x.size(0), "cannot be combined"),
+            (lambda m, x: F.adaptive_max_pool1d(x, 2, True)[0], "return_indices"),
+        ):
+            net = Function(function, conv=nn.Conv1d(4, 2, 3), one=nn.Conv1d(3, 2, 3), lstm=nn.LSTM(12, 4, batch_first=True))
+            with self.subTest(pattern=pattern), self.assertRaisesRegex(ExportError, "^net .*(" + pattern + ")"):
+                describe(Windowed(net, 12, 4), inputs=[4])
+
+    def test_the_line_is_named(self) -> None:
+        def forward(m: nn.Module, x: Tensor) -> Tensor:
+            y = x.flip(-1)
+            return torch.cumsum(y, -1)
+
+        with self.assertRaisesRegex(ExportError, r"^net \(Function\): cumsum is not supported \(return torch.cumsum\(y, -1\)\)$"):
+            describe(Windowed(Function(forward), 12, 4), inputs=[4])
+
+        class Two(nn.Module):
+            def forward(self, x: Tensor, y: Tensor) -> Tensor:
+                return x + y
+
+        with self.assertRaisesRegex(ExportError, r"^net \(Two\): takes 2 signals, but a window is one"):
+            describe(Windowed(Two(), 12, 4), inputs=[4])
 
 
 if __name__ == "__main__":
