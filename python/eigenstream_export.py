@@ -41,8 +41,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.weight_norm import WeightNorm
 
-__all__ = ["ExportError", "OnlineAverager", "OverChannels", "OverlapAdd", "Parallel", "Residual", "Snake", "Snapshotter",
-           "Windowed", "describe", "export", "register", "write_safetensors"]
+__all__ = ["ExportError", "OnlineAverager", "OverChannels", "OverlapAdd", "Parallel", "Residual", "Snake",
+           "Snapshotter", "Windowed", "describe", "export", "register", "write_safetensors"]
 
 FORMAT_VERSION = 1
 PADDING_POLICIES = ("exact", "valid")
@@ -141,8 +141,8 @@ _FOLDS = {"sum": torch.add, "mean": torch.add, "product": torch.mul, "max": torc
 
 
 def reduce_values(op: str, values: Sequence[Tensor], window: bool = False) -> Tensor:
-    """Signals joined as a Reduce node does it: the longer ones are cropped, the smaller half of the excess in front. In a
-    window, one frame serves for all."""
+    """Signals joined as a Reduce node does it: the longer ones are cropped, the smaller half of the excess in front. In
+    a window, one frame serves for all."""
     lengths = [value.shape[-1] for value in values]
     length = min([each for each in lengths if each > 1] or [1]) if window else min(lengths)
     values = [value.expand(*value.shape[:-1], length) if window and value.shape[-1] == 1
@@ -203,11 +203,11 @@ def _cut(module: nn.Module, x: Tensor, size: int, stride: int, left: int, right:
 
 
 class Windowed(nn.Module):
-    """A network that needs the whole of what it looks at, run over windows of a signal: ``size`` frames, every ``stride``.
+    """A network that needs all of what it looks at, run over windows of a signal: ``size`` frames, every ``stride``.
 
-    So what cannot be streamed by itself becomes part of a stream: GroupNorm, pooling, softmax or a Linear over time. The
-    network gets every window as a signal of its own, (N, C, size), and gives (N, C', T') or (N, F). All of that is one
-    output frame: C' channels of the window's first frame, then those of the second, and so on; T' is 1 for (N, F).
+    So what cannot be streamed by itself becomes part of a stream: GroupNorm, pooling, softmax or a Linear over time.
+    The network gets every window as a signal of its own, (N, C, size), and gives (N, C', T') or (N, F). All of that is
+    one output frame: C' channels of the window's first frame, then those of the second, and so on; T' is 1 for (N, F).
     ``padding``, one integer or (left, right), is zeros before the first frame and after the last.
 
     Shapes: x (B, C, T) -> y (B, C' T', W), W = floor((T + left + right - size) / stride) + 1.
@@ -266,10 +266,10 @@ class Snapshotter(nn.Module):
 class OverlapAdd(nn.Module):
     """Windows put back onto one time line, and added where they overlap.
 
-    Each input frame is a window of ``size`` frames, as Snapshotter and Windowed give them; the next one begins ``stride``
-    frames later. ``window`` has a factor for each frame of a window. With ``normalise`` the sum is divided by the sum of
-    the factors (of ones without ``window``), and is 0 where that is 0. ``padding``, one integer or (left, right), is how many
-    frames to leave out at the ends: those that a Windowed with this padding has added.
+    Each input frame is a window of ``size`` frames, as Snapshotter and Windowed give them; the next one begins
+    ``stride`` frames later. ``window`` has a factor for each frame of a window. With ``normalise`` the sum is divided
+    by the sum of the factors (of ones without ``window``), and is 0 where that is 0. ``padding``, one integer or
+    (left, right), is how many frames to leave out at the ends: those that a Windowed with this padding has added.
 
     Shapes: x (B, size channels, W) -> y (B, channels, (W - 1) stride + size - left - right); window (size).
     Errors: ExportError for impossible sizes, such as a stride beyond the size, and for another number of channels.
@@ -313,13 +313,14 @@ class OverlapAdd(nn.Module):
 class OnlineAverager(nn.Module):
     """The mean of predictions that overlap, each shifted by ``update_size`` frames against the one before.
 
-    Each input frame is a prediction of K frames. Of each, ``offset`` frames are left out at the newest end, and the newest
-    ``num_updates update_size`` of the rest count. The first (num_updates - 1) update_size output frames have fewer predictions
-    than the others, but are divided by ``num_updates`` alike, unless ``normalise_start``; the last ones are always divided by
-    how many there are.
+    Each input frame is a prediction of K frames. Of each, ``offset`` frames are left out at the newest end, and the
+    newest ``num_updates update_size`` of the rest count. The first (num_updates - 1) update_size output frames have
+    fewer predictions than the others, but are divided by ``num_updates`` alike, unless ``normalise_start``; the last
+    ones are always divided by how many there are.
 
-    Shapes: x (B, K num_channels, W), K >= num_updates update_size + offset -> y (B, num_channels, (W + num_updates - 1)
-    update_size). Errors: ExportError for impossible sizes and for predictions that are too short.
+    Shapes: x (B, K num_channels, W), K >= num_updates update_size + offset
+    -> y (B, num_channels, (W + num_updates - 1) update_size).
+    Errors: ExportError for impossible sizes and for predictions that are too short.
     Source: ml4gw.nn.streaming.OnlineAverager, without the state, and with the frames that wait in it at the end.
     """
 
@@ -336,8 +337,8 @@ class OnlineAverager(nn.Module):
         updates, channels, predictions = self.num_updates, self.num_channels, x.shape[-1]
         least = updates * self.update_size + self.offset
         if x.shape[1] % channels != 0 or x.shape[1] // channels < least:
-            raise _fail("", self, f"a prediction of {x.shape[1]} numbers, expected {channels} channels of {least} frames "
-                                  "or more")
+            raise _fail("", self, f"a prediction of {x.shape[1]} numbers, expected {channels} channels of {least} "
+                                  "frames or more")
         frames = x.unflatten(1, (-1, channels))
         newest = frames.shape[1] - self.offset
         blocks = frames[:, newest - updates * self.update_size: newest] / updates
@@ -426,8 +427,8 @@ def register(
 
 
 def _class_of(module: nn.Module, window: bool = False) -> Optional[type]:
-    """The supported class that `module` is or derives from, the nearest one; None if there is none. `window`: also one of
-    those that windows only have."""
+    """The supported class that `module` is or derives from, the nearest one; None if there is none. `window`: also one
+    of those that only windows have."""
     if "torchaudio" in sys.modules:  # known without being needed
         _Describer.HANDLERS.setdefault(sys.modules["torchaudio"].transforms.Resample, _Describer.resample)
     known = (_REGISTERED, _Describer.HANDLERS, _INACTIVE, _Describer.WINDOW_HANDLERS if window else ())
@@ -509,7 +510,8 @@ def _without_values(module: nn.Module) -> Optional[str]:
 
 
 def _window_channels(module: Windowed) -> Optional[int]:
-    """The only number of channels, of small ones and those that its layers and tensors speak of, for which the net runs."""
+    """The only number of channels for which the net runs, of small ones and those that its layers and tensors speak of.
+    """
     from eigenstream_trace import inference
 
     if _without_values(module) is not None:
@@ -772,7 +774,8 @@ class _Describer:
             _check_forward(module, path, cls)
         if cls in _INACTIVE and not own_forward:
             return None
-        if windows is not None and windows.dim() == 2 and not (own_forward or cls in _ON_FEATURES or is_pointwise(module)):
+        on_features = own_forward or cls in _ON_FEATURES or cls in _REGISTERED or is_pointwise(module)
+        if windows is not None and windows.dim() == 2 and not on_features:
             raise _fail(path, module, f"gets {windows.shape[1]} features of each window, which have no frames any more")
         self.depth += 1
         self.inputs = inputs
@@ -795,10 +798,12 @@ class _Describer:
         try:
             y = module(windows.clone())
         except Exception as error:  # whatever the module raises
-            raise _fail(path, module, f"cannot run on a window of shape {shape}: {' '.join(str(error).split())}") from error
+            reason = " ".join(str(error).split())
+            raise _fail(path, module, f"cannot run on a window of shape {shape}: {reason}") from error
         if not isinstance(y, Tensor) or y.dim() not in (2, 3) or y.shape[0] != windows.shape[0] or y.numel() == 0:
             given = tuple(y.shape[1:]) if isinstance(y, Tensor) else f"a {type(y).__name__}"
-            raise _fail(path, module, f"makes {given} of a window of shape {shape}, not channels and frames, or features")
+            reason = f"makes {given} of a window of shape {shape}, not channels and frames, or features"
+            raise _fail(path, module, reason)
         return y
 
     def traced(self, module: nn.Module, path: str, inputs: Optional[Sequence[int]]) -> Node:
@@ -838,7 +843,8 @@ class _Describer:
         for cls, reason in _REFUSED:
             if isinstance(module, cls):
                 return _fail(path, module, reason)
-        names = sorted({cls.__name__ for cls in _Describer.HANDLERS} | {"Linear", "LayerNorm", "Identity", "Dropout"})
+        known = [*self.HANDLERS, *(self.WINDOW_HANDLERS if self.windows is not None else ())]
+        names = sorted({cls.__name__ for cls in known} | {"Linear", "LayerNorm", "Identity", "Dropout"})
         return _fail(path, module, f"unknown module class; build it from {', '.join(names)}, or register() it")
 
     def tensor(self, module: nn.Module, path: str, name: str, shape: Sequence[int]) -> None:
@@ -903,8 +909,8 @@ class _Describer:
         if windows is not None and windows.dim() == 2 and module.reduce == "concat":
             raise _fail(path, module, "concatenates features, which has no meaning over channels; keep the frames")
         if len(frames) > 1 and min(frames) <= 1:
-            raise _fail(path, module, "a branch that gives a single frame meets one that gives more, and which of them would "
-                                      "be kept depends on the length; write it as a forward of your own")
+            raise _fail(path, module, "a branch that gives a single frame meets one that gives more, which would be "
+                                      "cropped to one; write it as a forward of your own")
         return {"type": "Parallel", "path": path, "branches": branches, "reduce": module.reduce}
 
     def residual(self, module: Residual, path: str) -> Node:
@@ -1028,7 +1034,8 @@ class _Describer:
     @staticmethod
     def check_window(module: nn.Module, path: str, channels: int, frames: int) -> None:
         if channels * frames > MAX_WINDOW:
-            raise _fail(path, module, f"windows of {channels} channels and {frames} frames are more than {MAX_WINDOW} numbers")
+            raise _fail(path, module, f"windows of {channels} channels and {frames} frames are more than {MAX_WINDOW} "
+                                      "numbers")
 
     def snapshotter(self, module: Snapshotter, path: str) -> Node:
         sizes = {name: _integer(module, path, name) for name in ("num_channels", "snapshot_size", "stride_size")}
@@ -1106,12 +1113,14 @@ class _Describer:
             raise _fail(path, module, "return_indices is not supported, only values come out of a stream")
         if _single(module.output_size) is None:
             raise _fail(path, module, "output_size is None, say a number")
-        return {"type": _class_of(module, True).__name__, "path": path, "output_size": _integer(module, path, "output_size")}
+        size = _integer(module, path, "output_size")
+        return {"type": _class_of(module, True).__name__, "path": path, "output_size": size}
 
     def flatten(self, module: nn.Flatten, path: str) -> Optional[Node]:
         axes = self.windows.dim()
         if module.start_dim not in (1, 1 - axes) or module.end_dim not in (-1, axes - 1):
-            raise _fail(path, module, f"flattens axes {module.start_dim} to {module.end_dim}, only 1 to -1 are supported")
+            flattened = f"flattens axes {module.start_dim} to {module.end_dim}"
+            raise _fail(path, module, f"{flattened}, only 1 to -1 are supported")
         return {"type": "Flatten", "path": path} if axes == 3 else None
 
     def batch_norm(self, module: Union[nn.BatchNorm1d, nn.InstanceNorm1d], path: str) -> Node:
@@ -1170,7 +1179,8 @@ class _Describer:
             raise _fail(path, module, f"dim is {module.dim}; over time it {_USE_A_WINDOW}, over channels say dim=1")
         if module.dim in (2, -1):
             return self.over_frames(path, node)
-        raise _fail(path, module, f"dim is {module.dim}; say 1 for the channels" + (" or 2 for the frames" if axes == 3 else ""))
+        frames = " or 2 for the frames" if axes == 3 else ""
+        raise _fail(path, module, f"dim is {module.dim}; say 1 for the channels{frames}")
 
     def snake(self, module: Snake, path: str) -> Node:
         channels = _integer(module, path, "channels")
@@ -1218,8 +1228,8 @@ _Describer.WINDOW_HANDLERS = {
 }
 
 # What may come after a Flatten, when a window is (N, F): there F are the channels, as in torch.
-_ON_FEATURES = (nn.Sequential, Residual, Parallel, nn.Linear, nn.LayerNorm, nn.GroupNorm, nn.BatchNorm1d, nn.PReLU, nn.GLU,
-                nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Flatten)
+_ON_FEATURES = (nn.Sequential, Residual, Parallel, nn.Linear, nn.LayerNorm, nn.GroupNorm, nn.BatchNorm1d, nn.PReLU,
+                nn.GLU, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Flatten)
 
 # Types that give as many channels as they take.
 _SAME_CHANNELS = {*(cls.__name__ for cls in _ACTIVATIONS), "AvgPool1d", "MaxPool1d", "Pad", "Resample", "BatchNorm1d",

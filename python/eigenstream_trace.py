@@ -4,8 +4,8 @@
 file (``docs/model-file.md``). Three short signals of different lengths go along, through a plain interpreter of
 descriptions (``apply_node``): they give the shapes that the ``forward`` asks for, so that ``x[..., : y.shape[-1]]`` is
 understood as long as it means the same for every length, and in the end they are compared with what the module itself
-gives. Inside a ``Windowed`` it is a few windows of the one length that there is, and time is an axis as any other. Whatever
-is not understood is an ``ExportError`` that names the module, and the line of its ``forward``.
+gives. Inside a ``Windowed`` it is a few windows of the one length that there is, and time is an axis as any other.
+Whatever is not understood is an ``ExportError`` that names the module, and the line of its ``forward``.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ _OF_WINDOWS: Dict[str, Callable[[Tensor, Node], Tensor]] = {
 
 
 def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: bool = False) -> Tensor:
-    """What a described module makes of x (B, C, T): the meaning of docs/model-file.md in torch's terms. With `window`, x are
-    windows inside a Windowed."""
+    """What a described module makes of x (B, C, T): the meaning of docs/model-file.md in torch's terms. With `window`,
+    x are windows inside a Windowed."""
     kind, path = node["type"], node["path"]
 
     def tensor(name: str, wanted: bool = True) -> Optional[Tensor]:
@@ -85,8 +85,8 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
     if kind == "Residual":
         return export.reduce_values("sum", [apply_node(node["net"], tensors, x, window), x], window)
     if kind == "Parallel":
-        return export.reduce_values(node["reduce"], [apply_node(branch, tensors, x, window) for branch in node["branches"]],
-                                    window)
+        outputs = [apply_node(branch, tensors, x, window) for branch in node["branches"]]
+        return export.reduce_values(node["reduce"], outputs, window)
     if kind == "Graph":
         values = [x]
         for inner in node["nodes"]:
@@ -110,7 +110,8 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
     if kind in _OF_WINDOWS and window:
         if kind in ("GroupNorm", "InstanceNorm1d"):
             groups = node["num_groups"] if kind == "GroupNorm" else node["num_features"]
-            return F.group_norm(x, groups, tensor("weight", node["affine"]), tensor("bias", node["affine"]), node["eps"])
+            affine = node["affine"]
+            return F.group_norm(x, groups, tensor("weight", affine), tensor("bias", affine), node["eps"])
         return _OF_WINDOWS[kind](x, node)
     if kind == "Conv1d":
         padding = node["padding"]
@@ -211,9 +212,9 @@ _FEATURES = ("batch", "channels")
 
 
 class _Value:
-    """A signal: the number of its value in the graph, and samples (B, C, T) of it. `axes` are those that the forward sees:
-    (B, T, C) if it was transposed; in a window channels or time may be missing, which then have the extent 1. `memory` is
-    shared by views of the same tensor."""
+    """A signal: the number of its value in the graph, and samples (B, C, T) of it. `axes` are those that the forward
+    sees: (B, T, C) if it was transposed; in a window channels or time may be missing, which then have the extent 1.
+    `memory` is shared by views of the same tensor."""
 
     def __init__(self, number: int, samples: List[Tensor], axes: Tuple[str, ...] = _SIGNAL,
                  memory: Optional[object] = None) -> None:
@@ -458,7 +459,8 @@ class _Walker:
         """Values whose axes have the same roles."""
         first = values[0].axes
         if any(len(value.axes) != len(first) for value in values):
-            raise _Refused("a signal with channels and time meets one that has lost one of them; keep it, as in keepdim=True")
+            raise _Refused("a signal with channels and time meets one that has lost one of them; keep it, as in "
+                           "keepdim=True")
         if not self.windows and any(value.axes != first for value in values):
             raise _Refused("a signal with the channels last meets one with the time last")
         return [value if value.axes == first else self.swapped(value) for value in values]
@@ -466,7 +468,7 @@ class _Walker:
     def without(self, x: _Value, dim: int) -> _Value:
         """x without an axis that has one entry."""
         if not self.windows or len(x.axes) < 3:
-            raise _Refused("takes an axis away; say keepdim=True" if not self.windows else "leaves no axis of the window")
+            raise _Refused("leaves no axis of the window" if self.windows else "takes an axis away; say keepdim=True")
         return _Value(x.number, x.samples, tuple(role for role in x.axes if role != x.axis(dim)), x.memory)
 
     def simple(self, kind: str, x: _Value, **fields: Any) -> _Value:
@@ -495,7 +497,7 @@ class _Walker:
         return self.emit({"type": "Affine", "path": path, "channels": channels}, x)
 
     def constant(self, x: _Value, value: Any) -> Tuple[_Value, Any]:
-        """A number, or a tensor with a value for each channel of x, from what stands beside x; and x, for which it is."""
+        """x, and what stands beside it as a number, or a tensor with a value for each of its channels."""
         if isinstance(value, (bool, int, float)):
             return x, float(value)
         if not isinstance(value, Tensor):
@@ -704,7 +706,7 @@ class _Walker:
         """A window's channels and time as one axis."""
         if len(x.axes) == 2:
             return x
-        y = self.simple("Flatten", self.upright(x) if not x.last else self.swapped(x))
+        y = self.simple("Flatten", self.upright(x))
         return _Value(y.number, y.samples, _FEATURES, x.memory)
 
     def reshape(self, x: _Value, sizes: Sequence[Any], name: str) -> _Value:
@@ -756,7 +758,8 @@ class _Walker:
         """A mean, sum, maximum or minimum over some axes of a window."""
         dims = list(dim) if isinstance(dim, (tuple, list)) else [dim]
         if any(each is None or x.axis(each) == "batch" for each in dims) or not dims:
-            raise _Refused(f"{name} over {'all axes' if None in dims else 'the batch'}: that mixes what does not belong together")
+            where = "all axes" if None in dims else "the batch"
+            raise _Refused(f"{name} over {where}: that mixes what does not belong together")
         dims = sorted({each % len(x.axes) for each in dims}, reverse=True)
         for each in dims:
             x = self.turned(x, each, "time")
@@ -877,7 +880,8 @@ class _Walker:
             cls = nn.Linear if isinstance(module, nn.Linear) else nn.LayerNorm
             export._check_forward(module, path, cls)
             x = self.over_channels(x, -1, cls.__name__)
-            return self.written((self.describer.linear if cls is nn.Linear else self.describer.layer_norm)(module, path), x)
+            handler = self.describer.linear if cls is nn.Linear else self.describer.layer_norm
+            return self.written(handler(module, path), x)
         if isinstance(module, (nn.GLU, nn.Softmax, nn.LogSoftmax)):
             cls = export._class_of(module)
             export._check_forward(module, path, cls)
@@ -1206,8 +1210,8 @@ class _Walker:
             channels = self.upright(x).channels
             return self.built(nn.GroupNorm(groups, channels, eps, affine), {"weight": weight, "bias": bias}, x)
         if name == "instance_norm":
-            mean, var, weight, bias, own, _, eps = _bind("running_mean running_var weight bias use_input_stats momentum eps",
-                                                         rest, kwargs, use_input_stats=True, eps=1e-5)
+            names = "running_mean running_var weight bias use_input_stats momentum eps"
+            mean, var, weight, bias, own, _, eps = _bind(names, rest, kwargs, use_input_stats=True, eps=1e-5)
             module = nn.InstanceNorm1d(self.upright(x).channels, eps, affine=weight is not None or bias is not None,
                                        track_running_stats=not own)
             if not own:
@@ -1389,7 +1393,8 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
             try:
                 expected = [root(windows.clone())]
             except Exception as error:  # whatever the forward raises
-                raise fail(f"its forward fails for a window of shape {shape}: {' '.join(str(error).split())}") from error
+                message = " ".join(str(error).split())
+                raise fail(f"its forward fails for a window of shape {shape}: {message}") from error
             sample = windows if windows.dim() == 3 else windows.unsqueeze(-1)
             walker = _Walker(describer, root, path, graph)
             output = _walk(walker, placeholders, channels, [sample.to("cpu", torch.float32)], fail)
@@ -1489,8 +1494,8 @@ def _compare(output: _Value, expected: Sequence[Any], fail: Callable[..., Except
             raise fail(f"what was traced gives {tuple(given.shape)}, the module {tuple(getattr(wanted, 'shape', ()))}")
         apart = _apart(given, wanted)
         if apart > 1e-4:
-            raise fail(f"what was traced differs from the module by {apart:.2g}: its forward does something that the trace "
-                       "does not show")
+            raise fail(f"what was traced differs from the module by {apart:.2g}: its forward does something that the "
+                       "trace does not show")
 
 
 def _apart(given: Tensor, wanted: Tensor) -> float:
@@ -1508,8 +1513,8 @@ def compare_windows(describer: Any, module: nn.Module, node: Node, windows: Tens
         return
     expected = (expected if expected.dim() == 3 else expected.unsqueeze(-1)).to("cpu", torch.float32)
     if given.shape != expected.shape:
-        raise export._fail(node["path"], module, f"what would be written makes {tuple(given.shape[1:])} of a window, the "
-                                                 f"module {tuple(expected.shape[1:])}")
+        shapes = f"{tuple(given.shape[1:])} of a window, the module {tuple(expected.shape[1:])}"
+        raise export._fail(node["path"], module, f"what would be written makes {shapes}")
     apart = _apart(given, expected)
     if apart > 1e-4:
         raise export._fail(node["path"], module, f"what would be written differs from the module by {apart:.2g}")

@@ -620,7 +620,8 @@ def scrambled(module: nn.Module) -> nn.Module:
 
 
 def windowed(
-    name: str, net: Callable[[], nn.Module], channels: int, size: int = 8, stride: int = 3, padding: Any = 0, T: int = 23, B: int = 1
+    name: str, net: Callable[[], nn.Module], channels: int, size: int = 8, stride: int = 3, padding: Any = 0, T: int = 23,
+    B: int = 1,
 ) -> Case:
     """A net over windows."""
     options = _unusual(p=(padding, 0))
