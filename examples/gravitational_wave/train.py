@@ -24,7 +24,6 @@ import math
 import os
 import sys
 import time
-from collections import OrderedDict
 
 import numpy as np
 import torch
@@ -34,7 +33,7 @@ from torch.nn import functional
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "python"))
-from eigenstream_export import describe, register, write_safetensors  # noqa: E402
+from eigenstream_export import OnlineAverager, Windowed, export  # noqa: E402
 
 RATE = 2048           # Hz
 WINDOW = 2048         # samples the network sees at once: 1 s
@@ -318,24 +317,11 @@ def evaluate(net, args):
 
 # ------------------------------------------------------------------------------------------------------- export
 
-register(nn.GroupNorm, lambda m: ("GroupNorm", {"num_groups": m.num_groups, "num_channels": m.num_channels,
-                                                "eps": float(m.eps), "affine": True},
-                                  {"weight": m.weight, "bias": m.bias}))
-register(nn.AdaptiveAvgPool1d, lambda m: ("AdaptiveAvgPool1d", {"output_size": m.output_size}, {}))
-
-
-def export(net, path, metadata):
-    """Whitener, windows, network and averager in one model file (docs/model-file.md)."""
-    node, tensors = describe(nn.Sequential(build_whitener(), nn.Sequential(OrderedDict(net=net))), check=False)
-    whitener, windowed = node["layers"]
-    node["layers"] = [
-        whitener,
-        {"type": "Windowed", "path": windowed["path"], "size": WINDOW, "stride": STRIDE,
-         "padding": [WINDOW - STRIDE, 0], "net": windowed["layers"][0]},
-        {"type": "OnlineAverager", "path": "2", "update_size": 1, "num_updates": NUM_UPDATES, "num_channels": 1,
-         "offset": OFFSET}]
-    model = {"version": 1, "metadata": metadata, "network": node}
-    write_safetensors(path, tensors, {"eigenstream": json.dumps(model, separators=(",", ":"))})
+def export_detector(net, path, metadata):
+    """Whitener, windows, network and averager in one model file."""
+    detector = nn.Sequential(build_whitener(), Windowed(net, WINDOW, STRIDE, padding=(WINDOW - STRIDE, 0)),
+                             OnlineAverager(update_size=1, num_updates=NUM_UPDATES, num_channels=1, offset=OFFSET))
+    export(detector.eval(), path, metadata=metadata)
 
 
 def main():
@@ -367,7 +353,7 @@ def main():
     report = evaluate(net, args)
     report["parameters"] = sum(p.numel() for p in net.parameters())
     print(json.dumps(report, indent=1))
-    export(net, args.out, {
+    export_detector(net, args.out, {
         "name": "chirp detector", "sample_rate_hz": str(RATE), "strain_unit": "1e-21",
         "noise_asd": " ".join(f"{a:g}" for a in ASD), "noise_scale": " ".join(map(str, NOISE_SCALE)),
         "threshold": str(report["threshold"]), "score_delay": str(DELAY)})
