@@ -47,7 +47,9 @@ int main(int argc, char** argv) {
 
   // And one that keeps what it needs.
   es::Stream stream(es::AvgPool1d<float>(4, {.stride = 1}), {.channels = 2});
-  const auto streaming = [&](const Tensor& chunk, bool last) { return last ? stream(chunk, es::final) : stream(chunk); };
+  const auto streaming = [&](const Tensor& chunk, bool last) {
+    return last ? stream(chunk, es::final) : stream(chunk);
+  };
   const es::StreamingVerdict good = es::verify_streaming(streaming, {.channels = 2, .frames = 100});
   es::check(good.holds(), good.message);
   std::printf("streaming: the law holds, %td chunkings in %td calls\n", good.trials, good.calls);

@@ -1,5 +1,5 @@
-// What needs the whole signal, run over windows of an endless one: cut with a Snapshotter, as a function, as a stream and
-// without a copy; a classifier with GroupNorm and a mean over time; a chain that cuts, works and puts back.
+// What needs the whole signal, run over windows of an endless one: cut with a Snapshotter, as a function, as a stream
+// and without a copy; a classifier with GroupNorm and a mean over time; a chain that cuts, works and puts back.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

@@ -56,8 +56,7 @@ void ours_function(benchmark::State& state, const Sizes& s) {
   run_updates(state, s, [&](In x, Out y) {
     std::tie(snapshots, remembered) = snapshotter(es::Frames<const float>(x), remembered);
     // Its result is a tensor of its own.
-    y.bottomRightCorner(s.channels, 1) =
-        In(snapshots.data() + snapshots.size() - s.channels, s.channels, 1);
+    y.bottomRightCorner(s.channels, 1) = In(snapshots.data() + snapshots.size() - s.channels, s.channels, 1);
   });
 }
 /// The output copied once, from memory that is as large.
@@ -74,15 +73,14 @@ void plain_concat(benchmark::State& state, const Sizes& s) {
   Signal all(s.channels, s.size - s.stride + s.update());
   run_updates(state, s, [&](In x, Out y) {
     all << remembered, x;
-    for (Index i = 0; i < s.batch; ++i)
-      Out(y.col(i).data(), s.channels, s.size) = all.middleCols(i * s.stride, s.size);
+    for (Index i = 0; i < s.batch; ++i) Out(y.col(i).data(), s.channels, s.size) = all.middleCols(i * s.stride, s.size);
     remembered = all.rightCols(remembered.cols());
   });
 }
 
 const bool registered = [] {
-  for (const Sizes s : {Sizes{2, 2048, 128, 1}, Sizes{2, 2048, 128, 16}, Sizes{2, 2048, 1024, 4}, Sizes{21, 4096, 512, 4},
-                        Sizes{1, 256, 64, 8}}) {
+  for (const Sizes s : {Sizes{2, 2048, 128, 1}, Sizes{2, 2048, 128, 16}, Sizes{2, 2048, 1024, 4},
+                        Sizes{21, 4096, 512, 4}, Sizes{1, 256, 64, 8}}) {
     const auto add = [&](const char* variant, void (*f)(benchmark::State&, const Sizes&)) {
       benchmark::RegisterBenchmark(name("Snapshotter", variant, {s.channels, s.size, s.stride, s.batch}).c_str(),
                                    [s, f](benchmark::State& state) { f(state, s); });

@@ -24,8 +24,8 @@ struct Sizes {
   Index prediction() const { return update * updates + offset + extra; }
 };
 std::ostream& operator<<(std::ostream& out, const Sizes& s) {
-  return out << "U " << s.update << ", B " << s.batch << ", N " << s.updates << ", C " << s.channels << ", offset " << s.offset
-             << ", extra " << s.extra;
+  return out << "U " << s.update << ", B " << s.batch << ", N " << s.updates << ", C " << s.channels << ", offset "
+             << s.offset << ", extra " << s.extra;
 }
 
 // The definition, sample by sample, in the order in which the predictions come.
@@ -42,28 +42,29 @@ T mean_at(const Tensor3<T>& predictions, const Sizes& s, Index c, Index r, bool 
 }  // namespace
 
 TEMPLATE_TEST_CASE("OnlineAverager: any chunking gives the offline output", "[window][property]", float, double) {
-  const Sizes s = GENERATE(Sizes{1, 1, 1, 1, 0, 0}, Sizes{2, 2, 3, 1, 0, 0}, Sizes{3, 1, 4, 2, 1, 2}, Sizes{1, 1, 16, 3, 5, 0},
-                           Sizes{40, 1, 2, 1, 0, 7});
+  const Sizes s = GENERATE(Sizes{1, 1, 1, 1, 0, 0}, Sizes{2, 2, 3, 1, 0, 0}, Sizes{3, 1, 4, 2, 1, 2},
+                           Sizes{1, 1, 16, 3, 5, 0}, Sizes{40, 1, 2, 1, 0, 7});
   CAPTURE(s);
   const Index batch = GENERATE(1, 3);
   const support::ContractOptions options{.channels = s.channels * s.prediction(), .light = batch > 1};
   support::check_contract(OnlineAverager<TestType>(s.update, 1, s.updates, s.channels, {.offset = s.offset}), batch,
                           options);
   support::check_contract(
-      OnlineAverager<TestType>(s.update, 1, s.updates, s.channels, {.offset = s.offset, .normalise_start = true}), batch,
-      options);
+      OnlineAverager<TestType>(s.update, 1, s.updates, s.channels, {.offset = s.offset, .normalise_start = true}),
+      batch, options);
 }
 
-TEMPLATE_TEST_CASE("OnlineAverager: the function, the layer and the definition agree to the last bit", "[window]", float,
-                   double) {
+TEMPLATE_TEST_CASE("OnlineAverager: the function, the layer and the definition agree to the last bit", "[window]",
+                   float, double) {
   using T = TestType;
-  const Sizes s = GENERATE(Sizes{1, 1, 1, 1, 0, 0}, Sizes{2, 2, 3, 1, 0, 0}, Sizes{3, 4, 4, 2, 1, 2}, Sizes{1, 3, 16, 3, 5, 0},
-                           Sizes{40, 2, 2, 1, 0, 7}, Sizes{5, 1, 7, 20, 2, 1});
+  const Sizes s = GENERATE(Sizes{1, 1, 1, 1, 0, 0}, Sizes{2, 2, 3, 1, 0, 0}, Sizes{3, 4, 4, 2, 1, 2},
+                           Sizes{1, 3, 16, 3, 5, 0}, Sizes{40, 2, 2, 1, 0, 7}, Sizes{5, 1, 7, 20, 2, 1});
   const bool means = GENERATE(false, true);
   CAPTURE(s, means);
   constexpr Index calls = 5;
   const Index all = calls * s.batch, size = s.prediction();
-  const OnlineAverager<T> averager(s.update, s.batch, s.updates, s.channels, {.offset = s.offset, .normalise_start = means});
+  const OnlineAverager<T> averager(s.update, s.batch, s.updates, s.channels,
+                                   {.offset = s.offset, .normalise_start = means});
   support::Random random(8);
   const auto predictions = support::random_tensor<T>(random, s.channels, size, all);
 
@@ -87,8 +88,7 @@ TEMPLATE_TEST_CASE("OnlineAverager: the function, the layer and the definition a
   REQUIRE(written == function.dimension(1));
 
   es::Stream stream(averager, {.channels = s.channels * size});
-  const Tensor2<T> layer =
-      stream(es::Frames<const T>(predictions.data(), {s.channels * size, 1}, all), es::final);
+  const Tensor2<T> layer = stream(es::Frames<const T>(predictions.data(), {s.channels * size, 1}, all), es::final);
   REQUIRE(layer.dimension(1) == written);
   bool same = true;
   for (Index r = 0; r < written; ++r)
@@ -131,10 +131,13 @@ TEST_CASE("OnlineAverager: what does not add up is an error that names it", "[wi
   const A averager(2, 3, 4, 2, {.offset = 1});
   const auto state = averager.get_initial_state();
   CHECK(error_of([&] { averager(Tensor3<float>(2, 9, 3), state); }).empty());
-  CHECK_THAT(error_of([&] { averager(Tensor3<float>(2, 8, 3), state); }), Contains("predictions (2,8,3), expected (2,9 or more,3)"));
+  CHECK_THAT(error_of([&] { averager(Tensor3<float>(2, 8, 3), state); }),
+             Contains("predictions (2,8,3), expected (2,9 or more,3)"));
   CHECK_THAT(error_of([&] { averager(Tensor3<float>(2, 9, 1), state); }), Contains("predictions (2,9,1)"));
   CHECK_THAT(error_of([&] { averager(Tensor3<float>(1, 9, 3), state); }), Contains("predictions (1,9,3)"));
-  CHECK_THAT(error_of([&] { averager(Tensor3<float>(2, 9, 3), A::Averages{Tensor2<float>(2, 5), 0}); }),
+  CHECK_THAT(error_of([&] {
+               averager(Tensor3<float>(2, 9, 3), A::Averages{Tensor2<float>(2, 5), 0});
+             }),
              Contains("a state (2,5)"));
   CHECK_THAT(error_of([&] { es::Stream(averager, {.channels = 17}); }), Contains("predictions of 17 numbers"));
 }

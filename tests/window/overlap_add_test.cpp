@@ -31,7 +31,8 @@ TEMPLATE_TEST_CASE("OverlapAdd: any chunking gives the offline output", "[window
   const auto [channels, size, stride] =
       GENERATE(table<Index, Index, Index>({{1, 1, 1}, {1, 5, 2}, {3, 6, 2}, {2, 7, 7}, {1, 40, 1}, {2, 33, 20}}));
   const bool normalise = GENERATE(false, true);
-  const Index left = GENERATE_COPY(Index{0}, (size - stride) / 2, size - stride), right = GENERATE_COPY(Index{0}, size - stride);
+  const Index left = GENERATE_COPY(Index{0}, (size - stride) / 2, size - stride),
+              right = GENERATE_COPY(Index{0}, size - stride);
   INFO(channels << " channels, size " << size << ", stride " << stride << ", left " << left << ", right " << right);
   const OverlapAddOptions plain{.normalise = normalise, .left = left, .right = right};
   OverlapAddOptions weighted = plain;
@@ -108,8 +109,12 @@ TEST_CASE("OverlapAdd: what does not add up is an error that names it", "[window
   CHECK_THAT(error_of([] { O(1, 4, 5); }), Contains("size = 4, must not be less than the stride of 5"));
   CHECK_THAT(error_of([] { O(1, 4, 2, {.left = 3}); }), Contains("left = 3, must be from 0 to size - stride = 2"));
   CHECK_THAT(error_of([] { O(1, 4, 2, {.right = -1}); }), Contains("right = -1"));
-  CHECK_THAT(error_of([] { O(1, 4, 2, {.window = {1, 2}}); }), Contains("a window of 2 weights for windows of 4 frames"));
-  CHECK_THAT(error_of([] { O(1, 1, 1, {.window = {std::numeric_limits<double>::infinity()}}); }), Contains("not finite"));
+  CHECK_THAT(error_of([] {
+               O(1, 4, 2, {.window = {1, 2}});
+             }),
+             Contains("a window of 2 weights for windows of 4 frames"));
+  CHECK_THAT(error_of([] { O(1, 1, 1, {.window = {std::numeric_limits<double>::infinity()}}); }),
+             Contains("not finite"));
   CHECK_THAT(error_of([] { es::Stream(O(3, 4, 2), {.channels = 13}); }),
              Contains("takes windows of 4 frames of 3 channels, 12 numbers, not 13"));
 }

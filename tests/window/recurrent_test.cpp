@@ -18,10 +18,13 @@ using support::error_of;
 namespace {
 
 template <class T>
-RecurrentWeights<T> random_recurrent(RecurrentCell cell, Index in, Index hidden, bool bias = true, std::uint64_t seed = 1) {
+RecurrentWeights<T> random_recurrent(RecurrentCell cell, Index in, Index hidden, bool bias = true,
+                                     std::uint64_t seed = 1) {
   support::Random random(seed);
   const Index rows = Recurrent<T>::gates_of(cell) * hidden;
-  const auto weights = [&](std::vector<Index> shape) { return support::random_weights<T>(std::move(shape), random, hidden); };
+  const auto weights = [&](std::vector<Index> shape) {
+    return support::random_weights<T>(std::move(shape), random, hidden);
+  };
   RecurrentWeights<T> all{weights({rows, in}), weights({rows, hidden}), {}, {}};
   if (bias) all.input_bias = weights({rows}), all.hidden_bias = weights({rows});
   return all;
@@ -69,7 +72,8 @@ Eigen::Tensor<double, 2> naive(RecurrentCell cell, const RecurrentWeights<T>& w,
   return y;
 }
 
-constexpr RecurrentCell cells[] = {RecurrentCell::rnn_tanh, RecurrentCell::rnn_relu, RecurrentCell::gru, RecurrentCell::lstm};
+constexpr RecurrentCell cells[] = {RecurrentCell::rnn_tanh, RecurrentCell::rnn_relu, RecurrentCell::gru,
+                                   RecurrentCell::lstm};
 
 }  // namespace
 
@@ -90,7 +94,8 @@ TEMPLATE_TEST_CASE("Recurrent: the definition", "[window]", float, double) {
 TEST_CASE("Recurrent: both directions, several layers, in a stream of windows", "[window][property]") {
   for (const RecurrentCell cell : cells) {
     const Recurrent<float> forwards(cell, random_recurrent<float>(cell, 3, 4)),
-        backwards(cell, random_recurrent<float>(cell, 3, 4, true, 2)), second(cell, random_recurrent<float>(cell, 8, 5));
+        backwards(cell, random_recurrent<float>(cell, 3, 4, true, 2)),
+        second(cell, random_recurrent<float>(cell, 8, 5));
     const es::Windowed<float> layer({es::bidirectional<float>(forwards, backwards), second}, 9, 4);
     CHECK(layer.out_channels(3) == 45);
     support::check_contract(layer, 2, {.exact = false});
@@ -98,11 +103,13 @@ TEST_CASE("Recurrent: both directions, several layers, in a stream of windows", 
 }
 
 TEST_CASE("Recurrent: backwards is forwards of the window reversed", "[window]") {
-  const auto ahead = random_recurrent<float>(RecurrentCell::gru, 2, 3), back = random_recurrent<float>(RecurrentCell::gru, 2, 3, true, 9);
+  const auto ahead = random_recurrent<float>(RecurrentCell::gru, 2, 3),
+             back = random_recurrent<float>(RecurrentCell::gru, 2, 3, true, 9);
   support::Random random(3);
   const auto x = support::random_tensor<float>(random, 2, 11);
   const es::WindowNet<float>::Plan plan(
-      es::bidirectional<float>(Recurrent<float>(RecurrentCell::gru, ahead), Recurrent<float>(RecurrentCell::gru, back)), {2, 11});
+      es::bidirectional<float>(Recurrent<float>(RecurrentCell::gru, ahead), Recurrent<float>(RecurrentCell::gru, back)),
+      {2, 11});
   REQUIRE(plan.out() == es::WindowShape{6, 11});
   support::WindowMemory<float> from(22), to(66);
   std::copy_n(x.data(), 22, from.data());
@@ -124,8 +131,14 @@ TEST_CASE("Recurrent: what does not add up is an error that names it", "[window]
     return error_of([&] { Recurrent<float>(RecurrentCell::gru, weights); });
   };
   CHECK(build([](auto&) {}).empty());
-  CHECK_THAT(build([](auto& w) { w.hidden.shape = {3, 9}; }), Contains("weight_hh has shape (3,9), expected (3*hidden,hidden)"));
-  CHECK_THAT(build([](auto& w) { w.input.shape = {6, 3}; }), Contains("weight_ih has shape (6,3), expected (9,channels)"));
+  CHECK_THAT(build([](auto& w) {
+               w.hidden.shape = {3, 9};
+             }),
+             Contains("weight_hh has shape (3,9), expected (3*hidden,hidden)"));
+  CHECK_THAT(build([](auto& w) {
+               w.input.shape = {6, 3};
+             }),
+             Contains("weight_ih has shape (6,3), expected (9,channels)"));
   CHECK_THAT(build([](auto& w) { w.hidden_bias = {}; }), Contains("come together"));
   CHECK_THAT(build([](auto& w) { w.input_bias.shape = {3, 3}; }), Contains("bias_ih has shape (3,3), expected (9)"));
   const Recurrent<float> layer(RecurrentCell::gru, random_recurrent<float>(RecurrentCell::gru, 2, 3));

@@ -117,8 +117,7 @@ TEMPLATE_TEST_CASE("Snapshotter: as a function, in a stream and as views it give
   // The last state is the end of the series.
   bool end = true;
   for (Index t = 0; t < size - stride; ++t)
-    for (Index c = 0; c < channels; ++c)
-      end = end && state(c, t) == sample(x, c, all.count - (size - stride) + t);
+    for (Index c = 0; c < channels; ++c) end = end && state(c, t) == sample(x, c, all.count - (size - stride) + t);
   CHECK(end);
 }
 
@@ -175,8 +174,10 @@ TEST_CASE("Snapshotter: what does not add up is an error that names it", "[windo
   const S snapshotter(2, 5, 2, 3);
   const Tensor2<float> update(2, 6), state = snapshotter.get_initial_state();
   CHECK(error_of([&] { snapshotter(update, state); }).empty());
-  CHECK_THAT(error_of([&] { snapshotter(Tensor2<float>(2, 5), state); }), Contains("an update of 2 channels and 5 samples, expected (2,6)"));
+  CHECK_THAT(error_of([&] { snapshotter(Tensor2<float>(2, 5), state); }),
+             Contains("an update of 2 channels and 5 samples, expected (2,6)"));
   CHECK_THAT(error_of([&] { snapshotter(Tensor2<float>(1, 6), state); }), Contains("an update of 1 channels"));
-  CHECK_THAT(error_of([&] { snapshotter(update, Tensor2<float>(2, 4)); }), Contains("a state of 2 channels and 4 samples, expected (2,3)"));
+  CHECK_THAT(error_of([&] { snapshotter(update, Tensor2<float>(2, 4)); }),
+             Contains("a state of 2 channels and 4 samples, expected (2,3)"));
   CHECK_THAT(error_of([&] { es::Stream(S(2, 5, 2), {.channels = 3}); }), Contains("takes 2 channels, not 3"));
 }

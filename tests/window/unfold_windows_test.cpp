@@ -46,7 +46,8 @@ TEST_CASE("unfold_windows: every rank and any element type", "[window]") {
 
 TEST_CASE("unfold_windows: what cannot be cut is an error", "[window]") {
   Eigen::Tensor<float, 1> x(2);
-  CHECK_THAT(error_of([&] { es::unfold_windows(x, 3, 1); }), Contains("a signal of 2 samples is shorter than the window of 3"));
+  CHECK_THAT(error_of([&] { es::unfold_windows(x, 3, 1); }),
+             Contains("a signal of 2 samples is shorter than the window of 3"));
   CHECK_THAT(error_of([&] { es::unfold_windows(x, 0, 1); }), Contains("a window of 0 with stride 1"));
   CHECK_THAT(error_of([&] { es::unfold_windows(x, 1, 0); }), Contains("stride 0"));
 }

@@ -59,7 +59,9 @@ TEST_CASE("Whole: its numbers are the layer's", "[window]") {
   CHECK(!whole.in_place());
   CHECK(es::Whole(es::Relu<float>()).in_place());
   CHECK(whole.out_window({3, 10}) == es::WindowShape{5, 4});
-  CHECK_THAT(support::error_of([&] { return whole.out_window({3, 3}); }),
+  CHECK_THAT(support::error_of([&] {
+               return whole.out_window({3, 3});
+             }),
              Contains("a window of 3 frames is too short for a receptive field of 4"));
   CHECK_THAT(support::error_of([&] { return whole.out_window({4, 10}); }), Contains("3 channels"));
 }

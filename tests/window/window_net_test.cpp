@@ -59,8 +59,7 @@ Tensor naive_join(Reduce op, const Tensor& a, const Tensor& b) {
                        : b.dimension(1) == 1 ? a.dimension(1)
                                              : std::min(a.dimension(1), b.dimension(1));
   const auto at = [&](const Tensor& x, Index c, Index t) {
-    return x(x.dimension(0) == 1 ? 0 : c,
-             x.dimension(1) == 1 && frames > 1 ? 0 : t + (x.dimension(1) - frames) / 2);
+    return x(x.dimension(0) == 1 ? 0 : c, x.dimension(1) == 1 && frames > 1 ? 0 : t + (x.dimension(1) - frames) / 2);
   };
   Tensor y(concat ? a.dimension(0) + b.dimension(0) : std::max(a.dimension(0), b.dimension(0)), frames);
   for (Index t = 0; t < frames; ++t)
@@ -71,14 +70,29 @@ Tensor naive_join(Reduce op, const Tensor& a, const Tensor& b) {
       }
       const float p = at(a, c, t), q = at(b, c, t);
       switch (op) {
-        case Reduce::sum: y(c, t) = p + q; break;
-        case Reduce::mean: y(c, t) = (p + q) / 2; break;
-        case Reduce::product: y(c, t) = p * q; break;
-        case Reduce::max: y(c, t) = std::max(p, q); break;
-        case Reduce::min: y(c, t) = std::min(p, q); break;
-        case Reduce::difference: y(c, t) = p - q; break;
-        case Reduce::quotient: y(c, t) = p / q; break;
-        case Reduce::concat: break;
+        case Reduce::sum:
+          y(c, t) = p + q;
+          break;
+        case Reduce::mean:
+          y(c, t) = (p + q) / 2;
+          break;
+        case Reduce::product:
+          y(c, t) = p * q;
+          break;
+        case Reduce::max:
+          y(c, t) = std::max(p, q);
+          break;
+        case Reduce::min:
+          y(c, t) = std::min(p, q);
+          break;
+        case Reduce::difference:
+          y(c, t) = p - q;
+          break;
+        case Reduce::quotient:
+          y(c, t) = p / q;
+          break;
+        case Reduce::concat:
+          break;
       }
     }
   return y;
@@ -94,7 +108,8 @@ TEST_CASE("WindowNet: layers one after the other", "[window]") {
   CHECK(net.parameters() == first.parameters() + second.parameters());
   const Tensor x = window(3, 50);
   Tensor y = x;
-  for (const Net& step : {Net(first), Net(norm), Net(es::Relu<float>()), Net(second), Net(es::AdaptiveAvgPool1d<float>(2))})
+  for (const Net& step :
+       {Net(first), Net(norm), Net(es::Relu<float>()), Net(second), Net(es::AdaptiveAvgPool1d<float>(2))})
     y = run(step, y);
   CHECK(equal(run(net, x), y));
   CHECK(y.dimensions() == Eigen::DSizes<Index, 2>(4, 2));
@@ -116,7 +131,8 @@ TEST_CASE("WindowNet: every join, every kind of operand", "[window]") {
   INFO(es::name_of(op));
   const Tensor x = window(5, 20);
   const Net full = conv(5, 5, 3, {.padding = 1}), shorter = conv(5, 5, 4), one_channel = conv(5, 1, 1),
-            one_frame{conv(5, 5, 1), es::AdaptiveAvgPool1d<float>(1)}, single{conv(5, 1, 1), es::AdaptiveMaxPool1d<float>(1)};
+            one_frame{conv(5, 5, 1), es::AdaptiveAvgPool1d<float>(1)},
+            single{conv(5, 1, 1), es::AdaptiveMaxPool1d<float>(1)};
   for (const Net& a : {full, shorter, one_channel, one_frame, single})
     for (const Net& b : {full, shorter, one_channel, one_frame, single})
       CHECK(equal(run(Net::parallel(op, {a, b}), x), naive_join(op, run(a, x), run(b, x))));

@@ -33,9 +33,13 @@ auto conv(Index in, Index out, Index taps, es::Conv1dOptions options = {}) {
 template <class T>
 es::WindowNet<T> classifier(Index channels) {
   using Net = es::WindowNet<T>;
-  return Net{conv<T>(channels, 6, 3, {.padding = 1}), es::GroupNorm<T>(2, 6), es::Tanh<T>(),
+  return Net{conv<T>(channels, 6, 3, {.padding = 1}),
+             es::GroupNorm<T>(2, 6),
+             es::Tanh<T>(),
              Net::residual({conv<T>(6, 6, 3, {.padding = 1}), es::Tanh<T>()}),
-             es::AdaptiveAvgPool1d<T>(1), support::random_linear<T>(6, 4), es::Softmax<T>()};
+             es::AdaptiveAvgPool1d<T>(1),
+             support::random_linear<T>(6, 4),
+             es::Softmax<T>()};
 }
 
 }  // namespace
@@ -119,7 +123,10 @@ TEST_CASE("Windowed: what does not add up is an error that names it", "[window]"
   const es::WindowNet<float> net = conv<float>(2, 6, 3);
   CHECK_THAT(error_of([&] { W(net, 0, 1); }), Contains("size = 0"));
   CHECK_THAT(error_of([&] { W(net, 5, 0); }), Contains("stride = 0"));
-  CHECK_THAT(error_of([&] { W(net, 5, 1, {.padding = {5, 0}}); }), Contains("padding = 5, must be from 0 to size - 1 = 4"));
+  CHECK_THAT(error_of([&] {
+               W(net, 5, 1, {.padding = {5, 0}});
+             }),
+             Contains("padding = 5, must be from 0 to size - 1 = 4"));
   CHECK_THAT(error_of([&] { W(net, 5, 1, {.padding = {0, -1}}); }), Contains("padding = -1"));
   CHECK_THAT(error_of([&] { W(net, 2, 1); }), Contains("a window of 2 frames is too short"));
   CHECK_THAT(error_of([&] { W({}, 2, 1); }), Contains("say how many"));
