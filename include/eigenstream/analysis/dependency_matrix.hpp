@@ -38,7 +38,9 @@ class DependencyMatrix {
 
   /// The inputs of one output: bit i % 64 of word i / 64 is input i; bits beyond the last input are 0.
   std::span<std::uint64_t> of(Index out) noexcept { return std::span(words_).subspan(first_word(out), row()); }
-  std::span<const std::uint64_t> of(Index out) const noexcept { return std::span(words_).subspan(first_word(out), row()); }
+  std::span<const std::uint64_t> of(Index out) const noexcept {
+    return std::span(words_).subspan(first_word(out), row());
+  }
 
   friend bool operator==(const DependencyMatrix&, const DependencyMatrix&) = default;
 

@@ -151,7 +151,8 @@ class ModuleReader {
     wanted.shape = shape;
     if (!weights_.contains(key_of(name))) {
       const std::string parametrized = "parametrizations." + name + ".original";
-      for (const auto& [g, v] : {std::pair(name + "_g", name + "_v"), std::pair(parametrized + "0", parametrized + "1")})
+      for (const auto& [g, v] :
+           {std::pair(name + "_g", name + "_v"), std::pair(parametrized + "0", parametrized + "1")})
         if (weights_.contains(key_of(g)) && weights_.contains(key_of(v)))
           return fold_weight_norm(key_of(g), tensor(key_of(g)), key_of(v), tensor(key_of(v)), wanted);
       fail("tensor \"", key_of(name), "\" is missing, expected shape ", wanted.shape_text());
@@ -170,8 +171,8 @@ class ModuleReader {
   inline std::vector<Module> children(const std::string& name, Index in);
   /// The modules of a graph, built, and what they are wired to. `in` as above; it is found out if it is Dynamic.
   inline AnyGraph<float> graph(const std::string& name, Index in, std::vector<Module>& modules);
-  /// Reads the nodes of a graph: add(description, operand) and join(reader, op, operands) give the value of each. The values
-  /// are those before the first node.
+  /// Reads the nodes of a graph: add(description, operand) and join(reader, op, operands) give the value of each. The
+  /// values are those before the first node.
   template <class Value, class Add, class Join>
   void for_each_node(const std::string& name, std::vector<Value> values, Add&& add, Join&& join);
   /// The modules of a field, as they are described.
@@ -237,7 +238,8 @@ class ModuleReader {
   // The norm goes over all axes but the one along which g has more than one value; over everything if there is none.
   Weights<float> fold_weight_norm(const std::string& g_key, const Weights<float>& g, const std::string& v_key,
                                   const Weights<float>& v, const Weights<float>& wanted) const {
-    check(v.shape == wanted.shape, "tensor \"", v_key, "\" has shape ", v.shape_text(), ", expected ", wanted.shape_text());
+    check(v.shape == wanted.shape, "tensor \"", v_key, "\" has shape ", v.shape_text(), ", expected ",
+          wanted.shape_text());
     Index axis = -1;
     bool fits = g.shape.size() == v.shape.size() || g.values.size() == 1;
     for (std::size_t d = 0; fits && d < g.shape.size(); ++d) {
@@ -252,7 +254,8 @@ class ModuleReader {
     const auto norm_of = [&](Index at) -> Index { return axis < 0 ? 0 : at / inner % count; };
     std::vector<double> squares(g.values.size());
     for (Index at = 0; at < v.size(); ++at)
-      squares[static_cast<std::size_t>(norm_of(at))] += std::pow(static_cast<double>(v.values[static_cast<std::size_t>(at)]), 2);
+      squares[static_cast<std::size_t>(norm_of(at))] +=
+          std::pow(static_cast<double>(v.values[static_cast<std::size_t>(at)]), 2);
     Weights<float> folded = v;
     for (Index at = 0; at < v.size(); ++at) {
       const std::size_t i = static_cast<std::size_t>(norm_of(at));
@@ -441,7 +444,8 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, Index in, st
   for_each_node(
       name, std::vector{last},
       [&](const ModuleSpec& spec, GraphBuilder<float>::Value from) {
-        Module module = registry_.create(spec, weights_, used_weights_, channels[static_cast<std::size_t>(from.number)]);
+        Module module =
+            registry_.create(spec, weights_, used_weights_, channels[static_cast<std::size_t>(from.number)]);
         Index& own = channels[static_cast<std::size_t>(from.number)];
         if (own == Dynamic) own = module.layer.in_channels();
         const Index out = own != Dynamic ? module.layer.out_channels(own) : Dynamic;
@@ -651,7 +655,8 @@ inline Built build_snapshotter(ModuleReader& r, Index) {
 }
 
 inline Built build_online_averager(ModuleReader& r, Index) {
-  const Index update = r.integer("update_size"), updates = r.integer("num_updates"), channels = r.integer("num_channels");
+  const Index update = r.integer("update_size"), updates = r.integer("num_updates"),
+              channels = r.integer("num_channels");
   check_window_size(r, channels * updates, update);
   return OnlineAverager<float>(
       update, 1, updates, channels,
@@ -704,8 +709,9 @@ inline BuiltWindow build_recurrent(ModuleReader& r, RecurrentCell cell) {
   for (Index k = 0; k < layers; ++k, in = both ? 2 * hidden : hidden) {
     const auto direction = [&](const std::string& suffix) {
       const std::string end = "_l" + std::to_string(k) + suffix;
-      RecurrentWeights<float> weights{r.weight("weight_ih" + end, {rows, in}), r.weight("weight_hh" + end, {rows, hidden}),
-                                      r.weight_if(bias, "bias_ih" + end, {rows}), r.weight_if(bias, "bias_hh" + end, {rows})};
+      RecurrentWeights<float> weights{
+          r.weight("weight_ih" + end, {rows, in}), r.weight("weight_hh" + end, {rows, hidden}),
+          r.weight_if(bias, "bias_ih" + end, {rows}), r.weight_if(bias, "bias_hh" + end, {rows})};
       return r.named(Recurrent<float>(cell, weights));
     };
     const WindowNet<float> forwards = direction("");
@@ -750,7 +756,9 @@ inline BuiltWindow build_window_graph(ModuleReader& r) {
         built.children.push_back(r.build_window(spec));
         return built.net.add(built.children.back().net, from);
       },
-      [&](const ModuleReader&, Reduce op, const std::vector<Value>& operands) { return built.net.reduce(op, operands); });
+      [&](const ModuleReader&, Reduce op, const std::vector<Value>& operands) {
+        return built.net.reduce(op, operands);
+      });
   return built;
 }
 

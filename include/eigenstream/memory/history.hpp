@@ -25,7 +25,7 @@ inline void copy_forward(const void* source, Index bytes, void* destination) noe
   const char* from = static_cast<const char*>(source);
   char* to = static_cast<char*>(destination);
   if (bytes < 1024) {
-    std::memmove(to, from, static_cast<std::size_t>(bytes));
+    if (bytes > 0) std::memmove(to, from, static_cast<std::size_t>(bytes));
     return;
   }
   // Four blocks at a time, so that compilers do not see a memcpy in it.

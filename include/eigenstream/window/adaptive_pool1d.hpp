@@ -98,7 +98,8 @@ class AdaptiveMaxPool1d : public detail::AdaptivePool1d<T, AdaptiveMaxPool1d<T>>
   }
 };
 
-static_assert(!Layer<AdaptiveAvgPool1d<float>> && WindowLayer<AdaptiveAvgPool1d<float>> && WindowLayer<AdaptiveMaxPool1d<double>>);
+static_assert(!Layer<AdaptiveAvgPool1d<float>> && WindowLayer<AdaptiveAvgPool1d<float>> &&
+              WindowLayer<AdaptiveMaxPool1d<double>>);
 
 EIGENSTREAM_END_NAMESPACE
 

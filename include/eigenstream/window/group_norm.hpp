@@ -10,7 +10,8 @@
 EIGENSTREAM_BEGIN_NAMESPACE
 
 /// Normalises groups of channels to mean 0 and variance 1 over the frames of a window.
-///   y = (x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) variance over a group's channels and all frames
+///   y = (x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) variance over a group's channels
+///   and all frames
 /// Shapes   window (C,T) -> (C,T); weight, bias (C) or empty
 /// Errors   constructor: Error if the groups do not divide the channels, or on shapes that differ
 /// Source   torch.nn.GroupNorm; num_groups = C is torch.nn.InstanceNorm1d, see `instance_norm`

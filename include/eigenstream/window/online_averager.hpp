@@ -16,13 +16,13 @@ struct OnlineAveragerOptions {
 /// newest num_updates * update_size samples but for `offset` count; every sample is the mean of num_updates
 /// predictions, and comes out as soon as no later one can change it.
 ///   y[r] = 1/N * sum over k = j-N+1 ... j, k >= 0, of x_k[K - offset - N*U + r - k*U],  j = floor(r / U)
-/// with U = update_size, N = num_updates, K the length of a prediction. In a stream it is a layer: each input frame is a
-/// prediction of channels * K numbers, channel fastest, as Windowed gives it; any K that is long enough will do. As a
+/// with U = update_size, N = num_updates, K the length of a prediction. In a stream it is a layer: each input frame is
+/// a prediction of channels * K numbers, channel fastest, as Windowed gives it; any K that is long enough will do. As a
 /// function,
 ///   auto [averages, state] = averager(predictions, state);
 /// it is what ml4gw's module is: the state is the caller's, and batch_size predictions come at a time.
-/// As there, the first N-1 blocks of U samples have fewer predictions than N but are divided by N; normalise_start makes
-/// them means. The end of the signal (the function: `flush`) gives the (N-1)*U samples that the original never
+/// As there, the first N-1 blocks of U samples have fewer predictions than N but are divided by N; normalise_start
+/// makes them means. The end of the signal (the function: `flush`) gives the (N-1)*U samples that the original never
 /// returns, each the mean of the predictions that reached it.
 /// Shapes   layer: x (C*K,T) or (C*K,B,T) -> y (C,T') or (C,B,T'), T' = (T+N-1) * U
 ///          function: predictions (C,K,batch), sums (C,(N-1)*U) -> averages (C,batch*U), sums (C,(N-1)*U)

@@ -13,8 +13,8 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace detail {
 
-/// The sums of windows that overlap: each lies `stride` frames behind the one before, and adds `size` frames. Between two
-/// windows, `keep` = size - stride frames are open.
+/// The sums of windows that overlap: each lies `stride` frames behind the one before, and adds `size` frames. Between
+/// two windows, `keep` = size - stride frames are open.
 /// Layout   windows so far, then the open sums
 template <class T>
 struct OverlapSum {
@@ -61,8 +61,8 @@ struct OverlapAddOptions {
 
 /// Puts windows that overlap back onto one time line and adds them: the inverse of cutting a signal into windows.
 ///   y[t] = sum over the windows w of g[p] * x_w[p], p = t + left - w*stride, 0 <= p < size; g = window
-/// With `normalise`, that sum over the same sum of g[p] alone: a weighted mean of what the windows that reach t say, also
-/// where the first and last frames lie in fewer of them; 0 where all their weights are.
+/// With `normalise`, that sum over the same sum of g[p] alone: a weighted mean of what the windows that reach t say, at
+/// the ends of fewer of them; 0 where all their weights are.
 /// Shapes   x (channels*size,T) or (channels*size,B,T), a window for each frame, channel fastest, as Snapshotter and
 ///          Windowed give them -> y (channels,T') or (channels,B,T'), T' = (T-1)*stride + size - left - right
 /// Timing   a window completes `stride` frames; the end of the signal gives the rest. rate stride/1. Cutting with
@@ -76,14 +76,18 @@ class OverlapAdd {
   using Scalar = T;
 
   OverlapAdd(Index channels, Index size, Index stride, OverlapAddOptions options = {})
-      : channels_(channels), sum_{size, stride}, left_(options.left), right_(options.right), normalise_(options.normalise) {
+      : channels_(channels),
+        sum_{size, stride},
+        left_(options.left),
+        right_(options.right),
+        normalise_(options.normalise) {
     check(channels >= 1, "OverlapAdd: channels = ", channels, ", must be at least 1");
     check(stride >= 1, "OverlapAdd: stride = ", stride, ", must be at least 1");
     check(size >= stride, "OverlapAdd: size = ", size, ", must not be less than the stride of ", stride,
           " (there would be gaps)");
     for (const auto& [name, crop] : {std::pair("left", left_), std::pair("right", right_)})
-      check(crop >= 0 && crop <= size - stride, "OverlapAdd: ", name, " = ", crop, ", must be from 0 to size - stride = ",
-            size - stride);
+      check(crop >= 0 && crop <= size - stride, "OverlapAdd: ", name, " = ", crop,
+            ", must be from 0 to size - stride = ", size - stride);
     check(options.window.empty() || static_cast<Index>(options.window.size()) == size, "OverlapAdd: a window of ",
           options.window.size(), " weights for windows of ", size, " frames");
     for (const double weight : options.window)

@@ -43,8 +43,8 @@ struct Transpose : detail::Rearrangement<T> {
   std::uint64_t fingerprint() const noexcept { return Fingerprint("Transpose"); }
 };
 
-/// A window's numbers as the channels of a single frame, in PyTorch's order: all frames of the first channel, then those of
-/// the second, so that a Linear behind it has torch's weights.
+/// A window's numbers as the channels of a single frame, in PyTorch's order: all frames of the first channel, then
+/// those of the second, so that a Linear behind it has torch's weights.
 /// Shapes   window (C,T) -> (C*T,1)
 /// Source   torch.nn.Flatten
 template <class T>
@@ -62,7 +62,8 @@ template <class T>
 struct Reverse : detail::Rearrangement<T> {
   WindowShape out_window(WindowShape in) const noexcept { return in; }
   void apply(WindowShape in, const T* x, T* y, std::byte*) const noexcept {
-    for (Index t = 0; t < in.frames; ++t) std::copy_n(x + t * in.channels, in.channels, y + (in.frames - 1 - t) * in.channels);
+    for (Index t = 0; t < in.frames; ++t)
+      std::copy_n(x + t * in.channels, in.channels, y + (in.frames - 1 - t) * in.channels);
   }
   std::uint64_t fingerprint() const noexcept { return Fingerprint("Reverse"); }
 };

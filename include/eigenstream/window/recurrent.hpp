@@ -108,7 +108,9 @@ class Recurrent {
     for (Index i = 0; i < hidden_; i += P::lanes) {
       const Index n = std::min<Index>(P::lanes, hidden_ - i);
       const auto load = [&](const T* from) { return n == P::lanes ? P::load(from + i) : P::load_first(from + i, n); };
-      const auto store = [&](P value, T* to) { return n == P::lanes ? value.store(to + i) : value.store_first(to + i, n); };
+      const auto store = [&](P value, T* to) {
+        return n == P::lanes ? value.store(to + i) : value.store_first(to + i, n);
+      };
       const auto gate = [&](Index g) { return load(a + g * hidden_) + load(b + g * hidden_); };
       switch (cell_) {
         case RecurrentCell::rnn_tanh:

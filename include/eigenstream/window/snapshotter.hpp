@@ -34,8 +34,8 @@ void pack_columns(const T* x, Index step, Index channels, Index count, T* y) noe
 /// first sample there are zeros.
 ///   snapshot w covers the samples (w+1)*stride - size ... (w+1)*stride - 1
 /// In a stream it is a layer: updates may have any length, and each snapshot is one output frame of channels * size
-/// numbers, channel fastest, so that n of them are a tensor (C,size,n), see `snapshots`. `Stream::visit` hands them over
-/// where they lie in the ring buffer, without a copy. As a function,
+/// numbers, channel fastest, so that n of them are a tensor (C,size,n), see `snapshots`. `Stream::visit` hands them
+/// over where they lie in the ring buffer, without a copy. As a function,
 ///   auto [snapshots, state] = snapshotter(update, state);
 /// it is what ml4gw's module is: the state is the caller's, and an update has batch_size * stride_size samples.
 /// With `Groups` > 1 the channels are split, in order, into so many snapshots of channels_per_snapshot channels each:
@@ -44,8 +44,8 @@ void pack_columns(const T* x, Index step, Index channels, Index count, T* y) noe
 /// Shapes   layer: x (C,T) or (C,B,T) -> y (C*size,T') or (C*size,B,T'), T' = floor(T / stride)
 ///          function: update (C,batch*stride), state (C,size-stride) -> snapshots (C,size,batch), state (C,size-stride)
 /// Timing   receptive_field size, delay stride - 1, rate 1/stride; the end of a signal releases nothing
-/// Errors   constructor: Error on any impossible size, naming it; a stride that is not below the size (there would be no
-///          state). function: Error on a wrong length. steps/flush: noexcept, no allocation
+/// Errors   constructor: Error on any impossible size, naming it; the stride must be below the size (or there would be
+///          no state). function: Error on a wrong length. steps/flush: noexcept, no allocation
 /// Source   ml4gw.nn.streaming.Snapshotter
 template <class T, std::size_t Groups = 1>
 class Snapshotter {
@@ -72,7 +72,8 @@ class Snapshotter {
     for (const Index group : groups_)
       check(group >= 1, "Snapshotter: channels_per_snapshot holds ", group, ", must be at least 1");
     const Index all = std::accumulate(groups_.begin(), groups_.end(), Index{0});
-    check(all == channels_, "Snapshotter: channels_per_snapshot add up to ", all, ", not to num_channels = ", channels_);
+    check(all == channels_, "Snapshotter: channels_per_snapshot add up to ", all,
+          ", not to num_channels = ", channels_);
     start(size_ - stride_);
   }
 

@@ -23,8 +23,8 @@ struct WindowShape {
 ///   in_channels()              channels it takes, Dynamic if any number will do
 ///   out_window(in)             shape of what it makes of a window; Error if it cannot take `in`
 ///   scratch_bytes(in)          scratch memory that `apply` needs, in bytes
-///   apply(in, x, y, scratch)   makes window y of window x; they do not overlap, unless in_place. May read a packet beyond
-///                              x, but writes y only
+///   apply(in, x, y, scratch)   makes window y of window x; they do not overlap, unless in_place. May read a
+///                              packet beyond x, but writes y only
 ///   in_place()                 true if `apply` may be called with y == x (then the shape stays)
 ///   parameters(), macs(in)     trainable numbers, and multiply-adds per window (for reports)
 ///   fingerprint()              digest of what it computes

@@ -10,8 +10,8 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
-/// The shape of a join, operand by operand: what `so_far` ({0,0} at first) and one more give together; without channels if
-/// they do not fit.
+/// The shape of a join, operand by operand: what `so_far` ({0,0} at first) and one more give together; without channels
+/// if they do not fit.
 constexpr WindowShape joined_window(Reduce op, WindowShape so_far, WindowShape own) noexcept {
   const Index channels = joined_channels(op, so_far.channels, own.channels);
   if (so_far.frames <= 1) return {channels, own.frames};
@@ -201,8 +201,8 @@ class WindowNet<T>::Plan {
     return all;
   }
 
-  // Gives each value that is not the output a place that is free from its last use on; the output of a layer that works in
-  // place lies where its input did.
+  // Gives each value that is not the output a place that is free from its last use on; the output of a layer that works
+  // in place lies where its input did.
   void place(const std::vector<Index>& last_use) {
     struct Slot {
       Index bytes;
@@ -253,7 +253,8 @@ class WindowNet<T>::Plan {
         for (Index t = 0; t < out.frames; ++t) f(x, y + t * out.channels, Index{1});
       };
       if (node.op == Reduce::concat) {
-        each_frame([&](const T* from, T* to, Index n) { copy_columns(from, own.channels, to + channel, out.channels, n); });
+        each_frame(
+            [&](const T* from, T* to, Index n) { copy_columns(from, own.channels, to + channel, out.channels, n); });
         channel += own.channels;
       } else if (k == 0) {
         each_frame([&](const T* from, T* to, Index n) {

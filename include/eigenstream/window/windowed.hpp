@@ -14,8 +14,8 @@ struct WindowedOptions {
 };
 
 /// A network that needs the whole of what it looks at, run over windows of a stream: `size` frames, every `stride`
-/// frames. This is the way to stream what cannot be streamed: normalisation, softmax or pooling over time, recurrent layers
-/// that run backwards.
+/// frames. This is the way to stream what cannot be streamed: normalisation, softmax or pooling over time, recurrent
+/// layers that run backwards.
 ///   y[w] = net(x[w*stride - left ... w*stride - left + size - 1]), frames outside of the signal are 0
 /// The network sees each window as a signal of its own, with its own padding at both ends. Its output (C',T'), channel
 /// fastest, becomes one frame of C'*T' channels; OverlapAdd or OnlineAverager put such frames back on a time line, and
@@ -23,8 +23,8 @@ struct WindowedOptions {
 /// Shapes   x (C,T) or (C,B,T) -> y (C'*T',W) or (C'*T',B,W), W = floor((T + left + right - size) / stride) + 1
 /// Timing   receptive_field size, delay size - 1 - left, rate 1/stride. Made from a Snapshotter, or with left =
 ///          size - stride, a window ends with each stride of the signal
-/// Errors   constructor: Error on any impossible size, or if the network cannot take such a window. steps/flush: noexcept,
-///          no allocation
+/// Errors   constructor: Error on any impossible size, or if the network cannot take such a window. steps/flush:
+///          noexcept, no allocation
 /// Source   torch: net(x.unfold(-1, size, stride))
 template <class T>
 class Windowed {
@@ -96,10 +96,12 @@ class Windowed {
     check(size >= 1, "Windowed: size = ", size, ", must be at least 1");
     check(stride >= 1, "Windowed: stride = ", stride, ", must be at least 1");
     for (const Index padding : {options.padding.left, options.padding.right})
-      check(padding >= 0 && padding < size, "Windowed: padding = ", padding, ", must be from 0 to size - 1 = ", size - 1);
+      check(padding >= 0 && padding < size, "Windowed: padding = ", padding,
+            ", must be from 0 to size - 1 = ", size - 1);
     const Index own = net.in_channels(), channels = own != Dynamic ? own : options.channels;
     check(channels != Dynamic,
-          "Windowed: this network takes any number of channels; say how many: Windowed(net, size, stride, {.channels = 2})");
+          "Windowed: this network takes any number of channels; say how many: "
+          "Windowed(net, size, stride, {.channels = 2})");
     check(channels >= 1 && (options.channels == Dynamic || options.channels == channels), "Windowed: channels = ",
           options.channels, ", but the network takes ", channels);
     return {channels, size};
