@@ -41,8 +41,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.weight_norm import WeightNorm
 
-__all__ = ["ExportError", "OnlineAverager", "OverChannels", "OverlapAdd", "Parallel", "Residual", "Snake",
-           "Snapshotter", "Windowed", "describe", "export", "register", "write_safetensors"]
+__all__ = ["ExportError", "OnlineAverager", "OverChannels", "OverlapAdd", "Parallel", "Recurrent", "Residual",
+           "Snake", "Snapshotter", "Windowed", "describe", "export", "register", "write_safetensors"]
 
 FORMAT_VERSION = 1
 PADDING_POLICIES = ("exact", "valid")
@@ -51,6 +51,7 @@ REDUCTIONS = ("sum", "mean", "product", "max", "min", "concat")
 # The limits of the C++ reader, checked here so that no file is written that it would refuse.
 MAX_EXTENT = 1 << 20
 MAX_DEPTH = 64
+MAX_RECURRENT_LAYERS = 64
 MAX_WINDOW = 1 << 26  # numbers
 MAX_HEADER_BYTES = 16 << 20
 
@@ -136,6 +137,8 @@ class Residual(nn.Module):
         return y + x.narrow(-1, shrink // 2, y.shape[-1])
 
 
+_RECURRENT = (nn.RNN, nn.GRU, nn.LSTM)
+
 _FOLDS = {"sum": torch.add, "mean": torch.add, "product": torch.mul, "max": torch.maximum, "min": torch.minimum,
           "difference": torch.sub, "quotient": torch.div}
 
@@ -200,6 +203,28 @@ def _cut(module: nn.Module, x: Tensor, size: int, stride: int, left: int, right:
     if x.shape[-1] + left + right < size:
         raise _fail("", module, f"a signal of {x.shape[-1]} frames is too short for a window of {size}")
     return F.pad(x, (left, right)).unfold(-1, size, stride)
+
+
+class Recurrent(nn.Module):
+    """``nn.RNN``, ``nn.GRU`` or ``nn.LSTM`` over the frames of a signal, of which the output at each frame remains.
+
+    For ``nn.Sequential`` inside a ``Windowed``. The signal's axes are the same whether ``module`` is batch_first or not.
+
+    Shapes: x (B, C, T) -> y (B, H, T), in both directions (B, 2 H, T).
+    Errors: ExportError for any other module and for another number of channels.
+    """
+
+    def __init__(self, module: nn.RNNBase) -> None:
+        super().__init__()
+        if not isinstance(module, _RECURRENT):
+            raise _fail("", self, f"takes nn.RNN, nn.GRU or nn.LSTM, not {type(module).__name__}")
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        _check_signal(self, x, self.module.input_size)
+        if self.module.batch_first:
+            return self.module(x.transpose(1, 2))[0].transpose(1, 2)
+        return self.module(x.permute(2, 0, 1))[0].permute(1, 2, 0)
 
 
 class Windowed(nn.Module):
@@ -394,7 +419,10 @@ _INACTIVE = (
 
 _USE_A_WINDOW = ("needs the whole signal, so it cannot run over a stream; "
                  "run it over windows: Windowed(net, size, stride)")
-_NOT_YET = "recurrent layers are not supported yet"
+_NOT_OVER_A_STREAM = ("recurrent layers cannot run over a stream yet, only over windows: "
+                      "Windowed(net, size, stride)")
+_WRAP_RECURRENT = ("gives its output and its last state, not one signal; wrap it in Recurrent, or take the first in a "
+                   "forward of your own")
 _WRAP = "works over the last axis, which is time; wrap it in OverChannels to apply it over the channels"
 _PAD_OTHERWISE = "pads with samples that are not there yet; use zeros or replicate"
 
@@ -441,7 +469,8 @@ def _has_own_forward(module: nn.Module) -> bool:
     if cls in _REGISTERED:
         return False
     if cls is None:
-        written = type(module).forward is not nn.Module.forward
+        plain = (nn.Module.forward, *(each.forward for each in _RECURRENT))
+        written = type(module).forward not in plain
         return written and not type(module).__module__.startswith("torch.nn")
     return type(module).forward is not cls.forward and not isinstance(module, _INACTIVE)
 
@@ -475,6 +504,11 @@ def is_pointwise(module: nn.Module) -> bool:
     return _class_of(module) in (*_ACTIVATIONS, nn.GELU, nn.RReLU, *_INACTIVE)
 
 
+def is_recurrent(module: nn.Module) -> bool:
+    """Whether `module` is one of torch's recurrent layers, which do not give one signal."""
+    return isinstance(module, _RECURRENT) and _class_of(module) is None
+
+
 def wanted_channels(module: nn.Module) -> Optional[int]:
     """The channels that `module` asks for, if it does."""
     if isinstance(module, Windowed):
@@ -483,7 +517,7 @@ def wanted_channels(module: nn.Module) -> Optional[int]:
         return module.channels * module.size
     if isinstance(module, OnlineAverager):
         return None
-    for name in ("in_channels", "in_features", "num_features", "num_channels"):
+    for name in ("in_channels", "in_features", "num_features", "num_channels", "input_size"):
         if isinstance(getattr(module, name, None), int):
             return getattr(module, name)
     if isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == 1:
@@ -736,6 +770,20 @@ def _parameter(module: nn.Module, path: str, name: str) -> Optional[Tensor]:
     return getattr(module, name)
 
 
+def recurrent_tensors(node: Node) -> Iterator[Tuple[str, Tuple[int, ...]]]:
+    """Names and shapes of the tensors that a described RNN, GRU or LSTM has, in torch's order."""
+    hidden, inputs = node["hidden_size"], node["input_size"]
+    rows = {"RNN": 1, "GRU": 3, "LSTM": 4}[node["type"]] * hidden
+    suffixes = ("", "_reverse") if node["bidirectional"] else ("",)
+    for layer in range(node["num_layers"]):
+        for suffix in suffixes:
+            yield f"weight_ih_l{layer}{suffix}", (rows, inputs)
+            yield f"weight_hh_l{layer}{suffix}", (rows, hidden)
+            for name in ("bias_ih", "bias_hh") if node["bias"] else ():
+                yield f"{name}_l{layer}{suffix}", (rows,)
+        inputs = len(suffixes) * hidden
+
+
 class _Describer:
     """Walks a module tree, collecting the tensors on the way."""
 
@@ -837,9 +885,10 @@ class _Describer:
         return {"type": name, "path": path, **fields}
 
     def refusal(self, module: nn.Module, path: str) -> ExportError:
-        if isinstance(module, nn.RNNBase):
-            window = module.bidirectional and self.windows is None
-            return _fail(path, module, _USE_A_WINDOW if window else _NOT_YET)
+        if is_recurrent(module):
+            if self.windows is not None:
+                return _fail(path, module, _WRAP_RECURRENT)
+            return _fail(path, module, _USE_A_WINDOW if module.bidirectional else _NOT_OVER_A_STREAM)
         for cls, reason in _REFUSED:
             if isinstance(module, cls):
                 return _fail(path, module, reason)
@@ -1064,6 +1113,29 @@ class _Describer:
         return {"type": "OnlineAverager", "path": path, **sizes, "offset": _integer(module, path, "offset", 0),
                 "normalise_start": bool(module.normalise_start)}
 
+    def recurrent(self, module: Recurrent, path: str) -> Node:
+        inner, path = module.module, _join(path, "module")
+        if self.windows is None:
+            raise self.refusal(inner, path)
+        return self.recurrent_layers(inner, path)
+
+    def recurrent_layers(self, module: nn.RNNBase, path: str) -> Node:
+        cls = next(cls for cls in _RECURRENT if isinstance(module, cls))
+        _check_forward(module, path, cls)
+        if getattr(module, "proj_size", 0) != 0:
+            raise _fail(path, module, f"proj_size is {module.proj_size}; a projected state is not supported, say "
+                                      "proj_size=0 and put a Linear behind")
+        sizes = {name: _integer(module, path, name) for name in ("input_size", "hidden_size", "num_layers")}
+        if sizes["num_layers"] > MAX_RECURRENT_LAYERS:
+            raise _fail(path, module, f"num_layers is {sizes['num_layers']}, outside 1..{MAX_RECURRENT_LAYERS}")
+        node = {"type": cls.__name__, "path": path, **sizes, "bias": bool(module.bias),
+                "bidirectional": bool(module.bidirectional)}
+        if cls is nn.RNN:
+            node["nonlinearity"] = "tanh" if module.mode == "RNN_TANH" else "relu"
+        for name, shape in recurrent_tensors(node):
+            self.tensor(module, path, name, shape)
+        return node
+
     def over_frames(self, path: str, *layers: Node) -> Node:
         """Layers that work over the channels, applied over the frames of a window."""
         return {"type": "Sequential", "path": path, "layers": [
@@ -1215,6 +1287,7 @@ _Describer.HANDLERS = {
     Snapshotter: _Describer.snapshotter,
     OverlapAdd: _Describer.overlap_add,
     OnlineAverager: _Describer.online_averager,
+    Recurrent: _Describer.recurrent,
     **dict.fromkeys(_ACTIVATIONS, _Describer.activation),
 }
 

@@ -56,7 +56,18 @@ _POINTWISE: Dict[str, Callable[..., Tensor]] = {
 }
 
 
-# What only windows have, besides the norms.
+def _recurrent(node: Node, tensor: Callable[[str], Tensor], x: Tensor) -> Tensor:
+    directions = 2 if node["bidirectional"] else 1
+    functions = {"GRU": torch.gru, "LSTM": torch.lstm,
+                 "RNN": torch.rnn_relu if node.get("nonlinearity") == "relu" else torch.rnn_tanh}
+    weights = [tensor(name) for name, _ in export.recurrent_tensors(node)]
+    state = x.new_zeros(directions * node["num_layers"], x.shape[0], node["hidden_size"])
+    y, *_ = functions[node["type"]](x.transpose(1, 2), (state, state) if node["type"] == "LSTM" else state, weights,
+                                    node["bias"], node["num_layers"], 0.0, False, node["bidirectional"], True)
+    return y.transpose(1, 2)
+
+
+# What only windows have, besides the norms and what remembers.
 _OF_WINDOWS: Dict[str, Callable[[Tensor, Node], Tensor]] = {
     "GroupNorm": None, "InstanceNorm1d": None,
     "AdaptiveAvgPool1d": lambda x, node: F.adaptive_avg_pool1d(x, node["output_size"]),
@@ -107,6 +118,8 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
     if kind == "OnlineAverager":
         return export.OnlineAverager(node["update_size"], node["num_updates"], node["num_channels"], node["offset"],
                                      node["normalise_start"])(x)
+    if kind in ("RNN", "GRU", "LSTM") and window:
+        return _recurrent(node, tensor, x)
     if kind in _OF_WINDOWS and window:
         if kind in ("GroupNorm", "InstanceNorm1d"):
             groups = node["num_groups"] if kind == "GroupNorm" else node["num_features"]
@@ -213,7 +226,8 @@ _FEATURES = ("batch", "channels")
 
 class _Value:
     """A signal: the number of its value in the graph, and samples (B, C, T) of it. `axes` are those that the forward
-    sees: (B, T, C) if it was transposed; in a window channels or time may be missing, which then have the extent 1.
+    sees: (B, T, C) if it was transposed; in a window channels or time may be missing, which then have the extent 1, and
+    the batch may be elsewhere.
     `memory` is shared by views of the same tensor."""
 
     def __init__(self, number: int, samples: List[Tensor], axes: Tuple[str, ...] = _SIGNAL,
@@ -245,9 +259,9 @@ class _Value:
 
     def views(self) -> List[Tensor]:
         """The samples as the forward has them."""
-        if len(self.axes) == 2:
-            return [sample.squeeze(1 if "time" in self.axes else 2) for sample in self.samples]
-        return [sample.transpose(1, 2) for sample in self.samples] if self.last else self.samples
+        missing = [role for role in _SIGNAL if role not in self.axes]
+        views = [sample.permute([_SIGNAL.index(role) for role in (*self.axes, *missing)]) for sample in self.samples]
+        return [view.squeeze(-1) for view in views] if missing else views
 
 
 class _Extreme(NamedTuple):
@@ -255,6 +269,13 @@ class _Extreme(NamedTuple):
 
     values: _Value
     indices: None = None
+
+
+class _Recurrence(NamedTuple):
+    """What a recurrent layer gives. Of its last state (h, or h and c) nothing is known."""
+
+    output: _Value
+    state: Tuple[None, None] = (None, None)
 
 
 class _Number:
@@ -453,7 +474,13 @@ class _Walker:
 
     def upright(self, x: _Value) -> _Value:
         """x as modules of torch take it: with channels and time, or with channels alone."""
-        return self.swapped(x) if self.windows and x.axes not in (_SIGNAL, _FEATURES) else x
+        return self.swapped(x) if self.windows and self.batch_first(x).axes not in (_SIGNAL, _FEATURES) else x
+
+    @staticmethod
+    def batch_first(x: _Value) -> _Value:
+        if x.axes[0] != "batch":
+            raise _Refused(f"takes the first axis for the batch, but gets a signal ({', '.join(x.axes)}); permute it back")
+        return x
 
     def alike(self, values: Sequence[_Value]) -> List[_Value]:
         """Values whose axes have the same roles."""
@@ -463,6 +490,8 @@ class _Walker:
                            "keepdim=True")
         if not self.windows and any(value.axes != first for value in values):
             raise _Refused("a signal with the channels last meets one with the time last")
+        if any(value.axes.index("batch") != first.index("batch") for value in values):
+            raise _Refused("signals meet that have the batch at different places; permute one of them")
         return [value if value.axes == first else self.swapped(value) for value in values]
 
     def without(self, x: _Value, dim: int) -> _Value:
@@ -507,7 +536,7 @@ class _Walker:
             return x, float(value)
         shape = (1,) * (len(x.axes) - value.dim()) + tuple(value.shape)
         (axis, *more) = [i for i, extent in enumerate(shape) if extent != 1] or [0]
-        if len(shape) > len(x.axes) or more or x.axis(axis) != "channels" and not (self.windows and axis > 0):
+        if len(shape) > len(x.axes) or more or x.axis(axis) not in (("channels", "time") if self.windows else ("channels",)):
             raise _Refused(f"a constant of shape {tuple(value.shape)} is not one number for each channel")
         x = self.turned(x, axis, "channels")
         if shape[axis] != x.channels:
@@ -627,6 +656,9 @@ class _Walker:
         return y
 
     def item(self, x: Any, index: Any) -> Any:
+        if isinstance(x, _Recurrence) and x[index] is x.state and self.used(self.current):
+            raise _Refused(f"uses the state that {self.current.args[0].target} ends with, but only its output can be "
+                           "written; that one's last frame, as in y[:, -1], is the same for one direction")
         if not isinstance(x, _Value):
             return x[index]
         if not isinstance(index, tuple):
@@ -665,6 +697,10 @@ class _Walker:
             y = self.without(y, dim)
         return y
 
+    def used(self, node: torch.fx.Node) -> bool:
+        """Whether anything is done with a value, besides taking it apart."""
+        return any(getattr(user.target, "__name__", "") != "getitem" or self.used(user) for user in node.users)
+
     def narrow(self, x: _Value, dim: int, start: Any, length: Any) -> _Value:
         axis = x.axis(dim)
         if axis == "channels":
@@ -676,7 +712,7 @@ class _Walker:
 
     def transpose(self, x: _Value, a: int, b: int) -> _Value:
         order = list(range(len(x.axes)))
-        if x.axis(a) != "batch" and x.axis(b) != "batch":
+        if self.windows or x.axis(a) != "batch" and x.axis(b) != "batch":
             order[a], order[b] = order[b], order[a]
         elif x.axis(a) != x.axis(b):
             raise _Refused("only channels and time can be exchanged")
@@ -684,7 +720,7 @@ class _Walker:
 
     def permute(self, x: _Value, dims: Sequence[int]) -> _Value:
         axes = tuple(x.axis(dim) for dim in dims)
-        if axes[:1] != ("batch",) or sorted(axes) != sorted(x.axes):
+        if axes[:1] != ("batch",) and not self.windows or sorted(axes) != sorted(x.axes):
             raise _Refused(f"permute{tuple(dims)}: only channels and time can be exchanged")
         return x if axes == x.axes else _Value(x.number, x.samples, axes, x.memory)
 
@@ -712,7 +748,7 @@ class _Walker:
     def reshape(self, x: _Value, sizes: Sequence[Any], name: str) -> _Value:
         """The forms of view and reshape that a window has: flatten, and axes with one entry more or fewer."""
         sizes = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else list(sizes)
-        now = x.shape()[1:]
+        now = self.batch_first(x).shape()[1:]
         count = math.prod(now)
         batch, *wanted = sizes or [None]
         if not isinstance(batch, _Batch) and batch != -1 or any(type(size) is not int for size in wanted):
@@ -739,7 +775,7 @@ class _Walker:
     def expand(self, x: _Value, sizes: Sequence[Any], name: str, repeat: bool = False) -> _Value:
         """One frame, or one channel, for all."""
         sizes = list(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else list(sizes)
-        if len(sizes) != len(x.axes):
+        if len(sizes) != len(self.batch_first(x).axes):
             raise _Refused(f"{name} to {len(sizes)} axes")
         if not isinstance(sizes[0], _Batch) and sizes[0] != (1 if repeat else -1):
             raise _Refused(f"{name} over the batch")
@@ -856,6 +892,8 @@ class _Walker:
     # Modules, and functions that are modules with weights given by hand.
 
     def module(self, module: nn.Module, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if export.is_recurrent(module):
+            return self.recurrent(module, name, args, kwargs)
         if kwargs or len(args) != 1 or not isinstance(args[0], _Value):
             raise _Refused("a module must be called with one signal")
         x = args[0]
@@ -872,6 +910,21 @@ class _Walker:
         if getattr(module, "inplace", False):
             self.in_place(x)
         return self.written(node, x)
+
+    def recurrent(self, module: nn.Module, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Recurrence:
+        x, state = _bind("input hx", args, kwargs)
+        if state is not None:
+            raise _Refused(f"{name} gets a state to begin with; only zeros are supported, which it has without one")
+        if not isinstance(x, _Value):
+            raise _Refused(f"{name} must be called with one signal")
+        batch = 0 if module.batch_first else 1
+        if len(x.axes) != 3 or x.axes[batch] != "batch":
+            order = "(batch, time, channels)" if module.batch_first else "(time, batch, channels)"
+            cure = "" if module.batch_first else ", or batch_first=True"
+            raise _Refused(f"{name} takes {order}, but gets ({', '.join(x.axes)}), so it would mix what does not belong "
+                           f"together; permute it{cure}")
+        x = self.over_channels(x, -1, type(module).__name__)
+        return _Recurrence(self.emit(self.describer.recurrent_layers(module, self.unique(name)), x))
 
     def module_on_windows(self, module: nn.Module, name: str, x: _Value) -> _Value:
         """A module on windows: over the axes that it means, whatever they are in the file."""
@@ -1082,7 +1135,7 @@ class _Walker:
             (weight,) = _bind("weight", rest, kwargs)
             if isinstance(weight, Tensor) and weight.numel() > 1:
                 x = self.turned(x, 1, "channels")
-            if not isinstance(weight, Tensor) or (x.last and weight.numel() > 1):
+            if not isinstance(weight, Tensor) or (x.axis(1) != "channels" and weight.numel() > 1):
                 raise _Refused("the slopes of prelu must be a parameter, one for each channel of axis 1")
             path = self.unique(self.current.name)
             self.tensor(path, "weight", weight.reshape(-1))
@@ -1226,7 +1279,8 @@ class _Walker:
     def number(self, name: str, args: List[Any], kwargs: Dict[str, Any]) -> Any:
         """A function of numbers and constant tensors alone: computed, for each sample where lengths are among them."""
         if _contains((args, kwargs), _Batch):
-            raise _Refused("what is computed depends on the size of the batch")
+            cure = "; a recurrent layer begins with zeros by itself" if name == "zeros" else ""
+            raise _Refused(f"what is computed depends on the size of the batch{cure}")
         target = self.current.target
         call = target if callable(target) else lambda own, *more, **named: getattr(own, target)(*more, **named)
         if not _contains((args, kwargs), _Number):
@@ -1373,6 +1427,9 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
             raise fail(f"its forward cannot be traced: {message}") from error
         _forget(graph, kept)
         placeholders = [node for node in graph.nodes if node.op == "placeholder"]
+        for node in graph.nodes if windows is None else ():  # said before what leads there is not understood
+            if node.op == "call_module" and export.is_recurrent(root.get_submodule(node.target)):
+                raise describer.refusal(root.get_submodule(node.target), export._join(path, node.target))
         if windows is not None and len(placeholders) != 1:
             raise fail(f"takes {len(placeholders)} signals, but a window is one")
         channels = list(inputs) if inputs is not None else []
@@ -1473,6 +1530,8 @@ def _walk(walker: _Walker, placeholders: List[torch.fx.Node], channels: List[int
                 kinds = {dict: "dict", list: "list", tuple: "tuple", _Number: "number"}
                 kind = next((name for cls, name in kinds.items() if isinstance(result, cls)), type(result).__name__)
                 raise fail(f"its forward gives a {kind}, not one signal", node)
+            if result.axes[0] != "batch":
+                raise fail(f"its forward gives a signal ({', '.join(result.axes)}); permute it back", node)
             result = walker.upright(result)
             if result.last:
                 raise fail("its forward gives a signal with the channels last; transpose it back", node)

@@ -33,7 +33,7 @@ sys.path.insert(0, str(HERE))
 
 import eigenstream_export  # noqa: E402
 from eigenstream_export import (  # noqa: E402
-    ExportError, OverChannels, Residual, Snake, describe, export, write_safetensors,
+    ExportError, OverChannels, Recurrent, Residual, Snake, describe, export, write_safetensors,
 )
 
 
@@ -82,6 +82,25 @@ def joined(op: str, values: List[Tensor], window: bool) -> Tensor:
 
 def both_sides(padding: Any) -> Tuple[int, int]:
     return tuple(padding) if isinstance(padding, list) else (padding, padding)
+
+
+def recurrence(kind: str, relu: bool, hidden: int, inputs: List[Tensor], v: Tensor, c: Tensor) -> List[Tensor]:
+    """The hidden units at each frame, of what its input says of each gate."""
+    h = cell = torch.zeros(inputs[0].shape[0], hidden)
+    outputs = []
+    for a in inputs:
+        a, b = a.split(hidden, 1), (h @ v.t() + c).split(hidden, 1)
+        if kind == "RNN":
+            h = (a[0] + b[0]).clamp(min=0) if relu else (a[0] + b[0]).tanh()
+        elif kind == "GRU":
+            r, z = (a[0] + b[0]).sigmoid(), (a[1] + b[1]).sigmoid()
+            h = (1 - z) * (a[2] + r * b[2]).tanh() + z * h
+        else:
+            i, keep, g, o = (p + q for p, q in zip(a, b))
+            cell = keep.sigmoid() * cell + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * cell.tanh()
+        outputs.append(h)
+    return outputs
 
 
 def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, window: bool = False) -> Tensor:
@@ -222,6 +241,21 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
             p, n = f("output_size"), x.shape[-1]
             reduce = torch.mean if kind == "AdaptiveAvgPool1d" else torch.amax
             return torch.stack([reduce(x[..., i * n // p:-(-(i + 1) * n // p)], -1) for i in range(p)], -1)
+        if window and kind in ("RNN", "GRU", "LSTM"):
+            assert x.shape[1] == f("input_size")
+            hidden, bias, relu = f("hidden_size"), f("bias"), kind == "RNN" and f("nonlinearity") == "relu"
+            suffixes = ("", "_reverse") if f("bidirectional") else ("",)
+            for k in range(f("num_layers")):
+                frames = x.unbind(-1)
+                directions = []
+                for suffix in suffixes:
+                    w, v = tensor(f"weight_ih_l{k}{suffix}"), tensor(f"weight_hh_l{k}{suffix}")
+                    b, c = (tensor(f"bias_{name}_l{k}{suffix}") if bias else torch.zeros(len(w)) for name in ("ih", "hh"))
+                    outputs = recurrence(kind, relu, hidden, [frame @ w.t() + b for frame in frames[::-1 if suffix else 1]],
+                                         v, c)
+                    directions.append(torch.stack(outputs[::-1 if suffix else 1], -1))
+                x = torch.cat(directions, 1)
+            return x
         if window and kind == "Flatten":
             return torch.stack([x[:, c, t] for c in range(x.shape[1]) for t in range(x.shape[2])], 1)[..., None]
         if window and kind == "Transpose":
@@ -594,7 +628,23 @@ class RefusalTest(Case):
     def test_recurrent(self) -> None:
         for module in (nn.LSTM(2, 2), nn.GRU(2, 2), nn.RNN(2, 2)):
             name = type(module).__name__
-            self.assert_refused(nn.Sequential(module), rf"^0 \({name}\): recurrent .* not supported yet")
+            cure = r"recurrent layers cannot run over a stream yet, only over windows: Windowed\(net, size, stride\)$"
+            self.assert_refused(nn.Sequential(module), rf"^0 \({name}\): {cure}")
+            self.assert_refused(nn.Sequential(nn.Conv1d(1, 2, 3), Recurrent(module)), rf"^1\.module \({name}\): {cure}")
+
+            class Net(nn.Module):
+                def __init__(self, layer: nn.Module) -> None:
+                    super().__init__()
+                    self.conv, self.layer = nn.Conv1d(1, 2, 3), layer
+
+                def forward(self, x: Tensor) -> Tensor:
+                    y, _ = self.layer(self.conv(x).permute(2, 0, 1))
+                    return y.permute(1, 2, 0)
+
+            self.assert_refused(Net(module), rf"^layer \({name}\): {cure}")
+            self.assert_refused(nn.Sequential(nn.ReLU(), Net(module)), rf"^1\.layer \({name}\): {cure}")
+        both = nn.GRU(2, 2, bidirectional=True)
+        self.assert_refused(Recurrent(both), r"^module \(GRU\): needs the whole signal.*: Windowed\(net, size, stride\)$")
 
     def test_over_channels(self) -> None:
         for module in (nn.Linear(2, 2), nn.LayerNorm(2)):
