@@ -8,7 +8,7 @@ JSON in the file's metadata (``docs/model-file.md`` has every field). Needs torc
     export(nn.Sequential(nn.Conv1d(1, 8, 5, padding=2), Residual(Snake(8), nn.Conv1d(8, 8, 3))), "net.safetensors")
 
 What needs the whole signal runs over windows of it: ``Windowed(nn.Sequential(nn.Conv1d(1, 8, 5), nn.GroupNorm(2, 8),
-nn.AdaptiveAvgPool1d(1)), size=400, stride=160)``. Or from the shell::
+nn.AdaptiveAvgPool1d(1)), size=400, stride=160)``; in there also ``Recurrent(nn.GRU(8, 16))``. Or from the shell::
 
     python3 eigenstream_export.py package.module:factory net.safetensors --weights state.pt --meta sample_rate_hz=16000
 
@@ -208,7 +208,7 @@ def _cut(module: nn.Module, x: Tensor, size: int, stride: int, left: int, right:
 class Recurrent(nn.Module):
     """``nn.RNN``, ``nn.GRU`` or ``nn.LSTM`` over the frames of a signal, of which the output at each frame remains.
 
-    For ``nn.Sequential`` inside a ``Windowed``. The signal's axes are the same whether ``module`` is batch_first or not.
+    For ``nn.Sequential`` inside a ``Windowed``. The signal's axes are these, whether ``module`` is batch_first or not.
 
     Shapes: x (B, C, T) -> y (B, H, T), in both directions (B, 2 H, T).
     Errors: ExportError for any other module and for another number of channels.
@@ -481,6 +481,15 @@ def _modules(module: nn.Module) -> Iterator[nn.Module]:
     if not isinstance(module, Windowed):
         for _, child in _children(module):
             yield from _modules(child)
+
+
+def _layers(module: nn.Module, path: str) -> Iterator[Tuple[str, nn.Module]]:
+    """`module`, or all that it runs one after the other, by path."""
+    if isinstance(module, nn.Sequential):
+        for name, child in _children(module):
+            yield from _layers(child, _join(path, name))
+    else:
+        yield path, module
 
 
 # What torch.fx must not look into, besides the classes above.
@@ -1060,6 +1069,9 @@ class _Describer:
             raise _fail(path, module, f"tensor {_join(path, empty)} has no values")
         channels = self.inputs[0] if self.inputs and len(self.inputs) == 1 else _window_channels(module)
         if channels is None:
+            for name, layer in _layers(module.net, _join(path, "net")):
+                if is_recurrent(layer):  # why no number of channels fits
+                    raise _fail(name, layer, _WRAP_RECURRENT)
             raise _fail(path, module, "how many channels its windows have cannot be seen; say it, as in inputs=[2]")
         self.check_window(module, path, channels, size)
         generator = torch.Generator().manual_seed(1)

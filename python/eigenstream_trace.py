@@ -14,6 +14,7 @@ import contextlib
 import dis
 import inspect
 import math
+import traceback
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -479,7 +480,8 @@ class _Walker:
     @staticmethod
     def batch_first(x: _Value) -> _Value:
         if x.axes[0] != "batch":
-            raise _Refused(f"takes the first axis for the batch, but gets a signal ({', '.join(x.axes)}); permute it back")
+            axes = ", ".join(x.axes)
+            raise _Refused(f"takes the first axis for the batch, but gets a signal ({axes}); permute it back")
         return x
 
     def alike(self, values: Sequence[_Value]) -> List[_Value]:
@@ -536,7 +538,8 @@ class _Walker:
             return x, float(value)
         shape = (1,) * (len(x.axes) - value.dim()) + tuple(value.shape)
         (axis, *more) = [i for i, extent in enumerate(shape) if extent != 1] or [0]
-        if len(shape) > len(x.axes) or more or x.axis(axis) not in (("channels", "time") if self.windows else ("channels",)):
+        roles = ("channels", "time") if self.windows else ("channels",)
+        if len(shape) > len(x.axes) or more or x.axis(axis) not in roles:
             raise _Refused(f"a constant of shape {tuple(value.shape)} is not one number for each channel")
         x = self.turned(x, axis, "channels")
         if shape[axis] != x.channels:
@@ -912,6 +915,7 @@ class _Walker:
         return self.written(node, x)
 
     def recurrent(self, module: nn.Module, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Recurrence:
+        path = self.unique(name)  # its own, also if there is a Transpose in front
         x, state = _bind("input hx", args, kwargs)
         if state is not None:
             raise _Refused(f"{name} gets a state to begin with; only zeros are supported, which it has without one")
@@ -921,10 +925,10 @@ class _Walker:
         if len(x.axes) != 3 or x.axes[batch] != "batch":
             order = "(batch, time, channels)" if module.batch_first else "(time, batch, channels)"
             cure = "" if module.batch_first else ", or batch_first=True"
-            raise _Refused(f"{name} takes {order}, but gets ({', '.join(x.axes)}), so it would mix what does not belong "
-                           f"together; permute it{cure}")
+            raise _Refused(f"{name} takes {order}, but gets ({', '.join(x.axes)}), so it would mix what does not "
+                           f"belong together; permute it{cure}")
         x = self.over_channels(x, -1, type(module).__name__)
-        return _Recurrence(self.emit(self.describer.recurrent_layers(module, self.unique(name)), x))
+        return _Recurrence(self.emit(self.describer.recurrent_layers(module, path), x))
 
     def module_on_windows(self, module: nn.Module, name: str, x: _Value) -> _Value:
         """A module on windows: over the axes that it means, whatever they are in the file."""
@@ -1279,8 +1283,7 @@ class _Walker:
     def number(self, name: str, args: List[Any], kwargs: Dict[str, Any]) -> Any:
         """A function of numbers and constant tensors alone: computed, for each sample where lengths are among them."""
         if _contains((args, kwargs), _Batch):
-            cure = "; a recurrent layer begins with zeros by itself" if name == "zeros" else ""
-            raise _Refused(f"what is computed depends on the size of the batch{cure}")
+            raise _Refused("what is computed depends on the size of the batch")
         target = self.current.target
         call = target if callable(target) else lambda own, *more, **named: getattr(own, target)(*more, **named)
         if not _contains((args, kwargs), _Number):
@@ -1351,10 +1354,17 @@ def _line(node: torch.fx.Node) -> str:
     frames = [(lines[i], lines[i + 1]) for i in range(len(lines) - 1) if lines[i].lstrip().startswith("File ")]
     if frames and frames[0][0].endswith("in <module>"):  # newer torch begins with the outermost call
         frames.reverse()
-    for place, code in frames:
-        if not any(part in place for part in ("/torch/", "eigenstream_trace.py", "eigenstream_export.py")):
-            return f" ({code.strip()})"
-    return ""
+    return next((f" ({code.strip()})" for place, code in frames if _is_users(place)), "")
+
+
+def _line_of(error: BaseException) -> str:
+    """The line of the forward that raised an error."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    return next((f" ({frame.line})" for frame in frames if frame.line and _is_users(frame.filename)), "")
+
+
+def _is_users(place: str) -> bool:
+    return not any(part in place for part in ("/torch/", "eigenstream_trace.py", "eigenstream_export.py"))
 
 
 def _input_channels(graph: torch.fx.Graph, root: nn.Module, placeholder: torch.fx.Node) -> Optional[int]:
@@ -1424,7 +1434,9 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
             raise
         except Exception as error:  # whatever the forward or torch.fx raise
             message = " ".join(str(error).split())
-            raise fail(f"its forward cannot be traced: {message}") from error
+            if message.startswith("zeros()") and any(map(export.is_recurrent, root.modules())):
+                message += "; a recurrent layer begins with zeros by itself"
+            raise fail(f"its forward cannot be traced: {message}{_line_of(error)}") from error
         _forget(graph, kept)
         placeholders = [node for node in graph.nodes if node.op == "placeholder"]
         for node in graph.nodes if windows is None else ():  # said before what leads there is not understood

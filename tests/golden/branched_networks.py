@@ -154,10 +154,31 @@ def both_directions() -> nn.Module:
     return Forward(forward, one=conv(2, 3, 3), other=conv(2, 3, 3), hann=nn.Parameter(torch.hann_window(8)))
 
 
+def tagger() -> nn.Module:
+    """Two layers in both directions; the last frame of the one and the first of the other."""
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        y, _ = m.gru(F.relu(m.enter(x)).transpose(1, 2))
+        return m.leave(torch.cat([y[:, -1, :4], y[:, 0, 4:], y.mean(1)], 1))
+
+    return Forward(forward, enter=conv(2, 3, 3, padding=1), leave=nn.Linear(16, 2),
+                   gru=nn.GRU(3, 4, num_layers=2, batch_first=True, bidirectional=True))
+
+
+def time_first() -> nn.Module:
+    """A recurrent layer over frames and one over channels."""
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        y, (h, c) = m.lstm(x.permute(2, 0, 1))
+        return m.rnn(y.permute(1, 2, 0))[0][..., -1]
+
+    return Forward(forward, lstm=nn.LSTM(2, 5, bias=False), rnn=nn.RNN(6, 3, nonlinearity="relu", batch_first=True))
+
+
 # name: the net, channels and frames of a window
 WINDOW_NETWORKS: Dict[str, Tuple[Callable[[], nn.Module], int, int]] = {
     "squeeze_excitation": (squeeze_excitation, 2, 7),
     "attentive_pooling": (attentive_pooling, 3, 9),
     "mixer": (mixer, 3, 8),
     "both_directions": (both_directions, 2, 8),
+    "tagger": (tagger, 2, 6),
+    "time_first": (time_first, 2, 6),
 }

@@ -40,12 +40,12 @@ except (ImportError, OSError):  # a torchaudio that does not fit torch fails to 
 
 from branched_networks import NETWORKS, WINDOW_NETWORKS  # noqa: E402
 from eigenstream_export import (  # noqa: E402
-    OnlineAverager, OverChannels, OverlapAdd, Parallel, Residual, Snake, Snapshotter, Windowed, describe,
+    OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed, describe,
     write_safetensors,
 )
 
 TOLERANCE = 1e-5  # absolute for small values, relative for large ones
-SIZE_LIMIT_BYTES = 950_000
+SIZE_LIMIT_BYTES = 1_000_000
 
 # Zeros of both signs, the corners of the piecewise activations, tiny and large values.
 SPECIAL = tuple(sign * value for value in (0.0, 1e-6, 0.5, 1.0, 2.5, 3.0, 6.0, 9.0, 20.0, 30.0) for sign in (1.0, -1.0))
@@ -652,6 +652,14 @@ def windowed_cases() -> List[Case]:
         windowed("linear", lambda: nn.Linear(8, 5), 3, B=2), windowed("linear_nobias", lambda: nn.Linear(8, 9, bias=False), 2),
         windowed("layer_norm", lambda: scrambled(nn.LayerNorm(8)), 3, padding=7),
         windowed("layer_norm_both", lambda: nn.LayerNorm((3, 8), elementwise_affine=False), 3),
+        # what remembers
+        windowed("rnn", lambda: Recurrent(nn.RNN(2, 3, batch_first=True)), 2, size=6, B=2),
+        windowed("rnn_relu_nobias", lambda: Recurrent(nn.RNN(3, 5, 2, nonlinearity="relu", bias=False)), 3, size=6),
+        windowed("gru", lambda: Recurrent(nn.GRU(2, 3)), 2, size=6, B=2),
+        windowed("gru_frame", lambda: Recurrent(nn.GRU(2, 3)), 2, size=1, stride=2),
+        windowed("gru_both", lambda: Recurrent(nn.GRU(1, 3, bidirectional=True)), 1, size=7, padding=(6, 0), T=11),
+        windowed("lstm", lambda: Recurrent(nn.LSTM(2, 3)), 2, size=6, B=2),
+        windowed("lstm_both", lambda: Recurrent(nn.LSTM(3, 5, 2, bidirectional=True)), 3, size=5, T=11),
         # networks
         windowed("classifier", lambda: seq(conv1(2, 4, 3, padding=1), nn.BatchNorm1d(4), nn.ReLU(), nn.AdaptiveAvgPool1d(2),
                                            nn.Flatten(), nn.Linear(8, 3), nn.LogSoftmax(dim=1)), 2, B=3),

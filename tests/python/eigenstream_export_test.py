@@ -250,10 +250,11 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
                 directions = []
                 for suffix in suffixes:
                     w, v = tensor(f"weight_ih_l{k}{suffix}"), tensor(f"weight_hh_l{k}{suffix}")
-                    b, c = (tensor(f"bias_{name}_l{k}{suffix}") if bias else torch.zeros(len(w)) for name in ("ih", "hh"))
-                    outputs = recurrence(kind, relu, hidden, [frame @ w.t() + b for frame in frames[::-1 if suffix else 1]],
-                                         v, c)
-                    directions.append(torch.stack(outputs[::-1 if suffix else 1], -1))
+                    b, c = (tensor(f"bias_{name}_l{k}{suffix}") if bias else torch.zeros(len(w))
+                            for name in ("ih", "hh"))
+                    step = -1 if suffix else 1
+                    outputs = recurrence(kind, relu, hidden, [frame @ w.t() + b for frame in frames[::step]], v, c)
+                    directions.append(torch.stack(outputs[::step], -1))
                 x = torch.cat(directions, 1)
             return x
         if window and kind == "Flatten":
@@ -643,8 +644,8 @@ class RefusalTest(Case):
 
             self.assert_refused(Net(module), rf"^layer \({name}\): {cure}")
             self.assert_refused(nn.Sequential(nn.ReLU(), Net(module)), rf"^1\.layer \({name}\): {cure}")
-        both = nn.GRU(2, 2, bidirectional=True)
-        self.assert_refused(Recurrent(both), r"^module \(GRU\): needs the whole signal.*: Windowed\(net, size, stride\)$")
+        both = Recurrent(nn.GRU(2, 2, bidirectional=True))
+        self.assert_refused(both, r"^module \(GRU\): needs the whole signal.*: Windowed\(net, size, stride\)$")
 
     def test_over_channels(self) -> None:
         for module in (nn.Linear(2, 2), nn.LayerNorm(2)):

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from eigenstream_export_test import GOLDEN, Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
 import eigenstream_export  # noqa: E402
 from eigenstream_export import (  # noqa: E402
-    ExportError, OnlineAverager, OverChannels, OverlapAdd, Parallel, Residual, Snake, Snapshotter, Windowed, describe,
-    register,
+    ExportError, OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed,
+    describe, register,
 )
 
 sys.path.insert(0, str(GOLDEN))
@@ -357,8 +357,12 @@ class RefusalTest(WindowCase):
             (nn.AdaptiveMaxPool1d(2, return_indices=True), r"\(AdaptiveMaxPool1d\): return_indices"),
             (nn.Flatten(2), r"\(Flatten\): flattens axes 2 to -1, only 1 to -1"), (nn.Softmax(dim=0), "dim is 0; say 1 for the"),
             (nn.Softmax(), "dim is None; say 1"), (nn.LayerNorm((4, 12)), "a weight for each channel and frame"),
-            (nn.LSTM(12, 2), r"^net \(LSTM\): recurrent layers are not supported yet"),
-            (nn.LSTM(12, 2, bidirectional=True), r"^net \(LSTM\): recurrent layers are not supported yet"),
+            (nn.LSTM(12, 2), r"^net \(LSTM\): gives its output and its last state, not one signal; wrap it in"),
+            (nn.Sequential(nn.GRU(12, 2, bidirectional=True)), r"^net\.0 \(GRU\): .* wrap it in Recurrent"),
+            (Recurrent(nn.LSTM(4, 3, proj_size=2)), r"^net\.module \(LSTM\): proj_size is 2; a projected state is not"),
+            (Recurrent(nn.RNN(4, 1, num_layers=65)), r"^net\.module \(RNN\): num_layers is 65, outside 1\.\.64"),
+            (Recurrent(nn.GRU(3, 2)), r"^net \(Recurrent\): .*takes a signal \(batch, 3, frames\), not one of shape"),
+            (nn.Sequential(nn.Flatten(), Recurrent(nn.GRU(48, 2))), r"^net\.1 \(Recurrent\): gets 48 features"),
             (nn.Sequential(nn.Conv1d(4, 4, 20)), r"^net\.0 \(Conv1d\): cannot run on a window of shape \(4, 12\)"),
             (nn.Sequential(nn.Flatten(), nn.Conv1d(3, 2, 3)), r"^net\.1 \(Conv1d\): gets 48 features of each window"),
             (nn.Sequential(nn.Flatten(), OverChannels(nn.Linear(3, 3))), r"^net\.1 \(OverChannels\): gets 48 features"),
@@ -576,13 +580,40 @@ class TracedTest(WindowCase):
             (lambda m, x: x.flatten(), "flattens axes 0 to -1"), (lambda m, x: x.flatten(0, 1), "flattens axes 0 to 1"),
             (lambda m, x: m.conv(x.flatten(1)), "forward fails|gets 48 features"), (lambda m, x: m.one(x.flatten(1)), "gets 48 features"),
             (lambda m, x: x * torch.rand(4, 12), "is not one number for each channel"), (lambda m, x: x.max(-1)[1] + x.mean(-1), "NoneType"),
-            (lambda m, x: x.transpose(0, 1), "only channels and time can be exchanged"), (lambda m, x: F.pad(x, (1, 1), mode="reflect"), "reflect"),
-            (lambda m, x: (x, x), "gives a tuple"), (lambda m, x: m.lstm(x)[0], "recurrent"), (lambda m, x: x if x.size(-1) > 5 else -x, "control flow"),
+            (lambda m, x: x.transpose(0, 1), r"gives a signal \(channels, batch, time\); permute it back"),
+            (lambda m, x: F.pad(x, (1, 1), mode="reflect"), "reflect"),
+            (lambda m, x: (x, x), "gives a tuple"), (lambda m, x: x if x.size(-1) > 5 else -x, "control flow"),
             (lambda m, x: x.unsqueeze(1), "adds an axis"), (lambda m, x: x * x.size(0), "cannot be combined"),
             (lambda m, x: F.adaptive_max_pool1d(x, 2, True)[0], "return_indices"),
         ):
-            net = Function(function, conv=nn.Conv1d(4, 2, 3), one=nn.Conv1d(3, 2, 3), lstm=nn.LSTM(12, 4, batch_first=True))
+            net = Function(function, conv=nn.Conv1d(4, 2, 3), one=nn.Conv1d(3, 2, 3))
             with self.subTest(pattern=pattern), self.assertRaisesRegex(ExportError, "^net .*(" + pattern + ")"):
+                describe(Windowed(net, 12, 4), inputs=[4])
+
+    def test_batch_elsewhere(self) -> None:
+        for function in (
+            lambda m, x: x.permute(2, 0, 1).relu().permute(1, 2, 0), lambda m, x: x.transpose(0, 1)[1:3].mean(0),
+            lambda m, x: m.mix(x.permute(2, 0, 1))[-1], lambda m, x: m.over(x.transpose(0, 1)).transpose(1, 0),
+            lambda m, x: (x.permute(2, 0, 1) + x.permute(1, 0, 2).transpose(0, 2)).permute(1, 2, 0),
+            lambda m, x: torch.cat([x.permute(1, 2, 0), x.permute(1, 2, 0).flip(0)], 0).permute(2, 0, 1),
+            lambda m, x: x.permute(1, 2, 0).softmax(1).amax(0).transpose(0, 1),
+            lambda m, x: (x.permute(2, 0, 1) * m.w).sum(0),
+            lambda m, x: F.glu(x.permute(2, 0, 1)).mean(dim=0, keepdim=True).permute(1, 2, 0),
+        ):
+            self.assert_traced(function, w=nn.Parameter(torch.rand(4)), mix=nn.Linear(4, 3), over=nn.Linear(12, 5))
+        for function, pattern in (
+            (lambda m, x: m.conv(x.transpose(0, 1)), r"but gets a signal \(channels, batch, time\); permute it back"),
+            (lambda m, x: F.adaptive_avg_pool1d(x.permute(2, 0, 1), 2).permute(1, 2, 0),
+             r"takes the first axis for the batch, but gets a signal \(time, batch, channels\); permute it back"),
+            (lambda m, x: x[..., :3].permute(2, 0, 1) + x[..., :3].transpose(1, 2), "the batch at different places"),
+            (lambda m, x: x.permute(2, 0, 1).reshape(12, -1), "takes the first axis for the batch"),
+            (lambda m, x: x.permute(2, 0, 1)[:1].expand(5, -1, -1).permute(1, 2, 0), "takes the first axis for the"),
+            (lambda m, x: x.permute(2, 0, 1).mean(1), "mean over the batch"),
+            (lambda m, x: x.permute(2, 0, 1).flip(1), "flips the batch"),
+            (lambda m, x: F.prelu(x.permute(2, 0, 1), m.slopes).permute(1, 2, 0), "one for each channel of axis 1"),
+        ):
+            with self.subTest(pattern=pattern), self.assertRaisesRegex(ExportError, "^net .*(" + pattern + ")"):
+                net = Function(function, conv=nn.Conv1d(3, 2, 3), slopes=nn.Parameter(torch.rand(3)))
                 describe(Windowed(net, 12, 4), inputs=[4])
 
     def test_the_line_is_named(self) -> None:
@@ -599,6 +630,199 @@ class TracedTest(WindowCase):
 
         with self.assertRaisesRegex(ExportError, r"^net \(Two\): takes 2 signals, but a window is one"):
             describe(Windowed(Two(), 12, 4), inputs=[4])
+
+
+# --- recurrent layers -----------------------------------------------------------------------------------------------
+
+
+class RecurrentTest(WindowCase):
+    LAYERS = (
+        (nn.RNN, {}), (nn.RNN, {"nonlinearity": "relu", "num_layers": 2}),
+        (nn.GRU, {}), (nn.GRU, {"bias": False, "num_layers": 3}),
+        (nn.GRU, {"bidirectional": True, "num_layers": 2, "dropout": 0.5}),
+        (nn.LSTM, {}), (nn.LSTM, {"bidirectional": True}),
+        (nn.LSTM, {"bias": False, "num_layers": 2, "bidirectional": True}),
+    )
+
+    def test_module(self) -> None:
+        for cls, options in self.LAYERS:
+            for batch_first in (False, True):
+                with self.subTest(cls=cls, options=options, batch_first=batch_first):
+                    net = Recurrent(cls(4, 3, batch_first=batch_first, **options))
+                    fields = {"type": cls.__name__, "path": "net.module", "input_size": 4, "hidden_size": 3,
+                              "num_layers": 1, "bias": True, "bidirectional": False,
+                              **({"nonlinearity": "tanh"} if cls is nn.RNN else {}), **options}
+                    fields.pop("dropout", None)
+                    self.assertEqual(self.assert_windows(net, 4, padding=(3, 8)), fields)
+
+    def test_bare(self) -> None:
+        behind = nn.Sequential(nn.Conv1d(1, 4, 1), nn.Sequential(nn.GRU(4, 3)))
+        for net, name in ((nn.GRU(4, 3), "net"), (behind, r"net\.1\.0")):
+            self.assert_refused(Windowed(net, 12, 4), rf"^{name} \(GRU\): gives its output and .* wrap it in Recurrent")
+
+    def test_module_does_what_torch_does(self) -> None:
+        x = torch.rand(2, 4, 7)
+        for batch_first in (False, True):
+            gru = nn.GRU(4, 3, batch_first=batch_first, bidirectional=True)
+            y = Recurrent(gru)(x)
+            self.assertEqual(y.shape, (2, 6, 7))
+            for b in range(2):
+                torch.testing.assert_close(y[b].t(), gru(x[b].t())[0])
+        with self.assertRaisesRegex(ExportError, r"^<root> \(Recurrent\): takes nn.RNN, nn.GRU or nn.LSTM, not GRUC"):
+            Recurrent(nn.GRUCell(4, 3))
+        with self.assertRaisesRegex(ExportError, r"takes a signal \(batch, 4, frames\), not one of shape \(2, 7, 4\)"):
+            Recurrent(gru)(x.transpose(1, 2))
+
+    def test_networks(self) -> None:
+        gru = Recurrent(nn.GRU(4, 3, bidirectional=True))
+        net = nn.Sequential(nn.Conv1d(2, 4, 3), nn.ReLU(), gru, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(6, 2))
+        self.assertEqual(self.kinds(self.assert_windows(net, 2)),
+                         ["Conv1d", "ReLU", "GRU", "AdaptiveAvgPool1d", "Flatten", "Linear"])
+        self.assert_windows(Residual(Recurrent(nn.LSTM(3, 3)), nn.Conv1d(3, 3, 3)), 3)
+        self.assert_windows(Parallel(Recurrent(nn.RNN(3, 2)), nn.Conv1d(3, 4, 3, padding=1), reduce="concat"), 3)
+        self.assertEqual(describe(Windowed(Recurrent(nn.GRU(5, 2)), 8, 2))[0]["channels"], 5)
+        stream = nn.Sequential(nn.Conv1d(1, 4, 1), Windowed(Recurrent(nn.GRU(4, 4, batch_first=True)), 6, 2, (4, 0)),
+                               OverlapAdd(4, 6, 2, (4, 0)))
+        self.assert_equivalent(stream, 1)
+
+    def test_weight_norm_is_folded(self) -> None:
+        gru = nn.utils.weight_norm(nn.GRU(3, 4), "weight_hh_l0")
+        self.assert_windows(Recurrent(gru), 3)
+
+    def test_in_double(self) -> None:
+        describe(Windowed(Recurrent(nn.LSTM(4, 2, 2)).double(), 12, 3))
+
+    def layers(self, **options: Any) -> Dict[str, nn.Module]:
+        """Of each kind one that takes (N, T, C), and one that takes (T, N, C)."""
+        return {f"{cls.__name__.lower()}{'' if first else '_t'}": cls(4, 3, batch_first=first, **options)
+                for cls in (nn.RNN, nn.GRU, nn.LSTM) for first in (True, False)}
+
+    def test_traced(self) -> None:
+        def unpacked(m: nn.Module, x: Tensor) -> Tensor:
+            y, _ = m.gru(x.transpose(1, 2))
+            return y.transpose(1, 2)
+
+        def taken_apart(m: nn.Module, x: Tensor) -> Tensor:
+            m.lstm.flatten_parameters()
+            y, (h, c) = m.lstm(x.permute(0, 2, 1), None)
+            return y[:, -1]
+
+        def time_first(m: nn.Module, x: Tensor) -> Tensor:
+            y, _ = m.lstm_t(x.permute(2, 0, 1))
+            return y.permute(1, 2, 0)
+
+        for function, kinds in (
+            (unpacked, ["GRU"]), (taken_apart, ["LSTM", "Pad"]), (time_first, ["LSTM"]),
+            (lambda m, x: m.rnn(x.transpose(1, 2))[0].transpose(1, 2), ["RNN"]),
+            (lambda m, x: m.rnn(input=x.transpose(1, 2), hx=None)[0][:, -1, :], ["RNN", "Pad"]),
+            (lambda m, x: m.gru(x.transpose(1, 2))[0].mean(1), ["GRU", "AdaptiveAvgPool1d"]),
+            (lambda m, x: m.gru(x.mT)[0].amax(dim=1), ["GRU", "AdaptiveMaxPool1d"]),
+            (lambda m, x: m.gru_t(x.permute(2, 0, 1))[0][-1], ["GRU", "Pad"]),
+            (lambda m, x: m.gru_t(x.transpose(1, 2).transpose(0, 1))[0].mean(0), ["GRU", "AdaptiveAvgPool1d"]),
+            (lambda m, x: m.rnn_t(x.permute(2, 0, 1))[0].transpose(0, 1).transpose(1, 2), ["RNN"]),
+            (lambda m, x: m.gru(x.transpose(1, 2))[0].flatten(1), ["GRU", "Transpose", "Flatten"]),
+            (lambda m, x: m.gru(x.transpose(1, 2))[0], ["GRU", "Transpose"]),
+            (lambda m, x: m.lstm(F.pad(m.gru(x.mT)[0], (0, 1)))[0][:, 0], None),
+            (lambda m, x: F.relu(m.gru(x.transpose(1, 2))[0]).transpose(1, 2) + x[:, :3], None),
+            (lambda m, x: torch.cat([m.gru(x.mT)[0], m.lstm(x.mT)[0]], -1)[:, -1], None),
+        ):
+            for options in ({}, {"num_layers": 2, "bias": False, "dropout": 0.3}):
+                with self.subTest(kinds=kinds, options=options):
+                    node = self.assert_windows(Function(function, **self.layers(**options)), 4, inputs=[4])
+                    self.assertEqual(self.kinds(node), kinds or self.kinds(node))
+
+    def test_traced_in_both_directions(self) -> None:
+        class Tagger(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv = nn.Conv1d(2, 4, 3, padding=1)
+                self.gru = nn.GRU(4, 5, num_layers=2, batch_first=True, bidirectional=True)
+                self.norm, self.fc = nn.LayerNorm(10), nn.Linear(10, 3)
+
+            def forward(self, x: Tensor) -> Tensor:
+                x = torch.relu(self.conv(x)).transpose(1, 2)
+                y, _ = self.gru(x)
+                return self.fc(self.norm(torch.cat([y[:, -1, :5], y[:, 0, 5:]], 1)))
+
+        self.assert_windows(Tagger(), 2, padding=(11, 0))
+        self.assert_windows(nn.Sequential(nn.Conv1d(1, 2, 1), Tagger(), nn.ReLU()), 1)
+
+    def test_over_channels(self) -> None:
+        """Frames and channels may change their places; then the file has Transposes."""
+        net = Function(lambda m, x: m.gru(x)[0], gru=nn.GRU(12, 3, batch_first=True))
+        node = self.assert_windows(net, 4, inputs=[4])
+        self.assertEqual(self.kinds(node), ["Transpose", "GRU", "Transpose"])
+        self.assertEqual(node["layers"][1]["path"], "net.gru")  # the name of its weights in the state_dict
+        net = Function(lambda m, x: m.b(m.a(x)[0])[0], a=nn.GRU(12, 3, batch_first=True),
+                       b=nn.RNN(3, 2, batch_first=True))
+        self.assertEqual(self.kinds(self.assert_windows(net, 4, inputs=[4])), ["Transpose", "GRU", "RNN", "Transpose"])
+
+    def test_one_layer_twice(self) -> None:
+        def forward(m: nn.Module, x: Tensor) -> Tensor:
+            y, _ = m.gru(x.mT)
+            y, _ = m.gru(y)
+            return y.mT
+
+        self.assert_windows(Function(forward, gru=nn.GRU(4, 4, batch_first=True)), 4, inputs=[4])
+
+    def test_a_class_of_its_own(self) -> None:
+        class Small(nn.GRU):
+            def __init__(self) -> None:
+                super().__init__(4, 3, batch_first=True)
+
+        net = Function(lambda m, x: m.small(x.mT)[0].mT, small=Small())
+        self.assertEqual(self.kinds(self.assert_windows(net, 4, inputs=[4])), ["GRU"])
+        self.assertEqual(self.kinds(self.assert_windows(Recurrent(Small()), 4)), ["GRU"])
+
+    def test_refusals(self) -> None:
+        def state(m: nn.Module, x: Tensor) -> Tensor:
+            y, h = m.gru(x.mT)
+            return h[-1] + y.mean(1)
+
+        def cell(m: nn.Module, x: Tensor) -> Tensor:
+            _, (h, c) = m.lstm(x.mT)
+            return c[0]
+
+        def zeros(m: nn.Module, x: Tensor) -> Tensor:
+            h = torch.zeros(1, x.size(0), 3)
+            return m.gru(x.mT, h)[0]
+
+        for function, pattern in (
+            (state, r"uses the state that gru ends with, but only its output .* \(y, h = m.gru\(x.mT\)\)$"),
+            (cell, r"uses the state that lstm ends with"),
+            (zeros, r"a recurrent layer begins with zeros by itself \(h = torch.zeros"),
+            (lambda m, x: m.gru(x.mT)[1][-1], "uses the state that gru ends with"),
+            (lambda m, x: m.gru(x.mT), "gives a tuple"),
+            (lambda m, x: m.rnn(x.mT)[-1][0], "uses the state that rnn ends with"),
+            (lambda m, x: m.gru(x.mT, m.start)[0], "gru gets a state to begin with; only zeros are supported"),
+            (lambda m, x: m.rnn(x.mT, hx=m.start)[0], r"rnn gets a state to begin with"),
+            (lambda m, x: m.gru_t(x.mT)[0].mT,
+             r"gru_t takes \(time, batch, channels\), but gets \(batch, time, channels\), so it would mix what does "
+             "not belong together; permute it, or batch_first=True"),
+            (lambda m, x: m.gru(x.permute(2, 0, 1))[0].permute(1, 2, 0),
+             r"gru takes \(batch, time, channels\), but gets \(time, batch, channels\)"),
+            (lambda m, x: m.gru(x.mean(-1))[0], r"gru takes \(batch, time, channels\), but gets \(batch, channels\)"),
+        ):
+            net = Function(function, **self.layers(), start=nn.Parameter(torch.zeros(1, 3, 3)))
+            with self.subTest(pattern=pattern), self.assertRaisesRegex(ExportError, r"^net \(Function\): .*" + pattern):
+                describe(Windowed(net, 12, 4), inputs=[4])
+        projected = Function(lambda m, x: m.lstm(x.mT)[0], lstm=nn.LSTM(4, 3, batch_first=True, proj_size=2))
+        with self.assertRaisesRegex(ExportError, r"^net \(Function\): lstm: net\.lstm \(LSTM\): proj_size is 2"):
+            describe(Windowed(projected, 12, 4), inputs=[4])
+        hooked = nn.GRU(4, 3)
+        hooked.register_forward_hook(lambda module, inputs, output: output)
+        with self.assertRaisesRegex(ExportError, r"^net\.module \(GRU\): has the forward hook"):
+            describe(Windowed(Recurrent(hooked), 12, 4))
+
+    def test_what_would_be_written_is_compared(self) -> None:
+        described = eigenstream_export._Describer.recurrent_layers
+        with mock.patch.object(eigenstream_export._Describer, "recurrent_layers",
+                               lambda *args: {**described(*args), "nonlinearity": "relu"}):
+            with self.assertRaisesRegex(ExportError, "what would be written differs from the module by "):
+                describe(Windowed(Recurrent(nn.RNN(4, 3)), 12, 4))
+            with self.assertRaisesRegex(ExportError, "what was traced differs from the module by "):
+                net = Function(lambda m, x: m.rnn(x.mT)[0], rnn=nn.RNN(4, 3, batch_first=True))
+                describe(Windowed(net, 12, 4), inputs=[4])
 
 
 if __name__ == "__main__":
