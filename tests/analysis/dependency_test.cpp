@@ -49,7 +49,7 @@ std::string text(const DependencyMatrix& matrix) {
 }
 
 // A network without weights: each output frame is the sum of the inputs for which the rule says so.
-auto sums(Index outputs, Rule rule) {
+auto sums(Index outputs, const Rule& rule) {
   return [=](const Tensor3& x) {
     Tensor3 y(x.dimension(0), x.dimension(1), outputs);
     y.setZero();
@@ -216,7 +216,7 @@ TEST_CASE("infer_dependency_matrix: errors", "[analysis]") {
   const auto error = [](auto model, es::SignalShape shape, Index in_stride = 1, InferOptions options = {}) {
     return support::error_of([&] { infer_dependency_matrix(model, shape, in_stride, options); });
   };
-  CHECK(error(identity, {.frames = 3}) == "");
+  CHECK(error(identity, {.frames = 3}).empty());
   CHECK_THAT(error(identity, {.frames = 0}), Contains("a signal of 1 channels, a batch of 1 and 0 frames"));
   CHECK_THAT(error(identity, {.channels = 0, .frames = 3}), Contains("a signal of 0 channels"));
   CHECK_THAT(error(identity, {.frames = 3}, 0), Contains("in_stride = 0"));

@@ -64,7 +64,7 @@ TEST_CASE("verify_streaming: what obeys the law passes", "[analysis]") {
   INFO(verdict.message);
   CHECK(verdict.holds());
   CHECK(verdict);
-  CHECK(verdict.message == "");
+  CHECK(verdict.message.empty());
   CHECK(verdict.trials == 20);
   CHECK(verdict.calls > 200);
   CHECK(verdict.largest_difference == 0);
@@ -246,7 +246,7 @@ TEST_CASE("verify_streaming: errors", "[analysis]") {
   const auto error = [](es::SignalShape shape, es::VerifyOptions options = {}) {
     return support::error_of([&] { verify_streaming(Sum(), shape, options); });
   };
-  CHECK(error(stereo) == "");
+  CHECK(error(stereo).empty());
   CHECK_THAT(error({.channels = 2, .frames = 0}), Contains("verify_streaming: a signal of 2 channels"));
   CHECK_THAT(error({.channels = 2, .frames = 2}), Contains("gives no output, so there is nothing to compare"));
   CHECK_THAT(error({.channels = 2, .batch = 2, .frames = 20}), Contains("cannot take a batch of 2"));

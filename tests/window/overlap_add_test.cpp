@@ -28,8 +28,9 @@ std::vector<double> ramp(Index size) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("OverlapAdd: any chunking gives the offline output", "[window][property]", float, double) {
-  const auto [channels, size, stride] =
+  const auto sizes =
       GENERATE(table<Index, Index, Index>({{1, 1, 1}, {1, 5, 2}, {3, 6, 2}, {2, 7, 7}, {1, 40, 1}, {2, 33, 20}}));
+  const Index channels = std::get<0>(sizes), size = std::get<1>(sizes), stride = std::get<2>(sizes);
   const bool normalise = GENERATE(false, true);
   const Index left = GENERATE_COPY(Index{0}, (size - stride) / 2, size - stride),
               right = GENERATE_COPY(Index{0}, size - stride);
@@ -43,7 +44,8 @@ TEMPLATE_TEST_CASE("OverlapAdd: any chunking gives the offline output", "[window
 
 TEMPLATE_TEST_CASE("OverlapAdd: the definition", "[window]", float, double) {
   using T = TestType;
-  const auto [size, stride] = GENERATE(table<Index, Index>({{1, 1}, {5, 2}, {8, 8}, {12, 3}, {40, 7}}));
+  const auto sizes = GENERATE(table<Index, Index>({{1, 1}, {5, 2}, {8, 8}, {12, 3}, {40, 7}}));
+  const Index size = std::get<0>(sizes), stride = std::get<1>(sizes);
   const bool normalise = GENERATE(false, true), weighted = GENERATE(false, true);
   INFO("size " << size << ", stride " << stride << ", normalise " << normalise);
   constexpr Index channels = 3, batch = 2;
@@ -74,7 +76,8 @@ TEMPLATE_TEST_CASE("OverlapAdd: the definition", "[window]", float, double) {
 }
 
 TEST_CASE("OverlapAdd: windows that are cut and put back give the signal", "[window]") {
-  const auto [size, stride] = GENERATE(table<Index, Index>({{4, 4}, {8, 4}, {15, 3}, {64, 16}}));
+  const auto sizes = GENERATE(table<Index, Index>({{4, 4}, {8, 4}, {15, 3}, {64, 16}}));
+  const Index size = std::get<0>(sizes), stride = std::get<1>(sizes);
   INFO("size " << size << ", stride " << stride);
   const es::Windowed<float> cut({}, size, stride, {.padding = {size - stride, size - stride}, .channels = 2});
   const OverlapAdd<float> back(2, size, stride, {.normalise = true, .left = size - stride, .right = size - stride});

@@ -35,8 +35,8 @@ Tensor2<float> ramp(Index first, Index count) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("Snapshotter: any chunking gives the offline output", "[window][property]", float, double) {
-  const auto [size, stride] =
-      GENERATE(table<Index, Index>({{2, 1}, {5, 2}, {7, 1}, {8, 7}, {64, 16}, {33, 12}, {200, 150}}));
+  const auto sizes = GENERATE(table<Index, Index>({{2, 1}, {5, 2}, {7, 1}, {8, 7}, {64, 16}, {33, 12}, {200, 150}}));
+  const Index size = std::get<0>(sizes), stride = std::get<1>(sizes);
   const Index channels = GENERATE(1, 2, 5), batch = GENERATE(1, 3);
   INFO("size " << size << ", stride " << stride << ", channels " << channels);
   support::check_contract(Snapshotter<TestType>(channels, size, stride), batch, {.light = size > 64});
@@ -63,8 +63,9 @@ TEST_CASE("Snapshotter: the worked example", "[window]") {
 TEMPLATE_TEST_CASE("Snapshotter: as a function, in a stream and as views it gives the same windows", "[window]", float,
                    double) {
   using T = TestType;
-  const auto [size, stride, batch] = GENERATE(
+  const auto sizes = GENERATE(
       table<Index, Index, Index>({{2, 1, 1}, {5, 2, 3}, {5, 4, 1}, {6, 2, 4}, {64, 16, 16}, {9, 8, 5}, {300, 7, 2}}));
+  const Index size = std::get<0>(sizes), stride = std::get<1>(sizes), batch = std::get<2>(sizes);
   INFO("size " << size << ", stride " << stride << ", batch " << batch);
   constexpr Index channels = 6, updates = 7;
   const Snapshotter<T, 3> snapshotter(channels, size, stride, batch, {3, 1, 2});

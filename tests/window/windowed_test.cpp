@@ -46,7 +46,8 @@ es::WindowNet<T> classifier(Index channels) {
 
 TEMPLATE_TEST_CASE("Windowed: any chunking gives the offline output", "[window][property]", float, double) {
   using T = TestType;
-  const auto [size, stride] = GENERATE(table<Index, Index>({{1, 1}, {4, 1}, {5, 2}, {8, 8}, {6, 9}, {40, 3}}));
+  const auto sizes = GENERATE(table<Index, Index>({{1, 1}, {4, 1}, {5, 2}, {8, 8}, {6, 9}, {40, 3}}));
+  const Index size = std::get<0>(sizes), stride = std::get<1>(sizes);
   const Padding padding = GENERATE_COPY(Padding{0}, Padding{size - 1, 0}, Padding{size / 2, size - 1});
   const Index batch = GENERATE(1, 3);
   INFO("size " << size << ", stride " << stride << ", padding " << padding.left << " and " << padding.right);
@@ -57,7 +58,8 @@ TEMPLATE_TEST_CASE("Windowed: any chunking gives the offline output", "[window][
 }
 
 TEST_CASE("Windowed: each output is the network's for that window", "[window]") {
-  const auto [size, stride] = GENERATE(table<Index, Index>({{20, 7}, {16, 16}, {10, 30}}));
+  const auto sizes = GENERATE(table<Index, Index>({{20, 7}, {16, 16}, {10, 30}}));
+  const Index size = std::get<0>(sizes), stride = std::get<1>(sizes);
   support::Random random(6);
   const auto x = support::random_tensor<float>(random, 2, 100);
   const es::WindowNet<float> net = classifier<float>(2);

@@ -27,7 +27,7 @@ class Chunks {
   Index size() const noexcept { return std::max<Index>(1, ceil_div(extent_, size_)); }
   value_type operator[](Index i) const { return cut_(i * size_, std::min(size_, extent_ - i * size_)); }
 
-  class iterator {
+  class Iterator {
    public:
     using iterator_category = std::input_iterator_tag;
     using value_type = Chunks::value_type;
@@ -35,26 +35,26 @@ class Chunks {
     using reference = value_type;
     using pointer = void;
 
-    iterator() = default;
-    iterator(const Chunks* chunks, Index at) : chunks_(chunks), at_(at) {}
+    Iterator() = default;
+    Iterator(const Chunks* chunks, Index at) : chunks_(chunks), at_(at) {}
     value_type operator*() const { return (*chunks_)[at_]; }
-    iterator& operator++() {
+    Iterator& operator++() {
       ++at_;
       return *this;
     }
-    iterator operator++(int) {
-      const iterator before = *this;
+    Iterator operator++(int) {
+      const Iterator before = *this;
       ++at_;
       return before;
     }
-    friend bool operator==(const iterator&, const iterator&) = default;
+    friend bool operator==(const Iterator&, const Iterator&) = default;
 
    private:
     const Chunks* chunks_ = nullptr;
     Index at_ = 0;
   };
-  iterator begin() const { return {this, 0}; }
-  iterator end() const { return {this, size()}; }
+  Iterator begin() const { return {this, 0}; }
+  Iterator end() const { return {this, size()}; }
 
  private:
   Cut cut_;

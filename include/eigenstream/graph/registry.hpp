@@ -672,7 +672,7 @@ inline Built build_overlap_add(ModuleReader& r, Index) {
     const Weights<float> window = r.weight("window", {size});
     options.window.assign(window.values.begin(), window.values.end());
   }
-  return OverlapAdd<float>(channels, size, stride, std::move(options));
+  return OverlapAdd<float>(channels, size, stride, options);
 }
 
 inline Built build_windowed(ModuleReader& r, Index in) {

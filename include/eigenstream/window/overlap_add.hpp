@@ -75,7 +75,7 @@ class OverlapAdd {
  public:
   using Scalar = T;
 
-  OverlapAdd(Index channels, Index size, Index stride, OverlapAddOptions options = {})
+  OverlapAdd(Index channels, Index size, Index stride, const OverlapAddOptions& options = {})
       : channels_(channels),
         sum_{size, stride},
         left_(options.left),

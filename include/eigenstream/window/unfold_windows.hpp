@@ -41,7 +41,9 @@ auto unfold_windows(const X& x, Index window, Index stride) {
   for (std::size_t d = 0; d + 1 < rank; ++d) frame *= dimensions[d] = rest_dimensions[d] = x.dimensions()[d];
   dimensions[rank - 1] = window, dimensions[rank] = n;
   rest_dimensions[rank - 1] = frames - used;
-  UnfoldedWindows result{Eigen::Tensor<T, rank + 1>(dimensions), Eigen::Tensor<T, rank>(rest_dimensions)};
+  UnfoldedWindows<Eigen::Tensor<T, rank + 1>, Eigen::Tensor<T, rank>> result;
+  result.windows.resize(dimensions);
+  result.rest.resize(rest_dimensions);
   for (Index i = 0; i < n; ++i)
     std::copy_n(x.data() + i * stride * frame, window * frame, result.windows.data() + i * window * frame);
   std::copy_n(x.data() + used * frame, (frames - used) * frame, result.rest.data());
