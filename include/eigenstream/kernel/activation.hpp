@@ -139,20 +139,27 @@ class ChannelPattern {
   AlignedVector<T> values_;
 };
 
+/// y[i] = f(x[i], a[i % period], b[i % period]) for n numbers; x and y may be the same. The period is a multiple of the
+/// lanes.
+template <class T, class F>
+EIGENSTREAM_ALWAYS_INLINE void map_periodic(const T* x, T* y, Index n, const T* a, const T* b, Index period,
+                                            F&& f) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  for (Index base = 0; base < n; base += period) {
+    const Index end = std::min(n - base, period);
+    Index i = 0;
+    for (; i + P::lanes <= end; i += P::lanes)
+      f(P::load(x + base + i), P::load(a + i), P::load(b + i)).store(y + base + i);
+    if (i < end)
+      f(P::load_first(x + base + i, end - i), P::load(a + i), P::load(b + i)).store_first(y + base + i, end - i);
+  }
+}
+
 /// y[i] = f(x[i], a[channel of i], b[channel of i]) for n numbers that begin with channel 0; x and y may be the same.
 template <class T, class F>
 EIGENSTREAM_ALWAYS_INLINE void map_channels(const T* x, T* y, Index n, const ChannelPattern<T>& a,
                                             const ChannelPattern<T>& b, F&& f) noexcept {
-  using P = simd::Packet<T, simd::max_lanes<T>>;
-  for (Index base = 0; base < n; base += a.size()) {
-    const Index end = std::min(n - base, a.size());
-    Index i = 0;
-    for (; i + P::lanes <= end; i += P::lanes)
-      f(P::load(x + base + i), P::load(a.data() + i), P::load(b.data() + i)).store(y + base + i);
-    if (i < end)
-      f(P::load_first(x + base + i, end - i), P::load(a.data() + i), P::load(b.data() + i))
-          .store_first(y + base + i, end - i);
-  }
+  map_periodic(x, y, n, a.data(), b.data(), a.size(), f);
 }
 
 /// sum of f(x[i]) over one column of n numbers, in an order that depends on n alone.

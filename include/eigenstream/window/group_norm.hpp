@@ -75,15 +75,7 @@ class GroupNorm {
       fill(b, first, members, [&](std::size_t c) { return bias_[c] - mean * scale * weight_[c]; });
       fill(a, first, members, [&](std::size_t c) { return scale * weight_[c]; });
     });
-    for (Index base = 0; base < n; base += period_) {
-      const Index end = std::min(n - base, period_);
-      Index i = 0;
-      for (; i + P::lanes <= end; i += P::lanes)
-        multiply_add(P::load(x + base + i), P::load(a + i), P::load(b + i)).store(y + base + i);
-      if (i < end)
-        multiply_add(P::load_first(x + base + i, end - i), P::load(a + i), P::load(b + i))
-            .store_first(y + base + i, end - i);
-    }
+    map_periodic(x, y, n, a, b, period_, [](P v, P scale, P shift) { return multiply_add(v, scale, shift); });
   }
   static constexpr bool in_place() noexcept { return true; }
   Index parameters() const noexcept { return parameters_; }
