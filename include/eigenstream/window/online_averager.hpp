@@ -3,6 +3,7 @@
 
 #include <unsupported/Eigen/CXX11/Tensor>  // Tensor, at the edges of the API only
 
+#include "eigenstream/kernel/reduce.hpp"         // map_pairs
 #include "eigenstream/window/overlap_add.hpp"  // OverlapSum
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -31,9 +32,12 @@ struct OnlineAveragerOptions {
 ///          another shape; nothing is broadcast. steps/flush: noexcept, no allocation
 /// Source   ml4gw.nn.streaming.OnlineAverager
 template <class T>
-class OnlineAverager {
+class OnlineAverager : public detail::OverlapSum<T> {
+  using Base = detail::OverlapSum<T>;
+  using Base::channels_, Base::size_;
+  using Base::keep, Base::open, Base::sums, Base::windows;
+
  public:
-  using Scalar = T;
   using Tensor2 = Eigen::Tensor<T, 2>;
   using Tensor3 = Eigen::Tensor<T, 3>;
 
@@ -45,10 +49,10 @@ class OnlineAverager {
 
   OnlineAverager(Index update_size, Index batch_size, Index num_updates, Index num_channels,
                  OnlineAveragerOptions options = {})
-      : update_(update_size),
+      : Base(num_channels, num_updates * update_size, update_size),
+        update_(update_size),
         batch_(batch_size),
         updates_(num_updates),
-        channels_(num_channels),
         offset_(options.offset),
         normalise_(options.normalise_start) {
     check(update_ >= 1, "OnlineAverager: update_size = ", update_, ", must be at least 1");
@@ -56,7 +60,6 @@ class OnlineAverager {
     check(updates_ >= 1, "OnlineAverager: num_updates = ", updates_, ", must be at least 1");
     check(channels_ >= 1, "OnlineAverager: num_channels = ", channels_, ", must be at least 1");
     check(offset_ >= 0, "OnlineAverager: offset = ", offset_, ", must not be negative");
-    sum_ = {updates_ * update_, update_};
     fingerprint_ = Fingerprint("OnlineAverager").add(update_).add(updates_).add(channels_).add(offset_).add(normalise_);
   }
 
@@ -66,12 +69,12 @@ class OnlineAverager {
   Index num_channels() const noexcept { return channels_; }
   const OnlineAveragerOptions options() const noexcept { return {offset_, normalise_}; }
   /// Samples that a prediction must have at least.
-  Index least_size() const noexcept { return sum_.size + offset_; }
+  Index least_size() const noexcept { return size_ + offset_; }
 
   // As a function.
 
   Averages get_initial_state() const {
-    Averages state{Tensor2(channels_, sum_.keep()), 0};
+    Averages state{Tensor2(channels_, keep()), 0};
     state.sums.setZero();
     return state;
   }
@@ -84,8 +87,8 @@ class OnlineAverager {
     StateBlock block = block_of(state, size);
     Tensor2 y(channels_, batch_ * update_);
     steps(block.ref(), Frames<const T>(predictions.data(), {channels_ * size, 1}, batch_), y);
-    Averages after{Tensor2(channels_, sum_.keep()), state.blocks + batch_};
-    std::copy_n(sum_.open(block.ref(), {channels_, 1}), after.sums.size(), after.sums.data());
+    Averages after{Tensor2(channels_, keep()), state.blocks + batch_};
+    std::copy_n(open(block.ref()), after.sums.size(), after.sums.data());
     return {std::move(y), std::move(after)};
   }
   std::tuple<Tensor2, Averages> operator()(const Tensor3& predictions) const {
@@ -94,7 +97,7 @@ class OnlineAverager {
   /// The (N-1)*U samples that still wait for predictions when there are no more.
   Tensor2 flush(const Averages& state) const {
     StateBlock block = block_of(state, least_size());
-    Tensor2 y(channels_, state.blocks > 0 ? sum_.keep() : 0);
+    Tensor2 y(channels_, state.blocks > 0 ? keep() : 0);
     flush(block.ref(), Frames<T>(y));
     return y;
   }
@@ -108,25 +111,23 @@ class OnlineAverager {
     return channels_;
   }
   Timing timing() const {
-    return TimingStage{.kind = TimingStage::Kind::scatter, .reach = sum_.size, .stride = update_};
+    return TimingStage{.kind = TimingStage::Kind::scatter, .reach = size_, .stride = update_};
   }
   Index max_outputs(Index n) const noexcept { return n * update_; }
-  Index max_flush() const noexcept { return sum_.keep(); }
+  Index max_flush() const noexcept { return keep(); }
   Index parameters() const noexcept { return 0; }
-  double macs(Index) const noexcept { return static_cast<double>(channels_ * sum_.size); }
+  double macs(Index) const noexcept { return static_cast<double>(channels_ * size_); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  Index state_bytes(FrameShape shape) const noexcept { return sum_.state_bytes(sums(shape)); }
-  void reset(StateRef state) const noexcept { sum_.reset(state, sums(state.shape)); }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     const FrameShape shape = sums(x.shape());
-    const Index ignored = x.channels - channels_ * (sum_.size + offset_);  // the oldest samples
+    const Index ignored = x.channels - channels_ * (size_ + offset_);  // the oldest samples
     for (Index k = 0; k < x.count; ++k) {
-      const Index block = sum_.windows(state), n = update_ * shape.size();
-      const T* done = sum_.advance(state, shape, [&](T* to) {
-        if (x.batch == 1) return add(x.frame(k) + ignored, to, channels_ * sum_.size);
+      const Index block = windows(state), n = update_ * shape.size();
+      const T* done = this->advance(state, [&](T* to) {
+        if (x.batch == 1) return add(x.frame(k) + ignored, to, channels_ * size_);
         for (Index b = 0; b < x.batch; ++b)
-          for (Index r = 0; r < sum_.size; ++r)
+          for (Index r = 0; r < size_; ++r)
             add(x.frame(k) + b * x.channels + ignored + r * channels_, to + (r * x.batch + b) * channels_, channels_);
       });
       std::copy_n(done, n, y.frame(k * update_));
@@ -136,42 +137,34 @@ class OnlineAverager {
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     const FrameShape shape = sums(state.shape);
-    const Index predictions = sum_.windows(state), n = update_ * shape.size();
+    const Index predictions = windows(state), n = update_ * shape.size();
     Index written = 0;
     if (predictions > 0) {
-      std::copy_n(sum_.open(state, shape), sum_.keep() * shape.size(), y.data);
+      std::copy_n(open(state), keep() * shape.size(), y.data);
       for (Index i = 0; i < updates_ - 1; ++i)  // block predictions + i has what reached so far ahead
         make_mean(y.frame(i * update_), n, std::min(predictions, updates_ - 1 - i));
-      written = sum_.keep();
+      written = keep();
     }
-    reset(state);
+    this->reset(state);
     return written;
   }
-  void exchange(StateRef state, StateCodec& codec) const { sum_.exchange(state, sums(state.shape), codec); }
-  T* input_room(StateRef, Index) const noexcept { return nullptr; }
-  static constexpr bool in_place() noexcept { return false; }
 
  private:
-  FrameShape sums(FrameShape shape) const noexcept { return {channels_, shape.batch}; }
-
   // A stream of this layer that is where the function's state says.
   StateBlock block_of(const Averages& state, Index size) const {
-    check(state.sums.dimension(0) == channels_ && state.sums.dimension(1) == sum_.keep() && state.blocks >= 0,
+    check(state.sums.dimension(0) == channels_ && state.sums.dimension(1) == keep() && state.blocks >= 0,
           "OnlineAverager: a state (", state.sums.dimension(0), ",", state.sums.dimension(1), ") after ", state.blocks,
-          " blocks, expected (", channels_, ",", sum_.keep(), ")");
+          " blocks, expected (", channels_, ",", keep(), ")");
     StateBlock block = make_state(*this, {channels_ * size, 1});
-    sum_.windows(block.ref()) = state.blocks;
-    sum_.history(block.ref(), {channels_, 1}).restart(state.sums.data());
+    windows(block.ref()) = state.blocks;
+    this->history(block.ref()).restart(state.sums.data());
     return block;
   }
   // to += x / num_updates
   void add(const T* x, T* to, Index n) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
     const P count = P::broadcast(static_cast<T>(updates_));
-    Index i = 0;
-    for (; i + P::lanes <= n; i += P::lanes) (P::load(to + i) + P::load(x + i) / count).store(to + i);
-    if (i < n)
-      (P::load_first(to + i, n - i) + P::load_first(x + i, n - i) / count).store_first(to + i, n - i);
+    map_pairs(to, n, x, n, to, n, 1, [&](P sum, P value) { return sum + value / count; });
   }
   // Divides by `have` what was divided by num_updates.
   void make_mean(T* y, Index n, Index have) const noexcept {
@@ -179,9 +172,8 @@ class OnlineAverager {
     map_pointwise(y, y, n, [&](auto v) { return v * decltype(v)::broadcast(scale); });
   }
 
-  Index update_, batch_, updates_, channels_, offset_;
+  Index update_, batch_, updates_, offset_;
   bool normalise_;
-  detail::OverlapSum<T> sum_;
   Fingerprint fingerprint_{""};
 };
 

@@ -13,41 +13,51 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace detail {
 
-/// The sums of windows that overlap: each lies `stride` frames behind the one before, and adds `size` frames. Between
-/// two windows, `keep` = size - stride frames are open.
+/// The sums of windows that overlap, of layers that take a window with each frame: it lies `stride` frames behind the one
+/// before and adds `size` frames. Between two windows, `keep` = size - stride frames are open.
 /// Layout   windows so far, then the open sums
 template <class T>
-struct OverlapSum {
-  Index size = 1, stride = 1;
+class OverlapSum {
+ public:
+  using Scalar = T;
 
-  Index keep() const noexcept { return size - stride; }
-  Index state_bytes(FrameShape sums) const noexcept {
-    return memory_alignment + History<T>::bytes(sums.size(), keep(), stride);
+  Index state_bytes(FrameShape shape) const noexcept {
+    return memory_alignment + History<T>::bytes(sums(shape).size(), keep(), stride_);
   }
-  static Index& windows(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
-  History<T> history(StateRef state, FrameShape sums) const noexcept {
-    return History<T>(state.data + memory_alignment, sums.size(), keep(), stride);
-  }
-  void reset(StateRef state, FrameShape sums) const noexcept {
+  void reset(StateRef state) const noexcept {
     windows(state) = 0;
-    history(state, sums).reset();
+    history(state).reset();
   }
-  void exchange(StateRef state, FrameShape sums, StateCodec& codec) const {
+  void exchange(StateRef state, StateCodec& codec) const {
     codec.counter(windows(state), 0, std::numeric_limits<Index>::max());
-    history(state, sums).exchange(codec);
+    history(state).exchange(codec);
+  }
+  T* input_room(StateRef, Index) const noexcept { return nullptr; }
+  static constexpr bool in_place() noexcept { return false; }
+
+ protected:
+  OverlapSum(Index channels, Index size, Index stride) : channels_(channels), size_(size), stride_(stride) {}
+
+  FrameShape sums(FrameShape shape) const noexcept { return {channels_, shape.batch}; }
+  Index keep() const noexcept { return size_ - stride_; }
+  static Index& windows(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
+  History<T> history(StateRef state) const noexcept {
+    return History<T>(state.data + memory_alignment, sums(state.shape).size(), keep(), stride_);
   }
   /// Makes room for the next window and adds it with add(sums); the first `stride` frames there are complete then.
   template <class Add>
-  const T* advance(StateRef state, FrameShape sums, Add&& add) const noexcept {
-    T* begin = history(state, sums).append_fill(T(0), stride) - keep() * sums.size();
+  const T* advance(StateRef state, Add&& add) const noexcept {
+    T* begin = history(state).append_fill(T(0), stride_) - keep() * sums(state.shape).size();
     add(begin);
     ++windows(state);
     return begin;
   }
   /// The open sums, oldest first.
-  const T* open(StateRef state, FrameShape sums) const noexcept {
-    return history(state, sums).newest_end() - keep() * sums.size();
+  const T* open(StateRef state) const noexcept {
+    return history(state).newest_end() - keep() * sums(state.shape).size();
   }
+
+  Index channels_, size_, stride_;
 };
 
 }  // namespace detail
@@ -71,16 +81,14 @@ struct OverlapAddOptions {
 ///          at most size - stride. steps/flush: noexcept, no allocation
 /// Source   torch.nn.functional.fold over one axis; with a window and normalise, the last step of torch.istft
 template <class T>
-class OverlapAdd {
- public:
-  using Scalar = T;
+class OverlapAdd : public detail::OverlapSum<T> {
+  using Base = detail::OverlapSum<T>;
+  using Base::channels_, Base::size_, Base::stride_;
+  using Base::keep, Base::open, Base::sums, Base::windows;
 
+ public:
   OverlapAdd(Index channels, Index size, Index stride, const OverlapAddOptions& options = {})
-      : channels_(channels),
-        sum_{size, stride},
-        left_(options.left),
-        right_(options.right),
-        normalise_(options.normalise) {
+      : Base(channels, size, stride), left_(options.left), right_(options.right), normalise_(options.normalise) {
     check(channels >= 1, "OverlapAdd: channels = ", channels, ", must be at least 1");
     check(stride >= 1, "OverlapAdd: stride = ", stride, ", must be at least 1");
     check(size >= stride, "OverlapAdd: size = ", size, ", must not be less than the stride of ", stride,
@@ -100,58 +108,51 @@ class OverlapAdd {
     fingerprint_.add(normalise_).add(std::span<const T>(weights_));
   }
 
-  Index in_channels() const noexcept { return channels_ * sum_.size; }
+  Index in_channels() const noexcept { return channels_ * size_; }
   Index out_channels(Index in) const {
-    check(in == in_channels(), "OverlapAdd: takes windows of ", sum_.size, " frames of ", channels_, " channels, ",
+    check(in == in_channels(), "OverlapAdd: takes windows of ", size_, " frames of ", channels_, " channels, ",
           in_channels(), " numbers, not ", in);
     return channels_;
   }
   Timing timing() const {
     return TimingStage{.kind = TimingStage::Kind::scatter,
-                       .reach = sum_.size,
-                       .stride = sum_.stride,
+                       .reach = size_,
+                       .stride = stride_,
                        .left = left_,
                        .right = right_};
   }
-  Index max_outputs(Index n) const noexcept { return n * sum_.stride; }
-  Index max_flush() const noexcept { return sum_.keep() - right_; }
+  Index max_outputs(Index n) const noexcept { return n * stride_; }
+  Index max_flush() const noexcept { return keep() - right_; }
   Index parameters() const noexcept { return 0; }
   double macs(Index in) const noexcept { return static_cast<double>(in); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  Index state_bytes(FrameShape shape) const noexcept { return sum_.state_bytes(sums(shape)); }
-  void reset(StateRef state) const noexcept { sum_.reset(state, sums(state.shape)); }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     const FrameShape shape = sums(x.shape());
     Index written = 0;
     for (Index w = 0; w < x.count; ++w) {
-      const Index before = sum_.windows(state);
-      const T* done = sum_.advance(state, shape, [&](T* to) { add(x.frame(w), x.batch, to); });
-      written += emit(done, before, shape, before * sum_.stride, sum_.stride, y.from(written));
+      const Index before = windows(state);
+      const T* done = this->advance(state, [&](T* to) { add(x.frame(w), x.batch, to); });
+      written += emit(done, before, shape, before * stride_, stride_, y.from(written));
     }
     return written;
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     const FrameShape shape = sums(state.shape);
-    const Index windows = sum_.windows(state);
+    const Index came = windows(state);
     Index written = 0;
     // Behind the last window's first `stride` frames, up to what is left out.
-    if (windows > 0)
-      written = emit(sum_.open(state, shape), windows - 1, shape, windows * sum_.stride, sum_.keep() - right_, y);
-    reset(state);
+    if (came > 0)
+      written = emit(open(state), came - 1, shape, came * stride_, keep() - right_, y);
+    this->reset(state);
     return written;
   }
-  void exchange(StateRef state, StateCodec& codec) const { sum_.exchange(state, sums(state.shape), codec); }
-  T* input_room(StateRef, Index) const noexcept { return nullptr; }
-  static constexpr bool in_place() noexcept { return false; }
 
  private:
-  FrameShape sums(FrameShape shape) const noexcept { return {channels_, shape.batch}; }
-
   void add(const T* x, Index batch, T* to) const noexcept {
-    if (batch == 1) return add_weighted(x, 0, to, channels_ * sum_.size);
+    if (batch == 1) return add_weighted(x, 0, to, channels_ * size_);
     for (Index b = 0; b < batch; ++b)
-      for (Index p = 0; p < sum_.size; ++p, x += channels_)
+      for (Index p = 0; p < size_; ++p, x += channels_)
         add_weighted(x, p * channels_, to + (p * batch + b) * channels_, channels_);
   }
   // n numbers that begin with number `at` of a window.
@@ -178,17 +179,15 @@ class OverlapAdd {
   }
   // Divides the frame at position t by the weights of windows 0 ... newest that reach it.
   void normalise(T* y, Index n, Index t, Index newest) const noexcept {
-    const Index first = std::max<Index>(0, ceil_div(t - sum_.size + 1, sum_.stride));
-    const Index last = std::min(newest, t / sum_.stride);
+    const Index first = std::max<Index>(0, ceil_div(t - size_ + 1, stride_));
+    const Index last = std::min(newest, t / stride_);
     T weight = 0;
     for (Index w = first; w <= last; ++w)
-      weight += weights_.empty() ? T(1) : weights_[static_cast<std::size_t>(t - w * sum_.stride)];
+      weight += weights_.empty() ? T(1) : weights_[static_cast<std::size_t>(t - w * stride_)];
     const T scale = weight == T(0) ? T(0) : T(1) / weight;
     map_pointwise(y, y, n, [&](auto v) { return v * decltype(v)::broadcast(scale); });
   }
 
-  Index channels_;
-  detail::OverlapSum<T> sum_;
   Index left_, right_;
   bool normalise_;
   std::vector<T> weights_;  // of each frame of a window
