@@ -68,11 +68,13 @@ class ModuleReader {
       : registry_(registry), spec_(spec), weights_(weights), used_weights_(used_weights) {}
 
   const ModuleSpec& spec() const noexcept { return spec_; }
+  /// How errors call the module.
+  std::string name() const { return "module \"" + spec_.path + "\" (" + spec_.type + ")"; }
 
   /// Reports an Error that names the module.
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    eigenstream::fail("module \"", spec_.path, "\" (", spec_.type, "): ", parts...);
+    eigenstream::fail(name(), ": ", parts...);
   }
   template <class... Parts>
   void check(bool ok, const Parts&... parts) const {
@@ -209,14 +211,20 @@ class ModuleReader {
   /// Calls f; an Error that it reports names the module, once: one from further inside does so already.
   template <class F>
   auto naming_errors(F&& f) const {
+    return naming_errors(name(), f);
+  }
+  /// The same where the reader is no more.
+  template <class F>
+  static auto naming_errors(const std::string& name, F&& f) {
 #if EIGENSTREAM_EXCEPTIONS
     try {
       return f();
     } catch (const Error& error) {
       if (std::string_view(error.what()).starts_with("module \"")) throw;
-      fail(error.what());
+      eigenstream::fail(name, ": ", error.what());
     }
 #else
+    static_cast<void>(name);
     return f();
 #endif
   }
@@ -399,19 +407,11 @@ inline WindowNet<float> ModuleReader::named(AnyWindowLayer<float> layer) const {
     Named(AnyWindowLayer<float> own, std::string own_name)
         : AnyWindowLayer<float>(std::move(own)), name(std::move(own_name)) {}
     WindowShape out_window(WindowShape in) const {
-#if EIGENSTREAM_EXCEPTIONS
-      try {
-        return AnyWindowLayer<float>::out_window(in);
-      } catch (const Error& error) {
-        eigenstream::fail(name, ": ", error.what());
-      }
-#else
-      return AnyWindowLayer<float>::out_window(in);
-#endif
+      return naming_errors(name, [&] { return AnyWindowLayer<float>::out_window(in); });
     }
     std::string name;
   };
-  return Named(std::move(layer), "module \"" + spec_.path + "\" (" + spec_.type + ")");
+  return Named(std::move(layer), name());
 }
 template <class Value, class Add, class Join>
 void ModuleReader::for_each_node(const std::string& name, std::vector<Value> values, Add&& add, Join&& join) {
