@@ -33,13 +33,10 @@ inline es::Reduce reduce_of(const es::ModuleSpec& node) {
 }
 
 /// A module inside a Windowed and those inside it, in the order in which windows meet them. `rate` is how many windows
-/// there are for each frame that the network takes.
-inline void list_windows(const es::WindowModule& module, const es::ModuleSpec& spec, es::WindowShape in, double rate,
-                         std::size_t depth, std::vector<ModuleRow>& rows) {
+/// there are for each frame that the network takes. Returns what the module makes of a window.
+inline es::WindowShape list_windows(const es::WindowModule& module, const es::ModuleSpec& spec, es::WindowShape in, double rate,
+                                    std::size_t depth, std::vector<ModuleRow>& rows) {
   const es::WindowNet<float>::Plan plan(module.net, in);
-  const auto out_of = [](const es::WindowModule& child, es::WindowShape given) {
-    return es::WindowNet<float>::Plan(child.net, given).out();
-  };
   const auto row_of = [&](const es::ModuleSpec& own, es::WindowShape from, es::WindowShape to) {
     ModuleRow row{own.path, own.type, depth, &own, from.channels, to.channels};
     row.in_frames = from.frames, row.out_frames = to.frames;
@@ -63,21 +60,20 @@ inline void list_windows(const es::WindowModule& module, const es::ModuleSpec& s
         rows.push_back(row_of(node, first, out));
         shapes.push_back(out);
       } else {
-        list_windows(module.children[at], node, first, rate, depth, rows);
-        shapes.push_back(out_of(module.children[at++], first));
+        shapes.push_back(list_windows(module.children[at++], node, first, rate, depth, rows));
       }
       rows[row].value = static_cast<Index>(shapes.size()) - 1;
     }
-    return;
+    return plan.out();
   }
   std::size_t at = 0;
   for (const auto& [field, specs] : spec.children) {
     for (const es::ModuleSpec& child_spec : specs) {
-      const es::WindowModule& child = module.children[at++];
-      list_windows(child, child_spec, in, rate, depth, rows);
-      if (module.type == "Sequential") in = out_of(child, in);  // elsewhere, all start from the container's input
+      const es::WindowShape out = list_windows(module.children[at++], child_spec, in, rate, depth, rows);
+      if (module.type == "Sequential") in = out;  // elsewhere, all start from the container's input
     }
   }
+  return plan.out();
 }
 
 /// The module and those inside it, in the order in which frames meet them. `rate` is how many frames the module takes
@@ -262,10 +258,9 @@ inline std::string info_text(const OpenedModel& model) {
   fact("memory", text(stream.memory_bytes(), " bytes for each stream"));
   bool first = true;
   for (const auto& [key, value] : model.metadata) {
-    constexpr std::size_t longest = 100;
-    const bool cut = value.size() > longest;
-    fact(first ? "metadata" : "", printable(key) + " = " + printable(value.substr(0, longest)) +
-                                      (cut ? text("... (", value.size(), " characters)") : ""));
+    const std::string whole = printable(value), shown = cut(whole, 103);
+    fact(first ? "metadata" : "", printable(key) + " = " + shown +
+                                      (shown != whole ? text(" (", value.size(), " characters)") : ""));
     first = false;
   }
   return all;
