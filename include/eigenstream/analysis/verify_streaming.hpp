@@ -212,6 +212,16 @@ class StreamingTrials {
   std::vector<U> expected_, given_;
 };
 
+/// The user's streaming callable on frames, handing what it gives to use(frames).
+template <class X, class Call>
+auto chunk_call(Call& call) {
+  return [&call](Frames<const typename ScalarOf<X>::type> x, bool last, auto&& use) {
+    auto signal = as_signal<X>(x);
+    const auto y = call(signal, last);
+    use(as_frames(y));
+  };
+}
+
 }  // namespace detail
 
 /// Whether a streaming callable obeys the law: however a signal is cut into chunks, it gives the same outputs in the
@@ -231,11 +241,7 @@ template <class Signal = void, class Call>
 StreamingVerdict verify_streaming(Call&& call, SignalShape shape, const VerifyOptions& options = {}) {
   using X = detail::SignalOf<Signal, Call>;
   using T = typename detail::ScalarOf<X>::type;
-  const auto chunk = [&](Frames<const T> x, bool last, auto&& use) {
-    auto signal = detail::as_signal<X>(x);
-    const auto y = call(signal, last);
-    use(detail::as_frames(y));
-  };
+  const auto chunk = detail::chunk_call<X>(call);
   using Y = decltype(call(std::declval<detail::AsSignal<X>&>(), true));
   detail::StreamingTrials<T, detail::GivenScalar<Y>, decltype(chunk)> trials(chunk, false, shape, options);
   return trials.run([&](Frames<const T> x, auto&& use) { chunk(x, true, use); });
@@ -246,11 +252,7 @@ StreamingVerdict verify_streaming(Call&& call, Offline&& offline, SignalShape sh
                                   const VerifyOptions& options = {}) {
   using X = detail::SignalOf<Signal, Call>;
   using T = typename detail::ScalarOf<X>::type;
-  const auto chunk = [&](Frames<const T> x, bool last, auto&& use) {
-    auto signal = detail::as_signal<X>(x);
-    const auto y = call(signal, last);
-    use(detail::as_frames(y));
-  };
+  const auto chunk = detail::chunk_call<X>(call);
   using W = detail::SignalOf<Signal, Offline>;
   const auto whole = [&](Frames<const T> x, auto&& use) {
     auto signal = detail::as_signal<W>(x);
