@@ -65,6 +65,26 @@ void check_window(const L& layer, const Eigen::Tensor<T, 2>& x, const Eigen::Ten
   }
 }
 
+/// What a network makes of a window; nothing is allocated, written outside, or changed in the window, whatever the
+/// scratch memory holds.
+template <class T>
+Eigen::Tensor<T, 2> run_window(const es::WindowNet<T>& net, const Eigen::Tensor<T, 2>& x) {
+  const typename es::WindowNet<T>::Plan plan(net, {x.dimension(0), x.dimension(1)});
+  constexpr T mark = T(77);
+  WindowMemory<T> from(x.size()), to(plan.out().size(), mark);
+  std::copy_n(x.data(), x.size(), from.data());
+  es::StateBlock scratch(plan.scratch_bytes(), {}, 0);
+  if (scratch.bytes() > 0) std::memset(scratch.ref().data, 0xff, static_cast<std::size_t>(scratch.bytes()));
+  const NoAllocation guard;
+  plan.apply(from.data(), to.data(), scratch.ref().data);
+  CHECK(guard.count() == 0);
+  CHECK(to.untouched(mark));
+  CHECK(std::equal(x.data(), x.data() + x.size(), from.data()));
+  Eigen::Tensor<T, 2> y(plan.out().channels, plan.out().frames);
+  std::copy_n(to.data(), y.size(), y.data());
+  return y;
+}
+
 }  // namespace support
 
 #endif  // EIGENSTREAM_TESTS_SUPPORT_WINDOW_HPP

@@ -23,21 +23,7 @@ using support::error_of;
 
 namespace {
 
-Tensor run(const Net& net, const Tensor& x) {
-  const Net::Plan plan(net, {x.dimension(0), x.dimension(1)});
-  support::WindowMemory<float> from(x.size()), to(plan.out().size(), 77.0f);
-  std::copy_n(x.data(), x.size(), from.data());
-  es::StateBlock scratch(plan.scratch_bytes(), {}, 0);
-  if (scratch.bytes() > 0) std::memset(scratch.ref().data, 0xff, static_cast<std::size_t>(scratch.bytes()));
-  const support::NoAllocation guard;
-  plan.apply(from.data(), to.data(), scratch.ref().data);
-  CHECK(guard.count() == 0);
-  CHECK(to.untouched(77.0f));
-  CHECK(std::equal(x.data(), x.data() + x.size(), from.data()));
-  Tensor y(plan.out().channels, plan.out().frames);
-  std::copy_n(to.data(), y.size(), y.data());
-  return y;
-}
+Tensor run(const Net& net, const Tensor& x) { return support::run_window(net, x); }
 
 bool equal(const Tensor& a, const Tensor& b) {
   return a.dimensions() == b.dimensions() && std::equal(a.data(), a.data() + a.size(), b.data());

@@ -70,12 +70,9 @@ TEST_CASE("Windowed: each output is the network's for that window", "[window]") 
   const Eigen::Tensor<float, 2> y = stream.forward(x);
   const auto [windows, rest] = es::unfold_windows(x, size, stride);
   REQUIRE(y.dimension(1) == windows.dimension(2));
-  const es::WindowNet<float>::Plan plan(net, {2, size});
-  es::StateBlock scratch(plan.scratch_bytes(), {}, 0);
   for (Index w = 0; w < y.dimension(1); ++w) {
-    support::WindowMemory<float> one(2 * size), expected(4);
-    std::copy_n(&windows(0, 0, w), 2 * size, one.data());
-    plan.apply(one.data(), expected.data(), scratch.ref().data);
+    const Eigen::Tensor<float, 2> one = windows.chip(w, 2), expected = support::run_window(net, one);
+    REQUIRE(expected.size() == 4);
     CHECK(std::equal(expected.data(), expected.data() + 4, &y(0, w)));
   }
 }
@@ -90,12 +87,9 @@ TEST_CASE("Windowed: over the windows of a snapshotter", "[window]") {
   es::Stream stream(layer);
   const Eigen::Tensor<float, 2> y = stream(x);
   REQUIRE(y.dimension(1) == 4);
-  const es::WindowNet<float>::Plan plan(layer.net(), {3, 12});
-  es::StateBlock scratch(plan.scratch_bytes(), {}, 0);
   for (Index w = 0; w < 4; ++w) {
-    support::WindowMemory<float> one(36), expected(4);
-    std::copy_n(&snapshots(0, 0, w), 36, one.data());
-    plan.apply(one.data(), expected.data(), scratch.ref().data);
+    const Eigen::Tensor<float, 2> one = snapshots.chip(w, 2), expected = support::run_window(layer.net(), one);
+    REQUIRE(expected.size() == 4);
     CHECK(std::equal(expected.data(), expected.data() + 4, &y(0, w)));
   }
   // Without a network it is the snapshotter itself.
