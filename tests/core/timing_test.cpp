@@ -1,197 +1,23 @@
 #include "eigenstream/core/timing.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <vector>
 
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/random.hpp"
+#include "support/timing.hpp"
 
 namespace es = eigenstream;
 using es::Index;
 using es::Rate;
 using es::Timing;
 using es::TimingStage;
+using support::for_all_stages;
+using support::inputs;
+using support::text;
 using Kind = es::TimingStage::Kind;
-
-namespace {
-
-// What a signal of n frames gives, and which of its inputs output j reads, from the definitions.
-Index whole(const TimingStage& s, Index n) {
-  if (n <= 0) return 0;
-  if (s.kind == Kind::resample) {
-    Index count = 0;
-    while (count * s.stride < n * s.up) ++count;  // those that begin before the signal's end
-    return count;
-  }
-  if (s.kind == Kind::scatter) return std::max<Index>(0, (n - 1) * s.stride + s.reach - s.left - s.right + s.extra);
-  Index count = 0;
-  while (s.ceil ? count * s.stride - s.left < n && (count - 1) * s.stride - s.left + s.reach < n + s.right
-                : count * s.stride - s.left + s.reach <= n + s.right)
-    ++count;
-  return count;
-}
-std::vector<Index> inputs(const TimingStage& s, Index j) {
-  std::vector<Index> all;
-  if (s.kind == Kind::resample) {
-    for (Index i = -60; i < 200; ++i)
-      if (std::abs(i * s.up - j * s.stride) <= s.reach) all.push_back(i);
-  } else if (s.kind == Kind::gather) {
-    for (Index k = 0; k < s.reach; k += s.dilation) all.push_back(j * s.stride - s.left + k);
-  } else {
-    for (Index back = s.reach - 1; back >= 0; back -= s.dilation) {
-      const Index position = j + s.left - back;
-      if (es::floor_div(position, s.stride) * s.stride == position) all.push_back(es::floor_div(position, s.stride));
-    }
-  }
-  return all;
-}
-// An output is determined once no later input can reach it, and it is there however the signal goes on. What lies
-// behind the last tap of the last input waits, though output_padding may make it certain.
-Index determined(const TimingStage& s, Index n) {
-  if (n <= 0) return 0;
-  Index count = 0;
-  if (s.kind == Kind::resample) {
-    if (!s.soon)  // whole blocks, once `left` further inputs are there
-      while ((count / s.up + 1) * s.stride + s.left <= n) count += s.up;
-    else
-      while (inputs(s, count).back() < n) ++count;
-    return count;
-  }
-  for (;; ++count) {
-    for (Index longer = n; longer <= n + 40; ++longer)
-      if (whole(s, longer) <= count) return count;
-    const Index last = s.kind == Kind::gather ? count * s.stride - s.left + s.reach - 1
-                                              : es::floor_div(count + s.left, s.stride);  // through the first tap
-    if (last >= n) return count;
-    if (s.kind == Kind::scatter && count + s.left >= (n - 1) * s.stride + s.reach) return count;
-  }
-}
-
-template <class F>
-void for_all_stages(F&& f) {
-  for (const auto& [up, down] : {std::pair<Index, Index>(1, 2), {2, 1}, {1, 3}, {3, 1}, {2, 3}, {3, 2}, {5, 3}})
-    for (const Index reach : {std::max(up, down) - 1, 2 * std::max(up, down), 7 * up + 1})
-      for (const bool soon : {false, true})
-        f(TimingStage{.kind = Kind::resample,
-                      .reach = reach,
-                      .stride = down,
-                      .left = reach / up + 1,
-                      .up = up,
-                      .soon = soon});
-  for (const Index taps : {1, 2, 3, 5})
-    for (const Index stride : {1, 2, 3, 7})
-      for (const Index dilation : {1, 2, 3}) {
-        const Index reach = (taps - 1) * dilation + 1;
-        for (const Index left : {0, 1, 2, 5})
-          for (const Index right : {0, 1, 3})
-            f(TimingStage{.reach = reach, .stride = stride, .left = left, .right = right, .dilation = dilation});
-        for (const Index left : {0, -1, -4})
-          for (const Index right : {-1, -3})
-            f(TimingStage{.reach = reach, .stride = stride, .left = left, .right = right, .dilation = dilation});
-        for (Index padding = 0; padding <= taps / 2; ++padding)
-          f(TimingStage{.reach = reach,
-                        .stride = stride,
-                        .left = padding,
-                        .right = padding,
-                        .dilation = dilation,
-                        .ceil = true});
-        for (const Index padding : {0, 1, 2, 6})
-          for (Index extra = 0; extra < std::max(stride, dilation); ++extra)
-            f(TimingStage{.kind = Kind::scatter,
-                          .reach = reach,
-                          .stride = stride,
-                          .left = padding,
-                          .right = padding,
-                          .extra = extra,
-                          .dilation = dilation});
-      }
-}
-
-std::string text(const TimingStage& s) {
-  const char* const kinds[] = {"gather", "scatter", "resample"};
-  return std::string(kinds[static_cast<int>(s.kind)]) + " up " + std::to_string(s.up) + (s.soon ? " soon" : "") + " reach " +
-         std::to_string(s.reach) + " stride " +
-         std::to_string(s.stride) + " left " + std::to_string(s.left) + " right " + std::to_string(s.right) + " extra " +
-         std::to_string(s.extra) + " dilation " + std::to_string(s.dilation) + " ceil " + std::to_string(s.ceil);
-}
-
-}  // namespace
-
-TEST_CASE("floor_div and ceil_div round as they say", "[core]") {
-  for (Index a = -20; a <= 20; ++a)
-    for (Index b = 1; b <= 7; ++b) {
-      CHECK(es::floor_div(a, b) == static_cast<Index>(std::floor(static_cast<double>(a) / static_cast<double>(b))));
-      CHECK(es::ceil_div(a, b) == static_cast<Index>(std::ceil(static_cast<double>(a) / static_cast<double>(b))));
-    }
-}
-
-TEST_CASE("Rate: in lowest terms", "[core]") {
-  CHECK(Rate::of(4, 6) == Rate{2, 3});
-  CHECK(Rate::of(4, 6) * Rate::of(3, 2) == Rate{1, 1});
-  CHECK(Rate::of(3, 2).value() == 1.5);
-}
-
-TEST_CASE("TimingStage: counts and spans follow from the definitions", "[core][property]") {
-  for_all_stages([](const TimingStage& s) {
-    INFO(text(s));
-    for (Index n = 0; n <= 25; ++n) {
-      INFO("n " << n);
-      REQUIRE(s.outputs_in_all(n) == whole(s, n));
-      REQUIRE(s.outputs_after(n) == determined(s, n));
-    }
-    for (Index j = 0; j < 20; ++j) {
-      INFO("output " << j);
-      Index release = 1;
-      while (s.outputs_after(release) <= j) ++release;
-      REQUIRE(std::max<Index>(0, s.last_input(j)) == release - 1);
-      for (const Index more : {0, 1, 4}) {
-        Index first = 1 << 20, last = -(1 << 20);
-        for (Index k = j; k <= j + more; ++k)
-          for (const Index input : inputs(s, k)) first = std::min(first, input), last = std::max(last, input);
-        const TimingStage::Span span = s.reads({j, j + more});
-        if (first > last) {
-          REQUIRE(span.first > span.last);
-        } else {
-          REQUIRE(span.first == first);
-          REQUIRE(span.last == last);
-        }
-      }
-    }
-  });
-}
-
-TEST_CASE("TimingStage: the frames that an output reads of a signal that has ended", "[core][property]") {
-  const auto reads = [](const TimingStage& s, Index j, Index n) {
-    std::vector<Index> all;
-    s.for_each_read(j, n, [&](Index i) { all.push_back(i); });
-    std::sort(all.begin(), all.end());
-    all.erase(std::unique(all.begin(), all.end()), all.end());
-    return all;
-  };
-  for_all_stages([&](const TimingStage& stage) {
-    INFO(text(stage));
-    for (const bool replicates : {false, true}) {
-      if (replicates && stage.kind != Kind::gather) continue;
-      TimingStage s = stage;
-      s.replicates = replicates;
-      for (const Index n : {1, 2, 7, 20})
-        for (Index j = 0; j < s.outputs_in_all(n); ++j) {
-          std::vector<Index> expected;
-          for (const Index i : inputs(s, j)) {
-            if (i >= 0 && i < n) expected.push_back(i);
-            else if (replicates) expected.push_back(std::clamp<Index>(i, 0, n - 1));
-          }
-          std::sort(expected.begin(), expected.end());
-          expected.erase(std::unique(expected.begin(), expected.end()), expected.end());
-          REQUIRE(reads(s, j, n) == expected);
-        }
-    }
-  });
-  CHECK(reads(TimingStage{.left = 2, .replicates = true}, 0, 0).empty());
-}
 
 TEST_CASE("Timing: stages compose one after another", "[core][property]") {
   std::vector<TimingStage> stages;
@@ -354,10 +180,36 @@ TEST_CASE("Timing: branches are aligned where they join", "[core]") {
       const Index branch = builder.append(TimingStage{.reach = 3, .left = 1, .right = 1}, value);
       value = builder.join({value, branch});
     }
-    const Timing deep = std::move(builder).finish();
+    const Timing deep = builder.finish();
     CHECK(deep.receptive_field() == 121);
     CHECK(deep.delay() == 60);
     CHECK(deep.outputs_after(100) == 40);
     CHECK(deep.outputs_after(100, true) == 100);
   }
+}
+
+TEST_CASE("Timing: a front end with a large stride, and what follows it, stay within bounds", "[core]") {
+  // A spectrum every 480 samples, its channels joined again, and so on for a while: nothing is played through.
+  Timing::Builder builder;
+  Index value = builder.append(TimingStage{.reach = 1024, .stride = 480}, 0);
+  for (int i = 0; i < 40; ++i) {
+    const Index branch = builder.append(TimingStage{.reach = 3, .left = 1, .right = 1}, value);
+    value = builder.join({value, branch});
+  }
+  value = builder.append(TimingStage{.kind = Kind::scatter, .reach = 480, .stride = 480}, value);
+  const Timing deep = builder.finish();
+  deep.check_bounds();
+  CHECK(deep.rate() == Rate{1, 1});
+  CHECK(deep.receptive_field() == 1024 + 80 * 480);
+  CHECK(deep.delay() == 1023 + 40 * 480);
+
+  // From 48 kHz to a control rate: 4800 inputs for each output, and taps over 58 182 of them.
+  Timing control = TimingStage{.kind = Kind::resample, .reach = 29090, .stride = 4800, .left = 29091, .up = 1};
+  control.check_bounds();
+  control.then(TimingStage{.reach = 3}).check_bounds();
+  CHECK(support::error_of([] {
+          Timing far;
+          for (int i = 0; i < 3; ++i) far = far.then(TimingStage{.reach = Index{1} << 20, .stride = Index{1} << 13});
+          far.check_bounds();
+        }) == "timing: the layers reach over more than 2^40 frames");
 }

@@ -161,3 +161,23 @@ TEST_CASE("register_streamer: types of the user's, built-in ones only if it is s
   CHECK(registry.contains("Smooth"));
   CHECK(!es::builtin_registry().contains("Smooth"));
 }
+
+TEST_CASE("create_stream: valid takes padding away before modules are put together", "[graph]") {
+  // Padded, the inside of the residual is longer than its input.
+  es::ModuleSpec conv{.type = "Conv1d", .path = "net"};
+  conv.fields = {{"in_channels", 1}, {"out_channels", 1}, {"kernel_size", 3}, {"padding", 2}, {"bias", false}};
+  es::ModuleSpec residual{.type = "Residual"};
+  residual.children["net"] = {conv};
+  es::ModuleSpec net{.type = "Sequential"};
+  net.children["layers"] = {residual};
+  const es::WeightMap weights{{"net.weight", {{1, 1, 3}, {1, 2, 3}}}};
+  const es::Registry registry = es::builtin_registry();
+  CHECK(error_of([&] { es::create_stream(registry, net, weights); }) ==
+        "module \"\" (Residual): Residual: the network's output is 2 frames longer than its input (without its padding "
+        "it may fit: residual(valid(net)))");
+  for (const es::ModuleSpec& spec : {residual, net}) {
+    const Tensor2 y = es::create_stream(registry, spec, weights, PaddingPolicy::valid).forward(ramp(8));
+    REQUIRE(y.dimension(1) == 6);
+    for (Index m = 0; m < 6; ++m) CHECK(y(0, m) == static_cast<float>(16 + 7 * m));
+  }
+}

@@ -1,5 +1,7 @@
 #include "eigenstream/layer/conv_transpose1d.hpp"
 
+#include <cmath>
+#include <limits>
 #include <tuple>
 
 #include "support/catch.hpp"
@@ -17,8 +19,8 @@ namespace {
 template <class T>
 void check_naive(Index in, Index out, Index taps, ConvTranspose1dOptions options, bool bias) {
   INFO("in " << in << ", out " << out << ", taps " << taps << ", stride " << options.stride << ", dilation "
-             << options.dilation << ", groups " << options.groups << ", padding " << options.padding
-             << ", output_padding " << options.output_padding);
+             << options.dilation << ", groups " << options.groups << ", padding " << options.padding.left << " and "
+             << options.padding.right << ", output_padding " << options.output_padding);
   support::Random random(5);
   const Index inputs = out / options.groups * taps;
   const auto weight = support::random_weights<T>({in, out / options.groups, taps}, random, inputs);
@@ -74,12 +76,62 @@ TEMPLATE_TEST_CASE("ConvTranspose1d: the scattered sum of the definition", "[lay
         for (const Index padding : {0, 1, 3}) {
           const Index extra = std::max(stride, dilation) - 1;
           check_naive<TestType>(2, 3, taps, {.stride = stride, .padding = padding, .dilation = dilation}, true);
+          check_naive<TestType>(2, 3, taps, {.stride = stride, .padding = {padding, 2}, .dilation = dilation}, true);
           check_naive<TestType>(
               4, 6, taps,
               {.stride = stride, .padding = padding, .output_padding = extra, .dilation = dilation, .groups = 2}, false);
         }
   check_naive<TestType>(33, 20, 4, {.stride = 2, .padding = 1}, true);
   check_naive<TestType>(8, 8, 4, {.stride = 2, .padding = 1, .groups = 8}, true);
+}
+
+TEST_CASE("ConvTranspose1d: different padding at both ends", "[layer][property]") {
+  const auto [left, right] = GENERATE(table<Index, Index>({{0, 1}, {0, 2}, {0, 5}, {3, 0}, {1, 4}, {0, 20}}));
+  for (const Index stride : {1, 2, 3})
+    for (const Index extra : {Index{0}, stride - 1})
+      support::check_contract(support::random_conv_transpose<float>(
+                                  2, 3, 4, {.stride = stride, .padding = {left, right}, .output_padding = extra}),
+                              1, {.light = true});
+}
+
+TEST_CASE("ConvTranspose1d: what is cut off at the end costs no delay", "[layer]") {
+  for (const Index stride : {1, 2, 3, 8})
+    for (const Index taps : {stride, stride + 1, 2 * stride, 2 * stride + 3}) {
+      const auto up = support::random_conv_transpose<float>(2, 2, taps, {.stride = stride, .padding = {0, taps - stride}});
+      CHECK(up.timing().delay() == 0);
+      CHECK(up.max_flush() == 0);
+      CHECK(up.timing().outputs_after(7) == 7 * stride);
+    }
+}
+
+TEST_CASE("ConvTranspose1d: NaN and infinity reach what their taps reach, and nothing else", "[layer][property]") {
+  const float bad = GENERATE(std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity());
+  for (const Index taps : {1, 2, 3, 4, 5, 7})
+    for (const Index stride : {1, 2, 3, 4, 6})
+      for (const Index dilation : {1, 2, 3, 4})
+        for (const Index groups : {1, 2})
+          for (const es::Padding padding : {es::Padding(0), es::Padding(2), es::Padding(0, 3)}) {
+            const Index extra = std::max(stride, dilation) - 1;
+            INFO("taps " << taps << ", stride " << stride << ", dilation " << dilation << ", groups " << groups);
+            const auto conv = support::random_conv_transpose<float>(
+                4, 6, taps,
+                {.stride = stride, .padding = padding, .output_padding = extra, .dilation = dilation, .groups = groups});
+            support::Random random(3);
+            for (const Index batch : {1, 2}) {
+              auto x = support::random_tensor<float>(random, 4, batch, 9);
+              const Index at = 4, channel = 3;
+              x(channel, batch - 1, at) = bad;
+              const auto y = support::offline(conv, x);
+              for (Index m = 0; m < y.dimension(2); ++m)
+                for (Index b = 0; b < batch; ++b)
+                  for (Index o = 0; o < 6; ++o) {
+                    const Index back = m + padding.left - at * stride;
+                    const bool reached = back >= 0 && back % dilation == 0 && back / dilation < taps &&
+                                         b == batch - 1 && o / (6 / groups) == channel / (4 / groups);
+                    REQUIRE(std::isfinite(y(o, b, m)) == !reached);
+                  }
+            }
+          }
 }
 
 TEST_CASE("ConvTranspose1d: worked examples", "[layer]") {
@@ -136,7 +188,7 @@ TEST_CASE("ConvTranspose1d: fingerprints tell options and weights apart", "[laye
   CHECK(base != print({.stride = 2}, 2));
   for (const ConvTranspose1dOptions& options :
        {ConvTranspose1dOptions{.stride = 3}, {.stride = 2, .padding = 1}, {.stride = 2, .output_padding = 1},
-        {.stride = 2, .dilation = 2}})
+        {.stride = 2, .dilation = 2}, {.stride = 2, .padding = {0, 1}}, {.stride = 2, .padding = {1, 0}}})
     CHECK(base != print(options));
 }
 
@@ -151,6 +203,7 @@ TEST_CASE("ConvTranspose1d: impossible sizes are refused by name", "[layer][erro
   CHECK(refuses([&] { conv({3, 2, 0}, {}); }, {"ConvTranspose1d", "(3,2,0)"}));
   CHECK(refuses([&] { conv({2, 3, 4}, {.stride = 0}); }, {"ConvTranspose1d", "stride = 0"}));
   CHECK(refuses([&] { conv({2, 3, 4}, {.padding = -1}); }, {"ConvTranspose1d", "padding = -1"}));
+  CHECK(refuses([&] { conv({2, 3, 4}, {.padding = {0, -2}}); }, {"ConvTranspose1d", "padding = -2"}));
   CHECK(refuses([&] { conv({2, 3, 4}, {.dilation = 0}); }, {"ConvTranspose1d", "dilation = 0"}));
   CHECK(refuses([&] { conv({2, 3, 4}, {.groups = 0}); }, {"ConvTranspose1d", "groups = 0"}));
   CHECK(refuses([&] { conv({3, 3, 4}, {.groups = 2}); }, {"ConvTranspose1d", "3", "2 groups"}));
@@ -171,7 +224,7 @@ TEST_CASE("ConvTranspose1d: valid() is the same without padding", "[layer]") {
           for (const bool bias : {false, true}) {
             es::ConvTranspose1dOptions options{.stride = stride, .dilation = dilation, .groups = groups};
             const auto plain = support::random_conv_transpose<float>(4, 6, taps, options, bias);
-            options.padding = 4;
+            options.padding = {4, taps};
             options.output_padding = std::max(stride, dilation) - 1;
             const auto valid = support::random_conv_transpose<float>(4, 6, taps, options, bias).valid();
             REQUIRE(valid.fingerprint() == plain.fingerprint());

@@ -62,12 +62,14 @@ Candidate conv_transpose(Random& random, Index in, bool keep) {
                                      .dilation = random.pick({1, 1, 2, 3})};
   if (random.chance(0.3)) options.groups = divisor(random, in, out);
   options.padding = random.chance(0.5) ? random.integer(0, 4) : 0;
+  if (random.chance(0.3)) options.padding.right = random.integer(0, 4);
   options.output_padding = random.integer(0, std::max(options.stride, options.dilation) - 1);
   return {random_conv_transpose<T>(in, out, taps, options, random.chance(0.7),
                                    static_cast<std::uint64_t>(random.integer(1, 1000))),
           out,
           text_of("ConvTranspose1d(", in, ",", out, ",k", taps, ",s", options.stride, ",d", options.dilation, ",g",
-                  options.groups, ",p", options.padding, ",o", options.output_padding, ")")};
+                  options.groups, ",p", options.padding.left, "+", options.padding.right, ",o", options.output_padding,
+                  ")")};
 }
 
 Candidate pool(Random& random, Index channels, bool keep) {

@@ -92,16 +92,16 @@ Signal<double> conv(const Signal<T>& x, const es::Weights<T>& w, const es::Weigh
 
 template <class T>
 Signal<double> conv_transpose(const Signal<T>& x, const es::Weights<T>& w, const es::Weights<T>& bias, Index stride,
-                              Index padding, Index output_padding, Index dilation, Index groups) {
+                              es::Padding padding, Index output_padding, Index dilation, Index groups) {
   const Index in = w.shape[0], out = w.shape[1] * groups, taps = w.shape[2], n = x.dimension(2);
-  const Index count = n == 0 ? 0 : (n - 1) * stride - 2 * padding + (taps - 1) * dilation + output_padding + 1;
+  const Index count = n == 0 ? 0 : (n - 1) * stride - padding.left - padding.right + (taps - 1) * dilation + output_padding + 1;
   Signal<double> y(out, x.dimension(1), std::max<Index>(0, count));
   for (Index m = 0; m < y.dimension(2); ++m)
     for (Index b = 0; b < y.dimension(1); ++b)
       for (Index o = 0; o < out; ++o) y(o, b, m) = bias.empty() ? 0 : static_cast<double>(bias(o));
   for (Index t = 0; t < n; ++t)
     for (Index k = 0; k < taps; ++k) {
-      const Index m = t * stride + k * dilation - padding;
+      const Index m = t * stride + k * dilation - padding.left;
       if (m < 0 || m >= y.dimension(2)) continue;
       for (Index b = 0; b < y.dimension(1); ++b)
         for (Index i = 0; i < in; ++i)

@@ -32,13 +32,15 @@ class Residual {
             "; the input can only be added to an output of the same rate (put the strided layer outside)");
     }
     timing.check_bounds();
-    const Index long_enough = timing.settled();
-    shrink_ = long_enough - timing.outputs_after(long_enough, true);
-    check(shrink_ >= 0, "Residual: the network's output is ", -shrink_, " frames longer than its input");
+    Timing::Builder both;
+    const Index output = both.append(timing, 0);
+    shrink_ = both.ended(0).least_lead(both.ended(output));
+    check(shrink_ >= 0, "Residual: the network's output is ", -shrink_, " frames longer than its input (without its padding it may fit: residual(valid(net)))");
     if (net_.in_channels() != Dynamic) (void)out_channels(net_.in_channels());
     crop_ = shrink_ / 2;
     keep_ = std::max<Index>(0, timing.first_output() - crop_);  // most are waiting just before the first output
-    timing_ = Timing::parallel({timing, Timing()});
+    both.join({output, 0});
+    timing_ = both.finish();
   }
 
   const Net& net() const noexcept { return net_; }
@@ -60,10 +62,13 @@ class Residual {
   double macs(Index in) const { return net_.macs(in); }
   std::uint64_t fingerprint() const { return Fingerprint("Residual").add(std::uint64_t{net_.fingerprint()}); }
 
-  Index state_bytes(FrameShape shape) const {
-    return (waits() ? memory_alignment + History<T>::bytes(shape.size(), keep_) : 0) + net_.state_bytes(shape);
+  Index state_bytes(FrameShape shape) const { return footprint(shape).state; }
+  Index scratch_bytes(FrameShape shape) const { return footprint(shape).scratch; }
+  Footprint footprint(FrameShape shape) const {
+    Footprint all = eigenstream::footprint(net_, shape);
+    all.state += own_bytes(shape);
+    return all;
   }
-  Index scratch_bytes(FrameShape shape) const { return eigenstream::scratch_bytes(net_, shape); }
   void reset(StateRef state) const noexcept {
     if (waits()) {
       lead(state) = 0;
@@ -121,9 +126,11 @@ class Residual {
   History<T> queue(StateRef state) const noexcept {
     return History<T>(state.data + memory_alignment, state.shape.size(), keep_);
   }
+  EIGENSTREAM_ALWAYS_INLINE Index own_bytes(FrameShape shape) const noexcept {
+    return waits() ? memory_alignment + History<T>::bytes(shape.size(), keep_) : 0;
+  }
   EIGENSTREAM_ALWAYS_INLINE StateRef inner(StateRef state) const noexcept {
-    const Index own = waits() ? memory_alignment + History<T>::bytes(state.shape.size(), keep_) : 0;
-    return {state.data + own, state.shape, state.scratch};
+    return {state.data + own_bytes(state.shape), state.shape, state.scratch};
   }
   Index add(StateRef state, Index n, Frames<T> y) const noexcept {
     if (n > 0)

@@ -25,45 +25,36 @@ class Chain {
   using Scalar = T;
 
   explicit Chain(Stages stages) : stages_(std::move(stages)) {
-    timing().check_bounds();
-    Index channels = in_channels();
-    bool known = channels != Dynamic;
+    Timing::Builder timing;
+    Index value = 0, channels = Dynamic;
+    bool known = false, kept = true;
     stages_.for_each([&](auto, const auto& layer) {
-      if (!known && layer.in_channels() != Dynamic) known = true, channels = layer.in_channels();
+      value = timing.append(layer.timing(), value);
+      max_flush_ = layer.max_outputs(max_flush_) + layer.max_flush();
+      const Index wanted = layer.in_channels();
+      if (!known && wanted != Dynamic) known = true, channels = wanted;
+      if (kept && in_channels_ == Dynamic) in_channels_ = wanted;
+      kept = kept && eigenstream::keeps_channels(layer);
       if (known) channels = layer.out_channels(channels);
     });
+    keeps_channels_ = kept;
+    timing_ = timing.finish();
+    timing_.check_bounds();
   }
 
   /// The channels that the first layer which minds asks for; Dynamic if none does, or if a layer before it changes
   /// their number.
-  Index in_channels() const {
-    Index channels = Dynamic;
-    bool found = false;
-    stages_.for_each([&](auto, const auto& layer) {
-      if (found) return;
-      if (layer.in_channels() != Dynamic) channels = layer.in_channels(), found = true;
-      if (!eigenstream::keeps_channels(layer)) found = true;
-    });
-    return channels;
-  }
+  Index in_channels() const noexcept { return in_channels_; }
   Index out_channels(Index in) const {
     stages_.for_each([&](auto, const auto& layer) { in = layer.out_channels(in); });
     return in;
   }
-  Timing timing() const {
-    Timing all;
-    stages_.for_each([&](auto, const auto& layer) { all = all.then(layer.timing()); });
-    return all;
-  }
+  Timing timing() const { return timing_; }
   EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept {
     stages_.for_each([&](auto, const auto& layer) EIGENSTREAM_INLINE_LAMBDA { n = layer.max_outputs(n); });
     return n;
   }
-  Index max_flush() const noexcept {
-    Index n = 0;
-    stages_.for_each([&](auto, const auto& layer) { n = layer.max_outputs(n) + layer.max_flush(); });
-    return n;
-  }
+  Index max_flush() const noexcept { return max_flush_; }
   Index parameters() const noexcept {
     Index n = 0;
     stages_.for_each([&](auto, const auto& layer) { n += layer.parameters(); });
@@ -84,8 +75,9 @@ class Chain {
     return all;
   }
 
-  Index state_bytes(FrameShape shape) const { return lay_out(shape, nullptr).bytes; }
-  Index scratch_bytes(FrameShape shape) const { return lay_out(shape, nullptr).scratch_bytes; }
+  Index state_bytes(FrameShape shape) const { return footprint(shape).state; }
+  Index scratch_bytes(FrameShape shape) const { return footprint(shape).scratch; }
+  Footprint footprint(FrameShape shape) const { return lay_out(shape, nullptr); }
   void reset(StateRef state) const noexcept {
     lay_out(state.shape, state.data);
     stages_.for_each([&](Index i, const auto& layer) { layer.reset(stage_state(state, i)); });
@@ -122,11 +114,7 @@ class Chain {
     stages_.for_each([&](auto, const auto& layer) EIGENSTREAM_INLINE_LAMBDA { all = all && layer.in_place(); });
     return all;
   }
-  bool keeps_channels() const noexcept {
-    bool all = true;
-    stages_.for_each([&](auto, const auto& layer) { all = all && eigenstream::keeps_channels(layer); });
-    return all;
-  }
+  bool keeps_channels() const noexcept { return keeps_channels_; }
 
   const Stages& stages() const noexcept { return stages_; }
 
@@ -171,12 +159,8 @@ class Chain {
     });
   }
 
-  struct Layout {
-    Index bytes, scratch_bytes;
-  };
-
   // Sizes; writes the table if there is a block.
-  Layout lay_out(FrameShape shape, std::byte* block) const {
+  Footprint lay_out(FrameShape shape, std::byte* block) const {
     constexpr Index largest = 65536;  // bytes between two layers
     Index tile = room_for(shape.size(), static_cast<Index>(sizeof(T)));
     for (; tile > 1; tile /= 2) {
@@ -194,8 +178,9 @@ class Chain {
     if (block != nullptr) *reinterpret_cast<Head*>(block) = {tile, scratch};
     stages_.for_each([&](Index i, const auto& layer) {
       if (block != nullptr) *slot(block, i) = {offset, channels};
-      offset += aligned_bytes(layer.state_bytes({channels, shape.batch}));
-      inner_scratch = std::max(inner_scratch, eigenstream::scratch_bytes(layer, {channels, shape.batch}));
+      const Footprint inner = eigenstream::footprint(layer, {channels, shape.batch});
+      offset += inner.state;
+      inner_scratch = std::max(inner_scratch, inner.scratch);
       channels = layer.out_channels(channels);
     });
     if (block != nullptr) *slot(block, stages_.size()) = {offset, channels};
@@ -265,6 +250,9 @@ class Chain {
   }
 
   Stages stages_;
+  Timing timing_;
+  Index in_channels_ = Dynamic, max_flush_ = 0;
+  bool keeps_channels_ = true;
 };
 
 namespace detail {

@@ -51,12 +51,10 @@ class Wiring {
 
   const std::vector<Node>& nodes() const noexcept { return nodes_; }
   Index size() const noexcept { return static_cast<Index>(nodes_.size()); }
-  /// Where a value is in the network's timing.
-  Index timing_value(Index value) const { return timings_[static_cast<std::size_t>(value)]; }
-  Timing timing() const {
-    Timing::Builder copy = timing_;
-    return std::move(copy).finish();
-  }
+  /// How many frames a value has after n inputs: while the signal goes on, and of a signal of n frames.
+  const FrameCount& after(Index value) const { return timing_.after(timings_[static_cast<std::size_t>(value)]); }
+  const FrameCount& ended(Index value) const { return timing_.ended(timings_[static_cast<std::size_t>(value)]); }
+  Timing timing() const { return timing_.finish(); }
 
  private:
   Index add(Node node) {
@@ -109,7 +107,7 @@ class Wired {
     for (Index v = 0; v < last(); ++v)
       check(value(v).uses > 0, "Graph: ", v == 0 ? "the input" : "value ", v == 0 ? "" : std::to_string(v), " is not used");
     check(layers_ == stages_.size(), "Graph: ", stages_.size(), " layers for ", layers_, " nodes");
-    simulate(wiring);
+    count_frames(wiring);
     find_homes();
     if (in_channels_ == Dynamic) in_channels_ = wanted_channels();
     if (in_channels_ != Dynamic) (void)out_channels(in_channels_);
@@ -170,8 +168,9 @@ class Wired {
     return all;
   }
 
-  Index state_bytes(FrameShape shape) const { return lay_out(shape).bytes; }
-  Index scratch_bytes(FrameShape shape) const { return lay_out(shape).scratch_bytes; }
+  Index state_bytes(FrameShape shape) const { return footprint(shape).state; }
+  Index scratch_bytes(FrameShape shape) const { return footprint(shape).scratch; }
+  Footprint footprint(FrameShape shape) const { return lay_out(shape); }
   void reset(StateRef state) const noexcept {
     lay_out(state.shape, state.data);
     stages_.for_each([&](Index i, const auto& layer) { layer.reset(layer_state(state, i)); });
@@ -262,36 +261,21 @@ class Wired {
     for_each_value(on_layer, [](Index) {});
   }
 
-  // Plays through all lengths until the pattern repeats: how many frames of each value come at most, and how many wait at
-  // the joins.
-  void simulate(const Wiring& wiring) {
-    constexpr double most_lengths = 4194304;  // 2^22
-    check(static_cast<double>(timing_.settled()) + 2 * static_cast<double>(timing_.cycle()) <= most_lengths,
-          "Graph: the layers reach over more than 2^22 frames, too far to align branches");
-    const Index end = timing_.settled() + 2 * timing_.cycle();
-    std::vector<Index> after, ended, lowest(values_.size(), 0);
-    const auto count_of = [&](const std::vector<Index>& counts, Index v) {
-      return counts[static_cast<std::size_t>(wiring.timing_value(v))];
-    };
-    for (Index n = 0; n < end; ++n) {
-      timing_.count(n, false, after);
-      timing_.count(n, true, ended);
-      for (Index v = 0; v <= last(); ++v) {
-        Value& value = values_[static_cast<std::size_t>(v)];
-        const Index now = count_of(after, v);
-        value.flushed = std::max(value.flushed, count_of(ended, v) - now);
-        const Index lead = now * value.rate.inputs - n * value.rate.outputs;
-        Index& low = lowest[static_cast<std::size_t>(v)];
-        value.rise = std::max(value.rise, lead - low);
-        low = std::min(low, lead);
-        for (Index k = value.first_operand; k < value.end_operand; ++k) {
-          Operand& operand = operands_[static_cast<std::size_t>(k)];
-          const Index ready = std::max<Index>(0, count_of(after, operand.from) - operand.skip);
-          operand.keep = std::max(operand.keep, ready - now);
-        }
+  // How many frames of each value come at most, and how many wait at the joins.
+  void count_frames(const Wiring& wiring) {
+    constexpr Index most_waiting = Index{1} << 26;
+    for (Index v = 0; v <= last(); ++v) {
+      Value& value = values_[static_cast<std::size_t>(v)];
+      value.rise = wiring.after(v).most_rise(value.rate);
+      value.flushed = wiring.ended(v).most_lead(wiring.after(v));
+      for (Index k = value.first_operand; k < value.end_operand; ++k) {
+        Operand& operand = operands_[static_cast<std::size_t>(k)];
+        operand.keep = wiring.after(operand.from).without_first(operand.skip).most_lead(wiring.after(v));
+        operand.direct = operand.keep == 0 && operand.skip == 0;
+        check(operand.keep <= most_waiting, "Graph: ", operand.keep,
+              " frames of one branch would have to wait for another, more than 2^26");
       }
     }
-    for (Operand& operand : operands_) operand.direct = operand.keep == 0 && operand.skip == 0;
   }
 
   // Decides where each value is written, and which share a scratch buffer.
@@ -435,11 +419,8 @@ class Wired {
     }
   }
 
-  struct Layout {
-    Index bytes, scratch_bytes;
-  };
   // Sizes; writes the table if there is a block.
-  Layout lay_out(FrameShape shape, std::byte* block = nullptr) const {
+  Footprint lay_out(FrameShape shape, std::byte* block = nullptr) const {
     std::array<Place, 128> few;  // most networks are small enough not to touch the heap
     std::vector<Place> many(block == nullptr && values_.size() > few.size() ? values_.size() : 0);
     Place* table = block != nullptr ? places(block) : many.empty() ? few.data() : many.data();
@@ -472,8 +453,9 @@ class Wired {
     stages_.for_each([&](Index i, const auto& layer) {
       const FrameShape inner{table[layer_from_[static_cast<std::size_t>(i)]].channels, shape.batch};
       if (block != nullptr) layer_offsets(block)[i] = offset;
-      offset += aligned_bytes(layer.state_bytes(inner));
-      inner_scratch = std::max(inner_scratch, eigenstream::scratch_bytes(layer, inner));
+      const Footprint bytes = eigenstream::footprint(layer, inner);
+      offset += bytes.state;
+      inner_scratch = std::max(inner_scratch, bytes.scratch);
     });
     for (const Operand& operand : operands_) {
       if (block != nullptr) queue_offsets(block)[&operand - operands_.data()] = offset;

@@ -25,6 +25,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///   fingerprint()            digest of what it computes
 ///   state_bytes(shape)       size of its block for input frames of this shape, a multiple of memory_alignment
 ///   scratch_bytes(shape)     optional: scratch memory that a call needs, in bytes; without it, none
+///   footprint(shape)         optional: state_bytes and scratch_bytes in one, both aligned; for containers
 ///   reset(state)             initial state, also of a block that holds anything
 ///   steps(state, x, y)       takes x.count frames, writes those that they determine to y, returns how many
 ///   flush(state, y)          writes what only the end of the signal releases, then resets; returns how many
@@ -101,10 +102,24 @@ Index scratch_bytes(const L& layer, FrameShape shape) {
     return 0;
 }
 
+/// What a stream of a layer occupies, in bytes.
+struct Footprint {
+  Index state = 0, scratch = 0;
+};
+/// Both at once: a container, which has to lay out all that is in it for each of them, answers in one walk.
+template <class L>
+Footprint footprint(const L& layer, FrameShape shape) {
+  if constexpr (requires { layer.footprint(shape); })
+    return layer.footprint(shape);
+  else
+    return {aligned_bytes(layer.state_bytes(shape)), scratch_bytes(layer, shape)};
+}
+
 /// The memory of a new stream of a layer or network, in its initial state.
 template <Layer L>
 StateBlock make_state(const L& layer, FrameShape shape) {
-  StateBlock block(layer.state_bytes(shape), shape, scratch_bytes(layer, shape));
+  const Footprint bytes = footprint(layer, shape);
+  StateBlock block(bytes.state, shape, bytes.scratch);
   layer.reset(block.ref());
   return block;
 }
@@ -113,7 +128,7 @@ StateBlock make_state(const L& layer, FrameShape shape) {
 /// Errors   Error if the memory is too small or not aligned to memory_alignment
 template <Layer L>
 StateRef place_state(const L& layer, FrameShape shape, std::span<std::byte> memory) {
-  const Index bytes = aligned_bytes(layer.state_bytes(shape)), scratch = scratch_bytes(layer, shape);
+  const auto [bytes, scratch] = footprint(layer, shape);
   check(bytes + scratch <= static_cast<Index>(memory.size()), "state: ", memory.size(), " bytes of memory where ",
         bytes + scratch, " are needed");
   check(reinterpret_cast<std::uintptr_t>(memory.data()) % static_cast<std::uintptr_t>(memory_alignment) == 0,

@@ -19,6 +19,13 @@ struct Padding {
 /// What virtual frames hold: zeros, the nearest frame of the signal (its first or its last one), or a given number.
 enum class PaddingMode { zeros, replicate, constant };
 
+/// What becomes of the padding in time that the layers of a network have: Conv1d's padding, ConvTranspose1d's padding
+/// and output_padding, padding and ceil_mode of the pools, positive amounts of Pad.
+enum class PaddingPolicy {
+  exact,  ///< kept: the outputs are those of the offline network
+  valid,  ///< taken away everywhere: only what whole windows of the signal give, as torch-streamer does
+};
+
 EIGENSTREAM_END_NAMESPACE
 
 #endif  // EIGENSTREAM_CORE_PADDING_HPP

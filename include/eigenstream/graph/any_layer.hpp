@@ -34,8 +34,11 @@ class AnyLayer {
     return model == nullptr ? nullptr : &model->layer;
   }
 
-  /// The same layer without padding in time.
-  AnyLayer valid() const { return layer_->valid(); }
+  /// The same layer without padding in time; shared if it has none.
+  AnyLayer valid() const {
+    std::shared_ptr<const Base> without = layer_->valid();
+    return without == nullptr ? *this : AnyLayer(std::move(without));
+  }
 
   Index in_channels() const { return layer_->in_channels(); }
   Index out_channels(Index in) const { return layer_->out_channels(in); }
@@ -45,8 +48,9 @@ class AnyLayer {
   Index parameters() const { return layer_->parameters(); }
   double macs(Index in) const { return layer_->macs(in); }
   std::uint64_t fingerprint() const { return layer_->fingerprint(); }
-  Index state_bytes(FrameShape shape) const { return layer_->state_bytes(shape); }
-  Index scratch_bytes(FrameShape shape) const { return layer_->scratch_bytes(shape); }
+  Index state_bytes(FrameShape shape) const { return layer_->footprint(shape).state; }
+  Index scratch_bytes(FrameShape shape) const { return layer_->footprint(shape).scratch; }
+  Footprint footprint(FrameShape shape) const { return layer_->footprint(shape); }
   void reset(StateRef state) const noexcept { layer_->reset(state); }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept { return layer_->steps(state, x, y); }
   Index flush(StateRef state, Frames<T> y) const noexcept { return layer_->flush(state, y); }
@@ -59,7 +63,7 @@ class AnyLayer {
   struct Base {
     virtual ~Base() = default;
     virtual const void* tag() const noexcept = 0;
-    virtual AnyLayer valid() const = 0;
+    virtual std::shared_ptr<const Base> valid() const = 0;  // null: the layer itself
     virtual Index in_channels() const = 0;
     virtual Index out_channels(Index) const = 0;
     virtual Timing timing() const = 0;
@@ -68,8 +72,7 @@ class AnyLayer {
     virtual Index parameters() const = 0;
     virtual double macs(Index) const = 0;
     virtual std::uint64_t fingerprint() const = 0;
-    virtual Index state_bytes(FrameShape) const = 0;
-    virtual Index scratch_bytes(FrameShape) const = 0;
+    virtual Footprint footprint(FrameShape) const = 0;
     virtual void reset(StateRef) const noexcept = 0;
     virtual Index steps(const StateRef&, const Frames<const T>&, const Frames<T>&) const noexcept = 0;
     virtual Index flush(StateRef, Frames<T>) const noexcept = 0;
@@ -86,7 +89,14 @@ class AnyLayer {
   struct Model final : Base {
     explicit Model(L l) : layer(std::move(l)) {}
     const void* tag() const noexcept override { return &tag_of<L>; }
-    AnyLayer valid() const override { return eigenstream::valid(layer); }
+    std::shared_ptr<const Base> valid() const override {
+      if constexpr (requires { layer.valid(); }) {
+        using Without = std::remove_cvref_t<decltype(layer.valid())>;
+        return std::make_shared<const Model<Without>>(layer.valid());
+      } else {
+        return nullptr;
+      }
+    }
     Index in_channels() const override { return layer.in_channels(); }
     Index out_channels(Index in) const override { return layer.out_channels(in); }
     Timing timing() const override { return layer.timing(); }
@@ -95,8 +105,7 @@ class AnyLayer {
     Index parameters() const override { return layer.parameters(); }
     double macs(Index in) const override { return layer.macs(in); }
     std::uint64_t fingerprint() const override { return layer.fingerprint(); }
-    Index state_bytes(FrameShape shape) const override { return layer.state_bytes(shape); }
-    Index scratch_bytes(FrameShape shape) const override { return eigenstream::scratch_bytes(layer, shape); }
+    Footprint footprint(FrameShape shape) const override { return eigenstream::footprint(layer, shape); }
     void reset(StateRef state) const noexcept override { layer.reset(state); }
     Index steps(const StateRef& state, const Frames<const T>& x, const Frames<T>& y) const noexcept override {
       return layer.steps(state, x, y);
@@ -108,6 +117,8 @@ class AnyLayer {
     bool keeps_channels() const noexcept override { return eigenstream::keeps_channels(layer); }
     L layer;
   };
+
+  explicit AnyLayer(std::shared_ptr<const Base> layer) : layer_(std::move(layer)), in_place_(layer_->in_place()) {}
 
   template <class L>
   const Model<L>* dynamic_cast_to() const noexcept {

@@ -13,13 +13,6 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
-/// What becomes of the padding in time that the layers of a network have: Conv1d's padding, ConvTranspose1d's padding
-/// and output_padding, padding and ceil_mode of the pools, positive amounts of Pad.
-enum class PaddingPolicy {
-  exact,  ///< kept: the outputs are those of the offline network
-  valid,  ///< taken away everywhere: only what whole windows of the signal give, as torch-streamer does
-};
-
 /// A stream of a network whose type is known at run time only.
 template <class T = float>
 using BaseStream = Stream<AnyLayer<T>>;
@@ -73,11 +66,13 @@ BaseStream<typename L::Scalar> create_stream(const L& net, PaddingPolicy policy 
   return BaseStream<typename L::Scalar>(policy == PaddingPolicy::valid ? Any(valid(net)) : Any(net), options);
 }
 
-/// A stream of the network of a description, built by a registry's factories.
+/// A stream of the network of a description, built by a registry's factories. With PaddingPolicy::valid each module is
+/// built without padding, so that what fits together only then, such as a residual whose padded inside is longer than its
+/// input, is a network, too.
 /// Errors   Error as Registry::create
 inline BaseStream<float> create_stream(const Registry& registry, const ModuleSpec& spec, const WeightMap& weights,
                                        PaddingPolicy policy = PaddingPolicy::exact, StreamOptions options = {}) {
-  return create_stream(registry.create(spec, weights).layer, policy, options);
+  return BaseStream<float>(registry.create(spec, weights, policy).layer, options);
 }
 
 /// Says that a factory may take the place of another: register_streamer(registry, "Conv1d", factory, es::replace).

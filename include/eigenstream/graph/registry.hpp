@@ -64,8 +64,8 @@ class Registry;
 class ModuleReader {
  public:
   ModuleReader(const Registry& registry, const ModuleSpec& spec, const WeightMap& weights,
-               std::set<std::string>& used_weights)
-      : registry_(registry), spec_(spec), weights_(weights), used_weights_(used_weights) {}
+               std::set<std::string>& used_weights, PaddingPolicy policy)
+      : registry_(registry), spec_(spec), weights_(weights), used_weights_(used_weights), policy_(policy) {}
 
   const ModuleSpec& spec() const noexcept { return spec_; }
   /// How errors call the module.
@@ -293,6 +293,7 @@ class ModuleReader {
   const ModuleSpec& spec_;
   const WeightMap& weights_;
   std::set<std::string>& used_weights_;
+  PaddingPolicy policy_;
   std::set<std::string> used_;
 };
 
@@ -340,11 +341,12 @@ class Registry {
           " already");
   }
 
-  /// Builds a network. Every tensor must be used, every field known, and the channels must agree from layer to layer.
+  /// Builds a network, with the padding of its modules or without. Every tensor must be used, every field known, and the
+  /// channels must agree from layer to layer.
   /// Errors   Error naming the module's path, and both shapes where one is wrong
-  Module create(const ModuleSpec& spec, const WeightMap& weights) const {
+  Module create(const ModuleSpec& spec, const WeightMap& weights, PaddingPolicy policy = PaddingPolicy::exact) const {
     std::set<std::string> used;
-    Module network = create(spec, weights, used, Dynamic);
+    Module network = create(spec, weights, used, policy, Dynamic);
     for (const auto& [name, values] : weights)
       check(used.contains(name), "tensor \"", name, "\" ", values.shape_text(), " belongs to no module");
     return network;
@@ -352,8 +354,9 @@ class Registry {
 
  private:
   friend class ModuleReader;
-  Module create(const ModuleSpec& spec, const WeightMap& weights, std::set<std::string>& used, Index in) const {
-    ModuleReader reader(*this, spec, weights, used);
+  Module create(const ModuleSpec& spec, const WeightMap& weights, std::set<std::string>& used, PaddingPolicy policy,
+                Index in) const {
+    ModuleReader reader(*this, spec, weights, used, policy);
     const auto found = factories_.find(spec.type);
     reader.check(found != factories_.end() || !window_factories_.contains(spec.type),
                  "runs over whole windows only, not over a stream: put it inside a Windowed");
@@ -361,12 +364,13 @@ class Registry {
     return reader.naming_errors([&]() -> Module {
       Built built = found->second(reader, in);
       reader.finish();
+      if (policy == PaddingPolicy::valid) built.layer = built.layer.valid();
       if (in != Dynamic) (void)built.layer.out_channels(in);
       return {spec.type, spec.path, std::move(built.layer), std::move(built.children), std::move(built.windows)};
     });
   }
   WindowModule create_window(const ModuleSpec& spec, const WeightMap& weights, std::set<std::string>& used) const {
-    ModuleReader reader(*this, spec, weights, used);
+    ModuleReader reader(*this, spec, weights, used, PaddingPolicy::exact);  // what is padded inside windows belongs to them
     const auto own = window_factories_.find(spec.type);
     const auto streaming = factories_.find(spec.type);
     reader.check(own != window_factories_.end() || streaming != factories_.end(), "unknown module type");
@@ -388,10 +392,10 @@ class Registry {
 inline Module ModuleReader::child(const std::string& name, Index in) {
   const auto& specs = child_specs(name);
   check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
-  return registry_.create(specs.front(), weights_, used_weights_, in);
+  return registry_.create(specs.front(), weights_, used_weights_, policy_, in);
 }
 inline Module ModuleReader::build(const ModuleSpec& spec, Index in) const {
-  return registry_.create(spec, weights_, used_weights_, in);
+  return registry_.create(spec, weights_, used_weights_, policy_, in);
 }
 inline WindowModule ModuleReader::window_child(const std::string& name) {
   const auto& specs = child_specs(name);
@@ -418,7 +422,7 @@ void ModuleReader::for_each_node(const std::string& name, std::vector<Value> val
   for (const ModuleSpec& described : child_specs(name)) {
     ModuleSpec spec = described;
     spec.fields.erase("from");
-    ModuleReader reader(registry_, described, weights_, used_weights_);
+    ModuleReader reader(registry_, described, weights_, used_weights_, policy_);
     std::vector<Value> operands;
     for (const Index from : reader.values("from")) {
       reader.check(from >= 0 && from < static_cast<Index>(values.size()), "from holds ", from,
@@ -445,7 +449,7 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, Index in, st
       name, std::vector{last},
       [&](const ModuleSpec& spec, GraphBuilder<float>::Value from) {
         Module module =
-            registry_.create(spec, weights_, used_weights_, channels[static_cast<std::size_t>(from.number)]);
+            registry_.create(spec, weights_, used_weights_, policy_, channels[static_cast<std::size_t>(from.number)]);
         Index& own = channels[static_cast<std::size_t>(from.number)];
         if (own == Dynamic) own = module.layer.in_channels();
         const Index out = own != Dynamic ? module.layer.out_channels(own) : Dynamic;
@@ -472,7 +476,7 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, Index in, st
 inline std::vector<Module> ModuleReader::children(const std::string& name, Index in) {
   std::vector<Module> modules;
   for (const ModuleSpec& spec : child_specs(name)) {
-    modules.push_back(registry_.create(spec, weights_, used_weights_, in));
+    modules.push_back(registry_.create(spec, weights_, used_weights_, policy_, in));
     const AnyLayer<float>& layer = modules.back().layer;
     if (in == Dynamic) in = layer.in_channels();
     if (in != Dynamic) in = layer.out_channels(in);
@@ -507,7 +511,7 @@ inline Built build_conv_transpose1d(ModuleReader& r, Index) {
   const Index in = r.integer("in_channels"), out = r.integer("out_channels"), taps = r.integer("kernel_size");
   ConvTranspose1dOptions options;
   options.stride = r.integer("stride", 1);
-  options.padding = r.integer("padding", 0, 0);
+  options.padding = r.padding("padding");
   options.output_padding = r.integer("output_padding", 0, 0);
   options.dilation = r.integer("dilation", 1);
   options.groups = r.integer("groups", 1);

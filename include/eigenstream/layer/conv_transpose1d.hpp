@@ -1,10 +1,11 @@
 #ifndef EIGENSTREAM_LAYER_CONV_TRANSPOSE1D_HPP
 #define EIGENSTREAM_LAYER_CONV_TRANSPOSE1D_HPP
 
-#include <algorithm>  // lower_bound
-#include <set>        // distinct lags
+#include <algorithm>  // find
+#include <vector>     // runs
 
 #include "eigenstream/core/layer.hpp"
+#include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/weights.hpp"
 #include "eigenstream/kernel/tap_sum.hpp"
 #include "eigenstream/memory/history.hpp"  // SlidingWindow
@@ -13,24 +14,24 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 struct ConvTranspose1dOptions {
   Index stride = 1;
-  Index padding = 0;
+  Padding padding = {};  ///< positions that are left out at the start and at the end
   Index output_padding = 0;
   Index dilation = 1;
   Index groups = 1;
 };
 
 /// One-dimensional transposed convolution over time: position i*stride + k*dilation accumulates w[:,:,k] x_i.
-///   y[o,m] = bias[o] + sum over i, k with i*stride + k*dilation = m + padding, and c, of w[c,o,k] * x[c,i]
-/// Shapes   x (In,T) or (In,B,T) -> y (Out,T') or (Out,B,T'), T' = (T-1)*stride - 2*padding + reach + output_padding
+///   y[o,m] = bias[o] + sum over i, k with i*stride + k*dilation = m + left, and c, of w[c,o,k] * x[c,i]
+/// Shapes   x (In,T) or (In,B,T) -> y (Out,T') or (Out,B,T'), T' = (T-1)*stride - left - right + reach + output_padding
 ///          weight (In, Out/groups, Taps), bias (Out) or empty; reach = (Taps-1)*dilation + 1
 /// Timing   rate stride/1; a position is given as soon as no later input can reach it and it is certain to be part of
-///          the result
+///          the result: with left 0 and right reach - stride, all that an input can reach of the result comes with it
 /// Errors   constructor: Error on any impossible size, naming it. steps/flush: noexcept, no allocation
-/// Source   torch.nn.ConvTranspose1d
-/// Gathered, not scattered: each input completes a block of `stride` positions, and that block is one column of an
-/// ordinary convolution with stride*Out outputs over the last few inputs. Hence the bias is added once, the carry-over
-/// is input history, and the order of additions is fixed. (A tap that does not reach a position of the block is a zero
-/// weight there: an infinity or NaN in the input may spread over the whole block.)
+/// Source   torch.nn.ConvTranspose1d (one padding for both ends)
+/// Gathered, not scattered: each input completes a block of `stride` positions. Neighbours in the block that are reached
+/// from the same inputs are one column of an ordinary convolution over these inputs, with as many times Out outputs. Hence
+/// the bias is added once, the carry-over is input history, the order of additions is fixed, and an output depends on
+/// nothing but the inputs whose taps reach it.
 template <class T>
 class ConvTranspose1d {
  public:
@@ -49,7 +50,9 @@ class ConvTranspose1d {
     if (has_bias_) bias.expect("ConvTranspose1d", "bias", {out_});
     check(stride >= 1, "ConvTranspose1d: stride = ", stride, ", must be at least 1");
     check(dilation >= 1, "ConvTranspose1d: dilation = ", dilation, ", must be at least 1");
-    check(options.padding >= 0, "ConvTranspose1d: padding = ", options.padding, ", must not be negative");
+    const Padding padding = options.padding;
+    for (const Index side : {padding.left, padding.right})
+      check(side >= 0, "ConvTranspose1d: padding = ", side, ", must not be negative");
     check(options.output_padding >= 0 && options.output_padding < std::max(stride, dilation),
           "ConvTranspose1d: output_padding = ", options.output_padding, ", must be less than stride or dilation");
 
@@ -57,34 +60,36 @@ class ConvTranspose1d {
     stage_ = {.kind = TimingStage::Kind::scatter,
               .reach = reach,
               .stride = stride,
-              .left = options.padding,
-              .right = options.padding,
+              .left = padding.left,
+              .right = padding.right,
               .extra = options.output_padding,
               .dilation = dilation};
     // Block i holds positions i*stride - held ... (i+1)*stride - held - 1: those that input i makes certain.
-    const Index held = stage_.held_back();
-    skip_ = held + options.padding;
-    const auto lag_of = [&](Index k) { return (k * dilation + held) / stride; };
-    std::set<Index> lags;
-    for (Index k = 0; k < taps_; ++k) lags.insert(lag_of(k));
-    const Index oldest = *lags.rbegin();
+    skip_ = stage_.held_back() + padding.left;
+    const Index oldest = lag_of(taps_ - 1);
     window_ = {oldest + 1, 1, oldest};
-    for (auto lag = lags.rbegin(); lag != lags.rend(); ++lag) lags_.push_back(oldest - *lag);  // oldest input first
-
+    std::vector<std::vector<Index>> taps_of(static_cast<std::size_t>(stride));  // of each phase, the latest tap first
+    for (Index k = taps_ - 1; k >= 0; --k) taps_of[static_cast<std::size_t>(phase_of(k))].push_back(k);
+    for (Index phase = 0; phase < stride; ++phase) {
+      std::vector<Index> offsets;  // of the inputs, from the oldest on
+      for (const Index k : taps_of[static_cast<std::size_t>(phase)]) offsets.push_back(oldest - lag_of(k));
+      if (phase == 0 || offsets != runs_.back().offsets) runs_.push_back({phase, 0, std::move(offsets), {}});
+      ++runs_.back().phases;
+    }
     const Index out = out_ / groups, in = in_ / groups;
-    for (Index g = 0; g < groups; ++g)
-      groups_.emplace_back(
-          stride * out, static_cast<Index>(lags_.size()), in,
-          [&](Index o, Index t, Index i) {
-            const Index phase = o / out, lag = oldest - lags_[static_cast<std::size_t>(t)];
-            const Index position = lag * stride - held + phase;  // = k * dilation
-            const bool hit = position >= 0 && position % dilation == 0 && position / dilation < taps_;
-            return hit ? weight(g * in + i, o % out, position / dilation) : T(0);
-          },
-          [&](Index o) { return has_bias_ ? bias(g * out + o % out) : T(0); });
+    for (Run& run : runs_)
+      for (Index g = 0; g < groups; ++g)
+        run.groups.emplace_back(
+            run.phases * out, static_cast<Index>(run.offsets.size()), in,
+            [&](Index o, Index t, Index i) {
+              const Index k = taps_of[static_cast<std::size_t>(run.first + o / out)][static_cast<std::size_t>(t)];
+              return weight(g * in + i, o % out, k);
+            },
+            [&](Index o) { return has_bias_ ? bias(g * out + o % out) : T(0); });
     block_bytes_ = static_cast<Index>(sizeof(T)) * stride * out_;
     fingerprint_ = Fingerprint("ConvTranspose1d").add(in_).add(out_).add(taps_).add(stride).add(dilation).add(groups);
-    fingerprint_.add(options.padding).add(options.output_padding).add(weight.span()).add(bias.span());
+    fingerprint_.add(padding.left).add(options.output_padding).add(weight.span()).add(bias.span());
+    if (padding.right != padding.left) fingerprint_.add(padding.right);
   }
 
   /// The same with padding and output_padding 0: nothing is taken away and nothing added.
@@ -97,15 +102,14 @@ class ConvTranspose1d {
   /// The parameters as they were given; the bias may be empty.
   Weights<T> weight() const {
     const Index in = in_ / options_.groups, out = out_ / options_.groups;
-    const Index held = stage_.held_back(), stride = stage_.stride, oldest = window_.left;
     std::vector<T> values;
     for (Index i = 0; i < in_; ++i)
       for (Index o = 0; o < out; ++o)
         for (Index k = 0; k < taps_; ++k) {
-          const Index position = k * stage_.dilation + held;
-          const auto lag = std::lower_bound(lags_.begin(), lags_.end(), oldest - position / stride);
-          values.push_back(groups_[static_cast<std::size_t>(i / in)].weight(position % stride * out + o,
-                                                                            lag - lags_.begin(), i % in));
+          const Run& run = run_of(phase_of(k));
+          const auto offset = std::find(run.offsets.begin(), run.offsets.end(), window_.left - lag_of(k));
+          values.push_back(run.groups[static_cast<std::size_t>(i / in)].weight(
+              (phase_of(k) - run.first) * out + o, offset - run.offsets.begin(), i % in));
         }
     return {{in_, out, taps_}, std::move(values)};
   }
@@ -113,7 +117,8 @@ class ConvTranspose1d {
     if (!has_bias_) return {};
     const Index out = out_ / options_.groups;
     std::vector<T> values;
-    for (Index o = 0; o < out_; ++o) values.push_back(groups_[static_cast<std::size_t>(o / out)].bias(o % out));
+    for (Index o = 0; o < out_; ++o)
+      values.push_back(runs_.front().groups[static_cast<std::size_t>(o / out)].bias(o % out));
     return {{out_}, std::move(values)};
   }
 
@@ -175,6 +180,21 @@ class ConvTranspose1d {
   static constexpr bool in_place() noexcept { return false; }
 
  private:
+  // Neighbouring phases of a block, each `out` channels wide, that are reached from the same inputs.
+  struct Run {
+    Index first, phases;
+    std::vector<Index> offsets;     // of these inputs in the window
+    std::vector<TapSum<T>> groups;  // the kernel of each group of channels
+  };
+  // Tap k of an input reaches the block that is complete `lag` inputs later, in a fixed place.
+  Index lag_of(Index k) const noexcept { return (k * stage_.dilation + stage_.held_back()) / stage_.stride; }
+  Index phase_of(Index k) const noexcept { return (k * stage_.dilation + stage_.held_back()) % stage_.stride; }
+  const Run& run_of(Index phase) const noexcept {
+    std::size_t r = 0;
+    while (phase >= runs_[r].first + runs_[r].phases) ++r;
+    return runs_[r];
+  }
+
   Index weights() const noexcept { return in_ / options_.groups * out_ * taps_; }
   // The state: positions still to be dropped at the start, input history. The scratch: two blocks of outputs.
   static Index& to_skip(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
@@ -191,7 +211,9 @@ class ConvTranspose1d {
       const Index whole = skip > 0 ? 0 : std::min(blocks, (y.count - written) / stride);
       if (whole > 0) {
         if (state.shape.batch == 1 && options_.groups == 1)
-          groups_.front()(first, in_, {lags_.data(), in_frame}, whole, y.frame(written), stride * out_);
+          for (const Run& run : runs_)
+            run.groups.front()(first, in_, {run.offsets.data(), in_frame}, whole, y.frame(written + run.first),
+                               stride * out_);
         else
           for (Index m = 0; m < whole; ++m) spread(state, first + m * in_frame, y.frame(written + m * stride));
         written += whole * stride;
@@ -212,19 +234,20 @@ class ConvTranspose1d {
     return written;
   }
 
-  // One block: a column per batch entry and group, computed aside, and its frames put where they belong in y.
+  // One block: a column per batch entry, run and group, computed aside, and its frames put where they belong in y.
   void spread(StateRef state, const T* first, T* y) const noexcept {
-    const Index stride = stage_.stride, batch = state.shape.batch;
+    const Index batch = state.shape.batch;
     const Index in = in_ / options_.groups, out = out_ / options_.groups;
-    T* aside = spare(state) + stride * out_ * batch;
-    for (Index g = 0; g < options_.groups; ++g) {
-      groups_[static_cast<std::size_t>(g)](first + g * in, in_, {lags_.data(), state.shape.size()}, batch, aside,
-                                           stride * out);
-      for (Index b = 0; b < batch; ++b)
-        for (Index phase = 0; phase < stride; ++phase)
-          std::memcpy(y + (phase * batch + b) * out_ + g * out, aside + (b * stride + phase) * out,
-                      static_cast<std::size_t>(out) * sizeof(T));
-    }
+    T* aside = spare(state) + stage_.stride * out_ * batch;
+    for (const Run& run : runs_)
+      for (Index g = 0; g < options_.groups; ++g) {
+        run.groups[static_cast<std::size_t>(g)](first + g * in, in_, {run.offsets.data(), state.shape.size()}, batch,
+                                                aside, run.phases * out);
+        for (Index b = 0; b < batch; ++b)
+          for (Index phase = 0; phase < run.phases; ++phase)
+            std::memcpy(y + ((run.first + phase) * batch + b) * out_ + g * out, aside + (b * run.phases + phase) * out,
+                        static_cast<std::size_t>(out) * sizeof(T));
+      }
   }
 
   ConvTranspose1dOptions options_;
@@ -234,8 +257,7 @@ class ConvTranspose1d {
   Index skip_ = 0;         // positions before the first output
   Index block_bytes_ = 0;  // of `stride` output frames, one batch entry
   SlidingWindow window_;
-  std::vector<Index> lags_;
-  std::vector<TapSum<T>> groups_;
+  std::vector<Run> runs_;
   Fingerprint fingerprint_{""};
 };
 

@@ -64,10 +64,11 @@ class Whole {
     return out;
   }
   Index scratch_bytes(WindowShape in) const {
-    return aligned_bytes(layer_.state_bytes(frame(in))) + eigenstream::scratch_bytes(layer_, frame(in));
+    const auto [state, scratch] = footprint(layer_, frame(in));
+    return state + scratch;
   }
   void apply(WindowShape in, const T* x, T* y, std::byte* scratch) const noexcept {
-    const StateRef state{scratch, frame(in), scratch + aligned_bytes(layer_.state_bytes(frame(in)))};
+    const StateRef state{scratch, frame(in), scratch + footprint(layer_, frame(in)).state};
     const WindowShape out = shape_of(in);
     const Frames<T> all(y, {out.channels, 1}, out.frames);
     layer_.reset(state);

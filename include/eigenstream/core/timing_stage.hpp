@@ -1,0 +1,144 @@
+#ifndef EIGENSTREAM_CORE_TIMING_STAGE_HPP
+#define EIGENSTREAM_CORE_TIMING_STAGE_HPP
+
+#include <algorithm>  // min, max
+
+#include "eigenstream/core/rate.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// How one layer places its outputs in time. Three kinds cover them all:
+///   gather (convolution, pool): output j reads inputs j*stride - left + k, k = 0, dilation, 2*dilation, ... < reach;
+///   scatter (transposed convolution): input i reaches positions i*stride ... i*stride + reach - 1, of which the first
+///     `left` are dropped, and the last right - extra ones too;
+///   resample (by up/stride in lowest terms): output j reads the inputs i with |i*up - j*stride| <= reach, virtual ones
+///     outside of the signal among them; outputs come in blocks of `up`, block m with input (m+1)*stride + left - 1, or
+///     each as `soon` as its last input. A signal of n frames gives ceil(n*up/stride) in all.
+/// A gather of negative left and right crops: the first -left frames count for nothing, nor do the last -right.
+/// Inputs before the first and behind the last are virtual: padding, which depends on nothing, or with `replicates` the
+/// nearest real frame once more.
+struct TimingStage {
+  enum class Kind { gather, scatter, resample };
+  Kind kind = Kind::gather;
+  Index reach = 1;   ///< frames from the first tap to the last, both included (resample: see above)
+  Index stride = 1;  ///< inputs per output (gather), outputs per input (scatter), inputs per `up` outputs (resample)
+  Index left = 0;    ///< start padding; of a gather, negative if it drops frames there (then right is not positive)
+  Index right = 0;   ///< end padding; of a gather, negative if it drops frames there (then left is not positive)
+  Index extra = 0;   ///< output_padding (scatter)
+  Index dilation = 1;  ///< inputs (gather) or positions (scatter) from tap to tap
+  bool ceil = false;   ///< an end window may hang over (pools)
+  bool replicates = false;  ///< virtual frames are the nearest real one (gather)
+  Index up = 1;       ///< outputs per `stride` inputs (resample)
+  bool soon = false;  ///< outputs do not wait for the others of their block (resample)
+
+  /// Scatter: positions held back until a further input, or the end, shows whether they belong to the result.
+  constexpr Index held_back() const noexcept {
+    return std::max<Index>(0, stride - reach + std::max<Index>(0, right - extra));
+  }
+
+  /// Gather: inputs held back until as many further ones show that they are not the last.
+  constexpr Index dropped_at_end() const noexcept { return std::max<Index>(0, -right); }
+
+  /// Outputs that n inputs determine while the signal goes on.
+  constexpr Index outputs_after(Index n) const noexcept {
+    if (n <= 0) return 0;
+    if (kind == Kind::gather) {
+      const Index room = n + left - dropped_at_end() - reach;
+      return room < 0 ? 0 : room / stride + 1;
+    }
+    if (kind == Kind::resample) {
+      if (soon) return n * up <= reach ? 0 : (n * up - 1 - reach) / stride + 1;
+      return n < left + stride ? 0 : (n - left) / stride * up;
+    }
+    return std::max<Index>(0, n * stride - held_back() - left);
+  }
+
+  /// Outputs of a signal of n frames.
+  constexpr Index outputs_in_all(Index n) const noexcept {
+    if (n <= 0) return 0;
+    if (kind == Kind::scatter) return std::max<Index>(0, (n - 1) * stride + reach - right + extra - left);
+    if (kind == Kind::resample) return ceil_div(n * up, stride);
+    const Index room = n + left + right - reach;
+    if (!ceil) return room < 0 ? 0 : room / stride + 1;
+    const Index windows = std::max<Index>(0, ceil_div(room, stride) + 1);  // one may hang over a signal that is short
+    return (windows - 1) * stride >= n + left ? windows - 1 : windows;  // no window starts beyond the signal
+  }
+
+  /// Frames first ... last.
+  struct Span {
+    Index first, last;
+  };
+  /// The inputs that some of the outputs read, from the first to the last (negative: virtual ones). Not those of the
+  /// outermost outputs alone: with a stride and dilation a neighbour may reach further. Empty if no tap reaches them.
+  constexpr Span reads(Span outputs) const noexcept {
+    if (kind == Kind::gather)
+      return {outputs.first * stride - left, outputs.last * stride - left + reach - 1};
+    if (kind == Kind::resample)
+      return {ceil_div(outputs.first * stride - reach, up), floor_div(outputs.last * stride + reach, up)};
+    const Index earliest = ceil_div(outputs.first + left - reach + 1, stride);
+    Span inputs{earliest, earliest - 1};
+    for (Index back = 0; back < reach; back += dilation) {  // later taps hit earlier inputs
+      const Index first = ceil_div(outputs.first + left - back, stride);
+      const Index last = floor_div(outputs.last + left - back, stride);
+      if (first > last) continue;
+      if (inputs.last < inputs.first) inputs = {first, last};
+      inputs = {std::min(inputs.first, first), std::max(inputs.last, last)};
+    }
+    return inputs;
+  }
+  /// Calls f(i) for each frame i that output j reads of a signal of n frames; virtual ones are left out, or stand for
+  /// the nearest real one, which may then come several times.
+  template <class F>
+  constexpr void for_each_read(Index j, Index n, F&& f) const {
+    const auto real = [&](Index i) {
+      if (i >= 0 && i < n)
+        f(i);
+      else if (replicates && n > 0)
+        f(i < 0 ? 0 : n - 1);
+    };
+    if (kind == Kind::gather) {
+      for (Index k = 0; k < reach; k += dilation) real(j * stride - left + k);
+    } else if (kind == Kind::resample) {
+      const Span inputs = reads({j, j});
+      for (Index i = inputs.first; i <= inputs.last; ++i) real(i);
+    } else {
+      for (Index k = 0; k < reach; k += dilation) {
+        const Index position = j + left - k;
+        if (floor_div(position, stride) * stride == position) real(floor_div(position, stride));
+      }
+    }
+  }
+  /// Input whose arrival releases output j.
+  constexpr Index last_input(Index j) const noexcept {
+    if (kind == Kind::resample)
+      return soon ? floor_div(j * stride + reach, up) : (floor_div(j, up) + 1) * stride + left - 1;
+    return kind == Kind::gather ? j * stride - left + reach - 1 + dropped_at_end()
+                                : floor_div(j + left + held_back(), stride);
+  }
+  /// Least number of inputs by which outputs 0 ... j are determined while the signal goes on. By the formula that holds once
+  /// windows are whole: a result below 1 means that the first input determines them.
+  constexpr Index inputs_for(Index j) const noexcept { return last_input(j) + 1; }
+  /// The same for a signal that ends with the last of these inputs.
+  constexpr Index inputs_in_all_for(Index j) const noexcept {
+    if (kind == Kind::scatter) return ceil_div(j + 1 + left + right - extra - reach, stride) + 1;
+    if (kind == Kind::resample) return floor_div(j * stride, up) + 1;
+    const Index whole = j * stride + reach - left - right;  // the window ends with the padded signal
+    // One that hangs over begins before the signal's end, and the one before it is no longer the last.
+    return ceil ? std::max(j * stride - left, whole - stride) + 1 : whole;
+  }
+  /// Outputs after which the inputs they wait for repeat, shifted, and by how many inputs.
+  constexpr Index cycle_outputs() const noexcept {
+    return kind == Kind::gather ? 1 : kind == Kind::scatter ? stride : up;
+  }
+  constexpr Index cycle_inputs() const noexcept { return kind == Kind::scatter ? 1 : stride; }
+  /// Inputs (gather, resample) or positions (scatter) from the first tap to the last, both included.
+  constexpr Index span() const noexcept { return kind == Kind::resample ? 2 * reach / up + 1 : reach; }
+  constexpr Rate rate() const noexcept {
+    if (kind == Kind::resample) return Rate::of(up, stride);
+    return kind == Kind::gather ? Rate::of(1, stride) : Rate::of(stride, 1);
+  }
+};
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_CORE_TIMING_STAGE_HPP
