@@ -1338,12 +1338,14 @@ def describe(
 
     Errors: ExportError naming the module's path and type. The module itself is only read.
     """
+    import eigenstream_trace
+
     if padding not in PADDING_POLICIES:
         raise ExportError(f"padding is {padding!r}, must be one of {', '.join(PADDING_POLICIES)}")
     if inputs is not None and not (inputs and all(type(count) is int and 0 < count <= MAX_EXTENT for count in inputs)):
         raise ExportError(f"inputs is {inputs!r}, must be the channels of each input, such as [1] or [8, 80]")
     describer = _Describer(padding, check)
-    node = describer.network(module, "", inputs)
+    node = eigenstream_trace.fold_crops(describer.network(module, "", inputs))
     if inputs is not None and len(inputs) > 1 and not _has_own_forward(module):
         raise _fail("", module, f"takes one signal, but inputs gives the channels of {len(inputs)}")
     return node, describer.tensors

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import functools
 import inspect
 import math
 import traceback
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
 import torch.fx
@@ -29,18 +32,44 @@ Node = Dict[str, Any]
 # Lengths that the usual strides divide; longer ones are tried if a network needs them, or if it is refused for the first.
 SAMPLE_LENGTHS = ((192, 288, 384), (960, 1440, 1920), (4096, 6144, 8192), (20160, 30240, 40320), (131072, 147456, 163840))
 
+LARGEST_SWEEP = 4096  # lengths of which the frames are counted
+
 LARGEST = 3.4028234e38  # of float32
 
 
 class _Refused(Exception):
-    """Why a call cannot be described; becomes an ExportError that says where."""
+    """Why a call cannot be described; becomes an ExportError that says where: at `node`, if it was not the current one."""
+
+    node: Optional[torch.fx.Node] = None
 
 
 # --- what a description means ---------------------------------------------------------------------------------------
 
 
+# Nodes that hold others.
+_CONTAINERS = ("Sequential", "Residual", "Parallel", "Graph", "Windowed")
+
+
+def _both(padding: Any) -> Tuple[int, int]:
+    """A description's padding at the left and at the right end."""
+    return (padding[0], padding[1]) if isinstance(padding, list) else (padding, padding)
+
+
+def _joined(op: str, operands: Sequence[Tensor], window: bool) -> Tensor:
+    """What a Reduce that was traced makes of its operands. Outside of windows nothing is left out in front of them:
+    they are equally long, or one of them has an end that depends on the signal's length."""
+    if not window:
+        shortest = min(operand.shape[-1] for operand in operands)
+        operands = [operand[..., :shortest] for operand in operands]
+    return export.reduce_values(op, operands, window)
+
+
+def _lcm(numbers: Iterable[int]) -> int:
+    return functools.reduce(lambda a, b: a // math.gcd(a, b) * b, numbers, 1)
+
+
 def _pad(x: Tensor, left: int, right: int, mode: str, value: float) -> Tensor:
-    x = x[..., max(0, -left): x.shape[-1] - max(0, -right)]
+    x = x[..., max(0, -left): max(0, x.shape[-1] - max(0, -right))]
     amounts = (max(0, left), max(0, right))
     if not any(amounts):
         return x
@@ -79,10 +108,13 @@ _OF_WINDOWS: Dict[str, Callable[[Tensor, Node], Tensor]] = {
 }
 
 
-def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: bool = False) -> Tensor:
+def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: bool = False,
+               own: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({})) -> Tensor:
     """What a described module makes of x (B, C, T): the meaning of docs/model-file.md in torch's terms. With `window`,
-    x are windows inside a Windowed."""
+    x are windows inside a Windowed. `own` has what computes the types of the user's, by path."""
     kind, path = node["type"], node["path"]
+    if path in own and kind not in _CONTAINERS:
+        return own[path](x)
 
     def tensor(name: str, wanted: bool = True) -> Optional[Tensor]:
         return tensors[f"{path}.{name}" if path else name] if wanted else None
@@ -92,28 +124,30 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
         return _POINTWISE[kind](x, **fields)
     if kind == "Sequential":
         for layer in node["layers"]:
-            x = apply_node(layer, tensors, x, window)
+            x = apply_node(layer, tensors, x, window, own)
         return x
     if kind == "Residual":
-        return export.reduce_values("sum", [apply_node(node["net"], tensors, x, window), x], window)
+        return export.reduce_values("sum", [apply_node(node["net"], tensors, x, window, own), x], window)
     if kind == "Parallel":
-        outputs = [apply_node(branch, tensors, x, window) for branch in node["branches"]]
+        outputs = [apply_node(branch, tensors, x, window, own) for branch in node["branches"]]
         return export.reduce_values(node["reduce"], outputs, window)
     if kind == "Graph":
         values = [x]
         for inner in node["nodes"]:
             operands = [values[number] for number in inner["from"]]
-            values.append(export.reduce_values(inner["op"], operands, window) if inner["type"] == "Reduce"
-                          else apply_node(inner, tensors, operands[0], window))
+            if inner["type"] != "Reduce":
+                values.append(apply_node(inner, tensors, operands[0], window, own))
+                continue
+            values.append(_joined(inner["op"], operands, window))
         return values[-1]
     if kind == "Windowed":
-        padding = node["padding"] if isinstance(node["padding"], list) else [node["padding"]] * 2
+        padding = list(_both(node["padding"]))
         net = _Applied(node["net"], tensors)
         return export.Windowed(net, node["size"], node["stride"], padding)(x)
     if kind == "Snapshotter":
         return export.Snapshotter(node["num_channels"], node["snapshot_size"], node["stride_size"])(x)
     if kind == "OverlapAdd":
-        padding = node["padding"] if isinstance(node["padding"], list) else [node["padding"]] * 2
+        padding = list(_both(node["padding"]))
         return export.OverlapAdd(node["channels"], node["size"], node["stride"], padding, node["normalise"],
                                  tensor("window", node["weighted"]))(x)
     if kind == "OnlineAverager":
@@ -128,15 +162,17 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
             return F.group_norm(x, groups, tensor("weight", affine), tensor("bias", affine), node["eps"])
         return _OF_WINDOWS[kind](x, node)
     if kind == "Conv1d":
-        padding = node["padding"]
-        left, right = padding if isinstance(padding, list) else (padding, padding)
+        left, right = _both(node["padding"])
         mode = node.get("padding_mode", "zeros")
         x = _pad(x, left, right, mode, node.get("padding_value", 0.0))
         return F.conv1d(x, tensor("weight"), tensor("bias", node["bias"]), node["stride"], 0, node["dilation"],
                         node["groups"])
     if kind == "ConvTranspose1d":
-        return F.conv_transpose1d(x, tensor("weight"), tensor("bias", node["bias"]), node["stride"], node["padding"],
-                                  node["output_padding"], node["groups"], node["dilation"])
+        left, right = _both(node["padding"])
+        both = min(left, right)
+        y = F.conv_transpose1d(x, tensor("weight"), tensor("bias", node["bias"]), node["stride"], both,
+                               node["output_padding"], node["groups"], node["dilation"])
+        return _pad(y, both - left, both - right, "constant", 0.0)
     if kind == "AvgPool1d":
         return F.avg_pool1d(x, node["kernel_size"], node["stride"], node["padding"], node["ceil_mode"],
                             node["count_include_pad"])
@@ -217,6 +253,237 @@ def without_padding(node: Node) -> Node:
     return node
 
 
+# --- how many frames a description gives ---------------------------------------------------------------------------
+
+
+# Types that make one frame of one frame, and look at no other.
+_AT_EACH_FRAME = {*_POINTWISE, "Linear", "LayerNorm", "BatchNorm1d", "PReLU", "GLU", "Softmax", "LogSoftmax", "Affine",
+                  "ChannelSlice", "Snake"}
+
+
+class _OwnType(Exception):
+    """Nothing is known of a type of the user's."""
+
+
+def _reach(node: Node) -> int:
+    return node.get("dilation", 1) * (node["kernel_size"] - 1) + 1
+
+
+def frames_after(node: Node, n: int) -> int:
+    """Frames that a described module gives for a signal of n frames."""
+    kind = node["type"]
+    if n <= 0:
+        return 0
+    if kind in _AT_EACH_FRAME:
+        return n
+    if kind == "Sequential":
+        for layer in node["layers"]:
+            n = frames_after(layer, n)
+        return n
+    if kind == "Residual":
+        return frames_after(node["net"], n)
+    if kind == "Parallel":
+        return min(frames_after(branch, n) for branch in node["branches"])
+    if kind == "Graph":
+        counts = [n]
+        for inner in node["nodes"]:
+            least = min(counts[number] for number in inner["from"])
+            counts.append(least if inner["type"] == "Reduce" else frames_after(inner, least))
+        return counts[-1]
+    if kind in ("Conv1d", "Windowed", "AvgPool1d", "MaxPool1d"):
+        (left, right), stride = _both(node["padding"]), node["stride"]
+        room = n + left + right - (node["size"] if kind == "Windowed" else _reach(node))
+        if not node.get("ceil_mode", False):
+            return room // stride + 1 if room >= 0 else 0
+        windows = max(0, -(-room // stride) + 1)
+        return windows - 1 if (windows - 1) * stride >= n + left else windows
+    if kind in ("ConvTranspose1d", "OverlapAdd"):
+        left, right = _both(node["padding"])
+        reach = node["size"] if kind == "OverlapAdd" else _reach(node) + node["output_padding"]
+        return max(0, (n - 1) * node["stride"] + reach - left - right)
+    if kind == "Pad":
+        return max(0, n + node["left"] + node["right"])
+    if kind == "Resample":
+        return -(-n * node["new_freq"] // node["orig_freq"])
+    if kind == "Snapshotter":
+        return n // node["stride_size"]
+    if kind == "OnlineAverager":
+        return (n + node["num_updates"] - 1) * node["update_size"]
+    raise _OwnType
+
+
+def _pace(node: Node) -> Tuple[Fraction, int]:
+    """Frames given for each one taken, and after how many taken ones everything inside repeats."""
+    kind = node["type"]
+    if kind == "Residual":
+        return _pace(node["net"])
+    if kind in ("Sequential", "Parallel", "Graph"):
+        paces, period = [(Fraction(1), 1)], 1
+        inside = node["layers"] if kind == "Sequential" else node["branches"] if kind == "Parallel" else node["nodes"]
+        for i, inner in enumerate(inside):
+            rate, own = paces[inner.get("from", [i if kind == "Sequential" else 0])[0]]
+            faster, repeats = (Fraction(1), 1) if inner["type"] == "Reduce" else _pace(inner)
+            period = _lcm((period, (rate / repeats).denominator))
+            paces.append((rate * faster, own))
+        return paces[-1][0], period
+    if kind in ("Conv1d", "Windowed", "AvgPool1d", "MaxPool1d"):
+        return Fraction(1, node["stride"]), node["stride"]
+    if kind in ("ConvTranspose1d", "OverlapAdd"):
+        return Fraction(node["stride"]), 1
+    if kind == "Resample":
+        rate = Fraction(node["new_freq"], node["orig_freq"])
+        return rate, rate.denominator
+    if kind == "Snapshotter":
+        return Fraction(1, node["stride_size"]), node["stride_size"]
+    return Fraction(node["update_size"] if kind == "OnlineAverager" else 1), 1
+
+
+def _looks_back(node: Node) -> bool:
+    """Whether a longer signal only makes more frames of it, and changes none: nothing is done at its end."""
+    kind = node["type"]
+    if kind == "Sequential":
+        return all(map(_looks_back, node["layers"]))
+    if kind in ("Conv1d", "Windowed", "AvgPool1d", "MaxPool1d"):
+        return _both(node["padding"])[1] == 0 and not node.get("ceil_mode", False)
+    if kind == "ConvTranspose1d":
+        return _reach(node) - _both(node["padding"])[1] + node["output_padding"] <= node["stride"]
+    return kind in _AT_EACH_FRAME or kind == "Snapshotter" or kind == "Pad" and node["right"] <= 0
+
+
+def branches_start(node: Node) -> Optional[Tuple[int, int]]:
+    """Two lengths for which the branches of a described Parallel are cropped differently at the start; None if there
+    are none. A stream leaves out the same frames for every length."""
+    try:
+        period = _lcm(_pace(branch)[1] for branch in node["branches"])
+        first: Optional[Tuple[int, ...]] = None
+        for n in range(1 << 24, (1 << 24) + min(period, LARGEST_SWEEP)):
+            counts = [frames_after(branch, n) for branch in node["branches"]]
+            starts = tuple((count - min(counts)) // 2 for count in counts)
+            if first is None:
+                first, at = starts, n
+            elif starts != first:
+                return at, n
+    except _OwnType:
+        pass
+    return None
+
+
+# --- crops at the end -----------------------------------------------------------------------------------------------
+#
+# A Pad that takes frames away from the end waits for as many before it knows that the others belong to the result. Where
+# what it crops had been padded at that end, less padding gives the same frames without waiting.
+
+
+def fold_crops(node: Node) -> Node:
+    """The same network with crops at the end folded into the padding before them, as far as they can be."""
+    return _cut(node, 0, 0)[0]
+
+
+def _room(node: Node, before: int) -> int:
+    """How many frames may be cut off the end of what a module gives without a crop, if up to `before` may be cut off what
+    it takes. So may fewer."""
+    kind = node["type"]
+    if kind in _AT_EACH_FRAME:
+        return before
+    if kind == "Sequential":
+        for layer in node["layers"]:
+            before = _room(layer, before)
+        return before
+    if kind == "Parallel":
+        return min(_room(branch, 0) for branch in node["branches"])
+    if kind in ("Conv1d", "Windowed"):
+        right, stride = _both(node["padding"])[1], node["stride"]
+        return right // stride + (before // stride if right % stride == 0 else 0)
+    if kind in ("AvgPool1d", "MaxPool1d"):
+        return before // node["stride"] if node["padding"] == 0 and not node["ceil_mode"] else 0
+    if kind == "Snapshotter":
+        return before // node["stride_size"]
+    if kind == "ConvTranspose1d":
+        return export.MAX_EXTENT - _both(node["padding"])[1]
+    if kind == "OverlapAdd":
+        return node["size"] - node["stride"] - _both(node["padding"])[1]
+    return max(0, before + node["right"]) if kind == "Pad" else 0
+
+
+def _cut(node: Node, cut: int, before: int) -> Tuple[Node, int]:
+    """The module that gives `cut` frames fewer at the end, at most _room(node, before), and how many fewer it then takes.
+    """
+    kind = node["type"]
+    if kind in _AT_EACH_FRAME:
+        return node, cut
+    if kind == "Residual":
+        return {**node, "net": _cut(node["net"], 0, 0)[0]}, 0
+    if kind == "Parallel":
+        return {**node, "branches": [_cut(branch, cut, 0)[0] for branch in node["branches"]]}, 0
+    if kind == "Graph":
+        return _cut_graph(node), 0
+    if kind == "Sequential":
+        befores = [before]
+        for layer in node["layers"]:
+            befores.append(_room(layer, befores[-1]))
+        layers: List[Node] = []
+        for layer, before in zip(reversed(node["layers"]), reversed(befores[:-1])):
+            layer, cut = _cut(layer, cut, before)
+            layers = layers if _is_nothing(layer) else [layer, *layers]
+        return {**node, "layers": layers}, cut
+    if kind == "Pad":
+        right = node["right"] - cut
+        rest = min(before, max(0, -right))
+        return {**node, "right": right + rest}, rest
+    if kind in ("AvgPool1d", "MaxPool1d"):
+        return node, cut * node["stride"]
+    if kind == "Snapshotter":
+        return node, cut * node["stride_size"]
+    if kind not in ("Conv1d", "Windowed", "ConvTranspose1d", "OverlapAdd"):
+        return node, 0
+    (left, right), stride = _both(node["padding"]), node["stride"]
+    if kind in ("Conv1d", "Windowed"):
+        folded = min(cut, right // stride)
+        right, rest = right - folded * stride, (cut - folded) * stride
+    else:
+        right, rest = right + cut, 0
+        if kind == "ConvTranspose1d":  # a last input that reaches nothing which is left need not come
+            beyond = (right - node["output_padding"] - _reach(node)) // stride + 1
+            rest = max(0, min(before, beyond))
+            right -= rest * stride
+    if right == _both(node["padding"])[1]:
+        return node, rest
+    return {**node, "padding": left if left == right else [left, right]}, rest
+
+
+def _is_nothing(node: Node) -> bool:
+    return node["type"] == "Pad" and node["left"] == node["right"] == 0
+
+
+def _cut_graph(graph: Node) -> Node:
+    """A Graph with its crops folded. What is cut off a value is cut for all that take it: as much as each of them wants."""
+    nodes = graph["nodes"]
+    most = [export.MAX_EXTENT] * len(nodes)  # how much shorter a node may want what it takes
+    while True:
+        rooms, befores = [0], []
+        for node, own in zip(nodes, most):
+            befores.append(min(own, *(rooms[number] for number in node["from"])))
+            rooms.append(befores[-1] if node["type"] == "Reduce" else _room(node, befores[-1]))
+        wanted: List[List[int]] = [[] for _ in rooms]
+        wanted[-1].append(0)
+        cut: List[Tuple[Node, int]] = []
+        for node, before, cuts in zip(reversed(nodes), reversed(befores), reversed(wanted)):
+            cut.insert(0, (node, min(cuts)) if node["type"] == "Reduce" else _cut(node, min(cuts), before))
+            for number in node["from"]:
+                wanted[number].append(cut[0][1])
+        granted = [min(min(wanted[number]) for number in node["from"]) for node in nodes]
+        if all(rest <= given for (_, rest), given in zip(cut, granted)):
+            break
+        most = [min(own, given) if rest > given else own for own, (_, rest), given in zip(most, cut, granted)]
+    numbers, kept = {0: 0}, []
+    for i, (node, _) in enumerate(cut):
+        sources = [numbers[number] for number in node["from"]]
+        if not _is_nothing(node):
+            kept.append({**node, "from": sources})
+        numbers[i + 1] = sources[0] if _is_nothing(node) else len(kept)
+    return {**graph, "nodes": kept}
+
+
 # --- what flows through a forward -----------------------------------------------------------------------------------
 
 
@@ -229,14 +496,18 @@ class _Value:
     """A signal: the number of its value in the graph, and samples (B, C, T) of it. `axes` are those that the forward
     sees: (B, T, C) if it was transposed; in a window channels or time may be missing, which then have the extent 1, and
     the batch may be elsewhere.
-    `memory` is shared by views of the same tensor."""
+    `memory` is shared by views of the same tensor. `frames` are its lengths, for each of the walker's; where they are
+    less than those of its number, the forward has cut it at the end by so many: `cut` is why a stream could not."""
 
     def __init__(self, number: int, samples: List[Tensor], axes: Tuple[str, ...] = _SIGNAL,
-                 memory: Optional[object] = None) -> None:
+                 memory: Optional[object] = None, frames: Optional[List[int]] = None,
+                 cut: Optional[_Refused] = None) -> None:
         self.number = number
         self.samples = samples
         self.axes = axes
         self.memory = memory if memory is not None else object()
+        self.frames = [sample.shape[-1] for sample in samples] if frames is None else frames
+        self.cut = cut
 
     @property
     def channels(self) -> int:
@@ -254,7 +525,7 @@ class _Value:
         return self.axes[dim]
 
     def shape(self) -> Tuple[Any, ...]:
-        times = [sample.shape[-1] for sample in self.samples]
+        times = self.frames
         sizes = {"batch": _BATCH, "channels": self.channels, "time": times[0] if len(times) == 1 else _Number(times)}
         return tuple(sizes[role] for role in self.axes)
 
@@ -280,7 +551,7 @@ class _Recurrence(NamedTuple):
 
 
 class _Number:
-    """A number that depends on the signal's length: what it is for each sample."""
+    """A number that depends on the signal's length: what it is for each length."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         self.values = list(values)
@@ -304,7 +575,7 @@ def _contains(args: Any, kind: type) -> bool:
 
 
 def _at(args: Any, i: int) -> Any:
-    """Arguments for sample i."""
+    """Arguments for length i."""
     if isinstance(args, _Number):
         return args.values[i]
     if isinstance(args, (tuple, list)):
@@ -410,14 +681,23 @@ class _Tracer(torch.fx.Tracer):
 
 
 class _Walker:
-    """Walks through a traced forward and writes the nodes of a graph."""
+    """Walks through a traced forward and writes the nodes of a graph. Of all `lengths`, the first ones are those of the
+    samples; of the others frames are only counted. Those that the module itself does not take are `dead` in the end.
+    With `lenient`, what a stream cannot do at some of these others makes it `doubtful` instead of an error."""
 
-    def __init__(self, describer: Any, root: nn.Module, path: str, graph: torch.fx.Graph) -> None:
+    def __init__(self, describer: Any, root: nn.Module, path: str, graph: torch.fx.Graph, lengths: Sequence[int],
+                 lenient: bool = False) -> None:
         self.describer = describer
         self.root = root
         self.path = path
         self.graph = graph
         self.windows = describer.windows is not None
+        self.lengths = list(lengths)
+        self.lenient = lenient
+        self.doubtful = False
+        self.dead: Set[int] = set()  # numbers of lengths
+        self.moduli: Set[int] = set()  # of what the forward computes of lengths
+        self.values: List[_Value] = []  # by number, as the stream has them
         self.nodes: List[Node] = []
         self.env: Dict[torch.fx.Node, Any] = {}
         self.order = {node: i for i, node in enumerate(graph.nodes)}
@@ -439,20 +719,95 @@ class _Walker:
     def emit(self, node: Node, *operands: _Value) -> _Value:
         """A node that takes `operands`; what it gives."""
         operands = self.alike(operands)
-        node = dict(node)
-        node["from"] = [value.number for value in operands]
-        self.nodes.append(node)
+        if node["type"] != "Reduce" and not _looks_back(node):
+            operands = [self.ended(value) for value in operands]
         samples = []
         for i in range(len(operands[0].samples)):
             inputs = [value.samples[i] for value in operands]
             try:
-                samples.append(export.reduce_values(node["op"], inputs, self.windows) if node["type"] == "Reduce"
+                samples.append(_joined(node["op"], inputs, self.windows) if node["type"] == "Reduce"
                                else self.sample(node, inputs[0]))
             except (RuntimeError, IndexError) as error:
                 raise _Refused(f"the samples do not pass: {error}") from error
-        if self.windows and samples[0].numel() == 0:
-            raise _Refused("leaves nothing of the window")
-        return _Value(len(self.nodes), samples, operands[0].axes)
+        if self.windows:
+            if samples[0].numel() == 0:
+                raise _Refused("leaves nothing of the window")
+            return self.put(node, operands, samples)
+        if node["type"] == "Reduce":
+            frames = [min(each) for each in zip(*(value.frames for value in operands))]
+            streams = [min(each) for each in zip(*map(self.streamed, operands))]
+        else:
+            frames = self.counted(node, operands[0], operands[0].frames)
+            streams = self.counted(node, operands[0], self.streamed(operands[0]))
+        if any(sample.shape[-1] != count for sample, count in zip(samples, frames)):
+            raise _Refused(f"gives {[sample.shape[-1] for sample in samples]} frames, not {frames[:len(samples)]}")
+        cut = next((value.cut for value in operands if value.cut is not None), None)
+        return self.put(node, operands, samples, frames, streams, cut)
+
+    def put(self, node: Node, operands: Sequence[_Value], samples: List[Tensor], frames: Optional[List[int]] = None,
+            streams: Optional[List[int]] = None, cut: Optional[_Refused] = None) -> _Value:
+        """A node that takes `operands` and gives so many frames, in a stream `streams`."""
+        self.nodes.append({**node, "from": [value.number for value in operands]})
+        number, axes = len(self.nodes), operands[0].axes
+        self.values.append(_Value(number, samples, axes, None, streams))
+        return _Value(number, samples, axes, None, frames, cut if frames != streams else None)
+
+    def streamed(self, x: _Value) -> List[int]:
+        """How many frames the stream has of it: more than the forward where that cuts by the signal's length."""
+        return x.frames if self.windows else self.values[x.number].frames
+
+    def counted(self, node: Node, x: _Value, lengths: Sequence[int]) -> List[int]:
+        """The frames that a module gives for x with so many frames."""
+        try:
+            known = {n: frames_after(node, n) for n in set(lengths)}
+        except _OwnType:
+            channels = x.channels
+            known = {n: self.sample(node, torch.zeros(1, channels, n)).shape[-1] for n in set(lengths)}
+        return [known[n] for n in lengths]
+
+    def refuse(self, reason: _Refused) -> None:
+        """Refuses what depends on the signal's length."""
+        if not self.lenient:
+            raise reason
+        self.doubtful = True
+
+    def constant_number(self, values: Sequence[int], what: str, cure: str) -> int:
+        """The number that is the same for every length."""
+        different = next((i for i, value in enumerate(values) if value != values[0]), None)
+        if different is not None:
+            at = f"for signals of {self.lengths[0]} and {self.lengths[different]} frames it is {values[0]} and "
+            self.refuse(_Refused(f"{what} depends on the signal's length: {at}{values[different]}; {cure}"))
+        return values[0]
+
+    def ended(self, x: _Value) -> _Value:
+        """x with the end that the forward gave it, which the stream must find by itself: where another signal ends."""
+        streams = self.streamed(x)
+        if self.windows or x.frames == streams:
+            return x
+        for other in self.values:
+            if x.frames == [min(each) for each in zip(streams, other.frames)]:
+                end = self.channel_slice(_Value(other.number, other.samples, x.axes, None, other.frames), 0, 1)
+                both = self.emit({"type": "Reduce", "path": self.unique(self.current.name), "op": "concat"}, x, end)
+                y = self.channel_slice(both, 0, x.channels)
+                y.memory = x.memory
+                return y
+        self.refuse(x.cut)
+        return x
+
+    def cycle(self) -> int:
+        """After how many frames of the input all that is done repeats."""
+        rates, cycle = [Fraction(1)], _lcm(self.moduli)
+        for node, value in zip(self.nodes, self.values[1:]):
+            source = node["from"][0]
+            try:
+                faster, period = (Fraction(1), 1) if node["type"] == "Reduce" else _pace(node)
+            except _OwnType:  # as the samples show it
+                taken = self.values[source].frames
+                faster = Fraction(value.frames[1] - value.frames[0], max(1, taken[1] - taken[0]))
+                period = faster.denominator
+            cycle = _lcm((cycle, (rates[source] / period).denominator))
+            rates.append(rates[source] * faster)
+        return cycle
 
     def sample(self, node: Node, x: Tensor) -> Tensor:
         custom = self.describer.custom_forward.get(node["path"])
@@ -548,10 +903,13 @@ class _Walker:
 
     def join(self, op: str, *operands: Any) -> _Value:
         values = self.alike([value for value in operands if isinstance(value, _Value)])
-        for i in range(len(values[0].samples)):
-            lengths = {value.samples[i].shape[-1] for value in values}
-            if len(lengths - {1} if self.windows else lengths) > 1:
+        for i, each in enumerate(zip(*(value.frames for value in values))):
+            lengths = set(each)
+            if len(lengths - {1} if self.windows else lengths) == 1 or lengths == {1}:
+                continue
+            if i < len(values[0].samples):
                 raise _Refused(f"signals of {' and '.join(map(str, sorted(lengths)))} frames meet")
+            self.dead.add(i)
         return self.emit({"type": "Reduce", "path": self.unique(self.current.name), "op": op}, *values)
 
     # Arithmetic.
@@ -627,29 +985,40 @@ class _Walker:
             sizes = [min(sizes, x.channels - at) for at in range(0, x.channels, sizes)]
         return self.pieces(x, list(sizes))
 
-    def bound(self, x: _Value, value: Any, end: bool) -> int:
-        """A slice's bound over time as frames cut off at that end; the same for every length of the signal."""
-        cuts = set()
-        for i, sample in enumerate(x.samples):
-            length = sample.shape[-1]
+    def bounds(self, x: _Value, value: Any, end: bool) -> List[int]:
+        """Where a slice over time starts or ends, for each length of the signal."""
+        places = []
+        for i, length in enumerate(x.frames):
             at = _at(value, i)
             if at is None:
                 at = length if end else 0
             if not isinstance(at, int):
                 raise _Refused(f"a bound over time is {at!r}, not an integer")
-            at = max(0, at + length) if at < 0 else min(at, length)
-            cuts.add(length - at if end else at)
-        if len(cuts) > 1:
-            side = "end" if end else "start"
-            raise _Refused(f"where a slice over time {side}s depends on the signal's length; only slices that cut a "
-                           f"constant number of frames off the {side} can run over a stream")
-        return cuts.pop()
+            places.append(max(0, at + length) if at < 0 else min(at, length))
+        return places
 
     def crop(self, x: _Value, start: Any, stop: Any, step: Any = None) -> _Value:
-        left, right = self.bound(x, start, False), self.bound(x, stop, True)
+        starts, stops = self.bounds(x, start, False), self.bounds(x, stop, True)
+        left = self.constant_number(starts, "where a slice over time starts", "only slices that cut a constant number of "
+                                    "frames off the start can run over a stream")
+        # What is cut off the end for every length is a Pad. Where some lengths lose more, the stream has these frames
+        # until it joins another signal that ends there.
+        streams = self.streamed(x)
+        excess = [stream - stop for stream, stop in zip(streams, stops)]
+        right = min(excess)
         y = x
-        if left or right:
-            y = self.simple("Pad", x, left=-left, right=-right, mode="constant", value=0.0)
+        if left or right or stops != x.frames:
+            frames = [max(0, stop - at) for at, stop in zip(starts, stops)]
+            samples = [sample[..., at:max(at, stop)] for sample, at, stop in zip(x.samples, starts, stops)]
+            y = _Value(x.number, samples, x.axes, x.memory, frames)
+            if left or right:
+                pad = {"type": "Pad", "path": self.unique(self.current.name), "left": -left, "right": -right,
+                       "mode": "constant", "value": 0.0}
+                y = self.put(pad, [x], samples, frames, [max(0, stream - left - right) for stream in streams])
+            if frames != self.streamed(y):
+                y.cut = x.cut or self.cut_by_length(excess)
+        if self.windows and y.samples[0].numel() == 0:
+            raise _Refused("leaves nothing of the window")
         if step not in (None, 1):
             if not isinstance(step, int) or step < 1:
                 raise _Refused(f"a step of {step!r} over time")
@@ -657,6 +1026,16 @@ class _Walker:
                            "stride": step, "padding": 0, "ceil_mode": False, "count_include_pad": True}, y)
         y.memory = x.memory
         return y
+
+    def cut_by_length(self, excess: Sequence[int]) -> _Refused:
+        least, most = min(excess), max(excess)
+        where = [self.lengths[excess.index(count)] for count in (least, most)]
+        reason = _Refused(
+            f"where a slice over time ends depends on the signal's length: it cuts off {least} frames of a signal of "
+            f"{where[0]}, {most} of one of {where[1]}; only slices that cut a constant number of frames off the end, or "
+            "that end where another signal of the network does, can run over a stream")
+        reason.node = self.current
+        return reason
 
     def item(self, x: Any, index: Any) -> Any:
         if isinstance(x, _Recurrence) and x[index] is x.state and self.used(self.current):
@@ -710,7 +1089,7 @@ class _Walker:
             return self.channel_slice(x, start, length)
         if axis != "time":
             raise _Refused("narrow over the batch")
-        stops = [_at(start, i) % sample.shape[-1] + _at(length, i) for i, sample in enumerate(x.samples)]
+        stops = [_at(start, i) % max(1, count) + _at(length, i) for i, count in enumerate(x.frames)]
         return self.crop(x, start, _Number(stops))
 
     def transpose(self, x: _Value, a: int, b: int) -> _Value:
@@ -725,7 +1104,7 @@ class _Walker:
         axes = tuple(x.axis(dim) for dim in dims)
         if axes[:1] != ("batch",) and not self.windows or sorted(axes) != sorted(x.axes):
             raise _Refused(f"permute{tuple(dims)}: only channels and time can be exchanged")
-        return x if axes == x.axes else _Value(x.number, x.samples, axes, x.memory)
+        return x if axes == x.axes else _Value(x.number, x.samples, axes, x.memory, x.frames, x.cut)
 
     def unsqueeze(self, x: _Value, dim: int) -> _Value:
         at = dim % (len(x.axes) + 1) if isinstance(dim, int) else 0
@@ -820,7 +1199,9 @@ class _Walker:
         return x
 
     def pad(self, x: _Value, amounts: Any, mode: str, value: Any) -> _Value:
-        amounts = list(amounts)
+        cure = "only a constant number of frames can be added to a stream, or taken from it"
+        amounts = [self.constant_number(amount.values, "how many frames are padded", cure)
+                   if isinstance(amount, _Number) else amount for amount in amounts]
         if any(not isinstance(amount, int) for amount in amounts) or len(amounts) % 2:
             raise _Refused(f"pads by {amounts}, which must be integers, two for each axis")
         axis = -1
@@ -1289,6 +1670,8 @@ class _Walker:
         if not _contains((args, kwargs), _Number):
             return call(*args, **kwargs)
         count = next(len(number.values) for number in self.numbers((args, list(kwargs.values()))))
+        if name in ("floordiv", "floor_divide", "mod", "remainder", "div", "truediv"):
+            self.moduli.update(arg for arg in args if type(arg) is int and 1 < arg <= export.MAX_EXTENT)
         results = [call(*_at(args, i), **_at(kwargs, i)) for i in range(count)]
         if isinstance(results[0], (tuple, list)):
             return tuple(_Number(parts) for parts in zip(*results))
@@ -1465,37 +1848,66 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
                 message = " ".join(str(error).split())
                 raise fail(f"its forward fails for a window of shape {shape}: {message}") from error
             sample = windows if windows.dim() == 3 else windows.unsqueeze(-1)
-            walker = _Walker(describer, root, path, graph)
+            walker = _Walker(describer, root, path, graph, [sample.shape[-1]])
             output = _walk(walker, placeholders, channels, [sample.to("cpu", torch.float32)], fail)
             if describer.check:
-                _compare(output, expected, fail)
+                _compare(output.views(), expected, fail)
             return _finished(walker, output, path, channels[0])
 
         before, depth = dict(describer.tensors), describer.depth
+
+        def walked(samples: List[Tensor], others: Sequence[int], lenient: bool) -> Tuple[_Walker, _Value]:
+            describer.tensors, describer.depth = dict(before), depth
+            lengths = [*(sample.shape[-1] for sample in samples), *others]
+            walker = _Walker(describer, root, path, graph, lengths, lenient)
+            return walker, _walk(walker, placeholders, channels, samples, fail)
+
         failed: Optional[Exception] = None
         for lengths in SAMPLE_LENGTHS:
-            describer.tensors, describer.depth = dict(before), depth
-            generator = torch.Generator().manual_seed(1)
-            samples = [torch.rand(1, sum(channels), length, generator=generator) * 2 - 1 for length in lengths]
+            samples = _samples(sum(channels), lengths)
             try:
                 expected = [root(*sample.clone().split(channels, 1)) for sample in samples]
             except Exception as error:  # too short, perhaps
                 failed = fail(f"its forward fails for signals of {lengths[0]} frames: {' '.join(str(error).split())}")
                 continue
             try:
-                walker = _Walker(describer, root, path, graph)
-                output = _walk(walker, placeholders, channels, samples, fail)
+                first, _ = walked(samples, [], False)
+                sweep = _sweep(lengths[0] + 1, first.cycle())
+                walker, output = walked(samples, sweep, True)
+                dead = [walker.lengths[i] for i in sorted(walker.dead)]
+                if dead or walker.doubtful:  # once more with what the module takes
+                    walker, output = walked(samples, sorted({*sweep} - {*dead}), False)
+                node = _finished(walker, output, path, sum(channels))
                 if describer.check:
-                    _compare(output, expected, fail)
-                failed = None
-                break
+                    alive = walker.lengths[len(lengths):]
+                    for length in (*alive[::len(alive) // 4 + 1], *alive[-1:], *dead[:1]):
+                        (sample,) = _samples(sum(channels), [length])
+                        with contextlib.suppress(Exception):  # whatever it raises, it does not take such a length
+                            expected.append(root(*sample.clone().split(channels, 1)))
+                            samples.append(sample)
+                    folded = fold_crops(node)
+                    _compare([apply_node(folded, describer.tensors, sample, False, describer.custom_forward)
+                              for sample in samples], expected, fail)
+                return node
             except export.ExportError as error:
                 failed = error
                 if lengths != SAMPLE_LENGTHS[0]:
                     break
-        if failed is not None:
-            raise failed
-    return _finished(walker, output, path, sum(channels))
+        raise failed
+
+
+def _samples(channels: int, lengths: Sequence[int]) -> List[Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return [torch.rand(1, channels, length, generator=generator) * 2 - 1 for length in lengths]
+
+
+def _sweep(start: int, cycle: int) -> List[int]:
+    """Lengths with every remainder that matters to a network that repeats after `cycle` frames; of a very long cycle
+    half of them close together, half of them spread over it."""
+    if cycle <= LARGEST_SWEEP:
+        return list(range(start, start + max(64, cycle)))
+    half = LARGEST_SWEEP // 2
+    return [*range(start, start + half), *range(start + half, start + half + cycle, cycle // half | 1)]
 
 
 def _defaults(root: nn.Module, inputs: Optional[Sequence[int]]) -> Dict[str, Any]:
@@ -1524,6 +1936,8 @@ def _walk(walker: _Walker, placeholders: List[torch.fx.Node], channels: List[int
           fail: Callable[..., Exception]) -> _Value:
     windows = walker.describer.windows
     everything = _Value(0, samples, _SIGNAL if windows is None or windows.dim() == 3 else _FEATURES)
+    everything.frames = list(walker.lengths)
+    walker.values.append(everything)
     start = 0
     for placeholder, count in zip(placeholders, channels):
         walker.current = placeholder
@@ -1547,18 +1961,21 @@ def _walk(walker: _Walker, placeholders: List[torch.fx.Node], channels: List[int
             result = walker.upright(result)
             if result.last:
                 raise fail("its forward gives a signal with the channels last; transpose it back", node)
-            return result
+            try:
+                return walker.ended(result)
+            except _Refused as reason:
+                raise fail(str(reason), reason.node or node) from reason
         try:
             walker.env[node] = walker.call(node)
         except _Refused as reason:
-            raise fail(str(reason), node) from reason
+            raise fail(str(reason), reason.node or node) from reason
         except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
             raise fail(f"{node.target}: {' '.join(str(error).split())}", node) from error
     raise fail("its forward gives nothing")
 
 
-def _compare(output: _Value, expected: Sequence[Any], fail: Callable[..., Exception]) -> None:
-    for given, wanted in zip(output.views(), expected):
+def _compare(outputs: Sequence[Tensor], expected: Sequence[Any], fail: Callable[..., Exception]) -> None:
+    for given, wanted in zip(outputs, expected):
         if isinstance(wanted, Tensor):
             wanted = wanted.to("cpu", torch.float32)
         if not isinstance(wanted, Tensor) or given.shape != wanted.shape:
