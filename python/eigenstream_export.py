@@ -969,7 +969,12 @@ class _Describer:
         if len(frames) > 1 and min(frames) <= 1:
             raise _fail(path, module, "a branch that gives a single frame meets one that gives more, which would be "
                                       "cropped to one; write it as a forward of your own")
-        return {"type": "Parallel", "path": path, "branches": branches, "reduce": module.reduce}
+        node = {"type": "Parallel", "path": path, "branches": branches, "reduce": module.reduce}
+        if windows is None:
+            import eigenstream_trace
+
+            eigenstream_trace.check_starts(module, node)
+        return node
 
     def residual(self, module: Residual, path: str) -> Node:
         windows = self.windows

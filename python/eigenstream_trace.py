@@ -33,6 +33,7 @@ Node = Dict[str, Any]
 SAMPLE_LENGTHS = ((192, 288, 384), (960, 1440, 1920), (4096, 6144, 8192), (20160, 30240, 40320), (131072, 147456, 163840))
 
 LARGEST_SWEEP = 4096  # lengths of which the frames are counted
+LONG = 1 << 24  # longer than what any layer looks at
 
 LARGEST = 3.4028234e38  # of float32
 
@@ -350,22 +351,26 @@ def _looks_back(node: Node) -> bool:
     return kind in _AT_EACH_FRAME or kind == "Snapshotter" or kind == "Pad" and node["right"] <= 0
 
 
-def branches_start(node: Node) -> Optional[Tuple[int, int]]:
-    """Two lengths for which the branches of a described Parallel are cropped differently at the start; None if there
-    are none. A stream leaves out the same frames for every length."""
+def check_starts(module: nn.Module, node: Node) -> None:
+    """Throws if the branches of a described Parallel come at different rates, or if how much it leaves out of their starts
+    depends on the signal's length: torch goes by the length that there is, a stream leaves out the same for every one."""
     try:
-        period = _lcm(_pace(branch)[1] for branch in node["branches"])
-        first: Optional[Tuple[int, ...]] = None
-        for n in range(1 << 24, (1 << 24) + min(period, LARGEST_SWEEP)):
+        paces = [_pace(branch) for branch in node["branches"]]
+        rates = sorted({rate for rate, _ in paces})
+        if len(rates) > 1:
+            raise export._fail(node["path"], module, f"has branches of different rates, {rates[0]} and {rates[1]} frames for "
+                               "each of the signal, which cannot be joined frame by frame; give them equal strides")
+        period, starts = _lcm(own for _, own in paces), set()
+        for n in range(LONG, LONG + min(period, LARGEST_SWEEP)):
             counts = [frames_after(branch, n) for branch in node["branches"]]
-            starts = tuple((count - min(counts)) // 2 for count in counts)
-            if first is None:
-                first, at = starts, n
-            elif starts != first:
-                return at, n
+            starts.add(tuple((count - min(counts)) // 2 for count in counts))
     except _OwnType:
-        pass
-    return None
+        return
+    if len(starts) > 1:
+        (first, second, *_) = sorted(starts)
+        raise export._fail(node["path"], module, f"leaves out {first} frames at the start of its branches for some lengths "
+                           f"of the signal and {second} for others, but a stream leaves out the same for every length; give "
+                           "the branches strides and paddings that make them equally long")
 
 
 # --- crops at the end -----------------------------------------------------------------------------------------------
@@ -444,7 +449,7 @@ def _cut(node: Node, cut: int, before: int) -> Tuple[Node, int]:
         right, rest = right + cut, 0
         if kind == "ConvTranspose1d":  # a last input that reaches nothing which is left need not come
             beyond = (right - node["output_padding"] - _reach(node)) // stride + 1
-            rest = max(0, min(before, beyond))
+            rest = max(0, min(before, beyond, right // stride))
             right -= rest * stride
     if right == _both(node["padding"])[1]:
         return node, rest

@@ -152,8 +152,11 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
         if kind == "ConvTranspose1d":
             weight, bias = tensor("weight"), tensor("bias") if f("bias") else None
             assert weight.shape == (f("in_channels"), f("out_channels") // node["groups"], f("kernel_size"))
-            return F.conv_transpose1d(x, weight, bias, f("stride"), f("padding"), f("output_padding"), f("groups"),
-                                      f("dilation"))
+            left, right = both_sides(f("padding"))
+            y = F.conv_transpose1d(x, weight, bias, f("stride"), 0, 0, f("groups"), f("dilation"))
+            behind = torch.zeros(1, y.shape[1], 1) if bias is None else bias.reshape(1, -1, 1)
+            y = torch.cat([y, behind.expand(y.shape[0], -1, f("output_padding"))], -1)
+            return y[..., left:max(left, y.shape[-1] - right)]
         if kind == "AvgPool1d":
             return F.avg_pool1d(x, f("kernel_size"), f("stride"), f("padding"), f("ceil_mode"), f("count_include_pad"))
         if kind == "MaxPool1d":

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import random
+import re
+import subprocess
 import sys
 import unittest
 from typing import Any, Callable, Dict, List, Optional
@@ -18,15 +23,43 @@ from torch import Tensor, nn
 from torch.nn.utils import weight_norm
 
 from eigenstream_export_test import GOLDEN, Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
-from eigenstream_export import ExportError, Parallel, Residual, Snake, describe, register  # noqa: E402
+from eigenstream_export import ExportError, Parallel, Residual, Snake, describe, export, register  # noqa: E402
+from eigenstream_export import write_safetensors  # noqa: E402
+from eigenstream_trace import apply_node, fold_crops, frames_after  # noqa: E402
 import eigenstream_export  # noqa: E402
 
 sys.path.insert(0, str(GOLDEN))
 from branched_networks import Forward  # noqa: E402
 
 
+TOOL = os.environ.get("EIGENSTREAM_TOOL", "")  # the program; without it, only the descriptions are tested
+
+
 class Function(Forward):
     """A module whose forward is a function, under the name that the messages have."""
+
+
+def nodes_of(description: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """All modules of a description that hold no others, and its Reduce nodes."""
+    inside = [*description.get("layers", ()), *description.get("nodes", ()), *description.get("branches", ())]
+    inside += [description["net"]] if "net" in description else []
+    return [node for inner in inside for node in nodes_of(inner)] if inside else [description]
+
+
+def delay_of(module: nn.Module, channels: int, frames: int) -> int:
+    """How many later frames an output waits for at most, as replacing single frames shows; inner frames only, where no
+    end is near."""
+    x = torch.rand(1, channels, frames)
+    with torch.no_grad():
+        y = module(x)
+        rate = (module(torch.cat([x, x], -1)).shape[-1] - y.shape[-1]) / frames
+        delay = -frames
+        for i in range(frames // 3, 2 * frames // 3):
+            changed = x.clone()
+            changed[..., i] += 1
+            outputs = ((module(changed) - y).abs().amax((0, 1)) > 0).nonzero()
+            delay = max(delay, i - int(int(outputs.min()) / rate)) if len(outputs) else delay
+    return delay
 
 
 class TraceCase(Case):
@@ -61,6 +94,44 @@ class TraceCase(Case):
         inputs = channels if isinstance(channels, list) else [channels]
         with self.assertRaisesRegex(ExportError, r"^<root> \(Function\): .*" + pattern):
             describe(Function(function, **parts), inputs=inputs)
+
+    def assert_streamed(self, module: nn.Module, channels: int, lengths: Any, delay: Optional[int] = None) -> Dict[str, Any]:
+        """What is written gives the module's own output at each of these lengths that the module takes, in the stream, too,
+        which has this delay. Returns the description."""
+        path = self.folder / "net.safetensors"
+        module.eval()
+        export(module, path, inputs=[channels])
+        description, tensors = describe(module, inputs=[channels])
+        taken = 0
+        for frames in lengths:
+            x = torch.rand(1, channels, frames) * 2 - 1
+            try:
+                with torch.no_grad():
+                    expected = module(x)
+            except RuntimeError:
+                continue
+            taken += 1
+            for given in (apply_node(description, tensors, x), *self.run_tool(path, x)):
+                self.assertEqual(given.shape, expected.shape, frames)
+                torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-5)
+        self.assertGreater(taken, 0)
+        if delay is not None and TOOL:
+            info = subprocess.run([TOOL, "info", str(path)], check=True, capture_output=True, text=True).stdout
+            self.assertEqual(re.findall(r"^delay +(-?\d+) frame", info, re.MULTILINE), [str(delay)])
+        return description
+
+    def run_tool(self, path: Any, x: Tensor) -> List[Tensor]:
+        """What the program makes of a signal, cut into pieces, if the program is there."""
+        if not TOOL:
+            return []
+        write_safetensors(self.folder / "x.safetensors", {"x": x.contiguous()}, {})
+        files = [str(self.folder / name) for name in ("x.safetensors", "y.safetensors")]
+        subprocess.run([TOOL, "run", str(path), *files, "--blocks", "7,13,1"], check=True, capture_output=True)
+        data = (self.folder / "y.safetensors").read_bytes()
+        size = int.from_bytes(data[:8], "little")
+        (tensor,) = (each for key, each in json.loads(data[8:8 + size]).items() if key != "__metadata__")
+        values = torch.frombuffer(bytearray(data[8 + size:]), dtype=torch.float32) if len(data) > 8 + size else torch.empty(0)
+        return [values.reshape(tensor["shape"])]
 
     def types(self, description: Dict[str, Any]) -> List[str]:
         return [node["type"] for node in description.get("nodes", description.get("layers"))]
@@ -449,6 +520,337 @@ class FunctionTest(TraceCase):
             return y
 
         self.assert_not_traced(through_a_view, "another view is used later", conv=nn.Conv1d(2, 2, 1))
+
+
+# --- crops at the end -----------------------------------------------------------------------------------------------------
+
+
+class Chomp(nn.Module):
+    """Takes away what the padding of a causal convolution added at the end."""
+
+    def __init__(self, frames: int) -> None:
+        super().__init__()
+        self.frames = frames
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, :-self.frames].contiguous()
+
+
+class CropTest(TraceCase):
+    def assert_folded(self, module: nn.Module, channels: int, padding: List[Any], delay: Optional[int] = None,
+                      left: int = 0) -> Dict[str, Any]:
+        """The paddings that are written in the place of crops, of which `left` remain."""
+        shown = delay_of(module.eval(), channels, 120)
+        if delay is not None:
+            self.assertEqual(shown, delay)
+        description = self.assert_streamed(module, channels, range(40, 47), shown if left == 0 else None)
+        nodes = nodes_of(description)
+        self.assertEqual([node["padding"] for node in nodes if node["type"] in ("Conv1d", "ConvTranspose1d")], padding)
+        self.assertEqual(len([node for node in nodes if node["type"] == "Pad"]), left)
+        return description
+
+    def test_causal_convolution(self) -> None:
+        conv = nn.Conv1d(1, 2, 3, padding=2)
+        self.assert_folded(Function(lambda m, x: m.conv(x)[..., :-2], conv=conv), 1, [[2, 0]], 0)
+        self.assert_folded(Function(lambda m, x: m.conv(x)[..., :x.size(-1)], conv=conv), 1, [[2, 0]], 0)
+        self.assert_folded(Function(lambda m, x: F.pad(m.conv(x), (0, -2)), conv=conv), 1, [[2, 0]], 0)
+        self.assert_folded(Function(lambda m, x: m.conv(x).narrow(2, 0, x.size(-1)), conv=conv), 1, [[2, 0]], 0)
+        self.assert_folded(Function(lambda m, x: m.conv(x)[..., :-1], conv=conv), 1, [[2, 1]], 0)
+        self.assert_folded(Function(lambda m, x: m.conv(x)[..., :-1][..., :-1], conv=conv), 1, [[2, 0]], 0)
+        self.assert_folded(Function(lambda m, x: m.conv(x)[..., 1:-2], conv=conv), 1, [[2, 0]], 1, left=1)
+        self.assert_folded(nn.Sequential(conv, Chomp(2)), 1, [[2, 0]], 0)
+        self.assert_folded(nn.Sequential(conv, nn.ConstantPad1d((0, -2), 0.0)), 1, [[2, 0]], 0)  # nothing is traced
+        self.assert_folded(nn.Sequential(nn.ConstantPad1d(2, 0.0), nn.Conv1d(1, 2, 3), Chomp(2)), 1, [0], 0, left=1)
+        self.assert_folded(nn.Sequential(nn.Conv1d(1, 2, 3, padding=4, dilation=2, padding_mode="replicate"), Chomp(4)), 1,
+                           [[4, 0]], 0)
+        # More than was padded: the rest is cropped, and waited for.
+        description = self.assert_folded(nn.Sequential(conv, Chomp(3)), 1, [[2, 0]], left=1)
+        self.assertEqual([(node["left"], node["right"]) for node in nodes_of(description) if node["type"] == "Pad"], [(0, -1)])
+
+    def test_strides(self) -> None:
+        conv = nn.Conv1d(1, 2, 5, padding=4, stride=2)
+        self.assert_folded(nn.Sequential(conv, Chomp(1)), 1, [[4, 2]])
+        self.assert_folded(nn.Sequential(conv, Chomp(2)), 1, [[4, 0]])
+        self.assert_folded(nn.Sequential(nn.Conv1d(1, 2, 5, padding=3, stride=2), Chomp(2)), 1, [[3, 1]], left=1)
+        # Through a convolution without padding at the end, to the one before.
+        self.assert_folded(nn.Sequential(nn.Conv1d(1, 2, 5, padding=4), nn.Conv1d(2, 2, 3, stride=2), Chomp(2)), 1, [[4, 0], 0])
+        self.assert_folded(nn.Sequential(nn.Conv1d(1, 2, 5, padding=4), nn.AvgPool1d(2), Chomp(2)), 1, [[4, 0]])
+        for pool in (nn.AvgPool1d(2, padding=1), nn.MaxPool1d(3, 2, ceil_mode=True)):
+            self.assert_folded(nn.Sequential(nn.Conv1d(1, 2, 5, padding=4), pool, Chomp(2)), 1, [4], left=1)
+
+    def test_transposed_convolution(self) -> None:
+        for up, crop, padding in (
+            (nn.ConvTranspose1d(2, 1, 8, 4), 4, [0, 4]), (nn.ConvTranspose1d(2, 1, 4, 2, padding=1), 1, [1, 2]),
+            (nn.ConvTranspose1d(2, 1, 4, 2, output_padding=1), 3, [0, 3]), (nn.ConvTranspose1d(2, 1, 3, dilation=2), 4, [0, 4]),
+        ):
+            self.assert_folded(nn.Sequential(up, Chomp(crop)), 2, [padding])
+        self.assert_folded(nn.Sequential(nn.Conv1d(2, 2, 3, padding=2), nn.ConvTranspose1d(2, 1, 2, 2), Chomp(4)), 2, [[2, 0], 0], 0)
+
+    def test_through_what_looks_at_one_frame(self) -> None:
+        for layer in (nn.ReLU(), nn.PReLU(2), nn.BatchNorm1d(2), nn.Dropout(), Snake(2), nn.Softmax(1), nn.GLU(1)):
+            self.assert_folded(nn.Sequential(nn.Conv1d(1, 2, 3, padding=2), layer, Chomp(2)), 1, [[2, 0]], 0)
+        conv = nn.Conv1d(1, 2, 3, padding=2)
+        for function in (
+            lambda m, x: (m.conv(x) * m.scale + 1)[..., :-2], lambda m, x: (m.conv(x) + m.conv(x).tanh())[..., :-2],
+            lambda m, x: m.fc(m.conv(x).transpose(1, 2)).transpose(1, 2)[..., :-2],
+            lambda m, x: m.fc(m.conv(x).transpose(1, 2)[:, :-2]).transpose(1, 2),
+        ):
+            description = self.assert_streamed(Function(function, conv=conv, scale=nn.Parameter(torch.rand(2, 1)),
+                                                        fc=nn.Linear(2, 3)), 1, range(40, 47), 0)
+            self.assertNotIn("Pad", [node["type"] for node in nodes_of(description)])
+
+    def test_through_joins(self) -> None:
+        def snake(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            return (y + torch.sin(m.alpha * y).pow(2) / m.alpha)[..., :-2]
+
+        def gate(m: nn.Module, x: Tensor) -> Tensor:
+            a, b = m.conv(x).chunk(2, 1)
+            return (a.tanh() * b.sigmoid())[..., :-2]
+
+        conv = nn.Conv1d(1, 2, 3, padding=2)
+        self.assert_folded(Function(snake, conv=conv, alpha=nn.Parameter(torch.rand(2, 1) + 1)), 1, [[2, 0]], 0)
+        self.assert_folded(Function(gate, conv=conv), 1, [[2, 0]], 0)
+        self.assert_folded(Function(lambda m, x: (m.a(x) + m.b(x))[..., :-4], a=nn.Conv1d(1, 2, 5, padding=4),
+                                    b=nn.Conv1d(1, 2, 3, padding=4, dilation=2)), 1, [[4, 0], [4, 0]], 0)
+        self.assert_folded(nn.Sequential(Parallel(conv, nn.Conv1d(1, 2, 5, padding=3)), Chomp(2)), 1, [[2, 0], [3, 1]], 1)
+        self.assert_folded(Function(lambda m, x: torch.cat([m.conv(x), m.conv(x)], 1)[..., :-2], conv=conv), 1, [[2, 0]] * 2, 0)
+
+    def test_what_is_used_uncropped_too(self) -> None:
+        conv = nn.Conv1d(1, 1, 3, padding=2)
+        # The end of the first is used, so nothing can be left out before it.
+        def padded(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            return (m.last(y) + y)[..., :-2]
+
+        self.assert_folded(Function(padded, conv=conv, last=nn.Conv1d(1, 1, 5, padding=2)), 1, [2, 2], left=1)
+
+        def both(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            return y[..., 2:] + y[..., :-2]
+
+        self.assert_folded(Function(both, conv=conv), 1, [2], left=2)
+
+        def twice(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            return y[..., 1:-2] + y[..., :-3]
+
+        description = self.assert_folded(Function(twice, conv=conv), 1, [[2, 0]], left=2)
+        self.assertEqual([(node["left"], node["right"]) for node in nodes_of(description) if node["type"] == "Pad"],
+                         [(-1, 0), (0, -1)])
+
+    def test_temporal_convolutions(self) -> None:
+        class Block(nn.Module):
+            def __init__(self, inputs: int, channels: int, dilation: int) -> None:
+                super().__init__()
+                convs = [weight_norm(nn.Conv1d(count, channels, 3, padding=2 * dilation, dilation=dilation))
+                         for count in (inputs, channels)]
+                self.net = nn.Sequential(convs[0], Chomp(2 * dilation), nn.ReLU(), nn.Dropout(0.2),
+                                         convs[1], Chomp(2 * dilation), nn.ReLU(), nn.Dropout(0.2))
+                self.down = nn.Conv1d(inputs, channels, 1) if inputs != channels else None
+                self.relu = nn.ReLU()
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.relu(self.net(x) + (x if self.down is None else self.down(x)))
+
+        net = nn.Sequential(*(Block(1 if level == 0 else 3, 3, 2 ** level) for level in range(8)))
+        description = self.assert_streamed(net, 1, (40, 41, 1101), 0)
+        self.assertNotIn("Pad", [node["type"] for node in nodes_of(description)])
+        self.assertEqual(delay_of(net.eval(), 1, 90), 0)
+
+    def test_decoder_of_a_codec(self) -> None:
+        class Decoder(nn.Module):
+            """Causal convolutions, and transposed ones whose end is cut."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.first, self.last = nn.Conv1d(4, 8, 3), nn.Conv1d(2, 1, 3)
+                self.ups = nn.ModuleList([nn.ConvTranspose1d(8, 4, 8, 4), nn.ConvTranspose1d(4, 2, 4, 2)])
+                self.blocks = nn.ModuleList([nn.Conv1d(4, 4, 3), nn.Conv1d(2, 2, 3)])
+
+            def forward(self, x: Tensor) -> Tensor:
+                x = self.first(F.pad(x, (2, 0)))
+                for up, block in zip(self.ups, self.blocks):
+                    x = up(F.elu(x))
+                    x = x[..., :x.shape[-1] - (up.kernel_size[0] - up.stride[0])]
+                    x = x + block(F.pad(F.elu(x), (2, 0)))
+                return torch.tanh(self.last(F.pad(x, (2, 0))))
+
+        net = Decoder()
+        description = self.assert_streamed(net, 4, range(20, 25), 0)
+        self.assertEqual(delay_of(net.eval(), 4, 30), 0)
+        self.assertEqual([node["padding"] for node in nodes_of(description) if node["type"] == "ConvTranspose1d"],
+                         [[0, 4], [0, 2]])
+        # The policy "valid" leaves crops as they are, and there is no padding to fold them into.
+        description, _ = describe(nn.Sequential(nn.Conv1d(1, 2, 3, padding=2), Chomp(2)), "valid")
+        self.assertEqual([(node.get("padding"), node.get("right")) for node in description["layers"]], [(0, None), (None, -2)])
+
+    def test_any_graph_stays_what_it_is(self) -> None:
+        draw = random.Random(1)
+
+        def layer(path: str) -> Dict[str, Any]:
+            kind = draw.choice(["Conv1d", "ConvTranspose1d", "Crop", "Crop", "Pad", "ReLU", "AvgPool1d", "Sequential"])
+            if kind == "Sequential":
+                return {"type": kind, "path": path, "layers": [layer(f"{path}.{i}") for i in range(draw.randint(1, 3))]}
+            if kind in ("Crop", "Pad"):
+                sign = -1 if kind == "Crop" else 1
+                fields = {"mode": "replicate"} if kind == "Pad" and draw.random() < 0.5 else {"mode": "constant", "value": 1.0}
+                return {"type": "Pad", "path": path, "left": sign * draw.randint(0, 2), "right": sign * draw.randint(0, 4), **fields}
+            if kind == "ReLU":
+                return {"type": kind, "path": path}
+            taps, stride = draw.randint(1, 4), draw.randint(1, 3)
+            if kind == "AvgPool1d":
+                return {"type": kind, "path": path, "kernel_size": taps, "stride": stride, "padding": 0,
+                        "ceil_mode": draw.random() < 0.3, "count_include_pad": True}
+            tensors[f"{path}.weight"] = torch.rand(2, 2, taps) - 0.5
+            sizes = {"in_channels": 2, "out_channels": 2, "kernel_size": taps, "stride": stride, "groups": 1, "bias": False}
+            if kind == "Conv1d":
+                padding = [draw.randint(0, 4), draw.randint(0, 6)]
+                return {"type": kind, "path": path, **sizes, "padding": padding, "dilation": draw.randint(1, 2)}
+            padding = draw.choice([0, 1, [0, 2], [1, 5]])
+            return {"type": kind, "path": path, **sizes, "padding": padding, "output_padding": draw.randint(0, stride - 1),
+                    "dilation": 1}
+
+        folded = 0
+        for _ in range(300):
+            tensors: Dict[str, Tensor] = {}
+            nodes: List[Dict[str, Any]] = []
+            counts = [[60, 61, 62, 63, 97]]
+            for i in range(draw.randint(2, 9)):
+                source = draw.randint(max(0, i - 2), i)
+                if draw.random() < 0.35:
+                    alike = [k for k in range(i + 1) if counts[k] == counts[source]]
+                    nodes.append({"type": "Reduce", "path": f"{i}", "op": "sum", "from": [source, draw.choice(alike)]})
+                    counts.append(counts[source])
+                else:
+                    nodes.append({**layer(f"{i}"), "from": [source]})
+                    counts.append([frames_after(nodes[-1], n) for n in counts[source]])
+            for value in range(len(nodes) - 1, 0, -1):  # what leads nowhere goes
+                if not any(value in node["from"] for node in nodes):
+                    del nodes[value - 1]
+                    for node in nodes:
+                        node["from"] = [number - (number > value) for number in node["from"]]
+            graph = {"type": "Graph", "path": "", "in_channels": 2, "nodes": nodes}
+            less = fold_crops(graph)
+            self.assertEqual(fold_crops(less), less)
+            folded += less != graph
+            for frames in (60, 61, 62, 63, 97):
+                x = torch.rand(1, 2, frames)
+                try:
+                    expected = apply_node(graph, tensors, x)
+                except (RuntimeError, AssertionError):  # too short for what it does
+                    continue
+                given = apply_node(less, tensors, x)
+                self.assertEqual(given.shape[-1], frames_after(graph, frames))
+                torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-4)
+        self.assertGreater(folded, 30)
+
+
+# --- lengths with every remainder -----------------------------------------------------------------------------------------
+
+
+class LengthTest(TraceCase):
+    def test_ends_where_another_signal_does(self) -> None:
+        parts = {"down": nn.Conv1d(1, 4, 8, stride=4, padding=4), "up": nn.ConvTranspose1d(4, 1, 8, stride=4, padding=1)}
+        for function in (
+            lambda m, x: m.up(torch.relu(m.down(x)))[..., :x.shape[-1]],  # the network's own end
+            lambda m, x: m.up(m.down(x))[..., :x.shape[-1]].tanh() * 2 + x,  # that of what it meets
+            lambda m, x: m.down(m.up(m.down(x))[..., :x.shape[-1]]),  # before a layer that looks at the end
+            lambda m, x: torch.cat([x, m.up(m.down(x)).narrow(2, 0, x.size(2))], 1),
+            lambda m, x: m.up(m.down(x))[..., :x.shape[-1]].transpose(1, 2).transpose(1, 2),
+        ):
+            self.assert_streamed(Function(function, **parts), 1, range(96, 106))
+
+    def test_waveform_unet(self) -> None:
+        class WaveUNet(nn.Module):
+            """A strided encoder without padding; each skip is cut to what comes up."""
+
+            def __init__(self, levels: int, taps: int, stride: int) -> None:
+                super().__init__()
+                widths = [1] + [2 ** (level + 1) for level in range(levels)]
+                pairs = list(zip(widths, widths[1:]))
+                self.down = nn.ModuleList(nn.Conv1d(a, b, taps, stride) for a, b in pairs)
+                self.up = nn.ModuleList(nn.ConvTranspose1d(b, a, taps, stride) for a, b in reversed(pairs))
+
+            def forward(self, x: Tensor) -> Tensor:
+                skips = []
+                for down in self.down:
+                    x = torch.relu(down(x))
+                    skips.append(x)
+                for up in self.up:
+                    x = up(x + skips.pop()[..., :x.shape[-1]])
+                return x
+
+        for levels, taps, stride in ((2, 8, 4), (3, 8, 2), (3, 16, 8), (4, 4, 2)):
+            description = self.assert_streamed(WaveUNet(levels, taps, stride), 1, (*range(1100, 1108), 1196, 1333, 4436))
+            self.assertNotIn("Pad", [node["type"] for node in nodes_of(description)])
+
+    def test_hops(self) -> None:
+        frames = nn.Conv1d(1, 2, 8, stride=8)
+        # What is cut off is less than a hop, which the strided layer does not see anyway.
+        description = self.assert_streamed(Function(lambda m, x: m.conv(x[..., :x.shape[-1] // 8 * 8]), conv=frames), 1,
+                                           range(96, 106))
+        self.assertEqual(self.types(description), ["Conv1d"])
+        conv = nn.Conv1d(1, 2, 3, padding=1)
+        for hop in (2, 8, 1000):
+            self.assert_not_traced(lambda m, x: m.conv(x[..., :x.shape[-1] // hop * hop]), r"where a slice over time ends depends on "
+                                   r"the signal's length: it cuts off \d+ frames of a signal of \d+, \d+ of one of \d+; .*"
+                                   r"\(self.assert_not_traced\(.*\)", 1, conv=conv)
+            self.assert_not_traced(lambda m, x: m.conv(x)[..., :x.shape[-1] - x.shape[-1] % hop], "ends depends", 1, conv=conv)
+            self.assert_not_traced(lambda m, x: m.conv(x)[..., x.shape[-1] % hop:], r"where a slice over time starts depends on the "
+                                   r"signal's length: for signals of \d+ and \d+ frames it is \d+ and \d+", 1, conv=conv)
+            self.assert_not_traced(lambda m, x: F.pad(x, (0, -x.shape[-1] % hop)), "how many frames are padded depends on the "
+                                   "signal's length", 1)
+
+    def test_centred_crops(self) -> None:
+        def forward(m: nn.Module, x: Tensor) -> Tensor:
+            """As pickers of earthquakes join: the excess of what comes up is left out on both sides."""
+            skip = m.enter(x)
+            y = m.up(m.down(skip))[:, :, 1:-2]
+            start = (y.shape[-1] - skip.shape[-1]) // 2
+            return torch.cat([skip, y[:, :, start:start + skip.shape[-1]]], 1)
+
+        parts = {"enter": nn.Conv1d(3, 4, 7, padding=3), "up": nn.ConvTranspose1d(4, 4, 7, 4)}
+        self.assert_not_traced(forward, "where a slice over time starts depends on the signal's length", 3,
+                               down=nn.Conv1d(4, 4, 7, 4, padding=3), **parts)
+        same = Function(lambda m, x: torch.cat([x, m.up(x)[..., (m.up(x).shape[-1] - x.shape[-1]) // 2:][..., :x.shape[-1]]], 1),
+                        up=nn.ConvTranspose1d(3, 3, 7, 1))
+        self.assert_streamed(same, 3, range(40, 47))  # the same for every length
+
+    def test_lengths_that_are_not_taken(self) -> None:
+        down, up = nn.Conv1d(1, 2, 4, 4), nn.ConvTranspose1d(2, 1, 4, 4)
+        # Whatever is cut for other lengths, torch takes multiples of 4 only.
+        self.assert_streamed(Function(lambda m, x: m.up(m.down(x)) + x, down=down, up=up), 1, (96, 97, 98, 100))
+        self.assert_streamed(Function(lambda m, x: (m.up(m.down(x)) + x)[..., x.shape[-1] % 4:], down=down, up=up), 1, (96, 97, 100))
+        self.assert_streamed(Function(lambda m, x: F.pad(m.up(m.down(x)) + x, (0, x.shape[-1] % 4)), down=down, up=up), 1,
+                             (96, 97, 100))
+
+    def test_long_cycles(self) -> None:
+        class Deep(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.down = nn.ModuleList(nn.Conv1d(1, 1, 4, 4, padding=1) for _ in range(6))
+                self.up = nn.ModuleList(nn.ConvTranspose1d(1, 1, 4, 4) for _ in range(6))
+
+            def forward(self, x: Tensor) -> Tensor:
+                skips = [x]
+                for down in self.down:
+                    skips.append(down(skips[-1]))
+                y = skips.pop()
+                for up in self.up:
+                    skip = skips.pop()
+                    y = up(y)[..., :skip.shape[-1]] + skip[..., :4 * y.shape[-1]]
+                return y
+
+        self.assert_streamed(Deep(), 1, (4096, 8191, 8193, 9999))
+
+    def test_parallel(self) -> None:
+        fitting = Parallel(nn.Conv1d(1, 2, 3, stride=4), nn.Conv1d(1, 2, 11, stride=4))
+        self.assert_streamed(fitting, 1, range(96, 106))
+        self.assert_refused(Parallel(nn.Conv1d(1, 2, 3, stride=4), nn.Conv1d(1, 2, 10, stride=4)),
+                            r"^<root> \(Parallel\): leaves out \(0, 0\) frames at the start of its branches for some lengths")
+        self.assert_refused(nn.Sequential(nn.ReLU(), Parallel(nn.Conv1d(1, 2, 3), nn.Conv1d(1, 2, 3, stride=2))),
+                            r"^1 \(Parallel\): has branches of different rates, 1/2 and 1 frames")
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------------
