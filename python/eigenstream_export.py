@@ -744,6 +744,8 @@ def _shrink(module: nn.Module, path: str, padding: str) -> int:
 
 
 def _check_residual(module: Residual, path: str, padding: str) -> None:
+    if any(_has_own_forward(each) for each in _modules(module.net)):
+        return  # what it does to lengths is seen when it is traced
     shrink = _shrink(module.net, _join(path, "net"), padding)
     if shrink < 0:
         reason = f"with padding {padding!r} the inner network makes its input {-shrink} samples longer"
@@ -984,6 +986,9 @@ class _Describer:
                 shapes = f"{tuple(windows.shape[1:])} to {tuple(self.windows.shape[1:])}"
                 raise _fail(path, module, f"its net turns a window of shape {shapes}, which cannot be added")
         _check_residual(module, path, self.padding)
+        import eigenstream_trace
+
+        eigenstream_trace.check_residual(module, node)
         return node
 
     def over_channels(self, module: OverChannels, path: str) -> Node:

@@ -2,9 +2,9 @@
 
 ``torch.fx`` records the calls of the ``forward``; ``trace`` walks through the record and writes a ``Graph`` node of a model
 file (``docs/model-file.md``). Three short signals of different lengths go along, through a plain interpreter of
-descriptions (``apply_node``): they give the shapes that the ``forward`` asks for, so that ``x[..., : y.shape[-1]]`` is
-understood as long as it means the same for every length, and in the end they are compared with what the module itself
-gives. Inside a ``Windowed`` it is a few windows of the one length that there is, and time is an axis as any other.
+descriptions (``apply_node``), and the number of frames for lengths with every remainder of the strides: they give the shapes
+that the ``forward`` asks for, so that ``x[..., : y.shape[-1]]`` is understood as long as a stream can do it for every length.
+In the end what was written is compared with what the module itself gives, for some of the lengths. Inside a ``Windowed`` it is a few windows of the one length that there is, and time is an axis as any other.
 Whatever is not understood is an ``ExportError`` that names the module, and the line of its ``forward``.
 """
 
@@ -34,6 +34,7 @@ SAMPLE_LENGTHS = ((192, 288, 384), (960, 1440, 1920), (4096, 6144, 8192), (20160
 
 LARGEST_SWEEP = 4096  # lengths of which the frames are counted
 LONG = 1 << 24  # longer than what any layer looks at
+_OF_ONE_LENGTH = "windows have one length, so there it can be anything: Windowed(net, size, stride)"
 
 LARGEST = 3.4028234e38  # of float32
 
@@ -351,6 +352,19 @@ def _looks_back(node: Node) -> bool:
     return kind in _AT_EACH_FRAME or kind == "Snapshotter" or kind == "Pad" and node["right"] <= 0
 
 
+def check_residual(module: nn.Module, node: Node) -> None:
+    """Throws if the net of a described Residual does to lengths what the file does not allow."""
+    try:
+        pace, shrink = _pace(node["net"]), LONG - frames_after(node["net"], LONG)
+    except _OwnType:
+        return
+    if pace != (1, 1):
+        raise export._fail(node["path"], module, "has a stride in its net, but inside a Residual every stride must be 1")
+    if shrink < 0:
+        raise export._fail(node["path"], module, f"its net makes its input {-shrink} samples longer, and there is nothing to "
+                           "add to those; use less padding inside")
+
+
 def check_starts(module: nn.Module, node: Node) -> None:
     """Throws if the branches of a described Parallel come at different rates, or if how much it leaves out of their starts
     depends on the signal's length: torch goes by the length that there is, a stream leaves out the same for every one."""
@@ -394,6 +408,8 @@ def _room(node: Node, before: int) -> int:
         for layer in node["layers"]:
             before = _room(layer, before)
         return before
+    if kind in _BRANCHING and _passes(node):
+        return before
     if kind == "Parallel":
         return min(_room(branch, 0) for branch in node["branches"])
     if kind in ("Conv1d", "Windowed"):
@@ -415,6 +431,8 @@ def _cut(node: Node, cut: int, before: int) -> Tuple[Node, int]:
     """
     kind = node["type"]
     if kind in _AT_EACH_FRAME:
+        return node, cut
+    if kind in _BRANCHING and _passes(node):  # nothing is padded in there
         return node, cut
     if kind == "Residual":
         return {**node, "net": _cut(node["net"], 0, 0)[0]}, 0
@@ -454,6 +472,20 @@ def _cut(node: Node, cut: int, before: int) -> Tuple[Node, int]:
     if right == _both(node["padding"])[1]:
         return node, rest
     return {**node, "padding": left if left == right else [left, right]}, rest
+
+
+_BRANCHING = ("Residual", "Parallel", "Graph")
+
+
+def _passes(node: Node) -> bool:
+    """Whether to cut frames off the end of what a module gives is to cut as many off what it takes."""
+    kind = node["type"]
+    if kind in ("Sequential", "Parallel", "Graph"):
+        inside = node["layers"] if kind == "Sequential" else node["branches"] if kind == "Parallel" else node["nodes"]
+        return all(inner["type"] == "Reduce" or _passes(inner) for inner in inside)
+    if kind == "Residual":
+        return _passes(node["net"])
+    return kind != "ConvTranspose1d" and _looks_back(node) and node.get("stride", node.get("stride_size", 1)) == 1
 
 
 def _is_nothing(node: Node) -> bool:
@@ -781,7 +813,7 @@ class _Walker:
         different = next((i for i, value in enumerate(values) if value != values[0]), None)
         if different is not None:
             at = f"for signals of {self.lengths[0]} and {self.lengths[different]} frames it is {values[0]} and "
-            self.refuse(_Refused(f"{what} depends on the signal's length: {at}{values[different]}; {cure}"))
+            self.refuse(_Refused(f"{what} depends on the signal's length: {at}{values[different]}; {cure}; {_OF_ONE_LENGTH}"))
         return values[0]
 
     def ended(self, x: _Value) -> _Value:
@@ -1038,7 +1070,7 @@ class _Walker:
         reason = _Refused(
             f"where a slice over time ends depends on the signal's length: it cuts off {least} frames of a signal of "
             f"{where[0]}, {most} of one of {where[1]}; only slices that cut a constant number of frames off the end, or "
-            "that end where another signal of the network does, can run over a stream")
+            f"that end where another signal of the network does, can run over a stream; {_OF_ONE_LENGTH}")
         reason.node = self.current
         return reason
 

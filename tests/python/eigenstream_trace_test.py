@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.utils import weight_norm
 
 from eigenstream_export_test import GOLDEN, Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
-from eigenstream_export import ExportError, Parallel, Residual, Snake, describe, export, register  # noqa: E402
+from eigenstream_export import ExportError, Parallel, Residual, Snake, Windowed, describe, export, register  # noqa: E402
 from eigenstream_export import write_safetensors  # noqa: E402
 from eigenstream_trace import apply_node, fold_crops, frames_after  # noqa: E402
 import eigenstream_export  # noqa: E402
@@ -614,6 +614,10 @@ class CropTest(TraceCase):
         self.assert_folded(Function(lambda m, x: (m.a(x) + m.b(x))[..., :-4], a=nn.Conv1d(1, 2, 5, padding=4),
                                     b=nn.Conv1d(1, 2, 3, padding=4, dilation=2)), 1, [[4, 0], [4, 0]], 0)
         self.assert_folded(nn.Sequential(Parallel(conv, nn.Conv1d(1, 2, 5, padding=3)), Chomp(2)), 1, [[2, 0], [3, 1]], 1)
+        causal = nn.Sequential(nn.ConstantPad1d((2, 0), 0.0), nn.Conv1d(2, 2, 3))
+        self.assert_folded(nn.Sequential(conv, Residual(causal), Parallel(nn.ReLU(), causal), Chomp(2)), 1, [[2, 0], [2, 0], [2, 0]], 0)
+        self.assert_folded(nn.Sequential(conv, Residual(nn.Conv1d(2, 2, 3, padding=1)), Chomp(2)), 1, [2, 1], left=1)
+        self.assert_folded(nn.Sequential(Residual(nn.Conv1d(1, 1, 3, padding=2), Chomp(2))), 1, [[2, 0]], 0)
         self.assert_folded(Function(lambda m, x: torch.cat([m.conv(x), m.conv(x)], 1)[..., :-2], conv=conv), 1, [[2, 0]] * 2, 0)
 
     def test_what_is_used_uncropped_too(self) -> None:
@@ -811,8 +815,10 @@ class LengthTest(TraceCase):
             return torch.cat([skip, y[:, :, start:start + skip.shape[-1]]], 1)
 
         parts = {"enter": nn.Conv1d(3, 4, 7, padding=3), "up": nn.ConvTranspose1d(4, 4, 7, 4)}
-        self.assert_not_traced(forward, "where a slice over time starts depends on the signal's length", 3,
-                               down=nn.Conv1d(4, 4, 7, 4, padding=3), **parts)
+        parts["down"] = nn.Conv1d(4, 4, 7, 4, padding=3)
+        self.assert_not_traced(forward, r"where a slice over time starts depends on the signal's length: .*: Windowed\(net", 3,
+                               **parts)
+        self.assert_streamed(Windowed(Function(forward, **parts), 61, 20), 3, (61, 100, 130))
         same = Function(lambda m, x: torch.cat([x, m.up(x)[..., (m.up(x).shape[-1] - x.shape[-1]) // 2:][..., :x.shape[-1]]], 1),
                         up=nn.ConvTranspose1d(3, 3, 7, 1))
         self.assert_streamed(same, 3, range(40, 47))  # the same for every length
@@ -843,6 +849,13 @@ class LengthTest(TraceCase):
                 return y
 
         self.assert_streamed(Deep(), 1, (4096, 8191, 8193, 9999))
+
+    def test_residual(self) -> None:
+        longer = Function(lambda m, x: m.conv(x), conv=nn.Conv1d(2, 2, 3, padding=2))
+        self.assert_refused(Residual(longer), r"^<root> \(Residual\): its net makes its input 2 samples longer")
+        strided = Function(lambda m, x: m.conv(x).repeat_interleave(2, -1), conv=nn.Conv1d(2, 2, 3, stride=2, padding=1))
+        self.assert_refused(Residual(strided), r"^<root> \(Residual\): has a stride in its net")
+        self.assert_streamed(Residual(nn.Conv1d(2, 2, 3), Function(lambda m, x: x[..., 2:-1])), 2, range(40, 47))
 
     def test_parallel(self) -> None:
         fitting = Parallel(nn.Conv1d(1, 2, 3, stride=4), nn.Conv1d(1, 2, 11, stride=4))
