@@ -320,14 +320,14 @@ def _pace(node: Node) -> Tuple[Fraction, int]:
     if kind == "Residual":
         return _pace(node["net"])
     if kind in ("Sequential", "Parallel", "Graph"):
-        paces, period = [(Fraction(1), 1)], 1
+        rates, period = [Fraction(1)], 1
         inside = node["layers"] if kind == "Sequential" else node["branches"] if kind == "Parallel" else node["nodes"]
         for i, inner in enumerate(inside):
-            rate, own = paces[inner.get("from", [i if kind == "Sequential" else 0])[0]]
+            rate = rates[inner.get("from", [i if kind == "Sequential" else 0])[0]]
             faster, repeats = (Fraction(1), 1) if inner["type"] == "Reduce" else _pace(inner)
             period = _lcm((period, (rate / repeats).denominator))
-            paces.append((rate * faster, own))
-        return paces[-1][0], period
+            rates.append(rate * faster)
+        return rates[-1], period
     if kind in ("Conv1d", "Windowed", "AvgPool1d", "MaxPool1d"):
         return Fraction(1, node["stride"]), node["stride"]
     if kind in ("ConvTranspose1d", "OverlapAdd"):

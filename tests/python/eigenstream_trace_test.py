@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn.utils import weight_norm
 
 from eigenstream_export_test import GOLDEN, Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
-from eigenstream_export import ExportError, Parallel, Residual, Snake, Windowed, describe, export, register  # noqa: E402
-from eigenstream_export import write_safetensors  # noqa: E402
+from eigenstream_export import (  # noqa: E402
+    ExportError, OverlapAdd, Parallel, Residual, Snake, Snapshotter, Windowed, describe, export, register, write_safetensors)
 from eigenstream_trace import apply_node, fold_crops, frames_after  # noqa: E402
 import eigenstream_export  # noqa: E402
 
@@ -585,6 +585,21 @@ class CropTest(TraceCase):
         ):
             self.assert_folded(nn.Sequential(up, Chomp(crop)), 2, [padding])
         self.assert_folded(nn.Sequential(nn.Conv1d(2, 2, 3, padding=2), nn.ConvTranspose1d(2, 1, 2, 2), Chomp(4)), 2, [[2, 0], 0], 0)
+
+    def test_windows(self) -> None:
+        net = nn.Sequential(nn.Conv1d(2, 2, 1), nn.GroupNorm(1, 2))
+        for layers, paddings, left in (
+            ((Windowed(net, 8, 4, (6, 6)), Chomp(1)), [[6, 2]], 0),
+            ((Windowed(net, 8, 4, (6, 6)), Chomp(2)), [[6, 2]], 1),
+            ((nn.Conv1d(2, 2, 5, padding=4), Windowed(net, 8, 4), Chomp(1)), [[4, 0], 0], 0),
+            ((nn.Conv1d(2, 2, 5, padding=4), Snapshotter(2, 8, 2), Chomp(2)), [[4, 0]], 0),
+            ((Windowed(net, 8, 4), OverlapAdd(2, 8, 4, normalise=True), Chomp(3)), [0, [0, 3]], 0),
+            ((Windowed(net, 8, 4, (4, 4)), OverlapAdd(2, 8, 4, 1), Chomp(5)), [4, [1, 4]], 1),
+        ):
+            description = self.assert_streamed(nn.Sequential(*layers), 2, range(40, 47))
+            nodes = description["layers"]
+            self.assertEqual([node["padding"] for node in nodes if "padding" in node], paddings)
+            self.assertEqual([node["type"] for node in nodes].count("Pad"), left)
 
     def test_through_what_looks_at_one_frame(self) -> None:
         for layer in (nn.ReLU(), nn.PReLU(2), nn.BatchNorm1d(2), nn.Dropout(), Snake(2), nn.Softmax(1), nn.GLU(1)):
