@@ -413,3 +413,80 @@ TEST_CASE("registry: recurrent layers over windows have torch's names", "[graph]
            }),
            {"(RNN)", "nonlinearity = \"sin\""});
 }
+
+TEST_CASE("registry: weight norm of a vector has a norm for each element", "[graph]") {
+  // As torch does for a parameter of one axis: w = g v / |v|, element by element; over all if g is one number.
+  const auto slopes = [](es::WeightMap weights) {
+    const es::ModuleSpec spec = leaf("PReLU", "p", {{"num_parameters", std::int64_t{3}}});
+    Eigen::Tensor<float, 2> x(3, 1);
+    x.setConstant(-1.0f);
+    const Eigen::Tensor<float, 2> y = es::Stream(es::builtin_registry().create(spec, weights).layer).forward(x);
+    return std::vector<float>{-y(0, 0), -y(1, 0), -y(2, 0)};
+  };
+  const es::Weights<float> v({3}, {1, -2, 2});
+  for (const auto& [g, direction] : {std::pair("p.weight_g", "p.weight_v"),
+                                     std::pair("p.parametrizations.weight.original0", "p.parametrizations.weight.original1")}) {
+    CHECK(slopes({{g, es::Weights<float>({3}, {0.25f, 0.5f, 4})}, {direction, v}}) == std::vector<float>{0.25f, -0.5f, 4});
+    CHECK(slopes({{g, es::Weights<float>({}, {6})}, {direction, v}}) == std::vector<float>{2, -4, 4});
+    CHECK(slopes({{g, es::Weights<float>({1}, {6})}, {direction, v}}) == std::vector<float>{2, -4, 4});
+  }
+}
+
+TEST_CASE("registry: transposed convolutions have one padding or two", "[graph]") {
+  const es::WeightMap weights{{"u.weight", filled({1, 1, 6})}, {"u.bias", filled({1})}};
+  const auto built = [&](es::ModuleSpec::Value padding) {
+    es::ModuleSpec spec = conv("u", 1, 1, 6);
+    spec.type = "ConvTranspose1d";
+    spec.fields["stride"] = std::int64_t{3};
+    spec.fields["padding"] = std::move(padding);
+    return es::builtin_registry().create(spec, weights).layer;
+  };
+  const auto with = [&](es::Padding padding) {
+    return es::ConvTranspose1d<float>(weights.at("u.weight"), weights.at("u.bias"), {.stride = 3, .padding = padding});
+  };
+  CHECK(built(std::int64_t{2}).fingerprint() == with(2).fingerprint());
+  CHECK(built(std::vector<std::int64_t>{2, 2}).fingerprint() == with(2).fingerprint());
+  CHECK(built(std::vector<std::int64_t>{0, 3}).fingerprint() == with({0, 3}).fingerprint());
+  CHECK(built(std::vector<std::int64_t>{0, 3}).timing().delay() == 0);
+  CHECK(error_of([&] { built(std::vector<std::int64_t>{0, -1}); }) ==
+        "module \"u\" (ConvTranspose1d): padding = -1, must be from 0 to 1048576");
+  CHECK(error_of([&] { built(std::vector<std::int64_t>{1, 2, 3}); }) ==
+        "module \"u\" (ConvTranspose1d): padding has 3 numbers, expected one or [left, right]");
+}
+
+TEST_CASE("registry: containers in containers take no longer than what is in them", "[graph]") {
+  // Were anything asked for twice at each level, none of these would ever be done.
+  const auto wrap = [](const std::string& type, es::ModuleSpec inner) -> es::ModuleSpec {
+    if (type == "Sequential") return sequential({std::move(inner)});
+    if (type == "Residual") return {"Residual", "", {}, {{"net", {std::move(inner)}}}};
+    if (type == "Parallel")
+      return {"Parallel", "", {{"reduce", std::string("sum")}}, {{"branches", {std::move(inner), sequential({})}}}};
+    inner.fields["from"] = std::vector<std::int64_t>{0};
+    return {"Graph", "", {}, {{"nodes", {std::move(inner)}}}};
+  };
+  const std::vector<std::string> types{"Sequential", "Residual", "Parallel", "Graph"};
+  const auto nested = [&](es::ModuleSpec spec, auto&& type_of) {
+    for (std::size_t level = 0; level < 60; ++level) spec = wrap(type_of(level), std::move(spec));
+    return spec;
+  };
+  es::ModuleSpec inside = conv("c", 1, 1, 3);
+  inside.fields["padding"] = std::int64_t{1};
+  const es::WeightMap weights{{"c.weight", es::Weights<float>({1, 1, 3}, {0.25f, 0.5f, 0.25f})},
+                              {"c.bias", es::Weights<float>({1}, {0})}};
+  const auto runs = [&](const es::ModuleSpec& spec) {
+    const es::Module network = es::builtin_registry().create(spec, weights);
+    es::Stream stream(network.layer);
+    Eigen::Tensor<float, 2> x(1, 20);
+    x.setConstant(1.0f);
+    CHECK(stream(x, es::final).dimension(1) >= 1);
+    stream.reset();
+    stream.set_state(stream.get_state());
+    CHECK(network.layer.parameters() == 4);
+    CHECK(network.layer.macs(1) > 0);
+  };
+  for (const std::string& type : types) runs(nested(inside, [&](std::size_t) { return type; }));
+  runs(nested(inside, [&](std::size_t level) { return types[level % types.size()]; }));
+  // And the same within a window.
+  es::ModuleSpec windows = nested(inside, [&](std::size_t level) { return types[level % types.size()]; });
+  runs(windowed(windows, 8, 8));
+}

@@ -644,7 +644,8 @@ class Contract {
   void check_dependencies() {
     const es::Rate rate = timing_.rate();
     const Index declared = timing_.receptive_field();
-    const Index n = std::min<Index>(2 * declared + std::max<Index>(0, timing_.padding()) + 3 * rate.inputs + 4, 400);
+    const Index late = std::max<Index>(0, timing_.delay() - declared);  // as far as a crop at the end holds outputs back
+    const Index n = std::min<Index>(2 * declared + late + std::max<Index>(0, timing_.padding()) + 3 * rate.inputs + 4, 400);
     const DependencyMatrix matrix = es::dependency_matrix(timing_, n);
     require(matrix.outputs() == timing_.outputs_after(n, true), "the dependency matrix has ", matrix.outputs(),
             " outputs, outputs_after says ", timing_.outputs_after(n, true));

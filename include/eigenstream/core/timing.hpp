@@ -120,8 +120,6 @@ class Timing {
     constexpr double most_frames = 1099511627776.0;  // 2^40
     constexpr double most_outputs = 1048576.0;       // 2^20
     check(reach_bound() <= most_frames, "timing: the layers reach over more than 2^40 frames");
-    for (const Node& node : nodes())
-      check(node.rate.value() <= most_outputs, "timing: the layers raise the rate by more than 2^20");
     double inputs = 1;
     for (const Node& node : nodes()) {
       const Rate rate = node.rate;
@@ -278,6 +276,7 @@ class Timing::Builder {
     check(static_cast<double>(before.outputs) * static_cast<double>(own.outputs) < most &&
               static_cast<double>(before.inputs) * static_cast<double>(own.inputs) < most,
           "timing: the strides of the layers multiply to more than 2^40");
+    check((before * own).value() <= 1048576.0, "timing: the layers raise the rate by more than 2^20");
     FrameCount after = joined(operands, false).through(stage, false);
     FrameCount ended = joined(operands, true).through(stage, true);
     constexpr Index most_numbers = Index{1} << 26;  // that loading can pay, in time and memory
