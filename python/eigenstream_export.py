@@ -759,11 +759,10 @@ def _children(module: nn.Module) -> Iterator[Tuple[str, nn.Module]]:
 
 def _fold_weight_norm(module: nn.Module, path: str, name: str, g: Tensor, v: Tensor, dim: Optional[int]) -> Tensor:
     """W = g v / |v|, the norm over all axes except `dim`, over everything if `dim` is None or -1 (torch's rule)."""
+    if v.is_meta or g.is_meta or not (v.dtype.is_floating_point and g.dtype.is_floating_point):
+        return v  # which is no tensor that can be written
     g, v = g.detach().double(), v.detach().double()
-    if dim is None or dim == -1:
-        norm = v.norm()
-    else:
-        norm = v.square().sum([axis for axis in range(v.dim()) if axis != dim % v.dim()], keepdim=True).sqrt()
+    norm = torch.norm_except_dim(v, 2, -1 if dim is None else dim)
     if bool((norm == 0).any()):
         raise _fail(path, module, f"weight norm of {name}: the direction has norm 0")
     return g * (v / norm)

@@ -587,6 +587,37 @@ class WeightNormTest(Case):
         self.assert_equivalent(OverChannels(self.scramble(weight_norm(nn.Linear(3, 2)))), 3)
         self.assert_equivalent(self.scramble(weight_norm(nn.Conv1d(3, 2, 2), name="bias", dim=None)), 3)
 
+    def test_every_dim_of_every_rank(self) -> None:
+        """What is folded is what torch makes of it."""
+        for shape in ((3,), (1,), (3, 4), (3, 1), (2, 3, 4), (2, 1, 4, 3)):
+            for dim in (None, *range(-len(shape), len(shape))):
+                with self.subTest(shape=shape, dim=dim):
+                    v = torch.rand(shape) + 0.5
+                    g = torch.rand_like(torch.norm_except_dim(v, 2, -1 if dim is None else dim)) + 0.5
+                    folded = eigenstream_export._fold_weight_norm(nn.ReLU(), "", "weight", g, v, dim)
+                    torch.testing.assert_close(folded.float(), torch._weight_norm(v, g, -1 if dim is None else dim))
+
+    def test_vectors(self) -> None:
+        """Of a parameter with one axis, dim=0 takes each number by itself."""
+        for dim in (0, -1, None):
+            for layer, name in ((nn.PReLU(3), "weight"), (Snake(3), "alpha"), (nn.BatchNorm1d(3), "weight"),
+                                (nn.BatchNorm1d(3), "bias"), (nn.Conv1d(3, 3, 2), "bias"),
+                                (OverChannels(nn.LayerNorm(3)), "weight"), (OverChannels(nn.Linear(3, 3)), "bias")):
+                with self.subTest(dim=dim, layer=layer, name=name):
+                    inner = getattr(layer, "module", layer)
+                    self.scramble(weight_norm(inner, name=name, dim=dim))
+                    self.assert_equivalent(layer, 3)
+        layer = nn.PReLU(3)
+        parametrize.register_parametrization(layer, "weight", _WeightNorm(0))
+        self.assert_equivalent(self.scramble(layer), 3)
+        self.assertEqual(describe(weight_norm(nn.PReLU(3)))[1]["weight"].tolist(), [0.25] * 3)
+
+    def test_without_values(self) -> None:
+        self.assert_refused(weight_norm(nn.Conv1d(2, 2, 1)).to("meta"), r"\(Conv1d\): tensor weight has no values")
+        layer = weight_norm(nn.Conv1d(2, 2, 1))
+        layer.weight_v = nn.Parameter(layer.weight_v.to(torch.complex64))
+        self.assert_refused(layer, r"\(Conv1d\): tensor weight has dtype torch.complex64")
+
     def test_known_values(self) -> None:
         layer = weight_norm(nn.Conv1d(2, 2, 1, bias=False))
         layer.weight_v.data = torch.tensor([[[3.0], [4.0]], [[1.0], [0.0]]])
