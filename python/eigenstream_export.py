@@ -87,7 +87,7 @@ class OverChannels(nn.Module):
         self.module = module
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.module(x.transpose(-1, -2)).transpose(-1, -2)
+        return self.module(x.transpose(-1, -2)).transpose(-1, -2).contiguous()
 
 
 class Snake(nn.Module):
@@ -223,8 +223,8 @@ class Recurrent(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         _check_signal(self, x, self.module.input_size)
         if self.module.batch_first:
-            return self.module(x.transpose(1, 2))[0].transpose(1, 2)
-        return self.module(x.permute(2, 0, 1))[0].permute(1, 2, 0)
+            return self.module(x.transpose(1, 2))[0].transpose(1, 2).contiguous()
+        return self.module(x.permute(2, 0, 1))[0].permute(1, 2, 0).contiguous()
 
 
 class Windowed(nn.Module):
@@ -252,13 +252,14 @@ class Windowed(nn.Module):
         _check_signal(self, x)
         windows = _cut(self, x, self.size, self.stride, *self.padding).transpose(1, 2)
         batch, count = windows.shape[:2]
-        y = self.net(windows.reshape(batch * count, *windows.shape[2:]))
+        # A copy whatever their number: contiguous, and the net may work in place.
+        y = self.net(windows.clone(memory_format=torch.contiguous_format).flatten(0, 1))
         if not isinstance(y, Tensor) or y.dim() not in (2, 3) or y.shape[0] != batch * count:
             given = tuple(y.shape) if isinstance(y, Tensor) else f"a {type(y).__name__}"
             raise _fail("", self, f"net gives {given} for {batch * count} windows, not (windows, channels, frames) or "
                                   "(windows, features)")
         y = y.unsqueeze(-1) if y.dim() == 2 else y
-        return y.transpose(1, 2).reshape(batch, count, y.shape[1] * y.shape[2]).transpose(1, 2)
+        return y.transpose(1, 2).reshape(batch, count, y.shape[1] * y.shape[2]).transpose(1, 2).contiguous()
 
     def extra_repr(self) -> str:
         return f"size={self.size}, stride={self.stride}, padding={self.padding}"
@@ -282,7 +283,7 @@ class Snapshotter(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         _check_signal(self, x, self.num_channels)
         windows = _cut(self, x, self.snapshot_size, self.stride_size, self.snapshot_size - self.stride_size, 0)
-        return windows.permute(0, 3, 1, 2).flatten(1, 2)
+        return windows.permute(0, 3, 1, 2).flatten(1, 2).contiguous()
 
     def extra_repr(self) -> str:
         return f"{self.num_channels}, {self.snapshot_size}, {self.stride_size}"
@@ -323,7 +324,7 @@ class OverlapAdd(nn.Module):
         if self.normalise:
             sums = self._add(factors[:, None].expand(1, 1, self.size, x.shape[-1]))
             y = y * torch.where(sums == 0, sums, 1 / sums)
-        return y[..., self.padding[0]: y.shape[-1] - self.padding[1]]
+        return y[..., self.padding[0]: y.shape[-1] - self.padding[1]].contiguous()
 
     def _add(self, windows: Tensor) -> Tensor:
         """Windows (B, C, size, W) as a signal (B, C, T)."""
@@ -374,7 +375,7 @@ class OnlineAverager(nn.Module):
         j = torch.arange(predictions + updates - 1, device=x.device)
         have = 1 + torch.minimum(j, torch.full_like(j, predictions - 1)) - (j - updates + 1).clamp(min=0)
         have[:0 if self.normalise_start else predictions] = updates
-        return (total * (x.new_tensor(updates) / have.to(x.dtype))[:, None]).flatten(2)
+        return (total * (x.new_tensor(updates) / have.to(x.dtype))[:, None]).flatten(2).contiguous()
 
     def extra_repr(self) -> str:
         sizes = f"update_size={self.update_size}, num_updates={self.num_updates}, num_channels={self.num_channels}"

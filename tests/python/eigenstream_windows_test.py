@@ -100,6 +100,32 @@ class WindowedTest(WindowCase):
         Windowed(nn.ReLU(inplace=True), 4, 4)(x)
         self.assertEqual(x.flatten().tolist(), [-1] * 4)
 
+    def test_contiguous_whatever_the_length(self) -> None:
+        """The net gets windows, and what comes next gets signals, that `view` takes; also if there is one window only."""
+        seen: List[bool] = []
+
+        class InPlace(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                seen.append(x.is_contiguous())
+                return x.mul_(2).view(x.size(0), -1)
+
+        for batch in (1, 5):
+            for channels in (1, 2):
+                for frames in range(8, 20):
+                    x = torch.rand(batch, channels, frames)
+                    before = x.clone()
+                    for module in (Windowed(InPlace(), 8, 4), Windowed(nn.Identity(), 8, 4, (2, 0)),
+                                   Snapshotter(channels, 8, 4), Snapshotter(channels, 8, 7), OverChannels(nn.Linear(channels, 3)),
+                                   OverlapAdd(1, channels, 1) if channels == 1 else OverlapAdd(1, 2, 1, (1, 0)),
+                                   OnlineAverager(1, 1, channels), OnlineAverager(1, channels, 1),
+                                   Recurrent(nn.GRU(channels, 3)), Recurrent(nn.GRU(channels, 3, batch_first=True)),
+                                   Residual(nn.Identity()), Residual(OverChannels(nn.Linear(channels, channels))),
+                                   Parallel(nn.Identity(), nn.ReLU()), Snake(channels)):
+                        with self.subTest(batch=batch, channels=channels, frames=frames, module=module):
+                            self.assertTrue(module(x).is_contiguous())
+                            self.assertTrue(torch.equal(x, before))
+        self.assertTrue(seen and all(seen))
+
     def test_errors(self) -> None:
         for arguments, pattern in (
             ((nn.ReLU(), 0, 1), "size is 0, must be an integer of at least 1"),
