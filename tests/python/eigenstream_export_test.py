@@ -369,9 +369,84 @@ class FileTest(Case):
     def test_file_system_errors(self) -> None:
         with self.assertRaises(FileNotFoundError):
             export(nn.ReLU(), self.folder / "missing" / "net.safetensors")
+        with self.assertRaisesRegex(IsADirectoryError, f"Is a directory: '{self.folder}'"):
+            export(nn.ReLU(), self.folder)
+        for name in (f"{self.folder}/", f"{self.folder}/net/", ""):
+            with self.assertRaisesRegex(OSError, "is not the name of a file"):
+                export(nn.ReLU(), name)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_only_regular_files_are_replaced(self) -> None:
+        fifo, link = self.folder / "fifo", self.folder / "link"
+        os.mkfifo(fifo)
+        link.symlink_to("fifo")
+        for path in (fifo, link):  # and so devices
+            before = os.lstat(path)
+            with self.assertRaisesRegex(OSError, f"'{path}' is not a regular file"):
+                export(nn.ReLU(), path)
+            self.assertEqual((os.lstat(path).st_ino, os.lstat(path).st_mode), (before.st_ino, before.st_mode))
+        self.assertEqual(sorted(os.listdir(self.folder)), ["fifo", "link"])
+
+    def test_links_are_written_through(self) -> None:
+        real, first, second = (self.folder / name for name in ("inner/real", "first", "second"))
+        real.parent.mkdir()
+        first.symlink_to("inner/real")
+        second.symlink_to(first)
+        for _ in range(2):  # to a file that is not there yet, and to one that is
+            export(nn.ReLU(), second)
+            self.assertTrue(first.is_symlink() and second.is_symlink() and not real.is_symlink())
+            self.assertIn("eigenstream", read_safetensors(real)[0])
+            self.assertEqual(os.listdir(real.parent), ["real"])
+        first.unlink()
+        first.symlink_to("second")
+        with self.assertRaises(OSError):  # links in a circle
+            export(nn.ReLU(), first)
+
+    def test_a_file_keeps_its_permissions(self) -> None:
+        path = self.folder / "net.safetensors"
+        for mode in (0o600, 0o664):
+            path.write_text("old")
+            path.chmod(mode)
+            export(nn.ReLU(), os.fsencode(path))
+            self.assertEqual(path.stat().st_mode & 0o777, mode)
+        with mock.patch.object(os, "access", return_value=False):  # what root never sees
+            with self.assertRaisesRegex(PermissionError, "denied.*net.safetensors"):
+                export(nn.ReLU(), path)
+
+    def test_large_tensors_are_written_whole(self) -> None:
+        for count in (2 ** 29, 2 ** 30 + 5):
+            tensor = torch.empty(count)  # takes no memory but for what is written to
+            tensor[-2:] = torch.tensor([1.0, -2.0])
+            data = eigenstream_export._raw_bytes(tensor)
+            del tensor
+            self.assertEqual(len(data), 4 * count)
+            self.assertEqual(bytes(data[-8:]), bytes.fromhex("0000803f 000000c0"))
+            del data
+        with mock.patch.object(eigenstream_export, "MAX_FILE_BYTES", 600):
+            write_safetensors(self.folder / "x", {"a": torch.zeros(100)}, {})
+            with self.assertRaisesRegex(ExportError, "the file would have .* at most 600"):
+                write_safetensors(self.folder / "y", {"a": torch.zeros(150)}, {})
+        self.assertEqual(os.listdir(self.folder), ["x"])
+
+    def test_names_and_metadata_of_a_file(self) -> None:
+        for tensors, metadata in (({"__metadata__": torch.zeros(1)}, {}), ({1: torch.zeros(1)}, {}), ({}, {"a": 1}),
+                                  ({}, {1: "a"}), ({"\ud800": torch.zeros(1)}, {}), ({}, {"a": "\ud800"})):
+            with self.assertRaisesRegex(ExportError, "name|metadata"):
+                write_safetensors(self.folder / "x", tensors, metadata)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_sample_rate(self) -> None:
+        """As the program reads it."""
+        for rate in ("16k", "", "0", "-1", "+1", " 16000", "16000 ", "16_000", "1e", "0x10", "inf", "nan", "1e400", "1e-400",
+                     "\u0661", "1,5", "16000\n", "."):
+            with self.assertRaisesRegex(ExportError, "^metadata sample_rate_hz is .*, not a positive number"):
+                export(nn.ReLU(), self.folder / "x", metadata={"sample_rate_hz": rate})
+        self.assertEqual(os.listdir(self.folder), [])
+        for rate in ("16000", "44100.5", "1e3", "1.e+3", ".5", "1E-2"):
+            export(nn.ReLU(), self.folder / "x", metadata={"sample_rate_hz": rate, "rate": "16k"})
 
     def test_metadata_must_be_strings(self) -> None:
-        for metadata in ({"rate": 16000}, {1: "x"}, {"x": "\ud800"}):
+        for metadata in ({"rate": 16000}, {1: "x"}, {"x": "\ud800"}, ["rate"], "rate=1"):
             with self.assertRaisesRegex(ExportError, "metadata"):
                 export(nn.ReLU(), self.folder / "x", metadata=metadata)
         self.assertEqual(os.listdir(self.folder), [])
@@ -936,6 +1011,8 @@ class CommandTest(Case):
         self.assert_error("is not package.module:factory", "networks", self.out, code=2)
         self.assert_error("is not package.module:factory", "networks:", self.out, code=2)
         self.assert_error("is not key=value", self.target("net"), self.out, "--meta", "key", code=2)
+        self.assert_error("sample_rate_hz is '16k', not a positive", self.target("net"), self.out, "--meta",
+                          "sample_rate_hz=16k")
         self.assert_error("a key is given twice", self.target("net"), self.out, *("--meta", "a=1") * 2, code=2)
         self.assert_error("invalid choice", self.target("net"), self.out, "--padding", "same", code=2)
         code, out, _ = self.run_main("--help")
