@@ -41,6 +41,7 @@ from array import array
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.weight_norm import WeightNorm
@@ -74,6 +75,19 @@ def _fail(path: str, module: object, message: str) -> ExportError:
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _is_unicode(*texts: str) -> bool:
+    """Whether texts can be written: not so with half of a surrogate pair in it."""
+    try:
+        "".join(texts).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 # --- modules that torch does not have -------------------------------------------------------------------------------
@@ -430,6 +444,10 @@ _NOT_OVER_A_STREAM = ("recurrent layers cannot run over a stream yet, only over 
 _WRAP_RECURRENT = ("gives its output and its last state, not one signal; wrap it in Recurrent, or take the first in a "
                    "forward of your own")
 _WRAP = "works over the last axis, which is time; wrap it in OverChannels to apply it over the channels"
+_OF_IMAGES = ("it takes images or volumes, but a signal is (batch, channels, frames); use what ends with 1d, the other "
+              "axes as channels")
+_PATCHED = ("its forward was replaced on this one object, and only that of its class can be read; write it in a class "
+            "of your own")
 _PAD_OTHERWISE = "pads with samples that are not there yet; use zeros or replicate"
 
 _REFUSED: Tuple[Tuple[type, str], ...] = (
@@ -460,6 +478,38 @@ def register(
     _REGISTERED[cls] = describe_module
 
 
+def _foreign(module: nn.Module) -> Optional[str]:
+    """Why a module that is no Python code of torch's or the user's cannot be read, and the way out."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return ("is TorchScript, whose code cannot be read; export the Python module that it was made from, with its "
+                "weights: net.load_state_dict(scripted.state_dict())")
+    if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        return "runs a network on several devices; export that one, its .module"
+    if type(module).__name__ == "OptimizedModule":  # of torch.compile
+        return "is a network compiled; export the one that it was made from, its ._orig_mod"
+    sources = [cls.__module__ for cls in type(module).__mro__ if cls.__module__.startswith("torch.")]
+    if any(part in source for source in sources for part in (".quantized", ".qat", ".fake_quantize")):
+        return ("is quantised, or trained to be, and a model file holds floats only; export the float network that it "
+                "was made from")
+    return None
+
+
+def _not_a_module(value: object) -> str:
+    """That a value is no module, and the way out."""
+    cure = "give the network itself"
+    if isinstance(value, Mapping):
+        cure = "a state_dict holds the weights only: build the network, load_state_dict() them into it, and give that"
+    elif isinstance(value, type):
+        cure = f"it is a class: make one, as in {value.__name__}()"
+    elif isinstance(value, (str, os.PathLike)):
+        cure = "load the network first"
+    elif isinstance(value, torch.jit.ScriptFunction):
+        cure = "it is TorchScript, whose code cannot be read: write it as the forward of a module"
+    elif callable(value):
+        cure = "write it as the forward of a module"
+    return f"not a torch.nn.Module; {cure}"
+
+
 def _class_of(module: nn.Module, window: bool = False) -> Optional[type]:
     """The supported class that `module` is or derives from, the nearest one; None if there is none. `window`: also one
     of those that only windows have."""
@@ -472,7 +522,7 @@ def _class_of(module: nn.Module, window: bool = False) -> Optional[type]:
 def _has_own_forward(module: nn.Module) -> bool:
     """Whether what `module` does is written in a forward of the user's, not torch's or this file's."""
     cls = _class_of(module)
-    if cls in _REGISTERED:
+    if cls in _REGISTERED or _foreign(module) is not None:
         return False
     if cls is None:
         plain = (nn.Module.forward, *(each.forward for each in _RECURRENT))
@@ -519,6 +569,11 @@ def is_pointwise(module: nn.Module) -> bool:
     return _class_of(module) in (*_ACTIVATIONS, nn.GELU, nn.RReLU, *_INACTIVE)
 
 
+def of_images(name: str) -> bool:
+    """Whether torch's module or function of that name wants more axes than a signal has."""
+    return name.lower().endswith(("2d", "3d")) and "dropout" not in name.lower()
+
+
 def is_recurrent(module: nn.Module) -> bool:
     """Whether `module` is one of torch's recurrent layers, which do not give one signal."""
     return isinstance(module, _RECURRENT) and _class_of(module) is None
@@ -552,20 +607,31 @@ def _like(module: nn.Module, x: Tensor) -> Tensor:
     return x.to(next(tensors, x))
 
 
-def _without_values(module: nn.Module) -> Optional[str]:
-    """A tensor of the module that has no values yet, so that the module cannot run, if there is one."""
-    tensors = (*module.named_parameters(), *module.named_buffers())
-    return next((name for name, tensor in tensors if nn.parameter.is_lazy(tensor) or tensor.is_meta), None)
+def _no_values(name: str, tensor: Any) -> Optional[str]:
+    """That a tensor has no values, and the way out; None if it has."""
+    if nn.parameter.is_lazy(tensor):
+        return (f"tensor {name} has no values and no shape before the network has run; run it once, as in "
+                "net(torch.zeros(1, channels, frames))")
+    if isinstance(tensor, Tensor) and tensor.is_meta:
+        return f"tensor {name} has no values; load them into a network on the CPU, not on the meta device"
+    return None
 
 
-def _window_channels(module: Windowed) -> Optional[int]:
+def _without_values(module: nn.Module, path: str, recurse: bool = True) -> Optional[str]:
+    """That a tensor of the module has no values, so that the module cannot run, if there is one."""
+    tensors = (*module.named_parameters(recurse=recurse), *module.named_buffers(recurse=recurse))
+    reasons = (_no_values(_join(path, name), tensor) for name, tensor in tensors)
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def _window_channels(module: Windowed, errors: Optional[List[str]] = None) -> Optional[int]:
     """The only number of channels for which the net runs, of small ones and those that its layers and tensors speak of.
-    """
+    If it runs for none, the last one's error is added to `errors`."""
     from eigenstream_trace import inference
 
-    if _without_values(module) is not None:
+    if _without_values(module, "") is not None:
         return None
-    candidates = set(range(1, 65))
+    candidates, error = set(range(1, 65)), ""
     first: Optional[nn.Module] = module.net
     while isinstance(first, (nn.Sequential, Residual)) and not _has_own_forward(first):
         first = next((child for _, child in _children(first) if not is_pointwise(child)), None)
@@ -579,11 +645,14 @@ def _window_channels(module: Windowed) -> Optional[int]:
         for channels in sorted(candidate for candidate in candidates if 0 < candidate <= 4096)[:256]:
             try:
                 module.net(_like(module.net, torch.zeros(2, channels, module.size)))
-            except Exception:  # whatever it raises, it does not take so many
+            except Exception as raised:  # whatever it raises, it does not take so many
+                error = f" (it does not run for {channels}: {_one_line(raised)})"
                 continue
             fitting.append(channels)
             if len(fitting) == 3:  # it takes any number
                 return None
+    if not fitting and errors is not None:
+        errors.append(error)
     # One fits almost everything, by broadcasting.
     fitting = [channels for channels in fitting if channels > 1] or fitting
     return fitting[0] if len(fitting) == 1 else None
@@ -626,6 +695,19 @@ def _check_forward(module: nn.Module, path: str, cls: type) -> None:
     for name in ("__call__", "forward", "_conv_forward"):
         if getattr(type(module), name, None) is not getattr(cls, name, None) or name in vars(module):
             raise _fail(path, module, f"has a {name} of its own, so it is not the {cls.__name__} it derives from")
+    _check_hooks(module, path)
+
+
+def check_own_forward(module: nn.Module, path: str) -> None:
+    """Throw if calling `module` may do anything else than the forward of its class, which is what torch.fx sees."""
+    if "forward" in vars(module):
+        raise _fail(path, module, _PATCHED)
+    if type(module).__call__ is not nn.Module.__call__ and not isinstance(module, torch.fx.GraphModule):
+        raise _fail(path, module, "has a __call__ of its own, and only its forward can be read; say all of it there")
+    _check_hooks(module, path)
+
+
+def _check_hooks(module: nn.Module, path: str) -> None:
     for hook in (*module._forward_pre_hooks.values(), *module._forward_hooks.values()):
         if not isinstance(hook, WeightNorm):
             name = getattr(hook, "__name__", type(hook).__name__)
@@ -824,16 +906,22 @@ class _Describer:
     def node(self, module: nn.Module, path: str, inputs: Optional[Sequence[int]] = None) -> Optional[Node]:
         """The node of `module`, None if it does nothing in inference mode."""
         if not isinstance(module, nn.Module):
-            raise _fail(path, module, "not a torch.nn.Module")
+            raise _fail(path, module, _not_a_module(module))
         if self.depth == MAX_DEPTH:
             raise _fail(path, module, f"nested more than {MAX_DEPTH} deep")
         windows = self.windows
         cls = _class_of(module, windows is not None)
-        if cls is None and not _has_own_forward(module):
-            raise self.refusal(module, path)
+        empty = _without_values(module, path, False) if cls not in _REGISTERED else None
+        if empty is not None:
+            raise _fail(path, module, empty)
+        if self.refuses(module, windows is not None):
+            raise self.refusal(module, path, windows is not None)
         # A Sequential with traced modules inside is traced as a whole: then each of them is seen with what it gets.
         inside = _modules(module) if cls is nn.Sequential else (module,)
         own_forward = any(_has_own_forward(each) for each in inside)
+        empty = _without_values(module, path) if own_forward else None
+        if empty is not None:
+            raise _fail(path, module, empty)
         if not own_forward and cls not in _REGISTERED:
             _check_forward(module, path, cls)
         if cls in _INACTIVE and not own_forward:
@@ -862,8 +950,7 @@ class _Describer:
         try:
             y = module(windows.clone())
         except Exception as error:  # whatever the module raises
-            reason = " ".join(str(error).split())
-            raise _fail(path, module, f"cannot run on a window of shape {shape}: {reason}") from error
+            raise _fail(path, module, f"cannot run on a window of shape {shape}: {_one_line(error)}") from error
         if not isinstance(y, Tensor) or y.dim() not in (2, 3) or y.shape[0] != windows.shape[0] or y.numel() == 0:
             given = tuple(y.shape[1:]) if isinstance(y, Tensor) else f"a {type(y).__name__}"
             reason = f"makes {given} of a window of shape {shape}, not channels and frames, or features"
@@ -882,16 +969,32 @@ class _Describer:
         return node if padding == "exact" else eigenstream_trace.without_padding(node)
 
     def registered(self, module: nn.Module, path: str, cls: type) -> Node:
-        described = _REGISTERED[cls](module)
-        if not (isinstance(described, tuple) and len(described) == 3 and isinstance(described[0], str)):
+        try:
+            described = _REGISTERED[cls](module)
+        except Exception as error:  # whatever the user's function raises
+            reason = f"the registered function fails with {type(error).__name__}: {_one_line(error)}"
+            raise _fail(path, module, reason) from error
+        if not (isinstance(described, tuple) and len(described) == 3 and isinstance(described[0], str)
+                and all(isinstance(part, Mapping) for part in described[1:])):
             raise _fail(path, module, "the registered function must give a type name, fields and tensors")
         name, fields, tensors = described
         for key, value in fields.items():
             integers = isinstance(value, (list, tuple)) and value and all(type(each) is int for each in value)
-            if key in ("type", "path", "from") or not (isinstance(value, (bool, int, float, str)) or integers):
+            if not isinstance(key, str) or key in ("type", "path", "from") or not (
+                    isinstance(value, (bool, int, float, str)) or integers):
                 raise _fail(path, module, f"field {key} is {value!r}, not a bool, int, float, str or list of int")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise _fail(path, module, f"field {key} is {value!r}, not a finite number")
+            numbers = value if integers else (value,) if isinstance(value, int) else ()
+            if any(not -(1 << 63) <= number < 1 << 63 for number in numbers):
+                raise _fail(path, module, f"field {key} is {value!r}, beyond the integers of 64 bits")
+        if not _is_unicode(name, *fields, *(value for value in fields.values() if isinstance(value, str))):
+            raise _fail(path, module, "the registered function gives a text that is not valid Unicode")
         for key, value in tensors.items():
-            if not isinstance(value, Tensor) or not value.dtype.is_floating_point:
+            empty = _no_values(_join(path, str(key)), value)
+            if empty is not None:
+                raise _fail(path, module, empty)
+            if not isinstance(key, str) or not isinstance(value, Tensor) or not value.dtype.is_floating_point:
                 raise _fail(path, module, f"tensor {key} is not a tensor of floats")
             value = value.detach().to("cpu", torch.float32, copy=True).contiguous()
             if not bool(torch.isfinite(value).all()):
@@ -900,15 +1003,32 @@ class _Describer:
         self.custom_forward[path] = module
         return {"type": name, "path": path, **fields}
 
-    def refusal(self, module: nn.Module, path: str) -> ExportError:
+    @staticmethod
+    def refuses(module: nn.Module, window: bool) -> bool:
+        """Whether a module, as it stands, can be no node; `window`: of a network over windows."""
+        cls = _class_of(module, window)
+        return cls not in _REGISTERED and (_foreign(module) is not None or cls is None and not _has_own_forward(module))
+
+    def refusal(self, module: nn.Module, path: str, window: bool) -> ExportError:
+        """Why it refuses."""
         if is_recurrent(module):
-            if self.windows is not None:
+            if window:
                 return _fail(path, module, _WRAP_RECURRENT)
             return _fail(path, module, _USE_A_WINDOW if module.bidirectional else _NOT_OVER_A_STREAM)
+        reason = _foreign(module)
+        if reason is not None:
+            return _fail(path, module, reason)
         for cls, reason in _REFUSED:
             if isinstance(module, cls):
                 return _fail(path, module, reason)
-        known = [*self.HANDLERS, *(self.WINDOW_HANDLERS if self.windows is not None else ())]
+        if "forward" in vars(module):
+            return _fail(path, module, _PATCHED)
+        if isinstance(module, (nn.ModuleList, nn.ModuleDict)):
+            return _fail(path, module, "unknown module class: it holds modules, but does not say how they run; use "
+                                       "nn.Sequential, or write a forward of your own")
+        if of_images(type(module).__name__):
+            return _fail(path, module, f"unknown module class: {_OF_IMAGES}")
+        known = [*self.HANDLERS, *(self.WINDOW_HANDLERS if window else ())]
         names = sorted({cls.__name__ for cls in known} | {"Linear", "LayerNorm", "Identity", "Dropout"})
         return _fail(path, module, f"unknown module class; build it from {', '.join(names)}, or register() it")
 
@@ -916,8 +1036,9 @@ class _Describer:
         """Keep `module`'s tensor `name` as float32; `shape` is the one that the fields promise."""
         value = _parameter(module, path, name)
         full_name = _join(path, name)
-        if not isinstance(value, Tensor) or nn.parameter.is_lazy(value) or value.is_meta:
-            raise _fail(path, module, f"tensor {full_name} has no values")
+        empty = _no_values(full_name, value) if isinstance(value, Tensor) else f"tensor {full_name} has no values"
+        if empty is not None:
+            raise _fail(path, module, empty)
         if tuple(value.shape) != tuple(shape):
             raise _fail(path, module, f"tensor {full_name} has shape {tuple(value.shape)}, expected {tuple(shape)}")
         if not value.dtype.is_floating_point:
@@ -998,11 +1119,11 @@ class _Describer:
 
     def over_channels(self, module: OverChannels, path: str) -> Node:
         inner, path = module.module, _join(path, "module")
-        for cls, handler in ((nn.Linear, self.linear), (nn.LayerNorm, self.layer_norm)):
+        for cls, handler in () if _foreign(inner) else ((nn.Linear, self.linear), (nn.LayerNorm, self.layer_norm)):
             if isinstance(inner, cls):
                 _check_forward(inner, path, cls)
                 return handler(inner, path)
-        raise _fail(path, inner, "OverChannels takes nn.Linear or nn.LayerNorm only")
+        raise _fail(path, inner, _foreign(inner) or "OverChannels takes nn.Linear or nn.LayerNorm only")
 
     @staticmethod
     def sides(module: nn.Module, path: str, sides: Sequence[int]) -> Union[int, List[int]]:
@@ -1079,15 +1200,20 @@ class _Describer:
         import eigenstream_trace
 
         size, stride = _integer(module, path, "size"), _integer(module, path, "stride")
-        empty = _without_values(module)
+        empty = _without_values(module, path)
         if empty is not None:
-            raise _fail(path, module, f"tensor {_join(path, empty)} has no values")
-        channels = self.inputs[0] if self.inputs and len(self.inputs) == 1 else _window_channels(module)
+            raise _fail(path, module, empty)
+        errors: List[str] = []
+        channels = self.inputs[0] if self.inputs and len(self.inputs) == 1 else _window_channels(module, errors)
         if channels is None:
             for name, layer in _layers(module.net, _join(path, "net")):
-                if is_recurrent(layer):  # why no number of channels fits
-                    raise _fail(name, layer, _WRAP_RECURRENT)
-            raise _fail(path, module, "how many channels its windows have cannot be seen; say it, as in inputs=[2]")
+                if self.refuses(layer, True):  # why no number of channels fits
+                    raise self.refusal(layer, name, True)
+            for name, layer in module.net.named_modules(prefix=_join(path, "net")):
+                if of_images(type(layer).__name__) and self.refuses(layer, True):
+                    raise self.refusal(layer, name, True)
+            raise _fail(path, module, "how many channels its windows have cannot be seen; say it, as in inputs=[2]"
+                                      + "".join(errors))
         self.check_window(module, path, channels, size)
         generator = torch.Generator().manual_seed(1)
         samples = torch.rand(3, channels, size, generator=generator) * 2 - 1
@@ -1142,8 +1268,10 @@ class _Describer:
 
     def recurrent(self, module: Recurrent, path: str) -> Node:
         inner, path = module.module, _join(path, "module")
+        if not isinstance(inner, _RECURRENT):
+            raise _fail(path, inner, _foreign(inner) or "Recurrent takes nn.RNN, nn.GRU or nn.LSTM only")
         if self.windows is None:
-            raise self.refusal(inner, path)
+            raise self.refusal(inner, path, False)
         return self.recurrent_layers(inner, path)
 
     def recurrent_layers(self, module: nn.RNNBase, path: str) -> Node:
@@ -1357,7 +1485,8 @@ def describe(
 
     if padding not in PADDING_POLICIES:
         raise ExportError(f"padding is {padding!r}, must be one of {', '.join(PADDING_POLICIES)}")
-    if inputs is not None and not (inputs and all(type(count) is int and 0 < count <= MAX_EXTENT for count in inputs)):
+    if inputs is not None and not (isinstance(inputs, (list, tuple)) and inputs
+                                   and all(type(count) is int and 0 < count <= MAX_EXTENT for count in inputs)):
         raise ExportError(f"inputs is {inputs!r}, must be the channels of each input, such as [1] or [8, 80]")
     describer = _Describer(padding, check)
     node = eigenstream_trace.fold_crops(describer.network(module, "", inputs))
@@ -1383,8 +1512,8 @@ def _raw_bytes(tensor: Tensor) -> memoryview:
 
 @contextlib.contextmanager
 def _output_file(path: PathLike) -> Iterator[BinaryIO]:
-    """A file that appears complete or, on any error, not at all: it is written under another name beside its own. A link is
-    written through. Errors: OSError from the file system, also for what is there and is no regular file.
+    """A file that appears complete or, on any error, not at all: it is written under another name beside its own. A link
+    is written through. Errors: OSError from the file system, also for what is there and is no regular file.
     """
     name = os.fsdecode(path)
     if not os.path.basename(name):
@@ -1450,10 +1579,8 @@ def _checked_metadata(metadata: Optional[Mapping[str, str]]) -> Dict[str, str]:
     for key, value in (metadata or {}).items():
         if not (isinstance(key, str) and isinstance(value, str)):
             raise ExportError(f"metadata must map strings to strings, not {key!r} to {value!r}")
-        try:
-            (key + value).encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise ExportError(f"metadata {key!r} is not valid Unicode: {error}") from None
+        if not _is_unicode(key, value):
+            raise ExportError(f"metadata {key!r}: {value!r} is not valid Unicode")
         if key == "sample_rate_hz":
             number = re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", value)
             if number is None or not 0 < float(value) < math.inf:
@@ -1488,10 +1615,6 @@ def export(
 # --- the command ----------------------------------------------------------------------------------------------------
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
-
-
 def _import(source: str) -> Any:
     """The Python module named `package.module` or stored in `path/to/file.py`."""
     if not source.endswith(".py"):
@@ -1517,7 +1640,7 @@ def _build(target: str) -> nn.Module:
     except Exception as error:
         raise ExportError(f"{target}: {type(error).__name__}: {_one_line(error)}") from error
     if not isinstance(module, nn.Module):
-        raise ExportError(f"{target}: gives a {type(module).__name__}, not a torch.nn.Module")
+        raise ExportError(f"{target}: gives a {type(module).__name__}, {_not_a_module(module)}")
     return module
 
 

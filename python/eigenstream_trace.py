@@ -45,6 +45,13 @@ class _Refused(Exception):
     node: Optional[torch.fx.Node] = None
 
 
+class _Unknown(_Refused):
+    """A function that has no node here, but may have one that the user writes."""
+
+
+_OR_REGISTER = "; a module of your own can be a type of its own, with a factory in C++: register()"
+
+
 # --- what a description means ---------------------------------------------------------------------------------------
 
 
@@ -546,6 +553,9 @@ class _Value:
         self.frames = [sample.shape[-1] for sample in samples] if frames is None else frames
         self.cut = cut
 
+    def __repr__(self) -> str:
+        return f"a signal ({', '.join(self.axes)})"
+
     @property
     def channels(self) -> int:
         return self.samples[0].shape[1]
@@ -579,12 +589,18 @@ class _Extreme(NamedTuple):
     values: _Value
     indices: None = None
 
+    def __repr__(self) -> str:
+        return "a maximum or minimum with its indices"
+
 
 class _Recurrence(NamedTuple):
     """What a recurrent layer gives. Of its last state (h, or h and c) nothing is known."""
 
     output: _Value
     state: Tuple[None, None] = (None, None)
+
+    def __repr__(self) -> str:
+        return "the output and the state of a recurrent layer"
 
 
 class _Number:
@@ -593,12 +609,33 @@ class _Number:
     def __init__(self, values: Sequence[Any]) -> None:
         self.values = list(values)
 
+    def __repr__(self) -> str:
+        return "a number that depends on the signal's length"
+
 
 class _Batch:
     """The size of the batch, of which nothing may depend."""
 
+    def __repr__(self) -> str:
+        return "the size of the batch"
+
 
 _BATCH = _Batch()
+
+_STAND_INS = {_Value: "signal", _Extreme: "maximum", _Recurrence: "recurrent output", _Number: "number", _Batch: "batch"}
+
+
+def _what(value: Any) -> str:
+    """What a value is, for messages."""
+    return repr(value) if isinstance(value, tuple(_STAND_INS)) else f"a {type(value).__name__}"
+
+
+def _in_words(error: BaseException) -> str:
+    """What Python says, without the names that stand-ins have here."""
+    text = export._one_line(error)
+    for cls, words in _STAND_INS.items():
+        text = text.replace(f"'{cls.__name__}'", f"'{words}'")
+    return text
 
 
 def _contains(args: Any, kind: type) -> bool:
@@ -671,9 +708,18 @@ _SIMPLE: Dict[str, Tuple[str, Tuple[Tuple[str, Any], ...]]] = {
 # Names that leave the numbers as they are.
 _NOTHING = ("contiguous", "clone", "detach", "float", "identity", "requires_grad")
 
-_WHOLE_SIGNAL = ("group_norm", "instance_norm", "adaptive_avg_pool1d", "adaptive_max_pool1d", "flip", "roll", "cumsum",
-                 "cumprod", "sort", "matmul", "bmm", "einsum", "scaled_dot_product_attention", "fft", "rfft", "stft",
-                 "argmax", "argmin", "norm")
+# Functions that need the whole signal over time: the arguments behind the signal up to the one with the axes, and those
+# where it is not given.
+_WHOLE_SIGNAL: Dict[str, Tuple[str, Any]] = {
+    **dict.fromkeys(("group_norm", "instance_norm", "adaptive_avg_pool1d", "adaptive_max_pool1d", "bmm",
+                     "scaled_dot_product_attention", "stft"), ("", -1)),
+    "flip": ("dims", None), "roll": ("shifts dims", None), "norm": ("p dim", None), "normalize": ("p dim", 1),
+    **dict.fromkeys(("linalg_norm", "linalg_vector_norm"), ("ord dim", None)),
+    **dict.fromkeys(("cumsum", "cumprod", "argmax", "argmin"), ("dim", None)), "sort": ("dim", -1),
+    **dict.fromkeys(("fft", "rfft", "fft_fft", "fft_rfft"), ("n dim", -1)),
+}
+_INSTEAD = {"norm": "; the Euclidean one is x.square().sum(1, keepdim=True).sqrt()",
+            "flip": "; concatenate slices of them, or use a Conv1d with one tap"}
 
 
 class _Proxy(torch.fx.Proxy):
@@ -709,12 +755,26 @@ class _Tracer(torch.fx.Tracer):
     def __init__(self, known: Callable[[nn.Module], bool]) -> None:
         super().__init__()
         self._known = known
+        self.inside: List[str] = [""]  # the modules whose forward is being traced, the innermost last
 
     def proxy(self, node: torch.fx.Node) -> torch.fx.Proxy:
         return _Proxy(node, self)
 
     def is_leaf_module(self, module: nn.Module, qualified_name: str) -> bool:
         return self._known(module)
+
+    def call_module(self, module: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if self._known(module):
+            return super().call_module(module, forward, args, kwargs)
+        self.inside.append(self.path_of_module(module))
+        result = super().call_module(module, forward, args, kwargs)
+        self.inside.pop()  # not after an error: then it is here
+        return result
+
+    def create_node(self, *args: Any, **kwargs: Any) -> torch.fx.Node:
+        node = super().create_node(*args, **kwargs)
+        node.meta["inside"] = self.inside[-1]
+        return node
 
 
 class _Walker:
@@ -848,7 +908,9 @@ class _Walker:
 
     def sample(self, node: Node, x: Tensor) -> Tensor:
         custom = self.describer.custom_forward.get(node["path"])
-        return custom(x) if custom is not None else apply_node(node, self.describer.tensors, x, self.windows)
+        if custom is not None:
+            return custom(export._like(custom, x)).to("cpu", torch.float32)
+        return apply_node(node, self.describer.tensors, x, self.windows)
 
     # What is channels and what is time, in a window.
 
@@ -924,7 +986,7 @@ class _Walker:
         if isinstance(value, (bool, int, float)):
             return x, float(value)
         if not isinstance(value, Tensor):
-            raise _Refused(f"a {type(value).__name__} cannot be combined with a signal")
+            raise _Refused(f"{_what(value)} cannot be combined with a signal")
         value = value.detach()
         if value.numel() == 1 and value.dim() <= len(x.axes):
             return x, float(value)
@@ -988,7 +1050,7 @@ class _Walker:
     def clamp(self, x: _Value, low: Any, high: Any) -> _Value:
         for bound in (low, high):
             if bound is not None and not isinstance(bound, (int, float)):
-                raise _Refused("only numbers can bound a signal")
+                raise _Refused(f"only numbers can bound a signal, not {_what(bound)}")
         return self.simple("Hardtanh", x, min_val=float(-LARGEST if low is None else low),
                            max_val=float(LARGEST if high is None else high))
 
@@ -1236,7 +1298,7 @@ class _Walker:
         return x
 
     def pad(self, x: _Value, amounts: Any, mode: str, value: Any) -> _Value:
-        cure = "only a constant number of frames can be added to a stream, or taken from it"
+        cure = "how long a stream will be is not known, so pad by a constant number of frames"
         amounts = [self.constant_number(amount.values, "how many frames are padded", cure)
                    if isinstance(amount, _Number) else amount for amount in amounts]
         if any(not isinstance(amount, int) for amount in amounts) or len(amounts) % 2:
@@ -1269,6 +1331,8 @@ class _Walker:
         x = x if dim is None else self.turned(x, dim, "channels")
         if dim is None or x.axis(dim) != "channels":
             where = "all axes" if dim is None else f"the {x.axis(dim)}"
+            if where == "the batch":
+                raise _Refused(f"{what} over the batch: that mixes what does not belong together")
             cure = "say which axis" if self.windows else f"over time it {export._USE_A_WINDOW}"
             raise _Refused(f"{what} over {where}: {cure}")
         return x
@@ -1514,6 +1578,11 @@ class _Walker:
             return self.binary({"add": "add", "sub": "sub", "subtract": "sub", "mul": "mul", "multiply": "mul"}.get(
                 name, "div"), a, b)
         x = args[0]
+        if name in ("matmul", "einsum", "tensordot"):
+            if any(isinstance(each, Tensor) for each in args) and not self.windows:
+                raise _Refused(f"{name} with a matrix is not supported; over the channels, F.conv1d(x, matrix[:, :, None]) "
+                               "does it")
+            raise _Refused(f"{name} is not supported" if self.windows else f"{name} {export._USE_A_WINDOW}")
         if name in ("cat", "concat", "concatenate"):
             return self.concat(*_bind("tensors dim", args, kwargs, dim=0))
         if name in ("maximum", "minimum", "max", "min") and len(args) == 2 and isinstance(args[1], _Value):
@@ -1654,8 +1723,24 @@ class _Walker:
                 return self.module_on_windows(module, self.current.name, x)
             return self.emit(self.describer.layer_norm(module, self.unique(self.current.name)), x)
         if name in _WHOLE_SIGNAL and not self.windows:
-            raise _Refused(f"{name} {export._USE_A_WINDOW}")
-        raise _Refused(f"{name} is not supported")
+            raise self.over_axes(name, x, rest, kwargs)
+        raise _Unknown(f"{name} is not supported")
+
+    def over_axes(self, name: str, x: _Value, rest: Sequence[Any], kwargs: Mapping[str, Any]) -> _Refused:
+        """Why a function cannot run over a stream, by the axes that it goes over."""
+        names, otherwise = _WHOLE_SIGNAL[name]
+        *before, own = names.split() or [""]
+        dims = kwargs.get(own, rest[len(before)] if len(rest) > len(before) and own else otherwise)
+        if name == "flip" and len(rest) > 1:
+            dims = rest
+        dims = dims if isinstance(dims, (tuple, list)) else range(len(x.axes)) if dims is None else [dims]
+        roles = {x.axis(dim) for dim in dims}
+        if "batch" in roles:
+            return _Refused(f"{name} over {'all axes' if len(roles) > 2 else 'the batch'}: that mixes what does not "
+                            "belong together")
+        if roles == {"channels"}:
+            return _Unknown(f"{name} over the channels is not supported{_INSTEAD.get(name, '')}")
+        return _Refused(f"{name} {export._USE_A_WINDOW}")
 
     def on_windows(self, name: str, x: _Value, rest: Sequence[Any], kwargs: Dict[str, Any]) -> Optional[_Value]:
         """A function that only windows have; None if it is none of these."""
@@ -1755,15 +1840,22 @@ class _Walker:
 
 @contextlib.contextmanager
 def inference(module: nn.Module) -> Iterator[None]:
-    """Puts a module into inference mode and leaves everything, random numbers included, as it was."""
-    modes = [(child, child.training) for child in module.modules()]
+    """Puts a module into inference mode and its tensors into float32, which is what is written, and leaves everything,
+    random numbers included, as it was."""
+    modes = [(child, child.training) for child in module.modules() if hasattr(child, "training")]
     state = torch.random.get_rng_state()
+    others = [(tensor, tensor.data) for tensor in (*module.parameters(), *module.buffers())
+              if tensor.dtype.is_floating_point and tensor.dtype != torch.float32 and not nn.parameter.is_lazy(tensor)]
     try:
         module.eval()
+        for tensor, data in others:
+            tensor.data = data.float()
         with torch.no_grad():
             yield
     finally:
         torch.random.set_rng_state(state)
+        for tensor, data in others:
+            tensor.data = data
         for child, training in modes:
             child.training = training
 
@@ -1812,9 +1904,17 @@ def _input_channels(graph: torch.fx.Graph, root: nn.Module, placeholder: torch.f
     return None
 
 
-def _only_channels(root: nn.Module) -> Optional[int]:
-    """The only number of channels, of those that its layers and constants speak of, for which `root` runs."""
-    candidates = {1, 2, 3}
+def _is_refused(describer: Any, module: nn.Module) -> bool:
+    """Whether a module that a forward calls as a whole cannot be described, whatever it is given."""
+    if isinstance(module, export._OF_TORCH) or describer.windows is not None and export.is_recurrent(module):
+        return export._foreign(module) is not None
+    return describer.refuses(module, describer.windows is not None)
+
+
+def _only_channels(root: nn.Module, errors: List[str]) -> Optional[int]:
+    """The only number of channels, of those that its layers and constants speak of, for which `root` runs. If it runs for
+    none, the last one's error is added to `errors`."""
+    candidates, error = {1, 2, 3}, ""
     for module in root.modules():
         candidates.update(value for value in (export.wanted_channels(module),) if value is not None)
     for tensor in (*root.parameters(), *root.buffers()):
@@ -1822,10 +1922,13 @@ def _only_channels(root: nn.Module) -> Optional[int]:
     fitting = []
     for channels in sorted(candidates)[:64]:
         try:
-            root(torch.zeros(1, channels, SAMPLE_LENGTHS[0][0]))
-        except Exception:  # whatever it raises, it does not take so many
+            root(export._like(root, torch.zeros(1, channels, SAMPLE_LENGTHS[0][0])))
+        except Exception as raised:  # whatever it raises, it does not take so many
+            error = f" (it does not run for {channels}: {export._one_line(raised)})"
             continue
         fitting.append(channels)
+    if not fitting:
+        errors.append(error)
     # One fits almost everything, by broadcasting.
     fitting = [channels for channels in fitting if channels > 1] or fitting
     return fitting[0] if len(fitting) == 1 else None
@@ -1834,10 +1937,13 @@ def _only_channels(root: nn.Module) -> Optional[int]:
 def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]]) -> Node:
     """The Graph node (a Sequential if nothing branches) of what `root`'s own forward does."""
 
-    def fail(message: str, node: Optional[torch.fx.Node] = None) -> export.ExportError:
+    def fail(message: str, node: Optional[torch.fx.Node] = None, cure: str = "", inside: str = "") -> export.ExportError:
         where = "" if node is None else _line(node)
-        return export._fail(path, root, f"{message}{where}")
+        inside = inside if node is None else node.meta.get("inside", "")
+        return export._fail(export._join(path, inside) if inside else path, root.get_submodule(inside),
+                            f"{message}{where}{cure}")
 
+    export.check_own_forward(root, path)
     windows = describer.windows
     if windows is not None:
         inputs = [windows.shape[1]]
@@ -1853,26 +1959,31 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
         except export.ExportError:
             raise
         except Exception as error:  # whatever the forward or torch.fx raise
-            message = " ".join(str(error).split())
+            message = export._one_line(error)
             if message.startswith("zeros()") and any(map(export.is_recurrent, root.modules())):
                 message += "; a recurrent layer begins with zeros by itself"
-            raise fail(f"its forward cannot be traced: {message}{_line_of(error)}") from error
+            raise fail(f"its forward cannot be traced: {message}{_line_of(error)}", None, _OR_REGISTER,
+                       tracer.inside[-1]) from error
         _forget(graph, kept)
         placeholders = [node for node in graph.nodes if node.op == "placeholder"]
-        for node in graph.nodes if windows is None else ():  # said before what leads there is not understood
-            if node.op == "call_module" and export.is_recurrent(root.get_submodule(node.target)):
-                raise describer.refusal(root.get_submodule(node.target), export._join(path, node.target))
+        for node in graph.nodes:  # said before what leads there is not understood
+            called = root.get_submodule(node.target) if node.op == "call_module" else nn.Sequential()
+            for name, layer in export._layers(called, export._join(path, str(node.target))):
+                if _is_refused(describer, layer):
+                    raise describer.refusal(layer, name, windows is not None)
+            if node.op == "call_function" and export.of_images(getattr(node.target, "__name__", "")):
+                raise fail(f"{node.target.__name__}: {export._OF_IMAGES}", node)
         if windows is not None and len(placeholders) != 1:
             raise fail(f"takes {len(placeholders)} signals, but a window is one")
         channels = list(inputs) if inputs is not None else []
         if inputs is None:
             for placeholder in placeholders:
-                found = _input_channels(graph, root, placeholder)
+                found, errors = _input_channels(graph, root, placeholder), []
                 if found is None and len(placeholders) == 1:
-                    found = _only_channels(root)
+                    found = _only_channels(root, errors)
                 if found is None:
                     raise fail(f"how many channels its input {placeholder.name} has cannot be seen; say it, as in "
-                               f"inputs=[{', '.join('2' for _ in placeholders)}]")
+                               f"inputs=[{', '.join('2' for _ in placeholders)}]{''.join(errors)}")
                 channels.append(found)
         if len(channels) != len(placeholders):
             raise fail(f"takes {len(placeholders)} signals, but inputs gives the channels of {len(channels)}")
@@ -1882,8 +1993,7 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
             try:
                 expected = [root(windows.clone())]
             except Exception as error:  # whatever the forward raises
-                message = " ".join(str(error).split())
-                raise fail(f"its forward fails for a window of shape {shape}: {message}") from error
+                raise fail(f"its forward fails for a window of shape {shape}: {export._one_line(error)}") from error
             sample = windows if windows.dim() == 3 else windows.unsqueeze(-1)
             walker = _Walker(describer, root, path, graph, [sample.shape[-1]])
             output = _walk(walker, placeholders, channels, [sample.to("cpu", torch.float32)], fail)
@@ -1900,12 +2010,15 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
             return walker, _walk(walker, placeholders, channels, samples, fail)
 
         failed: Optional[Exception] = None
+        refused = False
         for lengths in SAMPLE_LENGTHS:
             samples = _samples(sum(channels), lengths)
             try:
-                expected = [root(*sample.clone().split(channels, 1)) for sample in samples]
+                expected = [root(*export._like(root, sample.clone()).split(channels, 1)) for sample in samples]
             except Exception as error:  # too short, perhaps
-                failed = fail(f"its forward fails for signals of {lengths[0]} frames: {' '.join(str(error).split())}")
+                if not refused:
+                    tried = " to ".join(str(each) for each in sorted({SAMPLE_LENGTHS[0][0], lengths[0]}))
+                    failed = fail(f"its forward fails for signals of {tried} frames: {export._one_line(error)}")
                 continue
             try:
                 first, _ = walked(samples, [], False)
@@ -1927,7 +2040,7 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
                               for sample in samples], expected, fail)
                 return node
             except export.ExportError as error:
-                failed = error
+                failed, refused = error, True
                 if lengths != SAMPLE_LENGTHS[0]:
                     break
         raise failed
@@ -1990,7 +2103,7 @@ def _walk(walker: _Walker, placeholders: List[torch.fx.Node], channels: List[int
             (result,) = node.args
             result = walker.env[result] if isinstance(result, torch.fx.Node) else result
             if not isinstance(result, _Value):
-                kinds = {dict: "dict", list: "list", tuple: "tuple", _Number: "number"}
+                kinds = {dict: "dict", list: "list", tuple: "tuple", (_Number, _Batch): "number"}
                 kind = next((name for cls, name in kinds.items() if isinstance(result, cls)), type(result).__name__)
                 raise fail(f"its forward gives a {kind}, not one signal", node)
             if result.axes[0] != "batch":
@@ -2005,9 +2118,13 @@ def _walk(walker: _Walker, placeholders: List[torch.fx.Node], channels: List[int
         try:
             walker.env[node] = walker.call(node)
         except _Refused as reason:
+<<<<<<< HEAD
             raise fail(str(reason), reason.node or node) from reason
+=======
+            raise fail(str(reason), node, _OR_REGISTER if isinstance(reason, _Unknown) else "") from reason
+>>>>>>> 3545d3b (Say the true reason of a refusal, and refuse modules that are no Python code)
         except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
-            raise fail(f"{node.target}: {' '.join(str(error).split())}", node) from error
+            raise fail(f"{getattr(node.target, '__name__', node.target)}: {_in_words(error)}", node) from error
     raise fail("its forward gives nothing")
 
 

@@ -688,7 +688,8 @@ class WeightNormTest(Case):
         self.assertEqual(describe(weight_norm(nn.PReLU(3)))[1]["weight"].tolist(), [0.25] * 3)
 
     def test_without_values(self) -> None:
-        self.assert_refused(weight_norm(nn.Conv1d(2, 2, 1)).to("meta"), r"\(Conv1d\): tensor weight has no values")
+        layer = weight_norm(nn.Conv1d(2, 2, 1, bias=False)).to("meta")
+        self.assert_refused(layer, r"\(Conv1d\): tensor weight_g has no values")
         layer = weight_norm(nn.Conv1d(2, 2, 1))
         layer.weight_v = nn.Parameter(layer.weight_v.to(torch.complex64))
         self.assert_refused(layer, r"\(Conv1d\): tensor weight has dtype torch.complex64")
@@ -810,6 +811,129 @@ class RefusalTest(Case):
         self.assert_refused("net", r"^<root> \(str\): not a torch.nn.Module")
         self.assert_refused(nn.Sequential(Skip(nn.ReLU())), "how many channels its input .* has cannot be seen")
         self.assert_equivalent(nn.Sequential(nn.Conv1d(2, 3, 1), Skip(nn.ReLU())), 2)
+
+    def test_foreign_modules(self) -> None:
+        """Modules that are no Python code of torch's or the user's, alone and wherever a module can be."""
+        class Own(nn.Module):
+            def __init__(self, inner: nn.Module) -> None:
+                super().__init__()
+                self.inner = inner
+
+            def forward(self, x: Tensor) -> Tensor:
+                return torch.tanh(self.inner(x))
+
+        class Unused(Own):
+            def forward(self, x: Tensor) -> Tensor:
+                return torch.tanh(x)
+
+        conv = nn.Conv1d(2, 2, 3)
+        qat = nn.qat.Conv1d(2, 2, 3, qconfig=torch.quantization.get_default_qat_qconfig("fbgemm"))
+        compiled = type("OptimizedModule", (Own,), {})(conv)  # as newer torch has it
+        script = "is TorchScript.*export the Python module that it was made from.*load_state_dict"
+        for module, pattern in (
+            (torch.jit.script(conv), script), (torch.jit.trace(conv, torch.rand(1, 2, 9)), script),
+            (torch.jit.freeze(torch.jit.script(copy.deepcopy(conv).eval())), script),
+            (nn.DataParallel(conv), r"several devices; export that one, its \.module"),
+            (compiled, r"its \._orig_mod"), (nn.quantized.Conv1d(2, 2, 3), "is quantised.*float network"),
+            (nn.quantized.ReLU6(), "is quantised"), (qat, "is quantised, or trained to be"),
+            (torch.quantization.FakeQuantize(), "is quantised"),
+        ):
+            for net, path in (
+                (module, "<root>"), (nn.Sequential(nn.ReLU(), module), "1"), (Own(module), "inner"),
+                (nn.Sequential(nn.ReLU(), Own(module)), "1.inner"), (Residual(module), "net"),
+                (eigenstream_export.Parallel(nn.ReLU(), module), "branches.1"),
+                (eigenstream_export.Windowed(module, 8, 4), "net"),
+                (eigenstream_export.Windowed(Own(nn.Sequential(module, nn.ReLU())), 8, 4), r"net\.inner"),
+            ):
+                with self.subTest(module=type(module), path=path), self.assertRaisesRegex(
+                        ExportError, rf"^(net \(Own\): inner: )?{path}(\.0)? \({type(module).__name__}\): .*{pattern}"):
+                    describe(net, inputs=[2])
+            with self.assertRaisesRegex(ExportError, pattern):
+                export(module, self.folder / "net.safetensors", inputs=[2])
+            if not isinstance(module, torch.jit.ScriptModule):
+                continue
+            self.assertEqual(describe(Unused(module), inputs=[2])[0]["layers"][0]["type"], "Tanh")
+        dynamic = torch.quantization.quantize_dynamic(nn.Sequential(OverChannels(nn.Linear(2, 2)), Recurrent(nn.GRU(2, 2))))
+        self.assert_refused(dynamic, r"^0\.module \(Linear\): is quantised")
+        self.assert_refused(dynamic[1:], r"^1\.module \(GRU\): is quantised")
+        for net in (nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU()), Own(conv), nn.Sequential(Own(conv))):
+            self.assert_equivalent(torch.fx.symbolic_trace(net), 2)
+            self.assert_equivalent(nn.Sequential(nn.ReLU(), torch.fx.symbolic_trace(net)), 2)
+
+    def test_no_modules(self) -> None:
+        for value, pattern in (
+            (None, "give the network"), ({}, "a state_dict holds"), (nn.Conv1d(1, 1, 1).state_dict(), "load_state_dict"),
+            (torch.relu, "write it as the forward"), (lambda x: x, "write it as the forward"), (nn.ReLU, r"as in ReLU\(\)"),
+            ("net.pt", "load the network"), (Path("net.pt"), "load the network"), ([nn.ReLU()], "give the network"),
+            (torch.zeros(2), "give the network"), (torch.jit.trace(torch.relu, torch.zeros(2)), "it is TorchScript"),
+        ):
+            with self.subTest(value=value):
+                self.assert_refused(value, rf"^<root> \({type(value).__name__}\): not a torch.nn.Module; .*{pattern}")
+        for value in (nn.ModuleList([nn.ReLU()]), nn.ModuleDict({"a": nn.ReLU()})):
+            self.assert_refused(value, "does not say how they run; use nn.Sequential")
+        for inputs in (3, "ab", [], [0], ["2"]):
+            with self.assertRaisesRegex(ExportError, "must be the channels of each input"):
+                describe(nn.ReLU(), inputs=inputs)
+
+    def test_replaced_forwards(self) -> None:
+        """What torch.fx does not see is not left out."""
+        class Own(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                return x * 2
+
+        class Called(Own):
+            def __call__(self, x: Tensor) -> Tensor:
+                return super().__call__(x) + 1
+
+        for module in (nn.Module(), Own()):
+            module.forward = lambda x: x * 3
+            self.assert_refused(module, r"^<root> \(\w+\): its forward was replaced on this one object")
+        plain = nn.Module()
+        plain.forward = torch.tanh
+        self.assert_refused(nn.Sequential(plain), r"^0 \(Module\): its forward was replaced")
+        self.assert_refused(Called(), r"\(Called\): has a __call__ of its own")
+        for module in (Own(), nn.Sequential(nn.Conv1d(2, 2, 1), Own())):
+            module.register_forward_pre_hook(lambda module, inputs: (inputs[0] + 1,))
+            with self.assertRaisesRegex(ExportError, r"^<root> \(\w+\): has the forward hook <lambda>"):
+                describe(module, inputs=[2], check=False)
+
+    def test_no_values_yet(self) -> None:
+        class Own(nn.Module):
+            def __init__(self, inner: nn.Module) -> None:
+                super().__init__()
+                self.inner = inner
+
+            def forward(self, x: Tensor) -> Tensor:
+                return torch.tanh(self.inner(x))
+
+        for lazy in (nn.LazyConv1d(2, 1), nn.LazyBatchNorm1d(), nn.LazyConvTranspose1d(2, 1)):
+            for net in (lazy, nn.Sequential(lazy), Own(lazy), eigenstream_export.Windowed(lazy, 8, 4)):
+                self.assert_refused(net, r"tensor (0\.|inner\.|net\.)?\w+ has no values and no shape before the network has "
+                                         r"run; run it once, as in net\(torch.zeros")
+            self.assertTrue(lazy.has_uninitialized_params())
+        ran = nn.Sequential(nn.LazyConv1d(2, 1), nn.LazyBatchNorm1d())
+        ran(torch.zeros(1, 3, 9))
+        self.assert_equivalent(ran, 3)
+
+    def test_images(self) -> None:
+        class Own(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv = nn.Conv2d(1, 1, 3, padding=1)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.conv(x.unsqueeze(1)).squeeze(1)
+
+        class Functional(Own):
+            def forward(self, x: Tensor) -> Tensor:
+                return F.conv2d(x.unsqueeze(1), self.conv.weight).squeeze(1)
+
+        own, windowed = Own(), eigenstream_export.Windowed
+        for net, where in ((own.conv, r"<root> \(Conv2d\)"), (nn.Sequential(nn.BatchNorm2d(3)), r"0 \(BatchNorm2d\)"),
+                           (own, r"conv \(Conv2d\)"), (nn.Sequential(own), r"0\.conv \(Conv2d\)"),
+                           (Functional(), r"<root> \(Functional\): conv2d"), (windowed(own.conv, 8, 4), r"net \(Conv2d\)"),
+                           (windowed(nn.Sequential(nn.ReLU(), own), 8, 4), r"net\.1\.conv \(Conv2d\)")):
+            self.assert_refused(net, rf"^{where}: .*images or volumes.*use what ends with 1d")
 
     def test_hooks(self) -> None:
         net = nn.Sequential(nn.Conv1d(1, 1, 1))

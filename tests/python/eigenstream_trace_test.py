@@ -361,6 +361,26 @@ class NetworkTest(TraceCase):
         self.assertEqual([(node.get("padding"), node.get("left"), node.get("right")) for node in description["layers"]],
                          [(None, 0, -3), (0, None, None), (None, None, None)])
 
+    def test_other_float_types(self) -> None:
+        """What is written is float32, whatever the module computes with; it stays as it is."""
+        for dtype in (torch.float16, torch.bfloat16, torch.float64):
+            for norm in (False, True):
+                conv = nn.Conv1d(2, 3, 3, padding=1)
+                net = Function(lambda m, x: torch.tanh(m.conv(x)) * m.gain, conv=weight_norm(conv) if norm else conv,
+                               gain=nn.Parameter(torch.rand(3, 1))).to(dtype)
+                before = {name: (value, value.clone()) for name, value in net.state_dict(keep_vars=True).items()}
+                for each in (net, nn.Sequential(nn.Conv1d(2, 2, 1), net), eigenstream_export.Windowed(net, 8, 4),
+                             Function(lambda m, x: m.net(x) * 2, net=eigenstream_export.Windowed(net, 8, 4))):
+                    description, tensors = describe(each)
+                    self.assertTrue(all(tensor.dtype == torch.float32 for tensor in tensors.values()))
+                for name, value in net.state_dict(keep_vars=True).items():
+                    self.assertTrue(value is before[name][0] and value.dtype == dtype, name)
+                    self.assertTrue(torch.equal(value, before[name][1]), name)
+                description, tensors = describe(net)
+                x = torch.rand(1, 2, 30)
+                expected = net.float()(x).detach()
+                torch.testing.assert_close(interpret(description, tensors, x), expected, rtol=1e-5, atol=1e-5)
+
     def test_registered_types(self) -> None:
         class Smooth(nn.Module):
             def __init__(self, pole: float) -> None:
@@ -387,10 +407,20 @@ class NetworkTest(TraceCase):
             self.assertEqual(description["nodes"][0], {"type": "Smooth", "path": "smooth", "pole": 0.25, "taps": [1, 2], "from": [0]})
             self.assertEqual(list(tensors), ["smooth.start"])
             self.assertEqual(describe(nn.Sequential(Smooth(0.5)))[0]["layers"][0]["type"], "Smooth")
+            register(Smoother, lambda m: ("X", {"pole": m.pole / 0}, {}))
+            self.assert_refused(nn.Sequential(Smoother(0.5)), r"^0 \(Smoother\): the registered function fails with ZeroDiv")
             register(Smoother, lambda m: ("Smoother", {}, {}))
             self.assertEqual(describe(net, inputs=[2])[0]["nodes"][0]["type"], "Smoother")
             for wrong, pattern in ((("X", {"a": None}, {}), "field a is None"), (("X", {"path": "p"}, {}), "field path"),
-                                   (("X", {}, {"w": 3}), "tensor w is not"), ("X", "must give a type name")):
+                                   (("X", {}, {"w": 3}), "tensor w is not"), ("X", "must give a type name"),
+                                   (("X", [], {}), "must give a type name"), (("X", {}, None), "must give a type name"),
+                                   (("X", {"a": math.nan}, {}), "field a is nan, not a finite number"),
+                                   (("X", {"a": -math.inf}, {}), "field a is -inf, not a finite number"),
+                                   (("X", {"a": 2 ** 63}, {}), "field a is 9223372036854775808, beyond"),
+                                   (("X", {"a": [1, -2 ** 63 - 1]}, {}), "field a is .*, beyond"),
+                                   (("X", {1: 2}, {}), "field 1 is 2"), (("X", {"a": "\ud800"}, {}), "not valid Unicode"),
+                                   (("X", {}, {"w": torch.full((2,), math.nan)}), "tensor w has values that are not"),
+                                   (("X", {}, {"w": torch.zeros(2, device="meta")}), "tensor w has no values")):
                 register(Smoother, lambda m, wrong=wrong: wrong)
                 self.assert_refused(Smoother(0.5), pattern)
         finally:
@@ -894,6 +924,73 @@ class RefusalTest(TraceCase):
         ):
             with self.assertRaisesRegex(ExportError, r"needs the whole signal.*: Windowed\(net, size, stride\)"):
                 describe(Function(function, norm=nn.GroupNorm(1, 2)), inputs=[2])
+
+    def test_over_the_channels(self) -> None:
+        """That time is not the reason, if it is not."""
+        for function in (
+            lambda m, x: x.flip(1), lambda m, x: torch.flip(x, [-2]), lambda m, x: x.norm(dim=1, keepdim=True),
+            lambda m, x: torch.norm(x, 2, 1), lambda m, x: F.normalize(x), lambda m, x: torch.linalg.norm(x, dim=1),
+            lambda m, x: x.cumsum(1), lambda m, x: x.roll(1, 1), lambda m, x: torch.roll(x, 1, dims=(1,)),
+            lambda m, x: x.sort(1)[0], lambda m, x: x.sort(dim=-2)[0], lambda m, x: torch.fft.fft(x, dim=1),
+            lambda m, x: x.argmax(1),
+        ):
+            self.assert_not_traced(function, r"over the channels is not supported.*register\(\)$")
+        for function in (lambda m, x: x.flip(0), lambda m, x: x / x.norm(), lambda m, x: x.roll(1), lambda m, x: x.flip(0, 2),
+                         lambda m, x: x - x.mean(0, keepdim=True), lambda m, x: x.softmax(0)):
+            self.assert_not_traced(function, "over (the batch|all axes): that mixes what does not belong together")
+        for function in (lambda m, x: x.flip(1, 2), lambda m, x: x.norm(dim=(1, 2), keepdim=True), lambda m, x: x.roll(1, -1),
+                         lambda m, x: x.sort()[0], lambda m, x: torch.fft.rfft(x), lambda m, x: F.normalize(x, dim=2)):
+            self.assert_not_traced(function, "needs the whole signal")
+        for function in (lambda m, x: m.w @ x, lambda m, x: torch.matmul(m.w, x), lambda m, x: x.transpose(1, 2) @ m.w,
+                         lambda m, x: torch.einsum("oi,bit->bot", m.w, x)):
+            self.assert_not_traced(function, r"with a matrix is not supported; over the channels, F.conv1d\(",
+                                   w=nn.Parameter(torch.rand(2, 2)))
+        # What the messages advise.
+        self.assert_traced(Function(lambda m, x: F.conv1d(x, m.w[:, :, None]), w=nn.Parameter(torch.rand(3, 2))), 2)
+        self.assert_traced(Function(lambda m, x: x / x.square().sum(1, keepdim=True).sqrt()), 2)
+        self.assert_traced(Function(lambda m, x: torch.cat([x[:, 1:], x[:, :1]], 1)), 2)
+
+    def test_numbers_by_length(self) -> None:
+        """They are named as what they are."""
+        for function, pattern in (
+            (lambda m, x: x * (1 / x.shape[-1]), "cannot be combined with a signal"),
+            (lambda m, x: F.pad(x, (0, 200000 - x.shape[-1])), "pads by .*how long a stream will be is not known"),
+            (lambda m, x: x.clamp(0, 1 / x.shape[-1]), "only numbers can bound"),
+            (lambda m, x: F.leaky_relu(x, 1 / x.shape[-1]), "leaky_relu takes numbers"),
+        ):
+            self.assert_not_traced(function, "a number that depends on the signal's length")
+            self.assert_not_traced(function, pattern)
+        self.assert_not_traced(lambda m, x: x * x.shape[0], "the size of the batch cannot be combined")
+        for function in (lambda m, x: x * x.shape[-1], lambda m, x: x * x.shape[0], lambda m, x: x.split(x.shape[-1], 1)[0],
+                         lambda m, x: x.max(1), lambda m, x: x.repeat_interleave(x.shape[-1], dim=2)):
+            with self.assertRaisesRegex(ExportError, r"^((?!_Number|_Value|_Batch|_Extreme|<built).)*$"):
+                describe(Function(function), inputs=[2])
+
+    def test_the_culprit_is_named(self) -> None:
+        """The innermost module whose forward is not understood, and that its class can be registered."""
+        class Branching(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                return x if x.sum() > 0 else -x
+
+        class Unknown(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                return torch.erfinv(x)
+
+        for module, pattern in ((Branching(), "cannot be traced.*if x.sum"), (Unknown(), "erfinv is not supported.*erfinv")):
+            name = type(module).__name__
+            for net, path in ((module, "<root>"), (nn.Sequential(nn.Conv1d(2, 2, 1), nn.Sequential(nn.ReLU(), module)), "1.1"),
+                              (Function(lambda m, x: m.inner(x) + x, inner=nn.Sequential(module)), "inner.0")):
+                with self.assertRaisesRegex(ExportError, rf"^{path} \({name}\): .*{pattern}.*; .*register\(\)$"):
+                    describe(net, inputs=[2])
+        for function in (lambda m, x: x.nosuch(), lambda m, x: x + "a"):
+            with self.assertRaisesRegex(ExportError, "(how many channels.*it does not run for 3: .*|cannot be traced.*)"):
+                describe(Function(function))
+        class Fails(nn.Module):
+            def forward(self, x: Tensor) -> Tensor:
+                raise RuntimeError("no such luck")
+
+        with self.assertRaisesRegex(ExportError, r"^<root> \(Windowed\): how many channels.*: no such luck\)$"):
+            describe(eigenstream_export.Windowed(Fails(), 8, 4))
 
     def test_time_by_length(self) -> None:
         self.assert_not_traced(lambda m, x: x[..., :100], "where a slice over time ends depends on the signal's length")
