@@ -816,6 +816,10 @@ class _Walker:
     def emit(self, node: Node, *operands: _Value) -> _Value:
         """A node that takes `operands`; what it gives."""
         operands = self.alike(operands)
+        if node["path"] not in self.describer.custom_forward:
+            reason = export.why_unreadable(node, self.describer.tensors)
+            if reason is not None:
+                raise _Refused(reason)
         if node["type"] != "Reduce" and not _looks_back(node):
             operands = [self.ended(value) for value in operands]
         samples = []

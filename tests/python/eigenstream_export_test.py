@@ -967,6 +967,159 @@ class RefusalTest(Case):
         self.assert_refused(nn.Sequential(deep), "nested more than 64 deep")
 
 
+class ReaderTest(Case):
+    """The exporter refuses, naming the module, what the C++ reader would refuse."""
+
+    def assert_written(self, module: nn.Module, inputs: Any = None) -> None:
+        """It is written, and the program reads it, if it is built."""
+        path = self.folder / "net.safetensors"
+        export(module, path, inputs=inputs)
+        if os.environ.get("EIGENSTREAM_TOOL"):
+            done = subprocess.run([os.environ["EIGENSTREAM_TOOL"], "info", path], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_layers(self) -> None:
+        def changed(module: nn.Module, **attributes: Any) -> nn.Module:
+            for name, value in attributes.items():
+                setattr(module, name, value)
+            return module
+
+        def norm(var: float, eps: float) -> nn.Module:
+            module = nn.BatchNorm1d(2, eps=eps)
+            module.running_var[1] = var
+            return module
+
+        step, windows = 1 << 20, eigenstream_export
+        for good, bad, pattern in (
+            (norm(0, 1e-5), norm(0, 0), "running_var plus eps of channel 1 is 0, must be positive"),
+            (norm(-1e-6, 1e-5), norm(-1, 1e-5), "channel 1 is -0.99999, must be positive"),
+            (norm(1e-40, 0), norm(0, 1e-60), "channel 1 is 0, must be positive"),
+            (nn.Softplus(-1e-30), nn.Softplus(0), r"beta is 0\.0, must not be 0"),
+            (nn.Softplus(2), nn.Softplus(1e-60), "beta is 1e-60, must not be 0"),
+            (nn.Softplus(1, 3e38), nn.Softplus(1, 1e50), "threshold is 1e\\+50, not a finite number in float32"),
+            (nn.CELU(1e-30), nn.CELU(1e-60), "alpha is 1e-60, must not be 0"),
+            (nn.LeakyReLU(-3e38), nn.LeakyReLU(-1e50), "negative_slope is -1e\\+50, not a finite"),
+            (nn.ELU(0), nn.ELU(1e39), "alpha is 1e\\+39, not a finite"),
+            (nn.Threshold(0, 1), nn.Threshold(1e39, 1), "threshold is 1e\\+39"),
+            (nn.Softshrink(0), nn.Softshrink(-1), "lambd is -1.0, must not be negative"),
+            (changed(nn.Hardtanh(), min_val=1.0), changed(nn.Hardtanh(), min_val=1.5), "min_val 1.5 is above max_val 1.0"),
+            (nn.GELU("tanh"), nn.GELU("erf"), "approximate is 'erf'"),
+            (Snake(2, 1e-40), Snake(2).double(), "alpha must not be 0"),
+            (OverChannels(nn.LayerNorm(2, 0)), OverChannels(nn.LayerNorm(2, -1)), "eps is -1.0, must not be negative"),
+            (nn.ConstantPad1d(1, -3e38), nn.ConstantPad1d(1, 1e39), "value is 1e\\+39, not a finite"),
+            (nn.Conv1d(2, 2, 16, dilation=step), nn.Conv1d(2, 2, 17, dilation=step), "taps reach over more than 16777216"),
+            (nn.ConvTranspose1d(1, 2, 16, dilation=step), nn.ConvTranspose1d(1, 2, 17, dilation=step), "taps reach over"),
+            (nn.MaxPool1d(16, 1, dilation=step), nn.MaxPool1d(17, 1, dilation=step), "taps reach over"),
+            (nn.ConvTranspose1d(2, 2, 64, step), nn.ConvTranspose1d(2, 2, 65, step), "stride 1048576 times 260 weights"),
+            (changed(nn.Conv1d(4, 4, 1), groups=1), changed(nn.Conv1d(4, 6, 1), groups=4), "groups is 4.*4 and 6 channels|shape"),
+            (changed(nn.AvgPool1d(4), padding=(2,)), changed(nn.AvgPool1d(4), padding=(3,)), "more than half of kernel_size"),
+            (windows.Snapshotter(2, 3, 2), changed(windows.Snapshotter(2, 3, 2), stride_size=3), "less than snapshot_size"),
+            (windows.OverlapAdd(1, 3, 2), changed(windows.OverlapAdd(1, 3, 2), stride=4), "more than size 3 has"),
+            (windows.OverlapAdd(1, 3, 2, 1), changed(windows.OverlapAdd(1, 3, 2), padding=(0, 2)), "more than size 3 has"),
+            (windows.Windowed(nn.ReLU(), 3, 2, 2), changed(windows.Windowed(nn.ReLU(), 3, 2), padding=(3, 0)), "size - 1 = 2"),
+        ):
+            if isinstance(bad, Snake):
+                bad.alpha.data[1] = 1e-60
+            with self.subTest(bad=bad):
+                inputs = [2] if isinstance(good, windows.Windowed) else None
+                self.assert_written(good, inputs)
+                for net, path in ((bad, "<root>|module"), (nn.Sequential(nn.ReLU(), nn.Sequential(bad)), r"1\.0(\.module)?")):
+                    with self.assertRaisesRegex(ExportError, rf"^({path}) \(\w+\): .*{pattern}"):
+                        describe(net, inputs=inputs)
+        self.assert_refused(windows.Windowed(nn.Sequential(nn.Conv1d(2, 2, 1), norm(-1, 0)), 8, 4),
+                            r"^net\.1 \(BatchNorm1d\): running_var plus eps of channel 1")
+        self.assert_refused(windows.Windowed(nn.GroupNorm(1, 2, -1e-9), 8, 4), r"^net \(GroupNorm\): eps is -1e-09")
+
+    def test_traced(self) -> None:
+        class Own(nn.Module):
+            def __init__(self, function: Any) -> None:
+                super().__init__()
+                self.function, self.conv = function, nn.Conv1d(2, 2, 1)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.function(self.conv(x))
+
+        for function, pattern in (
+            (lambda x: x.clamp(0.5, -0.5), r"min_val 0.5 is above max_val -0.5 \("),
+            (lambda x: F.hardtanh(x, 2.0, 1.0), "min_val 2.0 is above"), (lambda x: x * 1e50, "scale is 1e\\+50, not a finite"),
+            (lambda x: x + 1e39, "offset is 1e\\+39"), (lambda x: x / 1e-50, "scale is 1e\\+50"),
+            (lambda x: F.pad(x, (1, 1), value=float("-inf")), "value is -inf, not a finite number"),
+            (lambda x: F.pad(x, (0, 1 << 21)), "right is 2097152, outside"),
+            (lambda x: F.leaky_relu(x, float("nan")), "negative_slope is nan"), (lambda x: F.softplus(x, 0.0), "beta is 0.0"),
+            (lambda x: F.gelu(x, approximate="erf"), "approximate is 'erf'|must be one of|fails"),
+        ):
+            for net, path in ((Own(function), "<root>"), (nn.Sequential(nn.ReLU(), Own(function)), "1")):
+                with self.assertRaisesRegex(ExportError, rf"^{path} \(Own\): .*{pattern}"):
+                    export(net, self.folder / "net.safetensors", inputs=[2])
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_channels(self) -> None:
+        """Layers that do not fit together, whether the channels that come are known or not."""
+        windows, relu = eigenstream_export, nn.ReLU()
+        conv = nn.Conv1d(2, 3, 1)
+        for net, pattern in (
+            (nn.Sequential(conv, conv), r"^1 \(Conv1d\): takes 2 channels, but 3 come"),
+            (nn.Sequential(relu, conv, nn.Sequential(relu, nn.BatchNorm1d(2))), r"^2\.1 \(BatchNorm1d\): takes 2 channels"),
+            (nn.Sequential(conv, nn.PReLU(2)), r"^1 \(PReLU\): takes 2"), (nn.Sequential(conv, nn.GLU(1)), r"^1 \(GLU\): .*even"),
+            (nn.Sequential(conv, Snake(2)), r"^1 \(Snake\)"), (nn.Sequential(conv, nn.ConvTranspose1d(2, 1, 1)), r"^1 \(ConvT"),
+            (nn.Sequential(conv, OverChannels(nn.Linear(4, 2))), r"^1\.module \(Linear\): takes 4 channels, but 3 come"),
+            (nn.Sequential(conv, OverChannels(nn.LayerNorm(4))), r"^1\.module \(LayerNorm\): takes 4"),
+            (Residual(conv), r"^<root> \(Residual\): its net turns 2 channels into 3, which cannot be added"),
+            (windows.Parallel(conv, nn.Conv1d(3, 3, 1)), r"^branches\.1 \(Conv1d\): takes 3 channels, but 2 come"),
+            (windows.Parallel(conv, relu), r"^<root> \(Parallel\): its operands have 3 and 2 channels"),
+            (nn.Sequential(conv, windows.Snapshotter(2, 3, 1)), r"^1 \(Snapshotter\): takes 2"),
+            (nn.Sequential(conv, windows.OverlapAdd(2, 2, 1)), r"^1 \(OverlapAdd\): takes 4 channels, but 3 come"),
+            (nn.Sequential(conv, windows.OnlineAverager(1, 1, 2)), r"^1 \(OnlineAverager\): takes predictions of 2 channels"),
+            (nn.Sequential(windows.Windowed(conv, 2, 2), nn.PReLU(2)), r"^1 \(PReLU\): takes 2 channels, but 6 come"),
+            (nn.Sequential(nn.GLU(1), windows.Parallel(nn.GLU(1), nn.Conv1d(3, 2, 1))), r"^1\.branches\.0 \(GLU\): takes an even number"),
+            (windows.OnlineAverager(1, 5000, 1), r"takes predictions.*say how many, as in inputs=\[8192\]"),
+        ):
+            with self.subTest(net=net):
+                self.assert_refused(net, pattern)
+        with self.assertRaisesRegex(ExportError, r"^0 \(Conv1d\): takes 2 channels, but 4 come"):
+            describe(nn.Sequential(conv), inputs=[4])
+        self.assert_written(windows.OnlineAverager(1, 40, 1))
+        self.assert_written(nn.Sequential(conv, windows.Parallel(nn.Conv1d(3, 1, 1), relu), Residual(nn.Conv1d(3, 3, 1))))
+        self.assert_written(nn.Sequential(nn.GLU(1), windows.Parallel(nn.GLU(1), nn.Conv1d(4, 2, 1), reduce="concat"), nn.PReLU(4)))
+
+    def test_rates_and_reach(self) -> None:
+        parallel = eigenstream_export.Parallel
+
+        def pools(*strides: int) -> nn.Sequential:
+            return nn.Sequential(*(nn.AvgPool1d(1, stride) for stride in strides))
+
+        up = nn.Sequential(*(nn.ConvTranspose1d(1, 1, 1, 1 << 7, bias=False) for _ in range(3)))
+        far = nn.Conv1d(1, 1, 15, dilation=1 << 20)
+        for net, pattern in (
+            (pools(1 << 14, 1 << 14, 1 << 14), r"^<root> \(Sequential\): the strides of the layers multiply to more than 2\^40"),
+            (nn.Sequential(nn.ReLU(), up), r"^1 \(Sequential\): the layers raise the rate by more than 2\^20"),
+            (nn.Sequential(pools(1 << 17), far), r"^<root> \(Sequential\): the layers reach over more than 2\^40 frames"),
+            (nn.Sequential(pools(1 << 14), up[:2], up[:1]), "the strides up and down repeat only after more than 2\\^20 outputs"),
+            (parallel(nn.ReLU(), nn.AvgPool1d(2)), r"^<root> \(Parallel\): the branches cannot be aligned: one gives 1 .* 1/2"),
+            (parallel(nn.Conv1d(1, 1, 5, dilation=1 << 20), nn.ReLU()), "more than 2\\^22 frames, too far to align"),
+            (Residual(parallel(nn.Conv1d(1, 1, 3, padding=2), nn.Conv1d(1, 1, 3, padding=2))), "makes the input 2 frames longer"),
+            (Residual(parallel(nn.AvgPool1d(2), nn.AvgPool1d(2))), r"\(Residual\): a layer inside has stride 2"),
+            (parallel(*(nn.AvgPool1d(1) for _ in range(600))), r"the branches wait for 60\d values at a time, at most 512"),
+        ):
+            with self.subTest(pattern=pattern):
+                self.assert_refused(net, pattern)
+        self.assert_written(pools(1 << 14, 1 << 14))
+        self.assert_written(nn.Sequential(nn.Conv1d(1, 1, 5, padding=2), up[:2], pools(1 << 14), parallel(nn.ReLU(), nn.Tanh())))
+        self.assert_written(parallel(pools(2, 3), nn.Sequential(nn.Conv1d(1, 1, 9), nn.AvgPool1d(6))))
+        self.assert_written(Residual(parallel(nn.Conv1d(1, 1, 5, padding=2), nn.Conv1d(1, 1, 3, padding=2))))
+        self.assert_written(parallel(*(nn.AvgPool1d(1) for _ in range(100))))
+
+    def test_registered_types_are_left_to_their_factories(self) -> None:
+        class Own(nn.Module):
+            pass
+
+        eigenstream_export.register(Own, lambda m: ("Own", {"kernel_size": -1, "slope": 1e300, "padding": 1 << 40}, {}))
+        self.addCleanup(eigenstream_export._REGISTERED.pop, Own)
+        net = eigenstream_export.Parallel(nn.Sequential(Own(), nn.AvgPool1d(4)), nn.AvgPool1d(2))
+        export(net, self.folder / "net.safetensors")
+        self.assert_refused(nn.Sequential(Own(), nn.Conv1d(2, 3, 1), nn.PReLU(2)), r"^2 \(PReLU\): takes 2 channels, but 3 come")
+
+
 class OwnModulesTest(Case):
     def test_residual_crops(self) -> None:
         layer = nn.Conv1d(1, 1, 4, bias=False)
