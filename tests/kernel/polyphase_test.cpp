@@ -71,3 +71,10 @@ TEST_CASE("Polyphase: the size is known before it is built, and bounded where it
   CHECK(es::Polyphase<float>::size_of(9e18, 9e18 - 1, 5e19) > 1e18);
   CHECK(es::Polyphase<float>::size_of(1, 9e18, 5e19) > 1e18);
 }
+
+TEST_CASE("Polyphase: the size that limits go by is the same in every build", "[kernel]") {
+  CHECK(es::Polyphase<float>::size_of(160, 147, 969) == 160 * ((2 * 969 + 15 * 147) / 160.0 + 2));
+  CHECK(es::Polyphase<float>::size_of(1, 3, 18) == 16 * (2 * 18 + 15 * 3 + 2));
+  CHECK(es::Polyphase<float>::size_of(3, 1, 18) == 48 * ((2 * 18 + 15) / 3.0 + 2));
+  CHECK(es::Polyphase<double>::size_of(3, 1, 18) == 48 * ((2 * 18 + 15) / 3.0 + 2));
+}

@@ -53,11 +53,13 @@ class Polyphase {
   /// Inputs per group of outputs.
   Index group_inputs() const noexcept { return down_ * blocks_; }
 
-  /// Weights that a kernel of these sizes would store, near enough to refuse what is too big.
+  /// Weights that a kernel of these sizes would store where packets are as wide as they get, near enough to refuse what
+  /// is too big: the same number in every build, so that all of them refuse the same.
   static double size_of(double up, double down, double spread) {
-    const double outputs = up * static_cast<double>(up < most_outputs ? blocks_for(static_cast<Index>(up)) : 1);
-    const double window = (2 * spread + static_cast<double>(lanes - 1) * down) / up + 2;
-    return std::max(outputs, static_cast<double>(lanes)) * window;
+    constexpr int widest = 16;
+    const double outputs = up * static_cast<double>(up < most_outputs ? blocks_for(static_cast<Index>(up), widest) : 1);
+    const double window = (2 * spread + static_cast<double>(widest - 1) * down) / up + 2;
+    return std::max(outputs, static_cast<double>(widest)) * window;
   }
 
   /// Outputs first ... first + count - 1, counted from the start of a period (0 <= first < up), for `channels`
@@ -82,11 +84,11 @@ class Polyphase {
   };
 
   // Periods in a group: the fewest that leave the fewest lanes idle, unless a period is long enough to hide them.
-  static Index blocks_for(Index up) noexcept {
+  static Index blocks_for(Index up, Index width = lanes) noexcept {
     Index best = 1;
     double least = 2;
-    for (Index blocks = 1; blocks == 1 || blocks * up <= 8 * lanes; ++blocks) {
-      const Index outputs = blocks * up, padded = (outputs + lanes - 1) / lanes * lanes;
+    for (Index blocks = 1; blocks == 1 || blocks * up <= 8 * width; ++blocks) {
+      const Index outputs = blocks * up, padded = (outputs + width - 1) / width * width;
       const double waste = static_cast<double>(padded) / static_cast<double>(outputs);
       if (waste < least - 0.01) best = blocks, least = waste;
     }
