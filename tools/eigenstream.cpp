@@ -120,7 +120,8 @@ int command_line(int argc, char** argv) {
   CLI::App* run =
       add_command("run", "Run a model over a file, block by block",
                   "Audio: any format that libsndfile reads to a .wav file. A network of one channel runs over each\n"
-                  "channel of the file by itself; otherwise both must have the same number.\n"
+                  "channel of the file by itself; otherwise both must have the same number. Where a file ends before\n"
+                  "its header says, what is there is taken, and a warning says what is missing.\n"
                   "Tensors: a .safetensors file with a tensor x of shape (C,T) or (B,C,T) to one with a tensor y.\n"
                   "The output does not depend on the blocks, and appears only when it is complete.\n"
                   "A long signal may come in parts: --save-state leaves a file from which --load-state goes on, also on\n"
@@ -199,6 +200,7 @@ int command_line(int argc, char** argv) {
   resample->footer(
       "Any format that libsndfile reads, with any number of channels, to a .wav file. The output does not\n"
       "depend on the blocks, is as long as the input to within a frame, and not shifted against it.\n"
+      "Where a file ends before its header says, what is there is taken, and a warning says what is missing.\n"
       "\n"
       "Quality   pass band (-0.1 dB)   rejected above half the narrower rate\n"
       "  standard      74 %            as torchaudio does by default: fades out around that frequency\n"
@@ -326,7 +328,7 @@ int command_line(int argc, char** argv) {
 }
 
 int complain(const std::string& message, int code) {
-  std::fprintf(stderr, "eigenstream: %s\n", tool::printable(message).c_str());
+  tool::complain(message);
   return code;
 }
 
@@ -341,8 +343,8 @@ void occupy_standard_streams() {
 
 int main(int argc, char** argv) {
   occupy_standard_streams();
-  // Both become errors of the call that met them.
-  std::signal(SIGPIPE, SIG_IGN);
+  // Both become errors of the call that met them, so that nothing is left half done.
+  const auto at_closed_pipes = std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     return command_line(argc, argv);
@@ -351,6 +353,12 @@ int main(int argc, char** argv) {
     const bool known = command == "info" || command == "run" || command == "check" || command == "bench" ||
                        command == "deps" || command == "resample";
     return complain(text(error.what(), " (see eigenstream ", known ? command : "", known ? " " : "", "--help)"), 2);
+  } catch (const tool::NobodyReads&) {
+    // Ends without a word as any other program in a pipe, unless the caller asked that such signals be ignored.
+    if (at_closed_pipes == SIG_IGN) return complain("standard output: Broken pipe", 1);
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+    return 1;
   } catch (const std::bad_alloc&) {
     return complain("out of memory", 1);
   } catch (const std::length_error&) {

@@ -75,11 +75,27 @@ void check_system(bool ok, const Parts&... parts) {
   if (!ok) es::fail(parts..., std::strerror(error));
 }
 
-/// Writes to standard output. Errors   Error if nobody takes it (a closed pipe, a full disk)
-inline void say(const std::string& line) {
-  check_system(std::fwrite(line.data(), 1, line.size(), stdout) == line.size(), "standard output: ");
+/// Nobody reads what we say any more, as after `| head`: no mistake, but there is nothing left to do.
+struct NobodyReads {};
+
+inline void check_standard_output(bool ok) {
+  if (!ok && errno == EPIPE) throw NobodyReads();
+  check_system(ok, "standard output: ");
 }
-inline void finish_saying() { check_system(std::fflush(stdout) == 0, "standard output: "); }
+/// Writes to standard output. Errors   Error if nothing takes it (a full disk), NobodyReads if it is a closed pipe
+inline void say(const std::string& line) {
+  check_standard_output(std::fwrite(line.data(), 1, line.size(), stdout) == line.size());
+}
+inline void finish_saying() { check_standard_output(std::fflush(stdout) == 0); }
+
+/// A line on standard error: "eigenstream: ...".
+inline void complain(const std::string& message) {
+  std::fprintf(stderr, "eigenstream: %s\n", printable(message).c_str());
+}
+/// What is done, but not as one would expect. Nothing if the message is empty.
+inline void warn(const std::string& message) {
+  if (!message.empty()) complain("warning: " + message);
+}
 
 /// Columns on a terminal: a character is a byte that does not continue another one in UTF-8.
 inline std::size_t columns(const std::string& text) {
