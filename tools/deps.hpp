@@ -73,10 +73,9 @@ inline void deps(const DepsOptions& options) {
   }
   const Index outputs = timing.outputs_after(frames, true), inputs = es::ceil_div(frames, options.in_stride);
   if (outputs == 0) {
-    Index enough = frames;
-    while (enough < 1048576 && timing.outputs_after(enough, true) == 0) ++enough;
+    const std::optional<Index> enough = frames_for_an_output(timing);
     es::fail(in_quotes(options.model.string()), ": a signal of ", frames, frames == 1 ? " frame" : " frames",
-             " gives no output; try --frames ", enough);
+             " gives no output", enough ? text("; try --frames ", *enough) : std::string(", nor does any other"));
   }
   constexpr Index most = Index{1} << 28;
   es::check(outputs <= most / inputs, in_quotes(options.model.string()), ": ", frames, " frames give ", outputs,

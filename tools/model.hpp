@@ -57,6 +57,19 @@ inline OpenedModel open_model(const std::filesystem::path& path) {
   return {path, std::move(model.description), std::move(model.network), std::move(model.metadata)};
 }
 
+/// The frames that a signal must have to give an output, if `most` are enough.
+inline std::optional<Index> frames_for_an_output(const es::Timing& timing, Index most = Index{1} << 30) {
+  const auto gives = [&](Index frames) { return timing.outputs_after(frames, true) > 0; };
+  Index few = 0, enough = 1;
+  for (; enough < most && !gives(enough); enough *= 2) few = enough;
+  if (!gives(enough)) return std::nullopt;
+  while (enough - few > 1) {
+    const Index middle = few + (enough - few) / 2;
+    (gives(middle) ? enough : few) = middle;
+  }
+  return enough;
+}
+
 /// Frames as text, with the time they take if the sample rate is known.
 inline std::string frames_text(Index frames, std::optional<double> sample_rate_hz) {
   std::string shown = text(frames, frames == 1 ? " frame" : " frames");

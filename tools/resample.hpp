@@ -46,6 +46,7 @@ inline void resample(const ResampleFileOptions& options) {
                           " to ", options.rate_hz, " Hz (", options.filter_name, "): ",
                           summary(stream, totals, static_cast<double>(rate_hz)));
   line += faults(writer);
+  warn(reader.shortfall());
   say(line + "\n");
   finish_saying();
   output.keep();

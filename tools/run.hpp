@@ -38,8 +38,8 @@ struct RunTotals {
   double seconds = 0;  // within the network
 };
 
-/// Sends a signal of `frames` frames, or a part of one, through a stream: read(to, n) gives the next n of them, fewer at the end;
-/// write(from, n) takes results.
+/// Sends a signal of `frames` frames at most, or a part of one, through a stream: read(to, n) gives the next n of them,
+/// fewer at the end; write(from, n) takes results.
 template <class Read, class Write>
 RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Index frames, Read&& read, Write&& write) {
   using Clock = std::chrono::steady_clock;
@@ -61,9 +61,12 @@ RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Ind
     totals.out += written;
     return written;
   };
-  for (std::size_t next = 0; totals.in < frames; next = (next + 1) % blocks.size()) {
+  bool more = true;
+  for (std::size_t next = 0; more && totals.in < frames; next = (next + 1) % blocks.size()) {
     const Index wanted = std::min(blocks[next], frames - totals.in);
     const Index n = wanted == 0 ? 0 : read(x.data(), wanted);
+    more = n == wanted;
+    if (!more && n == 0) break;
     const Index written = timed([&] { return stream.process(es::Frames<const float>(x.data(), in, n), results); });
     totals.in += n;
     ++totals.calls;
@@ -120,6 +123,14 @@ inline std::string summary(const es::Stream<Net>& stream, const RunTotals& total
   else if (totals.seconds > 0 && totals.in > 0)
     all += ", " + short_number(static_cast<double>(totals.in) / totals.seconds) + " frames/s";
   return all;
+}
+
+/// Says so where a signal that has come to its end gave no output, though nothing failed.
+inline void warn_if_empty(const es::Stream<Net>& stream, Index seen, const OutputFile& output) {
+  if (stream.outputs_after(seen, true) > 0) return;
+  const std::optional<Index> enough = frames_for_an_output(stream.timing());
+  warn(text(output.name(), ": holds no frames: ", frames_text(seen, {}), " went in",
+            enough ? text(", the network needs ", frames_text(*enough, {}), " for its first output") : ""));
 }
 
 /// What had to be changed to fit into the file: "; 3 samples clipped", or nothing.
@@ -179,36 +190,37 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   es::check(out_hz <= std::numeric_limits<int>::max(), input, ": the output would be sampled at ", fixed(out_hz, 0),
             " Hz, more than a WAV file can say");
 
+  Index frames = reader.frames();
+  std::vector<float> all;
+  if (options.blocks.empty()) {
+    // What a file says of its length need not be true: grow with what is really there.
+    constexpr Index piece = 65536;
+    const Index channels = reader.channels();
+    Index got = 0;
+    for (Index n = piece; n == piece && got < frames; got += n) {
+      all.resize(static_cast<std::size_t>((got + piece) * channels));
+      n = reader.read(all.data() + got * channels, std::min(piece, frames - got));
+    }
+    frames = got;
+  }
+  const auto read = [&](float* to, Index n) {
+    if (all.empty()) return reader.read(to, n);
+    std::copy_n(all.data(), n * reader.channels(), to);
+    return n;
+  };
+
   StateFiles states(options, text("audio at ", reader.sample_rate_hz(), " Hz"), stream);
   OutputFile output(options.output);
   const Index seen = stream.frames_seen();
   WavWriter writer(output, stream.out_shape().size(), static_cast<Index>(out_hz),
-                   stream.outputs_after(seen + reader.frames(), options.ends()) - stream.outputs_after(seen),
-                   options.format);
-  const auto write = [&](const float* from, Index n) { writer.write(from, n); };
-  RunTotals totals;
-  if (options.blocks.empty()) {
-    // What a file says of its length need not be true: grow with what is really there.
-    constexpr Index piece = 65536;
-    const auto channels = static_cast<std::size_t>(reader.channels());
-    std::vector<float> all;
-    for (Index got = 0; got < reader.frames();) {
-      const Index n = std::min(piece, reader.frames() - got);
-      all.resize(static_cast<std::size_t>(got + n) * channels);
-      got += reader.read(all.data() + static_cast<std::size_t>(got) * channels, n);
-    }
-    const auto read = [&](float* to, Index n) {
-      std::copy_n(all.data(), static_cast<std::size_t>(n) * channels, to);
-      return n;
-    };
-    totals = stream_through(stream, options, reader.frames(), read, write);
-  } else {
-    const auto read = [&](float* to, Index n) { return reader.read(to, n); };
-    totals = stream_through(stream, options, reader.frames(), read, write);
-  }
+                   stream.outputs_after(seen + frames, options.ends()) - stream.outputs_after(seen), options.format);
+  const RunTotals totals =
+      stream_through(stream, options, frames, read, [&](const float* from, Index n) { writer.write(from, n); });
   writer.finish();
   states.write(stream);
 
+  warn(reader.shortfall());
+  if (options.ends()) warn_if_empty(stream, seen + totals.in, output);
   say(summary(stream, totals, static_cast<double>(reader.sample_rate_hz())) + faults(writer) + "\n");
   finish_saying();
   output.keep();
@@ -236,6 +248,7 @@ inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
   StateFiles states(options, "tensors", stream);
   OutputFile output(options.output);
   const Index in_size = stream.in_shape().size(), out_size = stream.out_shape().size();
+  const Index seen = stream.frames_seen();
   Index at = 0;
   const auto read = [&](float* to, Index n) {
     for (Index t = 0; t < n; ++t, ++at)
@@ -258,6 +271,7 @@ inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
   output.write(es::serialise_safetensors(out));
   states.write(stream);
 
+  if (options.ends()) warn_if_empty(stream, seen + totals.in, output);
   say(summary(stream, totals, model.sample_rate_hz()) + "\n");
   finish_saying();
   output.keep();

@@ -38,9 +38,18 @@ Recording read_mono(const std::string& path) {
   es::check(file != nullptr, path, ": ", sf_strerror(nullptr));
   es::check(recording.info.channels == 1, path, ": has ", recording.info.channels, " channels, this takes one");
   es::check(recording.info.frames > 0, path, ": holds no samples");
-  recording.samples.resize(static_cast<std::size_t>(recording.info.frames));
-  const sf_count_t got = sf_readf_float(file.get(), recording.samples.data(), recording.info.frames);
-  es::check(got == recording.info.frames, path, ": ends after ", got, " of ", recording.info.frames, " samples");
+  // What a header says of the length may be unknown or wrong: grow with what is really there.
+  constexpr sf_count_t piece = 65536;
+  for (sf_count_t got = piece; got == piece;) {
+    const std::size_t before = recording.samples.size();
+    recording.samples.resize(before + piece);
+    got = sf_readf_float(file.get(), recording.samples.data() + before, piece);
+    recording.samples.resize(before + static_cast<std::size_t>(got));
+  }
+  es::check(!recording.samples.empty(), path, ": holds no samples");
+  if (recording.info.frames != SF_COUNT_MAX && recording.frames() < recording.info.frames)
+    std::fprintf(stderr, "denoise: %s: ends after %lld of the %lld samples that its header promises\n", path.c_str(),
+                 static_cast<long long>(recording.frames()), static_cast<long long>(recording.info.frames));
   return recording;
 }
 

@@ -2,6 +2,8 @@
 """Runs the command-line tool as its users do. EIGENSTREAM_TOOL names the program."""
 
 import array
+import ctypes
+import ctypes.util
 import importlib.util
 import json
 import math
@@ -124,6 +126,39 @@ class Wav:
         self.frames = len(self.samples) // self.channels
 
 
+class SoundInfo(ctypes.Structure):  # libsndfile's SF_INFO
+    _fields_ = [("frames", ctypes.c_int64)] + [(name, ctypes.c_int) for name in ("rate", "channels", "format", "sections", "seekable")]
+
+
+SNDFILE = ctypes.util.find_library("sndfile")
+PCM_16, FLOAT, ULAW, MS_ADPCM, VORBIS, OPUS, MP3 = 2, 6, 0x10, 0x12, 0x60, 0x64, 0x82
+WAV, AIFF, AU, W64, FLAC, CAF, OGG, RF64, MPEG = (n << 16 for n in (1, 2, 3, 0xB, 0x17, 0x18, 0x20, 0x22, 0x23))
+
+
+def write_sound(path, form, rate, samples, channels=1):
+    """A file of any format that libsndfile writes; False if this one does not know it."""
+    library = ctypes.CDLL(SNDFILE)
+    library.sf_open.restype = ctypes.c_void_p
+    info = SoundInfo(0, rate, channels, form, 0, 0)
+    if not library.sf_format_check(ctypes.byref(info)):
+        return False
+    file = ctypes.c_void_p(library.sf_open(str(path).encode(), 0x20, ctypes.byref(info)))
+    if form & 0xFFFF == PCM_16:  # exactly, which libsndfile's conversion of floats is not
+        library.sf_writef_short(file, (ctypes.c_short * len(samples))(*(int(32768 * x) for x in samples)), ctypes.c_int64(len(samples) // channels))
+    else:
+        library.sf_writef_float(file, (ctypes.c_float * len(samples))(*samples), ctypes.c_int64(len(samples) // channels))
+    library.sf_close(file)
+    return True
+
+
+def open_flac(path, frames):
+    """Another number of frames in the file's header; 0 means unknown."""
+    raw = bytearray(Path(path).read_bytes())
+    raw[21] = raw[21] & 0xF0 | frames >> 32
+    raw[22:26] = struct.pack(">I", frames & 0xFFFFFFFF)
+    Path(path).write_bytes(raw)
+
+
 def noise(n, seed=5):
     numbers = random.Random(seed)
     return array.array("f", (numbers.uniform(-1, 1) for _ in range(n))).tolist()  # exact as 32-bit floats
@@ -177,6 +212,14 @@ class ToolTest(unittest.TestCase):
     def good(self, *arguments, **options):
         code, out, err = self.call(*arguments, **options)
         self.assertEqual((code, err), (0, ""), arguments)
+        return out
+
+    def warned(self, says, *arguments, **options):
+        """Succeeds, with one line of warning that says so."""
+        code, out, err = self.call(*arguments, **options)
+        self.assertEqual(code, 0, (arguments, err))
+        self.assertRegex(err, r"\Aeigenstream: warning: [^\n]+\n\Z", arguments)
+        self.assertIn(says, err)
         return out
 
     def bad(self, *arguments, code=1, says="", **options):
@@ -522,11 +565,30 @@ class RunTest(ToolTest):
     def test_short_signals(self):
         self.model([conv("0", 1, 1, 10)])
         write_float_wav(self.path("in.wav"), 1, 8000, noise(9))
-        self.assertTrue(self.good("run", "model.safetensors", "in.wav", "out.wav").startswith("9 frames in, 0 out,"))
-        self.assertEqual(Wav(self.path("out.wav")).frames, 0)
+        for options in ([], ["--offline"], ["--block", 1]):
+            says = '"out.wav": holds no frames: 9 frames went in, the network needs 10 frames for its first output'
+            out = self.warned(says, "run", "model.safetensors", "in.wav", "out.wav", *options)
+            self.assertTrue(out.startswith("9 frames in, 0 out,"))
+            self.assertEqual(Wav(self.path("out.wav")).frames, 0)
         write_safetensors(self.path("in.safetensors"), {"x": ((1, 9), noise(9))})
-        self.good("run", "model.safetensors", "in.safetensors", "out.safetensors")
+        self.warned(says.replace("wav", "safetensors"), "run", "model.safetensors", "in.safetensors", "out.safetensors")
         self.assertEqual(read_safetensors(self.path("out.safetensors"))["y"], ([1, 0], b""))
+        # One more is enough; so is any, where the network pads.
+        write_float_wav(self.path("ten.wav"), 1, 8000, noise(10))
+        self.assertIn("10 frames in, 1 out", self.good("run", "model.safetensors", "ten.wav", "out.wav"))
+        # In parts, the signal's first output may be still to come, or have come already.
+        self.good("run", "model.safetensors", "in.wav", "out.wav", "--save-state", "s")
+        write_float_wav(self.path("none.wav"), 1, 8000, [])
+        self.warned("9 frames went in", "run", "model.safetensors", "none.wav", "out.wav", "--load-state", "s")
+        self.good("run", "model.safetensors", "ten.wav", "out.wav", "--save-state", "s")
+        self.assertIn("0 frames in, 0 out", self.good("run", "model.safetensors", "none.wav", "out.wav", "--load-state", "s"))
+        # Rates and what is cut off count too.
+        self.model([conv("0", 1, 1, 4, stride=4), {"type": "Pad", "path": "1", "left": -3, "right": -2}])
+        self.warned("9 frames went in, the network needs 24 frames", "run", "model.safetensors", "in.wav", "out.wav")
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(1))
+        self.warned("1 frame went in, the network needs 24 frames", "run", "model.safetensors", "in.wav", "out.wav")
+        write_float_wav(self.path("in.wav"), 1, 8000, noise(24))
+        self.good("run", "model.safetensors", "in.wav", "out.wav")
 
     @unittest.skipIf(SANITIZED, "the sanitizer keeps what was freed")
     def test_memory_does_not_grow_with_the_signal(self):
@@ -645,8 +707,23 @@ class RunTest(ToolTest):
         with self.start(*run, "--trace") as process:
             self.assertEqual(process.stdout.readline(), b"in 1 out 0\n")
             process.stdout.close()
-            self.assertEqual(process.stderr.read(), b"eigenstream: standard output: Broken pipe\n")
-        self.assertEqual(process.returncode, 1)
+            self.assertEqual(process.stderr.read(), b"")
+        self.assertEqual(process.returncode, -signal.SIGPIPE)
+        self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["in.wav", "model.safetensors"])
+        # Every command ends as any other program in a pipe, and as one whose caller wants no such signal.
+        for command in (
+            ["--help"], ["--version"], ["info", "--help"], ["info", "model.safetensors"], ["info", "model.safetensors", "--json"],
+            run, ["resample", "in.wav", "out.wav", "--rate", 4000], ["check", "model.safetensors", "--trials", 2],
+            ["bench", "model.safetensors", "--seconds", 0.01], ["deps", "model.safetensors"], ["deps", "model.safetensors", "-o", "deps.svg"],
+        ):
+            with self.subTest(command):
+                ours, theirs = os.pipe()
+                os.close(ours)
+                self.assertEqual(self.call(*command, stdout=theirs), (-signal.SIGPIPE, "", ""))
+                ignored = lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+                self.bad(*command, stdout=theirs, preexec_fn=ignored, says="standard output: Broken pipe")
+                os.close(theirs)
+                self.assertEqual(sorted(p.name for p in self.dir.iterdir()), ["in.wav", "model.safetensors"])
         with open("/dev/full", "wb") as full:
             self.bad(*run, stdout=full, says="standard output: No space left")
             self.bad("info", "model.safetensors", stdout=full, says="standard output: No space left")
@@ -683,9 +760,13 @@ class RunTest(ToolTest):
     def test_progress_on_a_terminal(self):
         self.model()
         write_float_wav(self.path("in.wav"), 1, 8000, noise(30000))
-        for options, bar in ((["--block", 8], True), (["--block", 8, "--trace"], False)):
+        runs = [("in.wav", ["--block", 8], True), ("in.wav", ["--block", 8, "--trace"], False)]
+        if SNDFILE and write_sound(self.path("open.flac"), FLAC | PCM_16, 8000, noise(30000)):
+            open_flac(self.path("open.flac"), 0)
+            runs.append(("open.flac", ["--block", 8], True))
+        for source, options, bar in runs:
             ours, theirs = pty.openpty()
-            with self.start("run", "model.safetensors", "in.wav", "out.wav", *options, stderr=theirs, stdout=subprocess.DEVNULL) as process:
+            with self.start("run", "model.safetensors", source, "out.wav", *options, stderr=theirs, stdout=subprocess.DEVNULL) as process:
                 os.close(theirs)
                 shown = b""
                 while select.select([ours], [], [], 60)[0]:
@@ -699,9 +780,175 @@ class RunTest(ToolTest):
             os.close(ours)
             self.assertEqual(process.returncode, 0)
             if bar:
-                self.assertRegex(shown.decode(), r"\A(\r\[#*\.*\] +\d+ %)+\r\x1b\[K\Z")
+                self.assertRegex(shown.decode(), r"\A(\r\[#*\.*\] +\d{1,3} %)+\r\x1b\[K\Z")
             else:
                 self.assertEqual(shown, b"")
+
+
+@unittest.skipIf(SNDFILE is None, "libsndfile is not found")
+class LengthTest(ToolTest):
+    """Audio whose header does not know how long it is, or promises more than there is."""
+
+    FRAMES = 20000
+
+    def setUp(self):
+        super().setUp()
+        self.model([{"type": "Hardtanh", "path": "0", "min_val": -9, "max_val": 9}], tensors={})  # the identity
+        self.samples = [round(32768 * x / 2) / 32768 for x in noise(self.FRAMES)]
+
+    def write(self, name, form):
+        """The bytes of such a file."""
+        if not write_sound(self.path(name), form, 16000, self.samples):
+            self.skipTest("libsndfile does not write " + name)
+        return bytearray(self.path(name).read_bytes())
+
+    def results(self, name, says):
+        """What run, run --offline and resample make of it."""
+        results = []
+        for command, *options in (["run"], ["run", "--blocks", "7,0,500"], ["run", "--offline"], ["resample", "--rate", 8000]):
+            command = [command, *(["model.safetensors"] if command == "run" else []), name, "out.wav", *options]
+            out = self.warned(f'"{name}": {says}', *command) if says else self.good(*command)
+            self.assertNotRegex(out, r"\d{7}")
+            results.append((int(re.search(r"(\d+) frames in", out)[1]), self.path("out.wav").read_bytes()))
+        self.assertTrue(results[0] == results[1] and results[0] == results[2])
+        return results
+
+    def check(self, name, raw, says="", frames=FRAMES):
+        """The same outputs as of a plain file with those frames."""
+        with self.subTest(name):
+            self.path(name).write_bytes(raw)
+            write_float_wav(self.path("plain.wav"), 1, 16000, self.samples[:frames])
+            self.assertTrue(self.results(name, says) == self.results("plain.wav", ""))  # megabytes if it were printed
+
+    def test_unknown_length(self):
+        raw = self.write("a.wav", WAV | PCM_16)
+        data = raw.index(b"data")
+        # As ffmpeg, GStreamer, SoX, arecord and others write to a pipe.
+        for riff, size in ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFDB), (36 + 40000, 0xFFFFFFFF), (0x7FFFF024, 0x7FFFF000),
+                           (0x80000024, 0x80000000), (0x7FFFFFFF, 0x7FFFFFDB), (0, 0xFFFFFFFF)):
+            raw[4:8], raw[data + 4 : data + 8] = struct.pack("<I", riff), struct.pack("<I", size)
+            self.check(f"{size}.wav", raw)
+        raw = self.write("a.au", AU | PCM_16)
+        raw[8:12] = b"\xff" * 4
+        self.check("open.au", raw)
+        raw = self.write("a.aiff", AIFF | PCM_16)
+        raw[4:8] = raw[raw.index(b"SSND") + 4 :][:4] = b"\xff" * 4
+        for size in (0, 0x7FFFFFFF, 0xFFFFFFFF):
+            for at in (4, raw.index(b"SSND") + 4, raw.index(b"COMM") + 10):
+                raw[at : at + 4] = struct.pack(">I", size)
+            self.check(f"{size}.aiff", raw)
+        raw = self.write("a.w64", W64 | PCM_16)
+        at = raw.index(b"data\xf3") + 16
+        for size in (0, -1, 0x7FFFFFFFFFFFFFFF):
+            raw[at : at + 8] = struct.pack("<q", size)
+            self.check(f"{size}.w64", raw)
+        self.write("open.flac", FLAC | PCM_16)
+        open_flac(self.path("open.flac"), 0)
+        self.check("open.flac", self.path("open.flac").read_bytes())
+        # A length that no file of this size could have is none.
+        open_flac(self.path("open.flac"), (1 << 36) - 1)
+        says = "ends after 20000 frames, far from what its header promises"
+        self.check("absurd.flac", self.path("open.flac").read_bytes(), says)
+
+    def test_more_is_promised(self):
+        says = "ends after 20000 of the 25000 frames that its header promises"
+        for name, form, mark, sizes in (
+            ("long.wav", WAV | PCM_16, b"data", {4: struct.pack("<I", 50000)}),
+            ("float.wav", WAV | FLOAT, b"data", {4: struct.pack("<I", 100000)}),
+            ("long.aiff", AIFF | PCM_16, b"SSND", {4: struct.pack(">I", 50008)}),
+            ("long.au", AU | PCM_16, b".snd", {8: struct.pack(">I", 50000)}),
+            ("long.w64", W64 | PCM_16, b"data\xf3", {16: struct.pack("<q", 50024)}),
+            ("long.rf64", RF64 | PCM_16, b"ds64", {8: struct.pack("<qqq", 50092, 50000, 25000)}),
+        ):
+            raw = self.write(name, form)
+            for offset, size in sizes.items():
+                at = raw.index(mark) + offset
+                raw[at : at + len(size)] = size
+            self.check(name, raw, says)
+        self.write("long.flac", FLAC | PCM_16)
+        open_flac(self.path("long.flac"), 25000)
+        self.check("long.flac", self.path("long.flac").read_bytes(), says)
+
+    def test_cut_off(self):
+        for name, form, rest in (
+            ("a.wav", WAV | PCM_16, 8000), ("a.aiff", AIFF | PCM_16, 8000), ("a.au", AU | PCM_16, 8000),
+            ("a.w64", W64 | PCM_16, 8000), ("a.rf64", RF64 | PCM_16, 8000), ("a.caf", CAF | PCM_16, 3000),
+        ):
+            raw = self.write(name, form)[: -2 * rest]  # nothing follows the samples
+            if name == "a.caf":  # an end that CAF may lack
+                raw = self.write(name, form)[:-4000]
+                self.assertRegex(self.call("run", "model.safetensors", name, "out.wav")[1], r"^20000 frames")
+            left = self.FRAMES - rest
+            self.path(name).write_bytes(raw)
+            out = self.call("run", "model.safetensors", name, "out.wav")[1]
+            left = int(out.split()[0])
+            self.check(name, raw, f"ends after {left} of the 20000 frames that its header promises", left)
+
+        raw = self.write("a.flac", FLAC | PCM_16)
+        for promised in (self.FRAMES, 0):
+            open_flac(self.path("a.flac"), promised)
+            raw = self.path("a.flac").read_bytes()
+            left = 8192  # whole blocks of 4096
+            says = f"ends after {left} of the {promised} frames that" if promised else f"is cut off after {left} frames ("
+            self.check("cut.flac", raw[: len(raw) // 2 + 1000], says, left)
+            self.path("cut.flac").write_bytes(raw[:100])
+            self.bad("run", "model.safetensors", "cut.flac", "new.wav", says="holds no")
+
+        raw = self.write("a.wav", WAV | MS_ADPCM)
+        self.path("cut.wav").write_bytes(raw[: len(raw) // 2])
+        frames = self.results("cut.wav", "ends ")[0][0]
+        self.assertTrue(5000 < frames < 15000, frames)
+
+    def test_cut_off_within_compressed_sound(self):
+        for name, form, rate, says in (("a.ogg", OGG | VORBIS, 16000, "end mark"), ("a.opus", OGG | OPUS, 16000, "end mark"),
+                                       ("a.mp3", MPEG | MP3, 16000, "of the 100000 frames that its header promises")):
+            with self.subTest(name):
+                if not write_sound(self.path(name), form, rate, noise(100000)):
+                    continue
+                self.good("run", "model.safetensors", name, "out.wav")
+                self.assertEqual(Wav(self.path("out.wav")).frames, 100000)
+                raw = self.path(name).read_bytes()
+                self.path(name).write_bytes(raw[: len(raw) * 6 // 10])
+                frames = set()
+                for options in ([], ["--offline"]):
+                    code, out, err = self.call("run", "model.safetensors", name, "out.wav", *options)
+                    self.assertEqual(code, 0, err)
+                    self.assertRegex(err.splitlines()[-1], f'^eigenstream: warning: "{name}": ends after \\d{{5}} .*{says}')
+                    frames.add(Wav(self.path("out.wav")).frames)
+                (left,) = frames
+                self.assertTrue(40000 < left < 70000, left)
+
+    def test_damage_before_the_end_is_no_end(self):
+        raw = self.write("a.flac", FLAC | PCM_16)
+        raw[len(raw) // 3 : len(raw) // 3 + 50] = b"\x55" * 50
+        for promised in (self.FRAMES, 0):
+            self.path("a.flac").write_bytes(raw)
+            open_flac(self.path("a.flac"), promised)
+            for options in ([], ["--offline"]):
+                self.bad("run", "model.safetensors", "a.flac", "out.wav", *options, says="cannot be read beyond frame 4096")
+
+    def test_a_header_that_says_nothing_is_there(self):
+        raw = self.write("a.wav", WAV | PCM_16)
+        data = raw.index(b"data")
+        raw[4:8] = raw[data + 4 : data + 8] = bytes(4)
+        self.path("a.wav").write_bytes(raw)
+        self.bad("run", "model.safetensors", "a.wav", "out.wav", says="holds no frames, going by its header, in 40044 bytes")
+        self.bad("resample", "a.wav", "out.wav", "--rate", 8000, says="holds no frames, going by its header, in 40044 bytes")
+        self.warned("holds no frames, going by its header", "run", "model.safetensors", "a.wav", "out.wav", "--save-state", "s")
+
+    def test_parts(self):
+        raw = self.write("a.wav", WAV | PCM_16)
+        self.path("a.wav").write_bytes(raw[:-10000])
+        self.warned("ends after 15000 of the 20000", "run", "model.safetensors", "a.wav", "out.wav", "--save-state", "s")
+        self.assertIn("15000 frames", self.warned("ends after", "run", "model.safetensors", "a.wav", "out.wav", "--load-state", "s"))
+
+    def test_a_promise_beyond_4_gib_makes_no_big_file(self):
+        write_sound(self.path("a.flac"), FLAC | PCM_16, 16000, noise(200000))
+        open_flac(self.path("a.flac"), 1 << 31)
+        self.warned("200000 of the 2147483648 frames", "run", "model.safetensors", "a.flac", "out.wav")
+        raw = self.path("out.wav").read_bytes()
+        self.assertEqual((raw[:4], struct.unpack("<I", raw[4:8])[0]), (b"RIFF", len(raw) - 8))
+        self.assertIn("200000 frames in", self.good("run", "model.safetensors", "out.wav", "again.wav"))
 
 
 class StateTest(ToolTest):
