@@ -27,7 +27,7 @@ std::vector<std::byte> saved(History<T>& history) {
   es::StateCodec count;
   history.exchange(count);
   std::vector<std::byte> bytes(count.position());
-  es::StateCodec writer = es::StateCodec::writer(bytes);
+  es::StateCodec writer = es::StateCodec::writer(bytes, 0);
   history.exchange(writer);
   return bytes;
 }
@@ -88,7 +88,7 @@ TEST_CASE("History: virtual frames, and a state that does not depend on where th
   CHECK(saved(one) != saved(many));
 
   const std::vector<std::byte> bytes = saved(one);
-  es::StateCodec reader = es::StateCodec::reader(bytes);
+  es::StateCodec reader = es::StateCodec::reader(bytes, 0);
   many.exchange(reader);
   CHECK(saved(many) == bytes);
   CHECK(many.newest_end()[-1] == 7);
@@ -152,14 +152,14 @@ TEST_CASE("SlidingWindow: a damaged counter is not taken", "[memory][error]") {
   es::StateCodec count;
   window.exchange<float>(block.ref(), count);
   std::vector<std::byte> bytes(count.position());
-  es::StateCodec writer = es::StateCodec::writer(bytes);
+  es::StateCodec writer = es::StateCodec::writer(bytes, 0);
   window.exchange<float>(block.ref(), writer);
   const auto load = [&](std::size_t at, std::int64_t value) {
     std::vector<std::byte> other = bytes;
     std::memcpy(other.data() + at, &value, sizeof value);
     const StateBlock target = garbage(window.state_bytes<float>({1, 1}), {1, 1});
     window.reset<float>(target.ref(), 0.0f);
-    es::StateCodec reader = es::StateCodec::reader(other);
+    es::StateCodec reader = es::StateCodec::reader(other, 0);
     window.exchange<float>(target.ref(), reader);
     return reader.good();
   };

@@ -498,7 +498,7 @@ class Contract {
       if (block.bytes() > 0) std::memset(block.ref().data, garbage, static_cast<std::size_t>(block.bytes()));
       net_->reset(block.ref());
       std::vector<std::byte> remembered(static_cast<std::size_t>(fresh_.state_bytes()));
-      es::StateCodec writer = es::StateCodec::writer(remembered);
+      es::StateCodec writer = es::StateCodec::writer(remembered, 0);
       net_->exchange(block.ref(), writer);
       const es::State initial = fresh_.get_state();
       require(writer.good() && std::equal(remembered.begin(), remembered.end(), initial.payload().begin(),

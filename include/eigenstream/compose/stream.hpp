@@ -195,7 +195,7 @@ class Stream {
     State state;
     state.assign(net_->fingerprint(), in_, seen_, static_cast<std::size_t>(state_bytes_),
                  [&](std::span<std::byte> out) {
-                   StateCodec writer = StateCodec::writer(out);
+                   StateCodec writer = StateCodec::writer(out, seen_);
                    net_->exchange(block_.ref(), writer);
                  });
     return state;
@@ -207,7 +207,7 @@ class Stream {
     check(state.payload().size() == static_cast<std::size_t>(state_bytes_), "Stream: the state has ",
           state.payload().size(), " bytes, this stream's has ", state_bytes_);
     StateBlock fresh = make_state(*net_, in_);
-    StateCodec reader = StateCodec::reader(state.payload());
+    StateCodec reader = StateCodec::reader(state.payload(), state.frames_seen());
     net_->exchange(fresh.ref(), reader);
     check(reader.good() && state.frames_seen() >= 0, "Stream: the state is damaged (a counter is out of its range)");
     block_ = std::move(fresh);
