@@ -91,7 +91,7 @@ class Residual {
   }
   void exchange(StateRef state, StateCodec& codec) const {
     if (waits()) {
-      codec.counter(lead(state), 0, keep_ + crop_);
+      codec.count(lead(state), codec.frames() - timing_.outputs_after(codec.frames()));
       queue(state).exchange(codec);
     }
     net_.exchange(inner(state), codec);

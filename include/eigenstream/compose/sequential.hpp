@@ -100,7 +100,12 @@ class Chain {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    stages_.for_each([&](Index i, const auto& layer) { layer.exchange(stage_state(state, i), codec); });
+    const Index seen = codec.frames();
+    stages_.for_each([&](Index i, const auto& layer) {
+      layer.exchange(stage_state(state, i), codec);
+      codec.set_frames(layer.timing().outputs_after(codec.frames()));
+    });
+    codec.set_frames(seen);
   }
   EIGENSTREAM_ALWAYS_INLINE T* input_room(StateRef state, Index n) const noexcept {
     T* room = nullptr;

@@ -190,12 +190,28 @@ class Wired {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    stages_.for_each([&](Index i, const auto& layer) { layer.exchange(layer_state(state, i), codec); });
-    for (const Operand& operand : operands_) {
-      if (operand.direct) continue;
-      codec.counter(waiting(state, operand), -operand.skip, operand.keep);
-      history(state, operand).exchange(codec);
-    }
+    // How many frames each value has had so far; before the operands of a join are complete, it has none.
+    std::vector<Index> counts(values_.size(), codec.frames());
+    const auto count_of = [&](Index v) -> Index& { return counts[static_cast<std::size_t>(v)]; };
+    const Index seen = codec.frames();
+    for_each_value(
+        [&](Index v, Index i, const auto& layer) {
+          codec.set_frames(count_of(value(v).from));
+          layer.exchange(layer_state(state, i), codec);
+          count_of(v) = layer.timing().outputs_after(codec.frames());
+        },
+        [&](Index v) {
+          Index least = std::numeric_limits<Index>::max();
+          for_each_operand(v, [&](const Operand& operand) { least = std::min(least, count_of(operand.from) - operand.skip); });
+          count_of(v) = std::max<Index>(0, least);
+        });
+    codec.set_frames(seen);
+    for (Index v = 1; v <= last(); ++v)
+      for_each_operand(v, [&](const Operand& operand) {
+        if (operand.direct) return;
+        codec.count(waiting(state, operand), count_of(operand.from) - operand.skip - count_of(v));
+        history(state, operand).exchange(codec);
+      });
   }
   T* input_room(StateRef state, Index n) const noexcept {
     return n <= head(state)->tile ? room(state, value(0), n) : nullptr;

@@ -86,6 +86,17 @@ class Timing {
   /// Index of the input whose arrival releases the first output.
   Index first_output() const { return last_input(0); }
 
+  /// A signal's length, in frames, up to which all counts are exact: beyond, they or a product of theirs might run over.
+  Index max_frames() const noexcept {
+    constexpr double most = 2305843009213693952.0;  // 2^61: room for what windows and paddings add
+    double growth = 1;
+    for (const Node& node : nodes_) {
+      const TimingStage& s = node.stage;
+      const double own = s.kind == TimingStage::Kind::gather ? 1.0 : static_cast<double>(std::max(s.stride, s.up));
+      growth = std::max(growth, node.rate.value() / s.rate().value() * own);
+    }
+    return static_cast<Index>(most / growth);
+  }
   /// Nodes, each of which gives a value.
   Index size() const noexcept { return static_cast<Index>(nodes().size()); }
   /// Stage and operands of the node that gives a value from 1 to size().

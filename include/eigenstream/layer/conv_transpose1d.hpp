@@ -170,7 +170,7 @@ class ConvTranspose1d {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.counter(to_skip(state), 0, skip_);
+    codec.count(to_skip(state), std::max<Index>(0, skip_ - codec.frames() * stage_.stride));
     window_.template exchange<T>(inputs(state), codec);
   }
   T* input_room(StateRef state, Index n) const noexcept {
