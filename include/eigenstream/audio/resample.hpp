@@ -4,7 +4,6 @@
 #include <algorithm>    // min, max, clamp
 #include <cmath>        // sin, cos, sqrt, ceil
 #include <cstring>      // memcpy
-#include <limits>       // longest signal
 #include <numbers>      // pi
 #include <numeric>      // gcd
 #include <string_view>  // names
@@ -267,7 +266,7 @@ class Resample {
   }
   void exchange(StateRef state, StateCodec& codec) const {
     if (is_identity()) return;
-    codec.counter(seen(state), 0, std::numeric_limits<Index>::max() / std::max(up_, down_) / 2);
+    codec.count(seen(state), codec.frames());
     history(state).exchange(codec);
   }
   T* input_room(StateRef state, Index n) const noexcept {

@@ -2,7 +2,6 @@
 #define EIGENSTREAM_LAYER_PAD_HPP
 
 #include <cmath>   // isnan
-#include <limits>  // most frames
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/padding.hpp"
@@ -97,7 +96,7 @@ class Pad {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.counter(seen(state), 0, std::numeric_limits<Index>::max());
+    codec.count(seen(state), codec.frames());
     if (hold_ > 0) history(state).exchange(codec);
     if (repeats_last()) codec.values(last(state), state.shape.size());
   }

@@ -72,7 +72,7 @@ class Pool1d {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.counter(outputs(state), 0, std::numeric_limits<Index>::max());
+    codec.count(outputs(state), stage_.outputs_after(codec.frames()));
     window_.template exchange<T>(inner(state), codec);
   }
   T* input_room(StateRef state, Index n) const noexcept {

@@ -303,8 +303,8 @@ struct SlidingWindow {
 
   template <class T>
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.counter(position(state)->due, std::min<Index>(1, first_due_), std::max(reach, stride));
-    codec.counter(position(state)->seen, 0, std::numeric_limits<Index>::max());
+    codec.count(position(state)->due, due_after(codec.frames()));
+    codec.count(position(state)->seen, codec.frames());
     history<T>(state).exchange(codec);
   }
 
@@ -314,6 +314,12 @@ struct SlidingWindow {
     Index seen;  // real frames since the start
   };
   static Position* position(StateRef state) noexcept { return reinterpret_cast<Position*>(state.data); }
+  // `due` when n frames have come.
+  constexpr Index due_after(Index n) const noexcept {
+    const Index first = reach - left;
+    if (n == 0) return first_due_;
+    return n < first ? first - n : stride - (n - first) % stride;
+  }
 
   template <class T, class Kernel>
   EIGENSTREAM_ALWAYS_INLINE Index slide(StateRef state, const T* place, Index n, Index done,

@@ -2,7 +2,6 @@
 #define EIGENSTREAM_WINDOW_OVERLAP_ADD_HPP
 
 #include <cmath>   // isfinite
-#include <limits>  // longest signal
 #include <vector>  // weights
 
 #include "eigenstream/core/layer.hpp"
@@ -29,7 +28,7 @@ class OverlapSum {
     history(state).reset();
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.counter(windows(state), 0, std::numeric_limits<Index>::max());
+    codec.count(windows(state), codec.frames());
     history(state).exchange(codec);
   }
   T* input_room(StateRef, Index) const noexcept { return nullptr; }
