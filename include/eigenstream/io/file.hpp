@@ -10,6 +10,7 @@
 #include <span>          // span
 #include <string>        // string
 #include <system_error>  // error_code
+#include <utility>       // exchange
 
 #include "eigenstream/core/check.hpp"
 
@@ -32,32 +33,90 @@ inline std::string path_in_quotes(const std::filesystem::path& path) {
   return shown + '"';
 }
 
-/// Puts the bytes under the path all at once: readers see the old file or the new one. On failure the old one stays.
-/// Does not wait for the disk, so a power cut right after may still lose the file.
-inline void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  // The temporary file must be new, or two writers could share one.
-  std::filesystem::path temporary;
-  std::FILE* file = nullptr;
-  errno = EEXIST;
-  for (int attempt = 0; file == nullptr && errno == EEXIST && attempt < 1000; ++attempt) {
-    temporary = path;
-    temporary += ".tmp" + std::to_string(attempt);
-    errno = 0;
-    file = std::fopen(temporary.string().c_str(), "wbx");
+/// A file that appears complete or not at all: it is written under another name beside its own, and renamed by keep().
+/// Without keep(), what was there before stays and nothing is left over. A link is written through, and a file that is
+/// replaced hands its permissions on. Nothing waits for the disk, so a power cut right after may still lose the file.
+/// Errors   Error, beginning with the path, if it is a directory or anything else that is no regular file (a device, a
+///          pipe), is not writable, or its directory is missing; and what the system reports
+class OutputFile {
+ public:
+  explicit OutputFile(const std::filesystem::path& path) : path_(path), name_(path_in_quotes(path)) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    const fs::file_status before = fs::status(path_, error);
+    check(fs::status_known(before), name_, ": ", error.message());
+    const bool replaces = fs::exists(before);
+    if (replaces) {
+      check(!fs::is_directory(before), name_, ": is a directory");
+      check(fs::is_regular_file(before), name_, ": is not a regular file");
+      path_ = fs::canonical(path_, error);
+      check(!error, name_, ": ", error.message());
+      std::FILE* writable = std::fopen(path_.string().c_str(), "r+b");  // changes nothing
+      check_system(writable != nullptr, ": ");
+      std::fclose(writable);
+    } else {
+      while (fs::is_symlink(path_, error))
+        path_ = path_.parent_path() / fs::read_symlink(path_, error);  // to nothing yet
+      const fs::path parent = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+      check(fs::is_directory(parent, error), name_, ": there is no directory ", path_in_quotes(parent));
+      check(path_.has_filename(), name_, ": is not the name of a file");
+    }
+    // The temporary file must be new, or two writers could share one.
+    for (int attempt = 0; file_ == nullptr; ++attempt) {
+      temporary_ = path_;
+      temporary_ += ".tmp" + std::to_string(attempt);
+      file_ = std::fopen(temporary_.string().c_str(), "wbx");
+      check_system(file_ != nullptr || (errno == EEXIST && attempt < 1000), ": cannot be created: ");
+    }
+    std::setvbuf(file_, nullptr, _IONBF, 0);  // what is written comes in large pieces
+    if (replaces) fs::permissions(temporary_, before.permissions(), error);
   }
-  std::error_code error(errno, std::generic_category());
-  check(file != nullptr, "cannot create ", path_in_quotes(temporary), ": ", error.message());
-
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  error.assign(errno, std::generic_category());
-  const bool closed = std::fclose(file) == 0;
-  if (written && !closed) error.assign(errno, std::generic_category());
-  if (written && closed) std::filesystem::rename(temporary, path, error);
-  if (!written || !closed || error) {
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  ~OutputFile() {
+    if (file_ != nullptr) std::fclose(file_);
     std::error_code ignored;
-    std::filesystem::remove(temporary, ignored);
-    fail("cannot write ", path_in_quotes(path), ": ", error.message());
+    if (!temporary_.empty()) std::filesystem::remove(temporary_, ignored);
   }
+
+  /// The path in quotes, for messages.
+  const std::string& name() const noexcept { return name_; }
+  /// Where the bytes are until keep().
+  const std::filesystem::path& temporary() const noexcept { return temporary_; }
+  std::FILE* stream() const noexcept { return file_; }
+
+  void write(std::span<const std::byte> bytes) {
+    check_system(std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size(), ": cannot be written: ");
+  }
+
+  /// Everything is written: the file takes its place.
+  void keep() {
+    std::FILE* file = std::exchange(file_, nullptr);
+    check_system(std::fclose(file) == 0, ": cannot be written: ");
+    std::error_code error;
+    std::filesystem::rename(temporary_, path_, error);
+    check(!error, name_, ": cannot be written: ", error.message());
+    temporary_.clear();
+  }
+
+ private:
+  // Fails with what the system said, unless ok.
+  void check_system(bool ok, const char* what) const {
+    const std::error_code error(errno, std::generic_category());
+    check(ok, name_, what, error.message());
+  }
+
+  std::filesystem::path path_;
+  std::string name_;
+  std::filesystem::path temporary_;
+  std::FILE* file_ = nullptr;
+};
+
+/// Puts the bytes under the path all at once, see OutputFile: readers see the old file or the new one.
+inline void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  OutputFile file(path);
+  file.write(bytes);
+  file.keep();
 }
 
 /// A file that is read from front to back.
