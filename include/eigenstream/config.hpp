@@ -1,6 +1,18 @@
 #ifndef EIGENSTREAM_CONFIG_HPP
 #define EIGENSTREAM_CONFIG_HPP
 
+// Sums in another order, quotients by reciprocals and "there are no NaNs" change results from one loop to the next, and so
+// from one way of cutting a signal to another.
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0) || \
+    defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__) || defined(_M_FP_FAST)
+#if !defined(EIGENSTREAM_ALLOW_FAST_MATH)
+#error "eigenstream: -ffast-math, -Ofast and their like (-funsafe-math-optimizations, -fassociative-math, \
+-freciprocal-math, -ffinite-math-only, -fno-signed-zeros, /fp:fast) break the law that a streamed output is bit for bit the \
+one-call output, and the handling of NaN. Build what includes eigenstream without them (-fno-fast-math behind them; \
+-O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast are fine), or define EIGENSTREAM_ALLOW_FAST_MATH and do without."
+#endif
+#endif
+
 #include <Eigen/Core>  // Index, Dynamic, EIGEN_VECTORIZE_*
 #include <cstddef>     // ptrdiff_t
 
