@@ -71,6 +71,7 @@ inline Index dimension_of(Index dim, Index rank) {
 template <class Cut>
 Chunks<Cut> make_chunks(Cut cut, Index extent, Index size) {
   check(size >= 1, "chunks: size = ", size, ", must be at least 1");
+  check(extent >= 0, "chunks: ", extent, " frames, must not be negative");
   return {std::move(cut), extent, size};
 }
 
