@@ -4,6 +4,7 @@
 
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
+#include "eigenstream/window/snapshotter.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/reference.hpp"
@@ -121,9 +122,9 @@ TEST_CASE("Stream: planar buffers, as an audio host hands them over", "[compose]
   for (auto& channel : out) channel.assign(400, -7.0f);
   const float* from[2] = {in[0].data(), in[1].data()};
   float* to[3] = {out[0].data(), out[1].data(), out[2].data()};
-  Index written = stream.process_planar(from, 700, to);
+  Index written = stream.process_planar(from, 700, to, 400);
   for (auto& channel : to) channel += written;
-  written += stream.flush_planar(to);
+  written += stream.flush_planar(to, 400 - written);
   REQUIRE(written == expected.dimension(1));
   for (Index c = 0; c < 3; ++c)
     for (Index t = 0; t < 400; ++t)
@@ -134,6 +135,96 @@ TEST_CASE("Stream: planar buffers, as an audio host hands them over", "[compose]
   float* both[2] = {in[0].data(), in[1].data()};
   CHECK(same_rate.process_planar(both, 700, both) == 700);
   CHECK(in[1][699] == Approx(std::tanh(x(1, 699))));
+}
+
+TEST_CASE("Stream: planar calls know the room, and what in place would overwrite", "[compose]") {
+  // 128 frames at a time: of blocks of 100, the second gives 128.
+  const auto steps = es::sequential(support::random_conv<Conv1d<float>>(1, 2, 128, {.stride = 128}),
+                                    support::random_conv_transpose<float>(2, 1, 128, {.stride = 128}));
+  es::Stream stream(steps);
+  std::vector<float> x(1000, 1.0f), y(1000, -7.0f);
+  float *in[] = {x.data()}, *out[] = {y.data()};
+  CHECK(stream.process_planar(in, 100, in) == 0);
+  const es::State before = stream.get_state();
+  CHECK(support::refuses([&] { stream.process_planar(in, 100, in); }, {"room for 100 frames", "128 will come"}));
+  CHECK(support::refuses([&] { stream.process_planar(in, 100, in, es::final); }, {"room for 100", "128 will come"}));
+  CHECK(support::refuses([&] { stream.process_planar(in, -100, out, 500); }, {"-100 frames"}));
+  CHECK(support::refuses([&] { stream.process_planar(in, -100, out, 500, es::final); }, {"-100 frames"}));
+  // The first 256 of them give 256 outputs, which would lie where frames 256 to 263 are still to be read.
+  float* behind[] = {x.data() + 8};
+  CHECK(support::refuses([&] { stream.process_planar(in, 900, behind, 990); }, {"256 outputs", "not read yet"}));
+  CHECK(stream.get_state() == before);
+  CHECK(std::count(y.begin(), y.end(), -7.0f) == 1000);
+  CHECK(stream.process_planar(in, 100, out, 128) == 128);
+  CHECK(y[127] != -7.0f);
+  CHECK(y[128] == -7.0f);
+}
+
+TEST_CASE("Stream: warm_up of a warm stream feeds nothing, of another one up to the next output", "[compose]") {
+  es::Stream strided(support::random_conv<Conv1d<float>>(1, 1, 5, {.stride = 3}));
+  for (int time = 0; time < 3; ++time) {
+    strided.warm_up();
+    CHECK(strided.frames_seen() == 4);
+  }
+  (void)strided(signal(1, 1));
+  strided.warm_up();
+  CHECK(strided.frames_seen() == 7);
+  CHECK(strided.forward_step(Eigen::VectorXf::Ones(1)).has_value());
+}
+
+TEST_CASE("Stream: negative counts of frames are refused", "[compose][error]") {
+  es::Stream stream(small_net());
+  const Signal x = signal(2, 12);
+  (void)stream(x);
+  const es::State before = stream.get_state();
+  std::array<float, 300> memory{};
+  const es::Frames<float> y(memory.data(), {3, 1}, 100);
+  const es::Frames<const float> negative(x.data(), {2, 1}, -3);
+  CHECK(support::refuses([&] { stream.process(negative, y); }, {"input of -3 frames"}));
+  CHECK(support::refuses([&] { stream.process(negative, y, es::final); }, {"-3 frames"}));
+  CHECK(support::refuses([&] { (void)stream(negative); }, {"-3 frames"}));
+  CHECK(support::refuses([&] { (void)stream(negative, es::final); }, {"-3 frames"}));
+  CHECK(support::refuses([&] { (void)stream.forward(negative); }, {"-3 frames"}));
+  CHECK(support::refuses([&] { (void)stream.forward(negative, true); }, {"-3 frames"}));
+  for (const bool pad_end : {false, true})
+    for (const bool update : {false, true})
+      CHECK(support::refuses([&] { (void)stream.forward_steps(negative, pad_end, update); }, {"-3 frames"}));
+  CHECK(support::refuses([&] { stream.process(x, y.first(-1)); }, {"room for -1"}));
+  CHECK(support::refuses([&] { stream.flush(y.first(-1)); }, {"room for -1"}));
+  CHECK(stream.get_state() == before);
+  CHECK(stream.outputs_after(-3) == 0);
+  es::Stream windows(es::Snapshotter<float>(2, 8, 4));
+  CHECK(support::refuses([&] { windows.visit(negative, [](es::Frames<const float>) {}); }, {"-3 frames"}));
+  CHECK(windows.frames_seen() == 0);
+}
+
+TEST_CASE("Stream: states that say that other frames came are refused", "[compose][error]") {
+  es::Stream stream(support::random_conv<Conv1d<float>>(1, 1, 1001));
+  (void)stream(signal(1, 2000));
+  const es::State good = stream.get_state();
+  const auto says = [&](Index seen) {
+    es::State state;
+    state.assign(good.fingerprint(), good.shape(), seen, good.payload().size(), [&](std::span<std::byte> out) {
+      std::copy(good.payload().begin(), good.payload().end(), out.begin());
+    });
+    return state;
+  };
+  constexpr Index most = std::numeric_limits<Index>::max();
+  for (const Index seen : {Index{0}, Index{1999}, Index{2001}, Index{1} << 60, Index{1} << 61, most, Index{-1}, -most})
+    CHECK(support::refuses([&] { stream.set_state(says(seen)); }, {"state is damaged", std::to_string(seen).c_str()}));
+  CHECK(stream.get_state() == good);
+  stream.set_state(says(2000));
+
+  // Where nothing counts frames, nothing depends on how many came, but there is an end to what can be counted.
+  es::Stream pointwise(es::Tanh<float>{}, {.channels = 1});
+  const auto pointwise_says = [&](Index seen) {
+    es::State state;
+    state.assign(pointwise.net().fingerprint(), {1, 1}, seen, 0, [](std::span<std::byte>) {});
+    return state;
+  };
+  pointwise.set_state(pointwise_says(Index{1} << 60));
+  CHECK(pointwise(signal(1, 5)).dimension(1) == 5);
+  CHECK(support::refuses([&] { pointwise.set_state(pointwise_says(most)); }, {"damaged", "of at most"}));
 }
 
 TEST_CASE("Stream: a state goes to another stream of the same network, and to no other", "[compose]") {

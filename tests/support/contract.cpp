@@ -141,6 +141,7 @@ class Contract {
       check_planar(n, x);
     }
     check_states();
+    check_forged();
     check_garbage();
     check_interleaved();
     check_refusals();
@@ -379,7 +380,7 @@ class Contract {
     for (const Index count : cuts) {
       aim();
       const NoAllocation guard;
-      written += stream.process_planar(from.data(), count, to.data());
+      written += stream.process_planar(from.data(), count, to.data(), total - written);
       require(guard.count() == 0, "process_planar allocates");
       at += count;
       require(written == timing_.outputs_after(at), "process_planar: ", written, " outputs after ", at, " frames");
@@ -387,7 +388,7 @@ class Contract {
     aim();
     {
       const NoAllocation guard;
-      written += stream.flush_planar(to.data());
+      written += stream.flush_planar(to.data(), total - written);
       require(guard.count() == 0, "flush_planar allocates");
     }
     require(written == total, "process_planar: ", written, " outputs in all instead of ", total);
@@ -402,12 +403,12 @@ class Contract {
     for (std::vector<T>& channel : out) std::fill(channel.begin(), channel.end(), mark);
     at = written = 0;
     aim();
-    written += stream.process_planar(from.data(), n - last, to.data());
+    written += stream.process_planar(from.data(), n - last, to.data(), total);
     at = n - last;
     aim();
     {
       const NoAllocation guard;
-      written += stream.process_planar(from.data(), last, to.data(), es::final);
+      written += stream.process_planar(from.data(), last, to.data(), total - written, es::final);
       require(guard.count() == 0, "process_planar with final allocates");
     }
     require(written == total, "process_planar with final: ", written, " outputs in all instead of ", total);
@@ -484,6 +485,64 @@ class Contract {
       stream.reset();
       require(stream.frames_seen() == 0 && stream.get_state() == initial, "reset is not fresh");
       require_same(in_chunks(stream, x, {n}, End::with_last), expected, "after reset");
+    }
+  }
+
+  /// Whichever number of a saved state is made another one: the state is refused, or what it gives is announced.
+  void check_forged() {
+    const Index n = middle();
+    const std::vector<T> x = signal(n);
+    for (const Index split : options_.light ? std::vector<Index>{n / 2} : std::vector<Index>{0, n / 2}) {
+      Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+      std::vector<T> ignored;
+      feed(stream, x, 0, split, false, true, ignored);
+      const es::State good = stream.get_state();
+      const std::vector<std::byte> payload(good.payload().begin(), good.payload().end());
+      Stream target = stream;
+      feed(target, x, 0, 7, false, true, ignored);
+      const es::State before = target.get_state();
+      const auto load = [&](Index seen, const std::vector<std::byte>& forged) {
+        es::State state;
+        state.assign(good.fingerprint(), good.shape(), seen, forged.size(),
+                     [&](std::span<std::byte> out) { std::copy(forged.begin(), forged.end(), out.begin()); });
+        Stream other = target;
+        try {
+          other.set_state(es::State::from_bytes(state.bytes()));
+        } catch (const es::Error&) {
+          require(other.get_state() == before, "a state that is refused changes the stream");
+          return;
+        }
+        std::vector<T> y;
+        feed(other, x, 0, n / 2, false, true, y);
+        flush(other, y);
+      };
+
+      constexpr Index most = std::numeric_limits<Index>::max(), far = Index{1} << 40;
+      const Index stride = timing_.stride();
+      for (const Index seen : {Index{0}, split - 1, split + 1, split + stride, 2 * split, far, most, Index{-1}}) {
+        INFO("a state after " << split << " frames that says " << seen);
+        load(seen, payload);
+      }
+      // All numbers that may be counts; what the frames held seldom looks like one.
+      std::vector<std::size_t> counts;
+      for (std::size_t at = 0; at + sizeof(Index) <= payload.size(); at += sizeof(T)) {
+        Index value = 0;
+        std::memcpy(&value, payload.data() + at, sizeof value);
+        if (value > -far && value < far) counts.push_back(at);
+      }
+      const std::size_t enough = options_.light ? 4 : 60;
+      while (counts.size() > enough)
+        counts.erase(counts.begin() + random_.integer(0, static_cast<Index>(counts.size()) - 1));
+      for (const std::size_t at : counts) {
+        Index value = 0;
+        std::memcpy(&value, payload.data() + at, sizeof value);
+        for (const Index other : {value - 1, value + 1, Index{0}, 2 * value + 3, -value - 100, far, most, -most}) {
+          INFO("a state after " << split << " frames with " << other << " instead of " << value << " at byte " << at);
+          std::vector<std::byte> forged = payload;
+          std::memcpy(forged.data() + at, &other, sizeof other);
+          load(split, forged);
+        }
+      }
     }
   }
 
@@ -573,6 +632,18 @@ class Contract {
     std::vector<T> ignored;
     feed(by_hand, std::vector<T>(static_cast<std::size_t>(fed * in_.size())), 0, fed, false, true, ignored);
     require(by_hand.get_state() == stream.get_state(), "warm_up is not a run of zeros");
+    // Wherever the stream is, what is warm stays so, and the next frame yields something.
+    for (int more = 0; more < 4; ++more) {
+      const Index seen = stream.frames_seen();
+      const bool warm = stream.outputs_after(seen + 1) > stream.outputs_after(seen);
+      stream.warm_up();
+      const Index now = stream.frames_seen();
+      require(warm == (now == seen), "warm_up of a stream that is ", warm ? "" : "not ", "warm feeds ", now - seen);
+      require(stream.outputs_after(now + 1) > stream.outputs_after(now) &&
+                  stream.outputs_after(now) == stream.outputs_after(seen),
+              "the frame after warm_up does not yield the next output");
+      feed(stream, std::vector<T>(static_cast<std::size_t>(in_.size())), 0, 1, false, true, ignored);
+    }
   }
 
   template <class F>
@@ -607,6 +678,29 @@ class Contract {
              [&] { stream.process(view(x, seen, rest), output.frames(room - 1), es::final); });
     if (const Index room = room_of(0, true); room > 0)
       refuse(stream, "a room one frame too small for the flush", [&] { stream.flush(output.frames(room - 1)); });
+    refuse(stream, "a negative count", [&] { stream.process(view(x, seen, -1), output.frames()); });
+    refuse(stream, "a negative last count", [&] { stream.process(view(x, seen, -1), output.frames(), es::final); });
+    refuse(stream, "a negative count as a tensor", [&] { stream(view(x, seen, -1)); });
+    refuse(stream, "a negative count of steps", [&] { stream.forward_steps(view(x, seen, -1), true, false); });
+    if (in_.batch == 1) {
+      // All channels of all buffers at one place: refused calls neither read nor write.
+      const std::vector<const T*> from(static_cast<std::size_t>(in_.channels), x.data());
+      const std::vector<T*> to(static_cast<std::size_t>(out_.channels), output.data());
+      if (const Index room = room_of(rest, false); room > 0)
+        refuse(stream, "planar buffers one frame too short",
+               [&] { stream.process_planar(from.data(), rest, to.data(), room - 1); });
+      if (const Index room = room_of(rest, true); room > 0)
+        refuse(stream, "planar buffers one frame too short for the last chunk",
+               [&] { stream.process_planar(from.data(), rest, to.data(), room - 1, es::final); });
+      if (const Index room = room_of(0, true); room > 0)
+        refuse(stream, "planar buffers one frame too short for the flush",
+               [&] { stream.flush_planar(to.data(), room - 1); });
+      if (room_of(rest, false) > rest)
+        refuse(stream, "planar buffers shorter than what comes",
+               [&] { stream.process_planar(from.data(), rest, to.data()); });
+      refuse(stream, "a negative planar count",
+             [&] { stream.process_planar(from.data(), -1, to.data(), output.frames().count); });
+    }
     require(output.intact(0), "a refused call writes");
 
     const FrameShape wider{in_.channels + 1, in_.batch}, more{in_.channels, in_.batch + 1};

@@ -27,7 +27,8 @@ struct ContractOptions {
 ///   counts   outputs_after after every chunk, within max_outputs and max_flush
 ///   memory   nothing allocated, nothing written outside the output, the input neither changed nor read beyond
 ///   errors   a room one frame too small, wrong channels, wrong batch: refused, nothing changed
-///   state    saved, loaded, copied, reset, reset from garbage, equal for equal inputs; fresh after a flush
+///   state    saved, loaded, copied, reset, reset from garbage, equal for equal inputs; fresh after a flush; forged,
+///            refused or harmless
 ///   sharing  interleaved streams and several threads on one network
 ///   timing   what perturbing single frames shows, in the dependency matrix frame by frame
 template <class T>
