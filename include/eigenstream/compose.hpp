@@ -2,6 +2,7 @@
 #define EIGENSTREAM_COMPOSE_HPP
 
 // All of compose/.
+#include "eigenstream/compose/block_adapter.hpp"
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
