@@ -894,6 +894,7 @@ class _Timing:
         self.stages: List[Tuple[_Stage, List[int]]] = []  # with the values they take
         self.rates, self.longer = [Fraction(1)], [Fraction(0)]  # of each value
         self.steps = [1]  # of each value: frames after which the inputs that it waits for repeat, shifted
+        self.numbers = 0  # of all patterns
         self.reach, self.cycle = 1.0, 1  # cycle: inputs after which everything repeats
 
     def add(self, stage: _Stage, operands: Sequence[int]) -> int:
@@ -907,7 +908,8 @@ class _Timing:
         if step > MAX_OUTPUTS:
             raise _Limit("the strides up and down repeat only after more than 2^20 outputs")
         self.steps.append(step)
-        if 2 * sum(self.steps) > MAX_PATTERNS:
+        self.numbers += 2 * step
+        if self.numbers > MAX_PATTERNS:
             raise _Limit("too many layers whose strides up and down repeat only after many outputs")
         shortest = min(self.longer[value] for value in operands)
         skipped = sum(int(self.longer[value] - shortest) // 2 for value in operands)
