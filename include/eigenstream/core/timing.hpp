@@ -90,7 +90,7 @@ class Timing {
   Index max_frames() const noexcept {
     constexpr double most = 2305843009213693952.0;  // 2^61: room for what windows and paddings add
     double growth = 1;
-    for (const Node& node : nodes_) {
+    for (const Node& node : nodes()) {
       const TimingStage& s = node.stage;
       const double own = s.kind == TimingStage::Kind::gather ? 1.0 : static_cast<double>(std::max(s.stride, s.up));
       growth = std::max(growth, node.rate.value() / s.rate().value() * own);
