@@ -120,8 +120,8 @@ int command_line(int argc, char** argv) {
   CLI::App* run =
       add_command("run", "Run a model over a file, block by block",
                   "Audio: any format that libsndfile reads to a .wav file. A network of one channel runs over each\n"
-                  "channel of the file by itself; otherwise both must have the same number. Where a file ends before\n"
-                  "its header says, what is there is taken, and a warning says what is missing.\n"
+                  "channel of the file by itself; otherwise both must have the same number. A file that ends before\n"
+                  "its header says is taken as far as it goes, with a warning of what is missing.\n"
                   "Tensors: a .safetensors file with a tensor x of shape (C,T) or (B,C,T) to one with a tensor y.\n"
                   "The output does not depend on the blocks, and appears only when it is complete.\n"
                   "A long signal may come in parts: --save-state leaves a file from which --load-state goes on, also on\n"
@@ -200,7 +200,7 @@ int command_line(int argc, char** argv) {
   resample->footer(
       "Any format that libsndfile reads, with any number of channels, to a .wav file. The output does not\n"
       "depend on the blocks, is as long as the input to within a frame, and not shifted against it.\n"
-      "Where a file ends before its header says, what is there is taken, and a warning says what is missing.\n"
+      "A file that ends before its header says is taken as far as it goes, with a warning.\n"
       "\n"
       "Quality   pass band (-0.1 dB)   rejected above half the narrower rate\n"
       "  standard      74 %            as torchaudio does by default: fades out around that frequency\n"
