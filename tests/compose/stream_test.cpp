@@ -169,7 +169,7 @@ TEST_CASE("Stream: warm_up of a warm stream feeds nothing, of another one up to 
   (void)strided(signal(1, 1));
   strided.warm_up();
   CHECK(strided.frames_seen() == 7);
-  CHECK(strided.forward_step(Eigen::VectorXf::Ones(1)).has_value());
+  CHECK(strided.forward_step(Eigen::VectorXf(Eigen::VectorXf::Ones(1))).has_value());
 }
 
 TEST_CASE("Stream: negative counts of frames are refused", "[compose][error]") {
