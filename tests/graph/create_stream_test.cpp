@@ -164,11 +164,11 @@ TEST_CASE("register_streamer: types of the user's, built-in ones only if it is s
 
 TEST_CASE("create_stream: valid takes padding away before modules are put together", "[graph]") {
   // Padded, the inside of the residual is longer than its input.
-  es::ModuleSpec conv{.type = "Conv1d", .path = "net"};
+  es::ModuleSpec conv{"Conv1d", "net", {}, {}};
   conv.fields = {{"in_channels", 1}, {"out_channels", 1}, {"kernel_size", 3}, {"padding", 2}, {"bias", false}};
-  es::ModuleSpec residual{.type = "Residual"};
+  es::ModuleSpec residual{"Residual", "", {}, {}};
   residual.children["net"] = {conv};
-  es::ModuleSpec net{.type = "Sequential"};
+  es::ModuleSpec net{"Sequential", "", {}, {}};
   net.children["layers"] = {residual};
   const es::WeightMap weights{{"net.weight", {{1, 1, 3}, {1, 2, 3}}}};
   const es::Registry registry = es::builtin_registry();
