@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <eigenstream.hpp>
-#include <eigenstream/graph/load_model.hpp>
+#include <eigenstream/network/load_model.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>

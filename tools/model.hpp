@@ -8,8 +8,8 @@
 #include <optional>    // sample rate
 #include <string>      // string
 
-#include "eigenstream/compose/stream.hpp"
-#include "eigenstream/graph/load_model.hpp"
+#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/network/load_model.hpp"
 #include "text.hpp"
 
 namespace tool {

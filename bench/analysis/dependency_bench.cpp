@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "eigenstream/graph/any_layer.hpp"
-#include "eigenstream/layer/conv1d.hpp"
+#include "eigenstream/network/any_layer.hpp"
+#include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/elementwise.hpp"
 #include "support/run.hpp"
 

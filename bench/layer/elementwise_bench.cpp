@@ -1,6 +1,6 @@
 #include "eigenstream/layer/elementwise.hpp"
 
-#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/stream/stream.hpp"
 #include "support/run.hpp"
 
 namespace bench {

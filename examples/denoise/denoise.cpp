@@ -11,7 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <eigenstream.hpp>
-#include <eigenstream/graph/load_model.hpp>
+#include <eigenstream/network/load_model.hpp>
 #include <filesystem>
 #include <limits>
 #include <memory>

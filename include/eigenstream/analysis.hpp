@@ -3,12 +3,9 @@
 
 // All of analysis/.
 #include "eigenstream/analysis/callable.hpp"
-#include "eigenstream/analysis/chunks.hpp"
 #include "eigenstream/analysis/compare.hpp"
 #include "eigenstream/analysis/dependency.hpp"
 #include "eigenstream/analysis/dependency_matrix.hpp"
-#include "eigenstream/analysis/drawing.hpp"
-#include "eigenstream/analysis/glyphs.hpp"
 #include "eigenstream/analysis/plot.hpp"
 #include "eigenstream/analysis/verify_streaming.hpp"
 

@@ -2,11 +2,12 @@
 #define EIGENSTREAM_COMPOSE_HPP
 
 // All of compose/.
-#include "eigenstream/compose/block_adapter.hpp"
+#include "eigenstream/compose/chain.hpp"
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/compose/stages.hpp"
 #include "eigenstream/compose/wired.hpp"
+#include "eigenstream/compose/wiring.hpp"
 
 #endif  // EIGENSTREAM_COMPOSE_HPP

@@ -3,12 +3,20 @@
 
 // All of core/.
 #include "eigenstream/core/check.hpp"
+#include "eigenstream/core/description.hpp"
+#include "eigenstream/core/fingerprint.hpp"
+#include "eigenstream/core/frame_count.hpp"
+#include "eigenstream/core/frame_shape.hpp"
 #include "eigenstream/core/frames.hpp"
 #include "eigenstream/core/layer.hpp"
-#include "eigenstream/core/module_spec.hpp"
 #include "eigenstream/core/padding.hpp"
+#include "eigenstream/core/rate.hpp"
 #include "eigenstream/core/state.hpp"
+#include "eigenstream/core/state_block.hpp"
+#include "eigenstream/core/state_codec.hpp"
+#include "eigenstream/core/stateless_layer.hpp"
 #include "eigenstream/core/timing.hpp"
+#include "eigenstream/core/timing_stage.hpp"
 #include "eigenstream/core/weights.hpp"
 
 #endif  // EIGENSTREAM_CORE_HPP

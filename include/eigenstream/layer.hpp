@@ -4,13 +4,13 @@
 // All of layer/.
 #include "eigenstream/layer/affine.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
-#include "eigenstream/layer/conv1d.hpp"
-#include "eigenstream/layer/conv_transpose1d.hpp"
+#include "eigenstream/layer/conv.hpp"
+#include "eigenstream/layer/conv_transpose.hpp"
 #include "eigenstream/layer/elementwise.hpp"
 #include "eigenstream/layer/identity.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"
 #include "eigenstream/layer/pad.hpp"
-#include "eigenstream/layer/pool1d.hpp"
+#include "eigenstream/layer/pool.hpp"
 
 #endif  // EIGENSTREAM_LAYER_HPP

@@ -13,7 +13,7 @@
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/layer/elementwise.hpp"
 #include "eigenstream/layer/pad.hpp"
-#include "eigenstream/layer/pool1d.hpp"
+#include "eigenstream/layer/pool.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/random.hpp"

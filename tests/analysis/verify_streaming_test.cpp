@@ -7,7 +7,7 @@
 
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/layer/conv1d.hpp"
+#include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/elementwise.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"

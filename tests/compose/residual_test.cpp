@@ -2,7 +2,7 @@
 
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/layer/pool1d.hpp"
+#include "eigenstream/layer/pool.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/reference.hpp"

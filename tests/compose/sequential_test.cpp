@@ -1,7 +1,7 @@
 #include "eigenstream/compose/sequential.hpp"
 
 #include "eigenstream/compose/residual.hpp"
-#include "eigenstream/layer/pool1d.hpp"
+#include "eigenstream/layer/pool.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/reference.hpp"

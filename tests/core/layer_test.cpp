@@ -1,6 +1,6 @@
 #include "eigenstream/core/layer.hpp"
 
-#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/stream/stream.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "eigenstream/compose/stream.hpp"
-#include "eigenstream/graph/load_model.hpp"
+#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/network/load_model.hpp"
 #include "support/catch.hpp"
 
 namespace es = eigenstream;

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <string>
 
-#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/stream/stream.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/scratch.hpp"

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "eigenstream/compose/stream.hpp"
-#include "eigenstream/graph/any_layer.hpp"
+#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/network/any_layer.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
 

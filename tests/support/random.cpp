@@ -10,7 +10,7 @@
 #include "eigenstream/layer/affine.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/pad.hpp"
-#include "eigenstream/layer/pool1d.hpp"
+#include "eigenstream/layer/pool.hpp"
 
 namespace support {
 namespace {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "eigenstream/core/weights.hpp"
-#include "eigenstream/graph/any_graph.hpp"
-#include "eigenstream/layer/conv1d.hpp"
-#include "eigenstream/layer/conv_transpose1d.hpp"
+#include "eigenstream/network/any_graph.hpp"
+#include "eigenstream/layer/conv.hpp"
+#include "eigenstream/layer/conv_transpose.hpp"
 #include "eigenstream/layer/elementwise.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"

@@ -9,10 +9,10 @@
 #include <unsupported/Eigen/CXX11/Tensor>
 #include <vector>
 
-#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/stream/stream.hpp"
 #include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/weights.hpp"
-#include "eigenstream/layer/conv1d.hpp"
+#include "eigenstream/layer/conv.hpp"
 #include "support/catch.hpp"
 
 // Second opinions: the definitions, written as plain loops that accumulate in double.

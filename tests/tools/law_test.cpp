@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/layer/conv1d.hpp"
+#include "eigenstream/layer/conv.hpp"
 #include "support/catch.hpp"
 
 namespace es = eigenstream;

@@ -1,6 +1,6 @@
 #include "eigenstream/window/online_averager.hpp"
 
-#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/stream/stream.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/errors.hpp"

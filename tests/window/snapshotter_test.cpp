@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/stream/stream.hpp"
 #include "support/allocation.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/stream/stream.hpp"
 #include "eigenstream/layer/elementwise.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/window/adaptive_pool1d.hpp"

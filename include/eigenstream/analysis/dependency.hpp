@@ -15,7 +15,7 @@
 #include "eigenstream/analysis/callable.hpp"
 #include "eigenstream/analysis/compare.hpp"
 #include "eigenstream/analysis/dependency_matrix.hpp"
-#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/stream/stream.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 

@@ -9,7 +9,7 @@
 #include <vector>       // runs
 
 #include "eigenstream/analysis/dependency_matrix.hpp"
-#include "eigenstream/analysis/drawing.hpp"
+#include "eigenstream/draw/drawing.hpp"
 #include "eigenstream/core/timing.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE

@@ -12,7 +12,7 @@
 
 #include "eigenstream/analysis/callable.hpp"
 #include "eigenstream/analysis/compare.hpp"
-#include "eigenstream/compose/stream.hpp"
+#include "eigenstream/stream/stream.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 

@@ -5,18 +5,9 @@
 #include <type_traits>  // remove_const_t
 
 #include "eigenstream/core/check.hpp"
+#include "eigenstream/core/frame_shape.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
-
-/// The shape of one frame: everything that arrives at one time step. The channel is the fastest index in memory.
-struct FrameShape {
-  Index channels = 1;
-  Index batch = 1;
-
-  /// Scalars in a frame.
-  constexpr Index size() const noexcept { return channels * batch; }
-  friend constexpr bool operator==(const FrameShape&, const FrameShape&) = default;
-};
 
 namespace detail {
 template <class X>

@@ -3,10 +3,15 @@
 
 #include <algorithm>  // max
 #include <concepts>   // same_as
+#include <cstddef>    // byte
 #include <cstdint>    // uint64_t
+#include <span>       // memory of the caller's
 
+#include "eigenstream/core/fingerprint.hpp"
 #include "eigenstream/core/frames.hpp"
-#include "eigenstream/core/state.hpp"
+#include "eigenstream/core/state_block.hpp"
+#include "eigenstream/core/state_codec.hpp"
+#include "eigenstream/core/stateless_layer.hpp"
 #include "eigenstream/core/timing.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -138,23 +143,6 @@ StateRef place_state(const L& layer, FrameShape shape, std::span<std::byte> memo
   layer.reset(state);
   return state;
 }
-
-/// Most frames for which `input_room` is asked at a time: the longest tile that a container hands on.
-inline constexpr Index max_room = 128;
-
-/// What the layers without memory have in common: one output frame for each input frame, nothing to remember.
-template <class T>
-struct StatelessLayer {
-  using Scalar = T;
-  Timing timing() const { return {}; }
-  Index max_outputs(Index n) const noexcept { return n; }
-  Index max_flush() const noexcept { return 0; }
-  Index state_bytes(FrameShape) const noexcept { return 0; }
-  void reset(StateRef) const noexcept {}
-  Index flush(StateRef, Frames<T>) const noexcept { return 0; }
-  void exchange(StateRef, StateCodec&) const {}
-  T* input_room(StateRef, Index) const noexcept { return nullptr; }
-};
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -3,7 +3,7 @@
 
 // Needs nlohmann-json, as safetensors.hpp does.
 
-#include "eigenstream/core/module_spec.hpp"
+#include "eigenstream/core/description.hpp"
 #include "eigenstream/core/weights.hpp"
 #include "eigenstream/io/safetensors.hpp"
 #include "eigenstream/io/strict_json.hpp"

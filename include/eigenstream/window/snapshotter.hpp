@@ -9,7 +9,7 @@
 #include <tuple>    // what a call gives
 
 #include "eigenstream/core/layer.hpp"
-#include "eigenstream/memory/history.hpp"  // SlidingWindow
+#include "eigenstream/memory/sliding_window.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 

@@ -2,7 +2,7 @@
 #define EIGENSTREAM_WINDOW_WINDOWED_HPP
 
 #include "eigenstream/core/padding.hpp"
-#include "eigenstream/memory/history.hpp"  // SlidingWindow
+#include "eigenstream/memory/sliding_window.hpp"
 #include "eigenstream/window/snapshotter.hpp"
 #include "eigenstream/window/window_net.hpp"
 

@@ -1,0 +1,27 @@
+#ifndef EIGENSTREAM_CORE_STATELESS_LAYER_HPP
+#define EIGENSTREAM_CORE_STATELESS_LAYER_HPP
+
+#include "eigenstream/core/frames.hpp"
+#include "eigenstream/core/state_block.hpp"
+#include "eigenstream/core/state_codec.hpp"
+#include "eigenstream/core/timing.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// What the layers without memory have in common: one output frame for each input frame, nothing to remember.
+template <class T>
+struct StatelessLayer {
+  using Scalar = T;
+  Timing timing() const { return {}; }
+  Index max_outputs(Index n) const noexcept { return n; }
+  Index max_flush() const noexcept { return 0; }
+  Index state_bytes(FrameShape) const noexcept { return 0; }
+  void reset(StateRef) const noexcept {}
+  Index flush(StateRef, Frames<T>) const noexcept { return 0; }
+  void exchange(StateRef, StateCodec&) const {}
+  T* input_room(StateRef, Index) const noexcept { return nullptr; }
+};
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_CORE_STATELESS_LAYER_HPP

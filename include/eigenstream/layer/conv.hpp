@@ -1,0 +1,246 @@
+#ifndef EIGENSTREAM_LAYER_CONV_HPP
+#define EIGENSTREAM_LAYER_CONV_HPP
+
+#include <cmath>  // isfinite
+
+#include "eigenstream/core/layer.hpp"
+#include "eigenstream/core/padding.hpp"
+#include "eigenstream/core/weights.hpp"
+#include "eigenstream/kernel/depthwise.hpp"
+#include "eigenstream/kernel/tap_sum.hpp"
+#include "eigenstream/memory/sliding_window.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+struct Conv1dOptions {
+  Index stride = 1;
+  Padding padding = {};
+  Index dilation = 1;
+  Index groups = 1;
+  PaddingMode padding_mode = PaddingMode::zeros;
+  double padding_value = 0;  ///< with PaddingMode::constant
+};
+
+/// One-dimensional convolution (cross-correlation) over time.
+///   y[o,m] = bias[o] + sum_k sum_i w[o,i,k] * x[i, m*stride + k*dilation - left]
+/// where x is 0 outside of the signal, or its nearest frame (replicate), or padding_value (constant)
+/// Shapes   x (In,T) or (In,B,T) -> y (Out,T') or (Out,B,T'), T' = floor((T + left + right - reach) / stride) + 1
+///          weight (Out, In/groups, Taps), bias (Out) or empty
+/// Timing   receptive_field reach = (Taps-1)*dilation + 1, delay reach - 1 - left, rate 1/stride; in input frames
+/// Errors   constructor: Error on any impossible size, naming it. steps/flush: noexcept, no allocation
+/// Source   torch.nn.Conv1d (tap order, padding, groups), padding_mode zeros and replicate; constant is
+///          torch.nn.ConstantPad1d in front of it
+/// With a single tap, stride 1 and no padding nothing is remembered. Groups of one input and one output channel run in a
+/// depthwise kernel. In, Out, Taps may be fixed at compile time
+/// (all three, and groups 1): the same results, with less overhead for single frames.
+template <class T, Index In = Dynamic, Index Out = Dynamic, Index Taps = Dynamic>
+class Conv1d {
+ public:
+  using Scalar = T;
+
+  explicit Conv1d(const Weights<T>& weight, const Weights<T>& bias = {}, Conv1dOptions options = {})
+      : options_(options), has_bias_(!bias.empty()) {
+    check(weight.shape.size() == 3, "Conv1d: weight has shape ", weight.shape_text(), ", expected (out,in/groups,taps)");
+    const Index groups = options.groups, stride = options.stride, dilation = options.dilation;
+    out_ = weight.shape[0], taps_ = weight.shape[2];
+    check(groups >= 1, "Conv1d: groups = ", groups, ", must be at least 1");
+    in_ = weight.shape[1] * groups;
+    check(out_ >= 1 && in_ >= 1 && taps_ >= 1, "Conv1d: weight has shape ", weight.shape_text(), ", none may be 0");
+    check(out_ % groups == 0, "Conv1d: ", out_, " output channels cannot be split into ", groups, " groups");
+    check(In == Dynamic || in_ == In, "Conv1d: the weight takes ", in_, " input channels, the type ", In);
+    check(Out == Dynamic || out_ == Out, "Conv1d: the weight gives ", out_, " output channels, the type ", Out);
+    check(Taps == Dynamic || taps_ == Taps, "Conv1d: the weight has ", taps_, " taps, the type ", Taps);
+    if (has_bias_) bias.expect("Conv1d", "bias", {out_});
+    check(stride >= 1, "Conv1d: stride = ", stride, ", must be at least 1");
+    check(dilation >= 1, "Conv1d: dilation = ", dilation, ", must be at least 1");
+    const Padding padding = options.padding;
+    check(padding.left >= 0 && padding.right >= 0, "Conv1d: padding = (", padding.left, ",", padding.right,
+          "), must not be negative");
+    const PaddingMode mode = options.padding_mode;
+    fill_ = static_cast<T>(options.padding_value);
+    check(mode == PaddingMode::constant || options.padding_value == 0, "Conv1d: padding_value = ", options.padding_value,
+          " needs padding_mode constant");
+    check(std::isfinite(fill_), "Conv1d: padding_value = ", options.padding_value, ", must be finite");
+    const bool padded = padding.left > 0 || padding.right > 0;
+    if (!padded || fill_ == T(0)) fill_ = T(0);  // no -0
+    replicates_ = padded && mode == PaddingMode::replicate;
+    const Index reach = (taps_ - 1) * dilation + 1;
+    check(groups == 1 || !is_static, "Conv1d: sizes fixed at compile time need groups = 1, not ", groups);
+    window_ = {reach, stride, padding.left, replicates_};
+    for (Index k = 0; k < taps_; ++k) lags_.push_back(k * dilation);
+
+    const auto bias_of = [&](Index o) { return has_bias_ ? bias(o) : T(0); };
+    if (groups > 1 && groups == in_ && groups == out_) {
+      depthwise_ = Depthwise<T>(out_, taps_, [&](Index c, Index k) { return weight(c, 0, k); }, bias_of);
+    } else {
+      const Index out = out_ / groups, in = in_ / groups;
+      for (Index g = 0; g < groups; ++g)
+        groups_.emplace_back(
+            out, taps_, in, [&](Index o, Index k, Index i) { return weight(g * out + o, i, k); },
+            [&](Index o) { return bias_of(g * out + o); });
+    }
+    fingerprint_ = Fingerprint("Conv1d").add(in_).add(out_).add(taps_).add(stride).add(dilation).add(groups);
+    fingerprint_.add(padding.left).add(padding.right).add(weight.span()).add(bias.span());
+    if (replicates_) fingerprint_.bytes("replicate", 9);
+    if (fill_ != T(0)) fingerprint_.add(fill_);
+  }
+
+  /// The same convolution without any padding: only what whole windows of the signal give.
+  Conv1d valid() const {
+    Conv1dOptions options = options_;
+    options.padding = {};
+    options.padding_mode = PaddingMode::zeros;
+    options.padding_value = 0;
+    return Conv1d(weight(), bias(), options);
+  }
+
+  /// The parameters as they were given; the bias may be empty.
+  Weights<T> weight() const {
+    const Index in = in_ / options_.groups, out = out_ / options_.groups;
+    std::vector<T> values;
+    for (Index o = 0; o < out_; ++o)
+      for (Index i = 0; i < in; ++i)
+        for (Index k = 0; k < taps_; ++k)
+          values.push_back(groups_.empty() ? depthwise_.weight(o, k)
+                                           : groups_[static_cast<std::size_t>(o / out)].weight(o % out, k, i));
+    return {{out_, in, taps_}, std::move(values)};
+  }
+  Weights<T> bias() const {
+    if (!has_bias_) return {};
+    const Index out = out_ / options_.groups;
+    std::vector<T> values;
+    for (Index o = 0; o < out_; ++o)
+      values.push_back(groups_.empty() ? depthwise_.bias(o) : groups_[static_cast<std::size_t>(o / out)].bias(o % out));
+    return {{out_}, std::move(values)};
+  }
+
+  Index in_channels() const noexcept { return in_; }
+  Index out_channels(Index in) const {
+    check(in == in_, "Conv1d: takes ", in_, " channels, not ", in);
+    return out_;
+  }
+  const Conv1dOptions& options() const noexcept { return options_; }
+  Index taps() const noexcept { return taps_; }
+  Timing timing() const {
+    return TimingStage{.reach = window_.reach,
+                       .stride = window_.stride,
+                       .left = window_.left,
+                       .right = options_.padding.right,
+                       .dilation = options_.dilation,
+                       .replicates = replicates_};
+  }
+  EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
+  Index max_flush() const noexcept { return window_.max_windows(options_.padding.right); }
+  Index parameters() const noexcept { return weights() + (has_bias_ ? out_ : 0); }
+  double macs(Index) const noexcept {
+    return static_cast<double>(weights()) / static_cast<double>(window_.stride);
+  }
+  std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+
+  Index state_bytes(FrameShape shape) const noexcept {
+    return is_pointwise() ? 0 : window_.template state_bytes<T>(shape);
+  }
+  void reset(StateRef state) const noexcept {
+    if (!is_pointwise()) window_.reset(state, fill_);
+  }
+  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    if (is_pointwise()) {
+      convolve(x.data, x.count, state.shape, y.data);
+      return x.count;
+    }
+    if constexpr (is_static)
+      if (x.count == 1 && state.shape.batch == 1 && window_.one_at_a_time(state))
+        return window_.template advance_one<T>({state.data, {In, 1}}, x.data, [&](const T* first)
+                                                   EIGENSTREAM_INLINE_LAMBDA {
+          groups_.front().column(first, {lags_.data(), In}, y.data);
+        });
+    return many_steps(state.data, state.shape.batch, x.data, x.count, y.data);
+  }
+  Index flush(StateRef state, Frames<T> y) const noexcept {
+    Index written = 0;
+    if (is_pointwise()) return written;
+    if (window_.seen(state) > 0) {
+      const auto emit = [&](const T* first, Index windows, Index done) {
+        convolve(first, windows, state.shape, y.frame(done));
+      };
+      written = replicates_ ? window_.template advance_repeat<T>(state, options_.padding.right, emit)
+                            : window_.advance_fill(state, fill_, options_.padding.right, emit);
+    }
+    reset(state);
+    return written;
+  }
+  void exchange(StateRef state, StateCodec& codec) const {
+    if (!is_pointwise()) window_.template exchange<T>(state, codec);
+  }
+  EIGENSTREAM_ALWAYS_INLINE T* input_room(StateRef state, Index n) const noexcept {
+    if (is_pointwise()) return nullptr;
+    History<T> history = window_.template history<T>(state);
+    return n <= history.max_frames() ? history.room(n) : nullptr;
+  }
+  static constexpr bool in_place() noexcept { return false; }
+
+ private:
+  Index weights() const noexcept { return in_ / options_.groups * out_ * taps_; }
+  // One tap, no stride, no padding: nothing to remember. (The depthwise kernel may load beyond the last channel, so its
+  // input must be in a history.)
+  EIGENSTREAM_ALWAYS_INLINE bool is_pointwise() const noexcept {
+    return !groups_.empty() && window_.reach == 1 && window_.stride == 1 && window_.left == 0 && options_.padding.right == 0;
+  }
+  // Everything in registers: structures of 32 bytes would go through the stack, which a single frame feels.
+  EIGENSTREAM_OUTLINED Index many_steps(std::byte* data, Index batch, const T* x, Index n, T* y) const noexcept {
+    const FrameShape shape{in(), batch};
+    if (replicates_ && n > 0 && !window_.one_at_a_time({data, shape})) [[unlikely]]  // the first frame
+      window_.template repeat_before<T>({data, shape}, x);
+    // The depthwise kernel may load beyond the last channel, which only a history allows.
+    return window_.template advance<T>(
+        {data, shape}, Frames<const T>(x, shape, n),
+        [&](const T* first, Index windows, Index done) { convolve(first, windows, shape, y + done * out_ * batch); },
+        !groups_.empty());
+  }
+
+  static constexpr bool is_static = In != Dynamic && Out != Dynamic && Taps != Dynamic;
+  using Kernel = std::conditional_t<is_static, TapSum<T, Out, Taps, In>, TapSum<T>>;
+
+  EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, FrameShape shape, T* y) const noexcept {
+    const TapOffsets offsets{lags_.data(), shape.size()};
+    const Index stride = window_.stride, batch = shape.batch;
+    // Batch entries are further columns; with a stride they are contiguous only within a frame.
+    if (stride == 1) return columns(first, in(), offsets, windows * batch, y);
+    strided(first, windows, shape, y);
+  }
+  EIGENSTREAM_OUTLINED void strided(const T* first, Index windows, const FrameShape& shape, T* y) const noexcept {
+    const TapOffsets offsets{lags_.data(), shape.size()};
+    const Index stride = window_.stride, batch = shape.batch;
+    if (batch == 1) return columns(first, stride * in(), offsets, windows, y);
+    for (Index m = 0; m < windows; ++m)
+      columns(first + m * stride * shape.size(), in(), offsets, batch, y + m * batch * out_);
+  }
+  EIGENSTREAM_ALWAYS_INLINE void columns(const T* x, Index x_step, TapOffsets offsets, Index n, T* y) const noexcept {
+    if constexpr (is_static) {
+      groups_.front()(x, x_step, offsets, n, y, Out);
+    } else {
+      if (groups_.empty()) return depthwise_(x, x_step, offsets, n, y, out_);
+      const Index in = in_ / options_.groups, out = out_ / options_.groups;
+      for (std::size_t g = 0; g < groups_.size(); ++g)
+        groups_[g](x + static_cast<Index>(g) * in, x_step, offsets, n, y + static_cast<Index>(g) * out, out_);
+    }
+  }
+  EIGENSTREAM_ALWAYS_INLINE Index in() const noexcept { return In != Dynamic ? In : in_; }
+
+  Conv1dOptions options_;
+  bool has_bias_;
+  bool replicates_ = false;
+  T fill_ = T(0);  // what the virtual frames hold, unless they replicate
+  Index in_ = 0, out_ = 0, taps_ = 0;
+  SlidingWindow window_;
+  std::vector<Index> lags_;
+  std::vector<Kernel> groups_;
+  Depthwise<T> depthwise_;
+  Fingerprint fingerprint_{""};
+};
+
+static_assert(Layer<Conv1d<float>> && Layer<Conv1d<float, 3, 2, 5>> && Layer<Conv1d<double>>);
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_LAYER_CONV_HPP

@@ -1,0 +1,21 @@
+#ifndef EIGENSTREAM_MEMORY_ROOM_HPP
+#define EIGENSTREAM_MEMORY_ROOM_HPP
+
+#include <algorithm>  // clamp, max
+
+#include "eigenstream/config.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// Most frames for which `input_room` is asked at a time: the longest tile that a container hands on.
+inline constexpr Index max_room = 128;
+
+/// Frames that a producer may hand over at a time without a copy: about 16 KiB, so that the tile and its result stay
+/// in the first-level cache; at least 16 frames, so that weights are read seldom; at most max_room.
+constexpr Index room_for(Index frame_size, Index scalar_bytes) noexcept {
+  return std::clamp<Index>(Index{16384} / std::max<Index>(1, frame_size * scalar_bytes), 16, max_room);
+}
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_MEMORY_ROOM_HPP

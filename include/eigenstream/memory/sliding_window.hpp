@@ -1,0 +1,193 @@
+#ifndef EIGENSTREAM_MEMORY_SLIDING_WINDOW_HPP
+#define EIGENSTREAM_MEMORY_SLIDING_WINDOW_HPP
+
+#include <algorithm>  // min, max, clamp
+#include <limits>     // numeric_limits
+
+#include "eigenstream/core/frames.hpp"
+#include "eigenstream/core/state_block.hpp"
+#include "eigenstream/core/state_codec.hpp"
+#include "eigenstream/memory/history.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// A window of `reach` frames that slides over a stream in steps of `stride`, with `left` virtual frames before the
+/// first: what convolutions and pools have in common. The kernel is handed as many windows as are complete, all of
+/// them in one contiguous run.
+///   window j covers frames j*stride - left ... j*stride - left + reach - 1
+/// If the virtual frames repeat the nearest real one, the first frame is announced by `repeat_before`, and the newest one
+/// is kept in any case.
+struct SlidingWindow {
+  Index reach = 1;
+  Index stride = 1;
+  Index left = 0;
+
+  constexpr SlidingWindow() = default;
+  constexpr SlidingWindow(Index reach_, Index stride_, Index left_, bool repeats = false) noexcept
+      : reach(reach_),
+        stride(stride_),
+        left(left_),
+        keep_(in_lines(std::max({reach_ - 1, left_, Index{repeats}}))),
+        first_due_(std::min(reach_ - left_, repeats ? Index{0} : reach_)) {}
+
+  constexpr Index keep() const noexcept { return keep_; }
+
+  template <class T>
+  Index state_bytes(FrameShape shape) const noexcept {
+    return memory_alignment + History<T>::bytes(shape.size(), keep());
+  }
+  template <class T>
+  void reset(StateRef state, T fill) const noexcept {
+    *position(state) = {first_due_, 0};
+    history<T>(state).reset(fill);
+  }
+  template <class T>
+  EIGENSTREAM_ALWAYS_INLINE History<T> history(StateRef state) const noexcept {
+    return History<T>(state.data + memory_alignment, state.shape.size(), keep());
+  }
+  /// Frames since the last reset.
+  Index seen(StateRef state) const noexcept { return position(state)->seen; }
+
+  /// Windows that n further frames will complete.
+  EIGENSTREAM_ALWAYS_INLINE Index completes(StateRef state, Index n) const noexcept {
+    const Index due = position(state)->due;
+    if (n < due || n == 0) return 0;
+    return stride == 1 ? n - due + 1 : (n - due) / stride + 1;
+  }
+  EIGENSTREAM_ALWAYS_INLINE constexpr Index max_windows(Index n) const noexcept {
+    const Index last = n - 1 + std::max<Index>(0, left - reach + 1);
+    return n == 0 ? 0 : stride == 1 ? last + 1 : last / stride + 1;
+  }
+
+  /// Appends x and calls kernel(first frame of the first window, windows, windows before) for the completed windows.
+  /// If the kernel reads nothing but its windows (`exact_reads`), those that lie within x are read where they are.
+  template <class T, class Kernel>
+  EIGENSTREAM_ALWAYS_INLINE Index advance(StateRef state, Frames<const T> x, Kernel&& kernel,
+                                          bool exact_reads = false) const noexcept {
+    History<T> frames = history<T>(state);
+    Index done = 0;
+    if (exact_reads && keep() > 0 && x.count >= 4 * keep() && keep() <= frames.max_frames() &&
+        x.data != frames.room(std::min(x.count, frames.max_frames()))) {
+      // Windows that begin in front of x need what was kept and as many new frames; the others only x itself.
+      done = slide(state, frames.append(x.data, keep()), keep(), 0, kernel);
+      done += slide(state, x.frame(keep()), x.count - keep(), done, kernel);
+      frames.restart(x.frame(x.count - keep()));
+      position(state)->seen += x.count;
+      return done;
+    }
+    for (Index at = 0; at < x.count;) {
+      const Index n = std::min(x.count - at, frames.max_frames());
+      done += slide(state, frames.append(x.frame(at), n), n, done, kernel);
+      at += n;
+    }
+    position(state)->seen += x.count;
+    return done;
+  }
+
+  /// The same for a kernel that only copies, and takes each window in two pieces: kernel(number, what was kept, its frames,
+  /// the rest, which lies in x). At least keep() frames must come, so that none of them needs to be appended.
+  template <class T, class Kernel>
+  Index advance_in_pieces(StateRef state, Frames<const T> x, Kernel&& kernel) const noexcept {
+    History<T> frames = history<T>(state);
+    Position& at = *position(state);
+    const Index windows = completes(state, x.count);
+    for (Index w = 0; w < windows; ++w) {
+      const Index end = at.due + w * stride, old = std::clamp<Index>(reach - end, 0, reach);
+      kernel(w, frames.newest_end() - old * x.frame_size(), old, x.frame(end - reach + old));
+    }
+    at.due += windows * stride - x.count;
+    at.seen += x.count;
+    frames.restart(x.frame(x.count - keep()));
+    return windows;
+  }
+
+  /// The same for one frame that completes at most one window, which all but the first do: kernel(first frame).
+  template <class T, class Kernel>
+  EIGENSTREAM_ALWAYS_INLINE Index advance_one(StateRef state, const T* x, Kernel&& kernel) const noexcept {
+    const T* place = history<T>(state).append(x, 1);
+    Position& at = *position(state);
+    ++at.seen;
+    if (at.due > 1) {
+      --at.due;
+      return 0;
+    }
+    at.due = stride;
+    kernel(place - (reach - 1) * state.shape.size());
+    return 1;
+  }
+  /// True if the next frame completes at most one window.
+  bool one_at_a_time(StateRef state) const noexcept { return position(state)->due >= 1; }
+
+  /// The same with n virtual frames, as after the end of the signal; they do not count as seen.
+  template <class T, class Kernel>
+  Index advance_fill(StateRef state, T fill, Index n, Kernel&& kernel) const noexcept {
+    History<T> frames = history<T>(state);
+    Index done = 0;
+    while (n > 0) {
+      const Index some = std::min(n, frames.max_frames());
+      done += slide(state, frames.append_fill(fill, some), some, done, kernel);
+      n -= some;
+    }
+    return done;
+  }
+
+  /// The same with n times the last frame; `keep()` is not 0.
+  template <class T, class Kernel>
+  Index advance_repeat(StateRef state, Index n, Kernel&& kernel) const noexcept {
+    History<T> frames = history<T>(state);
+    Index done = 0;
+    while (n > 0) {
+      const Index some = std::min(n, frames.max_frames());
+      done += slide(state, frames.append_repeat(some), some, done, kernel);
+      n -= some;
+    }
+    return done;
+  }
+  /// Fills the virtual frames before the first one, x, with its likes; to be called before it comes, which is while
+  /// one_at_a_time is false.
+  template <class T>
+  EIGENSTREAM_NO_INLINE void repeat_before(StateRef state, const T* x) const noexcept {
+    position(state)->due = reach - left;
+    history<T>(state).pretend(x);
+  }
+
+  template <class T>
+  void exchange(StateRef state, StateCodec& codec) const {
+    codec.count(position(state)->due, due_after(codec.frames()));
+    codec.count(position(state)->seen, codec.frames());
+    history<T>(state).exchange(codec);
+  }
+
+ private:
+  struct Position {
+    Index due;   // frames still to come until the next window is complete; below 1 only before the first frame
+    Index seen;  // real frames since the start
+  };
+  static Position* position(StateRef state) noexcept { return reinterpret_cast<Position*>(state.data); }
+  // `due` when n frames have come.
+  constexpr Index due_after(Index n) const noexcept {
+    const Index first = reach - left;
+    if (n == 0) return first_due_;
+    return n < first ? first - n : stride - (n - first) % stride;
+  }
+
+  template <class T, class Kernel>
+  EIGENSTREAM_ALWAYS_INLINE Index slide(StateRef state, const T* place, Index n, Index done,
+                                        Kernel& kernel) const noexcept {
+    Index& due = position(state)->due;
+    const Index windows = completes(state, n);
+    if (windows > 0) kernel(place + (due - reach) * state.shape.size(), windows, done);
+    due += windows * stride - n;
+    return windows;
+  }
+
+  // Many frames are kept in whole cache lines, so that windows of round sizes and strides begin with one.
+  static constexpr Index in_lines(Index keep) noexcept { return keep < 256 ? keep : (keep + 15) / 16 * 16; }
+
+  Index keep_ = 0;
+  Index first_due_ = 1;  // before the first frame
+};
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_MEMORY_SLIDING_WINDOW_HPP

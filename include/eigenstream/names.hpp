@@ -1,0 +1,7 @@
+#ifndef EIGENSTREAM_NAMES_HPP
+#define EIGENSTREAM_NAMES_HPP
+
+// All of names/.
+#include "eigenstream/names/torch_streamer.hpp"
+
+#endif  // EIGENSTREAM_NAMES_HPP

@@ -1,0 +1,152 @@
+#ifndef EIGENSTREAM_NETWORK_ANY_LAYER_HPP
+#define EIGENSTREAM_NETWORK_ANY_LAYER_HPP
+
+#include <memory>  // shared_ptr
+#include <vector>  // stages
+
+#include "eigenstream/compose/chain.hpp"
+#include "eigenstream/compose/stages.hpp"
+#include "eigenstream/core/layer.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// A layer of any type behind one indirect call for each tile of frames: what networks built at run time are made of.
+/// Copies share the layer, which never changes.
+template <class T>
+class AnyLayer {
+ public:
+  using Scalar = T;
+
+  // Not constrained by Layer itself: a container of AnyLayers is a Layer if it can be copied, and whether it can be
+  // copied must not depend on whether it is a Layer.
+  template <class L>
+    requires(!std::is_same_v<std::remove_cvref_t<L>, AnyLayer> &&
+             std::is_same_v<typename std::remove_cvref_t<L>::Scalar, T>)
+  AnyLayer(L&& layer)
+      : layer_(std::make_shared<const Model<std::remove_cvref_t<L>>>(std::forward<L>(layer))),
+        in_place_(layer_->in_place()) {
+    static_assert(detail::runs_over_streams<std::remove_cvref_t<L>> && Layer<std::remove_cvref_t<L>>);
+  }
+
+  /// The layer itself if it is an L, else null.
+  template <class L>
+  const L* as() const noexcept {
+    const auto* model = dynamic_cast_to<L>();
+    return model == nullptr ? nullptr : &model->layer;
+  }
+
+  /// The same layer without padding in time; shared if it has none.
+  AnyLayer valid() const {
+    std::shared_ptr<const Base> without = layer_->valid();
+    return without == nullptr ? *this : AnyLayer(std::move(without));
+  }
+
+  Index in_channels() const { return layer_->in_channels(); }
+  Index out_channels(Index in) const { return layer_->out_channels(in); }
+  Timing timing() const { return layer_->timing(); }
+  Index max_outputs(Index n) const noexcept { return layer_->max_outputs(n); }
+  Index max_flush() const noexcept { return layer_->max_flush(); }
+  Index parameters() const { return layer_->parameters(); }
+  double macs(Index in) const { return layer_->macs(in); }
+  std::uint64_t fingerprint() const { return layer_->fingerprint(); }
+  Index state_bytes(FrameShape shape) const { return layer_->footprint(shape).state; }
+  Index scratch_bytes(FrameShape shape) const { return layer_->footprint(shape).scratch; }
+  Footprint footprint(FrameShape shape) const { return layer_->footprint(shape); }
+  void reset(StateRef state) const noexcept { layer_->reset(state); }
+  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept { return layer_->steps(state, x, y); }
+  Index flush(StateRef state, Frames<T> y) const noexcept { return layer_->flush(state, y); }
+  void exchange(StateRef state, StateCodec& codec) const { layer_->exchange(state, codec); }
+  T* input_room(StateRef state, Index n) const noexcept { return layer_->input_room(state, n); }
+  bool in_place() const noexcept { return in_place_; }
+  bool keeps_channels() const noexcept { return layer_->keeps_channels(); }
+
+ private:
+  struct Base {
+    virtual ~Base() = default;
+    virtual const void* tag() const noexcept = 0;
+    virtual std::shared_ptr<const Base> valid() const = 0;  // null: the layer itself
+    virtual Index in_channels() const = 0;
+    virtual Index out_channels(Index) const = 0;
+    virtual Timing timing() const = 0;
+    virtual Index max_outputs(Index) const noexcept = 0;
+    virtual Index max_flush() const noexcept = 0;
+    virtual Index parameters() const = 0;
+    virtual double macs(Index) const = 0;
+    virtual std::uint64_t fingerprint() const = 0;
+    virtual Footprint footprint(FrameShape) const = 0;
+    virtual void reset(StateRef) const noexcept = 0;
+    virtual Index steps(const StateRef&, const Frames<const T>&, const Frames<T>&) const noexcept = 0;
+    virtual Index flush(StateRef, Frames<T>) const noexcept = 0;
+    virtual void exchange(StateRef, StateCodec&) const = 0;
+    virtual T* input_room(StateRef, Index) const noexcept = 0;
+    virtual bool in_place() const noexcept = 0;
+    virtual bool keeps_channels() const noexcept = 0;
+  };
+  // One address for each type: tells layers apart without run-time type information.
+  template <class L>
+  static constexpr char tag_of = 0;
+
+  template <class L>
+  struct Model final : Base {
+    explicit Model(L l) : layer(std::move(l)) {}
+    const void* tag() const noexcept override { return &tag_of<L>; }
+    std::shared_ptr<const Base> valid() const override {
+      if constexpr (requires { layer.valid(); }) {
+        using Without = std::remove_cvref_t<decltype(layer.valid())>;
+        return std::make_shared<const Model<Without>>(layer.valid());
+      } else {
+        return nullptr;
+      }
+    }
+    Index in_channels() const override { return layer.in_channels(); }
+    Index out_channels(Index in) const override { return layer.out_channels(in); }
+    Timing timing() const override { return layer.timing(); }
+    Index max_outputs(Index n) const noexcept override { return layer.max_outputs(n); }
+    Index max_flush() const noexcept override { return layer.max_flush(); }
+    Index parameters() const override { return layer.parameters(); }
+    double macs(Index in) const override { return layer.macs(in); }
+    std::uint64_t fingerprint() const override { return layer.fingerprint(); }
+    Footprint footprint(FrameShape shape) const override { return eigenstream::footprint(layer, shape); }
+    void reset(StateRef state) const noexcept override { layer.reset(state); }
+    Index steps(const StateRef& state, const Frames<const T>& x, const Frames<T>& y) const noexcept override {
+      return layer.steps(state, x, y);
+    }
+    Index flush(StateRef state, Frames<T> y) const noexcept override { return layer.flush(state, y); }
+    void exchange(StateRef state, StateCodec& codec) const override { layer.exchange(state, codec); }
+    T* input_room(StateRef state, Index n) const noexcept override { return layer.input_room(state, n); }
+    bool in_place() const noexcept override { return layer.in_place(); }
+    bool keeps_channels() const noexcept override { return eigenstream::keeps_channels(layer); }
+    L layer;
+  };
+
+  explicit AnyLayer(std::shared_ptr<const Base> layer) : layer_(std::move(layer)), in_place_(layer_->in_place()) {}
+
+  template <class L>
+  const Model<L>* dynamic_cast_to() const noexcept {
+    return layer_->tag() == &tag_of<L> ? static_cast<const Model<L>*>(layer_.get()) : nullptr;
+  }
+
+  std::shared_ptr<const Base> layer_;
+  bool in_place_;  // asked for with every tile
+};
+
+/// Layers one after another, chosen at run time; an empty one is the identity. Otherwise as Sequential.
+template <class T>
+class AnySequential : public Chain<T, detail::VectorStages<AnyLayer<T>>> {
+ public:
+  explicit AnySequential(std::vector<AnyLayer<T>> layers = {})
+      : Chain<T, detail::VectorStages<AnyLayer<T>>>(detail::VectorStages<AnyLayer<T>>{std::move(layers)}) {}
+
+  /// The same layers without padding.
+  AnySequential valid() const {
+    std::vector<AnyLayer<T>> layers;
+    for (const AnyLayer<T>& layer : this->stages().layers) layers.push_back(layer.valid());
+    return AnySequential(std::move(layers));
+  }
+};
+
+static_assert(Layer<AnyLayer<float>> && Layer<AnySequential<float>>);
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_NETWORK_ANY_LAYER_HPP

@@ -1,0 +1,36 @@
+#ifndef EIGENSTREAM_NETWORK_LOAD_MODEL_HPP
+#define EIGENSTREAM_NETWORK_LOAD_MODEL_HPP
+
+// Needs nlohmann-json: link eigenstream::model. Not part of eigenstream.hpp.
+
+#include "eigenstream/network/registry.hpp"
+#include "eigenstream/io/model_file.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+/// A network read from a model file, ready to be streamed: es::Stream(model.network.layer).
+struct Model {
+  Module network;
+  ModuleSpec description;  ///< what it was built from
+  std::map<std::string, std::string> metadata;
+};
+
+/// Reads a model file and builds its network.
+/// Errors   Error naming the file and the module; nothing is built from a file with a mistake
+inline Model load_model(const std::filesystem::path& path, const Registry& registry = builtin_registry()) {
+  ModelFile file = read_model(path);
+#if EIGENSTREAM_EXCEPTIONS
+  try {
+#endif
+    Module network = registry.create(file.network, file.weights);
+    return {std::move(network), std::move(file.network), std::move(file.metadata)};
+#if EIGENSTREAM_EXCEPTIONS
+  } catch (const Error& error) {
+    fail(detail::in_quotes(path.string()), ": ", error.what());
+  }
+#endif
+}
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_NETWORK_LOAD_MODEL_HPP

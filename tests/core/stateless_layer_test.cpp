@@ -1,0 +1,37 @@
+#include "eigenstream/core/stateless_layer.hpp"
+
+#include "eigenstream/core/layer.hpp"
+#include "support/catch.hpp"
+#include "support/contract.hpp"
+
+namespace es = eigenstream;
+using es::Index;
+
+namespace {
+
+// What is left to say of a layer without memory.
+struct Doubled : es::StatelessLayer<float> {
+  Index in_channels() const noexcept { return es::Dynamic; }
+  Index out_channels(Index in) const noexcept { return in; }
+  Index parameters() const noexcept { return 0; }
+  double macs(Index in) const noexcept { return static_cast<double>(in); }
+  std::uint64_t fingerprint() const { return es::Fingerprint("Doubled"); }
+  Index steps(es::StateRef, es::Frames<const float> x, es::Frames<float> y) const noexcept {
+    for (Index i = 0; i < x.scalars(); ++i) y.data[i] = 2 * x.data[i];
+    return x.count;
+  }
+  static constexpr bool in_place() noexcept { return true; }
+};
+static_assert(es::Layer<Doubled>);
+
+}  // namespace
+
+TEST_CASE("StatelessLayer: nothing to remember, a frame for each frame", "[core]") {
+  const Doubled layer;
+  CHECK(layer.state_bytes({3, 2}) == 0);
+  CHECK(layer.max_outputs(7) == 7);
+  CHECK(layer.max_flush() == 0);
+  CHECK(layer.input_room({}, 4) == nullptr);
+  CHECK(layer.timing().size() == 0);
+  support::check_contract(layer, 2, {.channels = 3});
+}

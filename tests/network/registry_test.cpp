@@ -1,0 +1,492 @@
+#include "eigenstream/network/registry.hpp"
+
+#include <string>
+
+#include "eigenstream/compose/parallel.hpp"
+#include "eigenstream/stream/stream.hpp"
+#include "support/catch.hpp"
+#include "support/errors.hpp"
+
+namespace es = eigenstream;
+using es::Index;
+using support::error_of;
+
+namespace {
+
+es::Weights<float> filled(std::vector<Index> shape, float first = 0.5f) {
+  Index size = 1;
+  for (Index extent : shape) size *= extent;
+  es::Weights<float> w;
+  w.shape = std::move(shape);
+  for (Index i = 0; i < size; ++i) w.values.push_back(first + 0.25f * static_cast<float>(i % 7));
+  return w;
+}
+
+es::ModuleSpec conv(const std::string& path, std::int64_t in, std::int64_t out, std::int64_t taps) {
+  return {"Conv1d", path, {{"in_channels", in}, {"out_channels", out}, {"kernel_size", taps}}, {}};
+}
+es::ModuleSpec sequential(std::vector<es::ModuleSpec> layers, const std::string& path = "") {
+  return {"Sequential", path, {}, {{"layers", std::move(layers)}}};
+}
+
+bool mentions(const std::string& text, std::initializer_list<const char*> parts) {
+  INFO(text);
+  for (const char* part : parts) {
+    INFO("expected: " << part);
+    CHECK(text.find(part) != std::string::npos);
+  }
+  return !text.empty();
+}
+
+}  // namespace
+
+TEST_CASE("registry: a description becomes the network that was described", "[graph]") {
+  const es::WeightMap weights{{"0.weight", filled({3, 2, 4})}, {"0.bias", filled({3})}};
+  const es::Module network =
+      es::builtin_registry().create(sequential({conv("0", 2, 3, 4), {"ELU", "1", {{"alpha", 0.5}}, {}}}), weights);
+  CHECK(network.type == "Sequential");
+  REQUIRE(network.children.size() == 2);
+  CHECK(network.children[0].path == "0");
+  CHECK(network.children[1].layer.as<es::Elu<float>>()->alpha == 0.5f);
+  CHECK(network.children[1].layer.as<es::Relu<float>>() == nullptr);
+
+  const auto by_hand =
+      es::sequential(es::Conv1d<float>(weights.at("0.weight"), weights.at("0.bias")), es::Elu<float>(0.5f));
+  CHECK(network.layer.fingerprint() == by_hand.fingerprint());
+
+  Eigen::Tensor<float, 2> x(2, 50);
+  x.setRandom();
+  es::Stream a(network.layer);
+  es::Stream b(by_hand);
+  const Eigen::Tensor<float, 2> ya = a(x, es::final), yb = b(x, es::final);
+  REQUIRE(ya.dimension(1) == 47);
+  CHECK(std::equal(ya.data(), ya.data() + ya.size(), yb.data(), yb.data() + yb.size()));
+}
+
+TEST_CASE("registry: an empty sequence is the identity", "[graph]") {
+  es::Stream stream(es::builtin_registry().create(sequential({}), {}).layer, {.channels = 3});
+  Eigen::Tensor<float, 2> x(3, 4000);
+  x.setRandom();
+  const Eigen::Tensor<float, 2> y = stream(x, es::final);
+  REQUIRE(y.dimension(1) == 4000);
+  CHECK(std::equal(x.data(), x.data() + x.size(), y.data()));
+}
+
+TEST_CASE("registry: every mistake is an error that names the module", "[graph][errors]") {
+  const es::Registry registry = es::builtin_registry();
+  const auto create = [&](const es::ModuleSpec& spec, const es::WeightMap& weights) {
+    return error_of([&] { registry.create(spec, weights); });
+  };
+  const es::WeightMap good{{"0.weight", filled({3, 2, 4})}, {"0.bias", filled({3})}};
+  REQUIRE(create(sequential({conv("0", 2, 3, 4)}), good).empty());
+
+  SECTION("tensors") {
+    mentions(create(sequential({conv("0", 2, 3, 5)}), good), {"\"0\"", "Conv1d", "0.weight", "(3,2,4)", "(3,2,5)"});
+    mentions(create(sequential({conv("1", 2, 3, 4)}), good), {"\"1\"", "1.weight", "missing", "(3,2,4)"});
+    es::WeightMap more = good;
+    more["7.weight"] = filled({2});
+    mentions(create(sequential({conv("0", 2, 3, 4)}), more), {"7.weight", "(2)", "no module"});
+    mentions(create(sequential({conv("0", 2, 3, 4), conv("0", 2, 3, 4)}), good), {"0.weight", "another module"});
+    es::WeightMap infinite = good;
+    infinite["0.weight"].values[3] = std::numeric_limits<float>::infinity();
+    mentions(create(sequential({conv("0", 2, 3, 4)}), infinite), {"0.weight", "not finite"});
+  }
+  SECTION("fields") {
+    es::ModuleSpec spec = conv("0", 2, 3, 4);
+    const auto with = [&](const char* name, es::ModuleSpec::Value value) {
+      es::ModuleSpec changed = spec;
+      changed.fields[name] = std::move(value);
+      return create(changed, {{"0.weight", filled({3, 2, 4})}, {"0.bias", filled({3})}});
+    };
+    mentions(with("stripe", std::string("reflect")), {"\"0\"", "unknown field", "stripe"});
+    mentions(with("padding_mode", std::string("reflect")), {"\"0\"", "padding_mode", "\"reflect\"", "\"replicate\""});
+    mentions(with("padding_mode", std::int64_t{1}), {"\"0\"", "padding_mode", "text"});
+    mentions(with("padding_value", 1.0), {"\"0\"", "unknown field", "padding_value"});
+    mentions(with("stride", std::int64_t{0}), {"stride", "0"});
+    mentions(with("stride", 1.5), {"stride", "not an integer"});
+    mentions(with("stride", std::int64_t{1} << 40), {"stride", "1048576"});
+    mentions(with("padding", std::vector<std::int64_t>{1, 2, 3}), {"padding", "3 numbers"});
+    mentions(with("padding", std::vector<std::int64_t>{-1, 2}), {"padding", "-1"});
+    mentions(with("bias", std::int64_t{1}), {"bias", "true or false"});
+    mentions(with("groups", std::int64_t{2}), {"groups = 2"});
+    spec.fields.erase("kernel_size");
+    mentions(create(spec, good), {"kernel_size", "missing"});
+    spec = sequential({});
+    spec.children.clear();
+    mentions(create(spec, {}), {"layers", "missing"});
+    mentions(create({"Sequential", "", {{"layers", std::int64_t{1}}}, {}}, {}), {"layers"});
+    mentions(create({"ReLU", "r", {}, {{"extra", {}}}}, {}), {"\"r\"", "extra"});
+    mentions(create({"GELU", "g", {{"approximate", std::string("fast")}}, {}}, {}), {"\"g\"", "fast"});
+    mentions(create({"Softplus", "s", {{"beta", 1e300}}, {}}, {}), {"\"s\"", "beta", "finite"});
+  }
+  SECTION("fields of layers without a namesake") {
+    const std::int64_t one = 1, two = 2;
+    mentions(create({"Pad", "p", {{"mode", std::string("reflect")}}, {}}, {}), {"\"p\"", "mode", "reflect"});
+    mentions(create({"Pad", "p", {{"mode", std::string("replicate")}, {"value", 2.0}}, {}}, {}), {"\"p\"", "value"});
+    mentions(create({"Pad", "p", {{"left", std::int64_t{1} << 40}}, {}}, {}), {"\"p\"", "left", "1048576"});
+    mentions(create({"Threshold", "t", {{"threshold", 0.5}}, {}}, {}), {"\"t\"", "value", "missing"});
+    mentions(create({"Affine", "a", {{"channels", two}, {"scale", 2.0}}, {}},
+                    {{"a.weight", filled({2})}, {"a.bias", filled({2})}}),
+             {"\"a\"", "unknown field", "scale"});
+    mentions(create({"Affine", "a", {{"channels", two}}, {}}, {{"a.weight", filled({3})}, {"a.bias", filled({2})}}),
+             {"\"a\"", "a.weight", "(3)", "(2)"});
+    mentions(create({"ChannelSlice", "c", {{"start", one}}, {}}, {}), {"\"c\"", "channels", "missing"});
+    mentions(create(sequential({conv("0", 2, 3, 4), {"ChannelSlice", "1", {{"start", two}, {"channels", two}}, {}}}), good),
+             {"\"1\"", "2 to 3", "only 3"});
+    mentions(create({"CELU", "c", {{"alpha", 0.0}}, {}}, {}), {"\"c\"", "alpha"});
+  }
+  SECTION("types and structure") {
+    mentions(create({"GroopNorm", "net.3", {}, {}}, {}), {"net.3", "GroopNorm", "unknown module type"});
+    es::WeightMap both = good;
+    both["1.weight"] = filled({2, 4, 1});
+    both["1.bias"] = filled({2});
+    mentions(create(sequential({conv("0", 2, 3, 4), conv("1", 4, 2, 1)}), both), {"\"1\"", "takes 4", "not 3"});
+    es::ModuleSpec strided = conv("r.net", 2, 2, 3);
+    strided.fields["stride"] = std::int64_t{2};
+    mentions(create({"Residual", "r", {}, {{"net", {strided}}}},
+                    {{"r.net.weight", filled({2, 2, 3})}, {"r.net.bias", filled({2})}}),
+             {"\"r\"", "Residual", "stride 2"});
+    mentions(create({"Residual", "r", {}, {{"net", {conv("r.net", 2, 4, 1)}}}},
+                    {{"r.net.weight", filled({4, 2, 1})}, {"r.net.bias", filled({4})}}),
+             {"\"r\"", "2 channels into 4"});
+  }
+  SECTION("sizes are bounded before anything is allocated") {
+    es::ModuleSpec transposed{"ConvTranspose1d", "t", {}, {}};
+    for (const char* name : {"in_channels", "out_channels"}) transposed.fields[name] = std::int64_t{64};
+    transposed.fields["kernel_size"] = std::int64_t{2};
+    transposed.fields["stride"] = std::int64_t{1} << 20;
+    mentions(create(transposed, {{"t.weight", filled({64, 64, 2})}, {"t.bias", filled({64})}}), {"\"t\"", "stride"});
+    mentions(create({"MaxPool1d", "p", {{"kernel_size", std::int64_t{1} << 20}, {"dilation", std::int64_t{1} << 20}}, {}},
+                    {}),
+             {"\"p\"", "frames"});
+  }
+}
+
+TEST_CASE("registry: user types are added, names are not taken twice", "[graph]") {
+  es::Registry registry = es::builtin_registry();
+  registry.add("Twice", [](es::ModuleReader& reader, Index) {
+    return es::Built(es::LeakyRelu<float>(2.0f * reader.number("factor", 1)));
+  });
+  const es::Module network = registry.create({"Twice", "t", {{"factor", std::int64_t{3}}}, {}}, {});
+  CHECK(network.layer.as<es::LeakyRelu<float>>()->slope == 6.0f);
+  mentions(error_of([&] { registry.add("ReLU", nullptr); }), {"ReLU", "already"});
+}
+
+namespace {
+
+// A node of a graph: a module with the values it takes.
+es::ModuleSpec from(es::ModuleSpec spec, std::vector<std::int64_t> values) {
+  spec.fields["from"] = std::move(values);
+  return spec;
+}
+es::ModuleSpec reduce(const std::string& path, const std::string& op, std::vector<std::int64_t> values) {
+  return from({"Reduce", path, {{"op", op}}, {}}, std::move(values));
+}
+es::ModuleSpec graph(std::vector<es::ModuleSpec> nodes) { return {"Graph", "", {}, {{"nodes", std::move(nodes)}}}; }
+const es::ModuleSpec tanh_spec{"Tanh", "act", {}, {}};
+
+}  // namespace
+
+TEST_CASE("registry: a graph becomes the network that was described", "[graph]") {
+  const es::WeightMap weights{{"a.weight", filled({2, 2, 3})}, {"a.bias", filled({2})}};
+  const es::Module network = es::builtin_registry().create(
+      graph({from(conv("a", 2, 2, 3), {0}), from(tanh_spec, {1}), reduce("add", "sum", {0, 2}), reduce("cat", "concat", {3, 0, 2})}),
+      weights);
+  CHECK(network.children.size() == 2);
+  const es::Conv1d<float> layer(weights.at("a.weight"), weights.at("a.bias"));
+  es::GraphBuilder<float> builder;
+  const auto x = builder.input(), y = builder.add(es::Tanh<float>(), builder.add(layer, x));
+  const auto by_hand = builder.build(builder.reduce(es::Reduce::concat, {builder.reduce(es::Reduce::sum, {x, y}), x, y}));
+  CHECK(network.layer.fingerprint() == by_hand.fingerprint());
+  CHECK(network.layer.in_channels() == 2);
+  CHECK(network.layer.out_channels(2) == 6);
+
+  const es::Module parallel = es::builtin_registry().create(
+      {"Parallel", "p", {{"reduce", std::string("mean")}}, {{"branches", {conv("a", 2, 2, 3), tanh_spec}}}}, weights);
+  CHECK(parallel.layer.fingerprint() ==
+        es::parallel(es::Reduce::mean, layer, es::Tanh<float>()).fingerprint());
+  CHECK(es::builtin_registry().create(graph({}), {}).layer.timing().receptive_field() == 1);
+  es::ModuleSpec wide = graph({from(tanh_spec, {0})});
+  wide.fields["in_channels"] = std::int64_t{7};
+  CHECK(es::builtin_registry().create(wide, {}).layer.in_channels() == 7);
+}
+
+TEST_CASE("registry: a graph's mistakes are named", "[graph][error]") {
+  const es::WeightMap weights{{"a.weight", filled({2, 2, 3})}, {"a.bias", filled({2})}};
+  const auto message = [&](std::vector<es::ModuleSpec> nodes) {
+    return error_of([&] { es::builtin_registry().create(graph(std::move(nodes)), weights); });
+  };
+  const es::ModuleSpec a = conv("a", 2, 2, 3);
+  CHECK(message({a}) == "module \"a\" (Conv1d): field \"from\" is missing");
+  CHECK(message({from(a, {1})}) == "module \"a\" (Conv1d): from holds 1, must be from 0 to 0, the values before it");
+  CHECK(message({from(a, {-1})}) == "module \"a\" (Conv1d): from holds -1, must be from 0 to 0, the values before it");
+  CHECK(message({from(a, {0, 0})}) == "module \"a\" (Conv1d): from holds 2 values, expected one");
+  CHECK(message({from(a, {0}), from(tanh_spec, {0})}) == "module \"\" (Graph): Graph: value 1 is not used");
+  CHECK(message({from(a, {0}), reduce("r", "add", {0, 1})}) ==
+        "module \"r\" (Reduce): op = \"add\", must be one of sum, mean, product, max, min, difference, quotient, concat");
+  CHECK(message({from(a, {0}), reduce("r", "sum", {1})}) == "module \"r\" (Reduce): Reduce: 1 operands, must be at least 2");
+  es::ModuleSpec strided = a;
+  strided.fields["stride"] = std::int64_t{2};
+  CHECK(message({from(strided, {0}), reduce("r", "sum", {0, 1})}) ==
+        "module \"r\" (Reduce): the branches cannot be aligned: one has rate 1/1 and delay 0, another rate 1/2 and delay 2 "
+        "(outputs per input, input frames)");
+  CHECK(message({from(a, {0}), reduce("c", "concat", {0, 1}), reduce("r", "sum", {1, 2})}) ==
+        "module \"r\" (Reduce): its operands have 2 and 4 channels");
+  es::ModuleSpec extra = reduce("r", "sum", {0, 1});
+  extra.fields["weight"] = 0.5;
+  CHECK(message({from(a, {0}), extra}) == "module \"r\" (Reduce): unknown field \"weight\"");
+  CHECK(message({from(a, {0}), from(conv("b", 3, 2, 1), {1})}) ==
+        "module \"b\" (Conv1d): tensor \"b.weight\" is missing, expected shape (2,3,1)");
+  es::ModuleSpec wide = graph({from(tanh_spec, {0})});
+  wide.fields["in_channels"] = std::int64_t{7};
+  CHECK(error_of([&] {
+          es::builtin_registry().create({"Sequential", "", {}, {{"layers", {a, wide}}}}, weights);
+        }) == "module \"\" (Graph): in_channels = 7, but 2 come");
+}
+
+TEST_CASE("registry: weight norm is folded over the axis that it has", "[graph]") {
+  const auto folded = [](es::WeightMap weights, es::ModuleSpec spec) {
+    const es::Module module = es::builtin_registry().create(spec, weights);
+    return module.layer.as<es::Conv1d<float>>()->weight();
+  };
+  es::ModuleSpec spec = conv("c", 2, 2, 1);
+  spec.fields["bias"] = false;
+  const es::Weights<float> v({2, 2, 1}, {3, 4, 1, 0});
+  CHECK(folded({{"c.weight_g", es::Weights<float>({2, 1, 1}, {10, 2})}, {"c.weight_v", v}}, spec).values ==
+        std::vector<float>{6, 8, 2, 0});
+  CHECK(folded({{"c.parametrizations.weight.original0", es::Weights<float>({2, 1, 1}, {10, 2})},
+                {"c.parametrizations.weight.original1", v}},
+               spec)
+            .values == std::vector<float>{6, 8, 2, 0});
+  const es::Weights<float> w({2, 2, 1}, {3, 0, 4, 2});
+  CHECK(folded({{"c.weight_g", es::Weights<float>({1, 2, 1}, {5, 3})}, {"c.weight_v", w}}, spec).values ==
+        std::vector<float>{3, 0, 4, 3});
+  const es::Weights<float> all({2, 2, 1}, {2, 4, 5, 6});  // of norm 9
+  for (const std::vector<Index>& shape : {std::vector<Index>{}, {1}, {1, 1, 1}})
+    CHECK(folded({{"c.weight_g", es::Weights<float>(shape, {18})}, {"c.weight_v", all}}, spec).values ==
+          std::vector<float>{4, 8, 10, 12});
+
+  const auto message = [&](es::WeightMap weights) {
+    return error_of([&] { es::builtin_registry().create(spec, weights); });
+  };
+  CHECK(message({{"c.weight_g", es::Weights<float>({2, 1, 1}, {1, 1})}, {"c.weight_v", filled({2, 2, 3})}}) ==
+        "module \"c\" (Conv1d): tensor \"c.weight_v\" has shape (2,2,3), expected (2,2,1)");
+  CHECK(message({{"c.weight_g", es::Weights<float>({2, 2, 1}, {1, 1, 1, 1})}, {"c.weight_v", v}}) ==
+        "module \"c\" (Conv1d): tensor \"c.weight_g\" has shape (2,2,1), which does not belong to (2,2,1)");
+  CHECK(message({{"c.weight_g", es::Weights<float>({2, 1, 1}, {1, 1})}, {"c.weight_v", es::Weights<float>({2, 2, 1}, {0, 0, 1, 1})}}) ==
+        "module \"c\" (Conv1d): tensor \"c.weight_v\" has a direction of norm 0");
+  CHECK(message({{"c.weight", v}, {"c.weight_g", filled({2, 1, 1})}, {"c.weight_v", v}}) ==
+        "tensor \"c.weight_g\" (2,1,1) belongs to no module");
+}
+
+namespace {
+
+es::ModuleSpec windowed(es::ModuleSpec net, std::int64_t size, std::int64_t stride, const std::string& path = "") {
+  return {"Windowed", path, {{"size", size}, {"stride", stride}}, {{"net", {std::move(net)}}}};
+}
+es::ModuleSpec leaf(const std::string& type, const std::string& path, std::map<std::string, es::ModuleSpec::Value> fields = {}) {
+  return {type, path, std::move(fields), {}};
+}
+
+}  // namespace
+
+TEST_CASE("registry: a network over windows becomes the one that was described", "[graph]") {
+  using Net = es::WindowNet<float>;
+  const es::WeightMap weights{{"w.0.weight", filled({6, 2, 3})},  {"w.0.bias", filled({6})},
+                              {"w.1.weight", filled({6})},        {"w.1.bias", filled({6})},
+                              {"w.3.net.weight", filled({6, 6, 3})}, {"w.3.net.bias", filled({6})},
+                              {"w.6.weight", filled({3, 24})},    {"w.6.bias", filled({3})}};
+  es::ModuleSpec same = conv("w.3.net", 6, 6, 3);
+  same.fields["padding"] = std::int64_t{1};
+  const es::ModuleSpec net = sequential(
+      {conv("w.0", 2, 6, 3), leaf("GroupNorm", "w.1", {{"num_groups", std::int64_t{2}}, {"num_channels", std::int64_t{6}}}),
+       leaf("Tanh", "w.2"), {"Residual", "w.3", {}, {{"net", {same}}}},
+       leaf("AdaptiveAvgPool1d", "w.4", {{"output_size", std::int64_t{4}}}), leaf("Flatten", "w.5"),
+       leaf("Linear", "w.6", {{"in_features", std::int64_t{24}}, {"out_features", std::int64_t{3}}})},
+      "w");
+  es::ModuleSpec whole = windowed(net, 20, 5);
+  whole.fields["padding"] = std::vector<std::int64_t>{15, 2};
+  const es::Module module = es::builtin_registry().create(whole, weights);
+  REQUIRE(module.windows.size() == 1);
+  REQUIRE(module.windows[0].children.size() == 7);
+  CHECK(module.windows[0].children[1].path == "w.1");
+
+  const es::Windowed by_hand(
+      Net{es::Conv1d<float>(weights.at("w.0.weight"), weights.at("w.0.bias")),
+          es::GroupNorm<float>(2, weights.at("w.1.weight"), weights.at("w.1.bias")), es::Tanh<float>(),
+          Net::residual(es::Conv1d<float>(weights.at("w.3.net.weight"), weights.at("w.3.net.bias"), {.padding = 1})),
+          es::AdaptiveAvgPool1d<float>(4), es::Flatten<float>(),
+          es::Linear<float>(weights.at("w.6.weight"), weights.at("w.6.bias"))},
+      20, 5, {.padding = {15, 2}});
+  CHECK(module.layer.fingerprint() == by_hand.fingerprint());
+  CHECK(module.layer.out_channels(2) == 3);
+}
+
+TEST_CASE("registry: graphs and branches over windows", "[graph]") {
+  using Net = es::WindowNet<float>;
+  const es::WeightMap weights{{"a.weight", filled({4, 4, 1})}, {"a.bias", filled({4})}};
+  es::ModuleSpec a = conv("a", 4, 4, 1), pool = leaf("AdaptiveMaxPool1d", "b", {{"output_size", std::int64_t{1}}}),
+                 join = leaf("Reduce", "c", {{"op", std::string("product")}}), back = leaf("Reverse", "d");
+  a.fields["from"] = std::vector<std::int64_t>{0};
+  pool.fields["from"] = std::vector<std::int64_t>{1};
+  join.fields["from"] = std::vector<std::int64_t>{1, 2};
+  back.fields["from"] = std::vector<std::int64_t>{3};
+  const es::ModuleSpec graph{"Graph", "", {{"in_channels", std::int64_t{4}}}, {{"nodes", {a, pool, join, back}}}};
+  const es::Module module = es::builtin_registry().create(windowed(graph, 9, 3), weights);
+  Net net;
+  const auto x = net.add(es::Conv1d<float>(weights.at("a.weight"), weights.at("a.bias")), net.input());
+  net.add(es::Reverse<float>(), net.reduce(es::Reduce::product, {x, net.add(es::AdaptiveMaxPool1d<float>(1), x)}));
+  CHECK(module.layer.fingerprint() == es::Windowed(net, 9, 3).fingerprint());
+  REQUIRE(module.windows[0].children.size() == 3);
+
+  es::ModuleSpec parallel{"Parallel", "", {{"reduce", std::string("concat")}}, {{"branches", {leaf("Tanh", "0"), leaf("Transpose", "1")}}}};
+  es::ModuleSpec square = windowed(parallel, 4, 3);
+  square.fields["channels"] = std::int64_t{4};
+  const es::Module branches = es::builtin_registry().create(square, {});
+  CHECK(branches.layer.fingerprint() ==
+        es::Windowed(Net::parallel(es::Reduce::concat, {es::Tanh<float>(), es::Transpose<float>()}), 4, 3, {.channels = 4})
+            .fingerprint());
+}
+
+TEST_CASE("registry: what cuts and puts back windows", "[graph]") {
+  const es::Registry registry = es::builtin_registry();
+  const auto built = [&](const es::ModuleSpec& spec, const es::WeightMap& weights = {}) {
+    return registry.create(spec, weights).layer.fingerprint();
+  };
+  const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
+  CHECK(built(leaf("Snapshotter", "", {{"num_channels", n(2)}, {"snapshot_size", n(6)}, {"stride_size", n(2)}})) ==
+        es::Snapshotter<float>(2, 6, 2).fingerprint());
+  CHECK(built(leaf("OnlineAverager", "", {{"update_size", n(2)}, {"num_updates", n(3)}, {"num_channels", n(1)}})) ==
+        es::OnlineAverager<float>(2, 1, 3, 1).fingerprint());
+  CHECK(built(leaf("OnlineAverager", "", {{"update_size", n(2)}, {"num_updates", n(3)}, {"num_channels", n(1)}, {"offset", n(4)}, {"normalise_start", true}})) ==
+        es::OnlineAverager<float>(2, 1, 3, 1, {.offset = 4, .normalise_start = true}).fingerprint());
+  CHECK(built(leaf("OverlapAdd", "", {{"channels", n(2)}, {"size", n(6)}, {"stride", n(2)}, {"padding", std::vector<std::int64_t>{4, 1}}, {"normalise", true}})) ==
+        es::OverlapAdd<float>(2, 6, 2, {.normalise = true, .left = 4, .right = 1}).fingerprint());
+  CHECK(built(leaf("OverlapAdd", "", {{"channels", n(1)}, {"size", n(2)}, {"stride", n(1)}, {"weighted", true}}),
+              {{"window", {{2}, {0.25f, 0.75f}}}}) == es::OverlapAdd<float>(1, 2, 1, {.window = {0.25, 0.75}}).fingerprint());
+}
+
+TEST_CASE("registry: errors about windows name the module", "[graph]") {
+  const es::Registry registry = es::builtin_registry();
+  const auto create = [&](const es::ModuleSpec& spec, const es::WeightMap& weights = {}) {
+    return error_of([&] { registry.create(spec, weights); });
+  };
+  const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
+  mentions(create(sequential({leaf("GroupNorm", "3.norm", {{"num_groups", n(1)}, {"num_channels", n(2)}})})),
+           {"module \"3.norm\" (GroupNorm)", "runs over whole windows only", "Windowed"});
+  mentions(create(leaf("Flatten", "")), {"Windowed"});
+  mentions(create(windowed(leaf("Nonsense", "0"), 4, 2)), {"module \"0\" (Nonsense)", "unknown module type"});
+  mentions(create(windowed(leaf("Tanh", "0"), 4, 2)), {"(Windowed)", "\"channels\" is missing"});
+  const es::WeightMap weights{{"0.weight", filled({4, 2, 9})}, {"0.bias", filled({4})}};
+  mentions(create(windowed(sequential({conv("0", 2, 4, 9)}), 8, 2), weights),
+           {"module \"0\" (Conv1d)", "a window of 8 frames is too short"});
+  mentions(create(windowed(sequential({conv("0", 2, 4, 9), leaf("GroupNorm", "1", {{"num_groups", n(1)}, {"num_channels", n(3)}, {"affine", false}})}), 9, 2), weights),
+           {"module \"1\" (GroupNorm)", "takes 3 channels, not 4"});
+  es::ModuleSpec huge = windowed(leaf("Tanh", "0"), 1 << 20, 1);
+  huge.fields["channels"] = n(1 << 10);
+  mentions(create(huge), {"windows of 1024 channels and 1048576 frames are more than can be kept"});
+  mentions(create(windowed(leaf("AdaptiveAvgPool1d", "0", {{"output_size", n(0)}}), 4, 2)), {"module \"0\"", "output_size = 0"});
+  mentions(create(leaf("OverlapAdd", "x", {{"channels", n(1)}, {"size", n(2)}, {"stride", n(3)}})), {"module \"x\" (OverlapAdd)", "gaps"});
+}
+
+TEST_CASE("registry: recurrent layers over windows have torch's names", "[graph]") {
+  using Net = es::WindowNet<float>;
+  const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
+  es::WeightMap weights;
+  const auto add = [&](const std::string& end, Index in) {
+    es::RecurrentWeights<float> own{filled({9, in}), filled({9, 3}), filled({9}), filled({9}, 0.1f)};
+    weights["g.weight_ih_l" + end] = own.input, weights["g.weight_hh_l" + end] = own.hidden;
+    weights["g.bias_ih_l" + end] = own.input_bias, weights["g.bias_hh_l" + end] = own.hidden_bias;
+    return es::Recurrent<float>(es::RecurrentCell::gru, own);
+  };
+  const Net by_hand{es::bidirectional<float>(add("0", 2), add("0_reverse", 2)),
+                    es::bidirectional<float>(add("1", 6), add("1_reverse", 6))};
+  const es::ModuleSpec gru = leaf("GRU", "g", {{"input_size", n(2)}, {"hidden_size", n(3)}, {"num_layers", n(2)}, {"bidirectional", true}});
+  CHECK(es::builtin_registry().create(windowed(gru, 7, 3), weights).layer.fingerprint() ==
+        es::Windowed(by_hand, 7, 3).fingerprint());
+  weights.erase("g.bias_hh_l1_reverse");
+  mentions(error_of([&] { es::builtin_registry().create(windowed(gru, 7, 3), weights); }),
+           {"module \"g\" (GRU)", "\"g.bias_hh_l1_reverse\" is missing"});
+  mentions(error_of([&] { es::builtin_registry().create(gru, weights); }), {"(GRU)", "Windowed"});
+  mentions(error_of([&] {
+             es::builtin_registry().create(windowed(leaf("RNN", "r", {{"input_size", n(2)}, {"hidden_size", n(3)}, {"nonlinearity", std::string("sin")}}), 7, 3), {});
+           }),
+           {"(RNN)", "nonlinearity = \"sin\""});
+}
+
+TEST_CASE("registry: weight norm of a vector has a norm for each element", "[graph]") {
+  // As torch does for a parameter of one axis: w = g v / |v|, element by element; over all if g is one number.
+  const auto slopes = [](es::WeightMap weights) {
+    const es::ModuleSpec spec = leaf("PReLU", "p", {{"num_parameters", std::int64_t{3}}});
+    Eigen::Tensor<float, 2> x(3, 1);
+    x.setConstant(-1.0f);
+    const Eigen::Tensor<float, 2> y = es::Stream(es::builtin_registry().create(spec, weights).layer).forward(x);
+    return std::vector<float>{-y(0, 0), -y(1, 0), -y(2, 0)};
+  };
+  const es::Weights<float> v({3}, {1, -2, 2});
+  for (const auto& [g, direction] : {std::pair("p.weight_g", "p.weight_v"),
+                                     std::pair("p.parametrizations.weight.original0", "p.parametrizations.weight.original1")}) {
+    CHECK(slopes({{g, es::Weights<float>({3}, {0.25f, 0.5f, 4})}, {direction, v}}) == std::vector<float>{0.25f, -0.5f, 4});
+    CHECK(slopes({{g, es::Weights<float>({}, {6})}, {direction, v}}) == std::vector<float>{2, -4, 4});
+    CHECK(slopes({{g, es::Weights<float>({1}, {6})}, {direction, v}}) == std::vector<float>{2, -4, 4});
+  }
+}
+
+TEST_CASE("registry: transposed convolutions have one padding or two", "[graph]") {
+  const es::WeightMap weights{{"u.weight", filled({1, 1, 6})}, {"u.bias", filled({1})}};
+  const auto built = [&](es::ModuleSpec::Value padding) {
+    es::ModuleSpec spec = conv("u", 1, 1, 6);
+    spec.type = "ConvTranspose1d";
+    spec.fields["stride"] = std::int64_t{3};
+    spec.fields["padding"] = std::move(padding);
+    return es::builtin_registry().create(spec, weights).layer;
+  };
+  const auto with = [&](es::Padding padding) {
+    return es::ConvTranspose1d<float>(weights.at("u.weight"), weights.at("u.bias"), {.stride = 3, .padding = padding});
+  };
+  CHECK(built(std::int64_t{2}).fingerprint() == with(2).fingerprint());
+  CHECK(built(std::vector<std::int64_t>{2, 2}).fingerprint() == with(2).fingerprint());
+  CHECK(built(std::vector<std::int64_t>{0, 3}).fingerprint() == with({0, 3}).fingerprint());
+  CHECK(built(std::vector<std::int64_t>{0, 3}).timing().delay() == 0);
+  CHECK(error_of([&] { built(std::vector<std::int64_t>{0, -1}); }) ==
+        "module \"u\" (ConvTranspose1d): padding = -1, must be from 0 to 1048576");
+  CHECK(error_of([&] { built(std::vector<std::int64_t>{1, 2, 3}); }) ==
+        "module \"u\" (ConvTranspose1d): padding has 3 numbers, expected one or [left, right]");
+}
+
+TEST_CASE("registry: containers in containers take no longer than what is in them", "[graph]") {
+  // Were anything asked for twice at each level, none of these would ever be done.
+  const auto wrap = [](const std::string& type, es::ModuleSpec inner) -> es::ModuleSpec {
+    if (type == "Sequential") return sequential({std::move(inner)});
+    if (type == "Residual") return {"Residual", "", {}, {{"net", {std::move(inner)}}}};
+    if (type == "Parallel")
+      return {"Parallel", "", {{"reduce", std::string("sum")}}, {{"branches", {std::move(inner), sequential({})}}}};
+    inner.fields["from"] = std::vector<std::int64_t>{0};
+    return {"Graph", "", {}, {{"nodes", {std::move(inner)}}}};
+  };
+  const std::vector<std::string> types{"Sequential", "Residual", "Parallel", "Graph"};
+  const auto nested = [&](es::ModuleSpec spec, auto&& type_of) {
+    for (std::size_t level = 0; level < 60; ++level) spec = wrap(type_of(level), std::move(spec));
+    return spec;
+  };
+  es::ModuleSpec inside = conv("c", 1, 1, 3);
+  inside.fields["padding"] = std::int64_t{1};
+  const es::WeightMap weights{{"c.weight", es::Weights<float>({1, 1, 3}, {0.25f, 0.5f, 0.25f})},
+                              {"c.bias", es::Weights<float>({1}, {0})}};
+  const auto runs = [&](const es::ModuleSpec& spec) {
+    const es::Module network = es::builtin_registry().create(spec, weights);
+    es::Stream stream(network.layer);
+    Eigen::Tensor<float, 2> x(1, 20);
+    x.setConstant(1.0f);
+    CHECK(stream(x, es::final).dimension(1) >= 1);
+    stream.reset();
+    stream.set_state(stream.get_state());
+    CHECK(network.layer.parameters() == 4);
+    CHECK(network.layer.macs(1) > 0);
+  };
+  for (const std::string& type : types) runs(nested(inside, [&](std::size_t) { return type; }));
+  runs(nested(inside, [&](std::size_t level) { return types[level % types.size()]; }));
+  // And the same within a window.
+  es::ModuleSpec windows = nested(inside, [&](std::size_t level) { return types[level % types.size()]; });
+  runs(windowed(windows, 8, 8));
+}

@@ -1,0 +1,299 @@
+#include "eigenstream/stream/stream.hpp"
+
+#include <array>
+
+#include "eigenstream/compose/residual.hpp"
+#include "eigenstream/compose/sequential.hpp"
+#include "eigenstream/window/snapshotter.hpp"
+#include "support/catch.hpp"
+#include "support/contract.hpp"
+#include "support/reference.hpp"
+
+namespace es = eigenstream;
+using es::Conv1d;
+using es::Index;
+using Signal = Eigen::Tensor<float, 2>;
+
+namespace {
+
+auto small_net() {
+  return es::sequential(support::random_conv<Conv1d<float>>(2, 4, 3, {.padding = 1}), es::Tanh<float>{},
+                        support::random_conv<Conv1d<float>>(4, 3, 2, {.stride = 2}));
+}
+
+Signal signal(Index channels, Index frames, std::uint64_t seed = 1) {
+  support::Random random(seed);
+  return support::random_tensor<float>(random, channels, frames);
+}
+
+bool same(const Signal& a, const Signal& b) {
+  return a.dimension(0) == b.dimension(0) && a.dimension(1) == b.dimension(1) &&
+         std::equal(a.data(), a.data() + a.size(), b.data());
+}
+
+}  // namespace
+
+TEST_CASE("Stream: the names of the field", "[compose]") {
+  const es::Stream stream(small_net());
+  CHECK(stream.in_shape() == es::FrameShape{2, 1});
+  CHECK(stream.out_shape() == es::FrameShape{3, 1});
+  CHECK(stream.receptive_field() == 4);
+  CHECK(stream.delay() == 2);
+  CHECK(stream.padding() == 1);
+  CHECK(stream.stride() == 2);
+  CHECK(stream.rate() == es::Rate{1, 2});
+  CHECK(stream.outputs_after(10) == 4);
+  CHECK(stream.outputs_after(10, true) == 5);
+}
+
+TEST_CASE("Stream: takes every Eigen object that is a run of frames", "[compose]") {
+  es::Stream stream(small_net());
+  const Signal x = signal(2, 40);
+  const Signal expected = stream.forward(x);
+  const Eigen::Map<const Eigen::MatrixXf> matrix(x.data(), 2, 40);
+  const Eigen::TensorMap<const Signal> map(x.data(), 2, 40);
+  CHECK(same(stream(map, es::final), expected));
+  CHECK(same(stream(matrix, es::final), expected));
+  CHECK(same(stream(Eigen::MatrixXf(matrix), es::final), expected));
+  CHECK(same(stream(es::Frames<const float>(x), es::final), expected));
+  const Signal first = stream(matrix.leftCols(15));
+  const Signal rest = stream(matrix.rightCols(25), es::final);
+  CHECK(first.dimension(1) + rest.dimension(1) == expected.dimension(1));
+  CHECK(std::equal(first.data(), first.data() + first.size(), expected.data()));
+  CHECK(std::equal(rest.data(), rest.data() + rest.size(), expected.data() + first.size()));
+}
+
+TEST_CASE("Stream: frame by frame, and steps that leave no trace", "[compose]") {
+  es::Stream stream(small_net());
+  const Signal x = signal(2, 21);
+  const Signal expected = stream.forward(x);
+  Index given = 0;
+  for (Index t = 0; t < 21; ++t) {
+    const Eigen::Map<const Eigen::VectorXf> frame(x.data() + 2 * t, 2);
+    const es::State before = stream.get_state();
+    const auto tried = stream.forward_step(frame, false);
+    CHECK(stream.get_state() == before);
+    const auto y = stream.forward_step(frame);
+    REQUIRE(tried.has_value() == y.has_value());
+    CHECK(y.has_value() == (t >= 2 && t % 2 == 0));
+    if (!y) continue;
+    CHECK(same(*tried, *y));
+    REQUIRE(y->dimension(1) == 1);
+    CHECK(std::equal(y->data(), y->data() + 3, expected.data() + 3 * given));
+    ++given;
+  }
+  CHECK(given == stream.outputs_after(21));
+}
+
+TEST_CASE("Stream: end padding is worked out on a copy", "[compose]") {
+  es::Stream stream(small_net());
+  const Signal x = signal(2, 20), more = signal(2, 11, 2);
+  const auto padded = stream.forward_steps(x, true);
+  REQUIRE(padded.has_value());
+  CHECK(same(*padded, stream.forward(x)));
+
+  es::Stream plain(small_net());
+  (void)plain(x);
+  CHECK(stream.get_state() == plain.get_state());
+  CHECK(same(stream(more), plain(more)));
+
+  const es::State before = stream.get_state();
+  CHECK(stream.forward_steps(more, true, false).has_value());
+  CHECK(stream.get_state() == before);
+  CHECK_FALSE(es::Stream(small_net()).forward_steps(signal(2, 0)).has_value());
+}
+
+TEST_CASE("Stream: after warm_up the next frame gives an output", "[compose]") {
+  es::Stream stream(es::residual(support::random_conv<Conv1d<float>>(2, 2, 5)));
+  stream.warm_up();
+  CHECK(stream.forward_step(Eigen::Vector2f(1, 2)).has_value());
+  CHECK(stream.forward_step(Eigen::Vector2f(3, 4)).has_value());
+  stream.clean_state();
+  CHECK_FALSE(stream.forward_step(Eigen::Vector2f(1, 2)).has_value());
+}
+
+TEST_CASE("Stream: planar buffers, as an audio host hands them over", "[compose]") {
+  es::Stream stream(small_net());
+  const Signal x = signal(2, 700);
+  const Signal expected = stream.forward(x);
+  std::vector<float> in[2], out[3];
+  for (Index t = 0; t < 700; ++t)
+    for (Index c = 0; c < 2; ++c) in[c].push_back(x(c, t));
+  for (auto& channel : out) channel.assign(400, -7.0f);
+  const float* from[2] = {in[0].data(), in[1].data()};
+  float* to[3] = {out[0].data(), out[1].data(), out[2].data()};
+  Index written = stream.process_planar(from, 700, to, 400);
+  for (auto& channel : to) channel += written;
+  written += stream.flush_planar(to, 400 - written);
+  REQUIRE(written == expected.dimension(1));
+  for (Index c = 0; c < 3; ++c)
+    for (Index t = 0; t < 400; ++t)
+      CHECK(out[c][static_cast<std::size_t>(t)] == (t < written ? expected(c, t) : -7.0f));
+
+  // In place, for a network with as many outputs as inputs.
+  es::Stream same_rate(es::Tanh<float>{}, {.channels = 2});
+  float* both[2] = {in[0].data(), in[1].data()};
+  CHECK(same_rate.process_planar(both, 700, both) == 700);
+  CHECK(in[1][699] == Approx(std::tanh(x(1, 699))));
+}
+
+TEST_CASE("Stream: planar calls know the room, and what in place would overwrite", "[compose]") {
+  // 128 frames at a time: of blocks of 100, the second gives 128.
+  const auto steps = es::sequential(support::random_conv<Conv1d<float>>(1, 2, 128, {.stride = 128}),
+                                    support::random_conv_transpose<float>(2, 1, 128, {.stride = 128}));
+  es::Stream stream(steps);
+  std::vector<float> x(1000, 1.0f), y(1000, -7.0f);
+  float *in[] = {x.data()}, *out[] = {y.data()};
+  CHECK(stream.process_planar(in, 100, in) == 0);
+  const es::State before = stream.get_state();
+  CHECK(support::refuses([&] { stream.process_planar(in, 100, in); }, {"room for 100 frames", "128 will come"}));
+  CHECK(support::refuses([&] { stream.process_planar(in, 100, in, es::final); }, {"room for 100", "128 will come"}));
+  CHECK(support::refuses([&] { stream.process_planar(in, -100, out, 500); }, {"-100 frames"}));
+  CHECK(support::refuses([&] { stream.process_planar(in, -100, out, 500, es::final); }, {"-100 frames"}));
+  // The first 256 of them give 256 outputs, which would lie where frames 256 to 263 are still to be read.
+  float* behind[] = {x.data() + 8};
+  CHECK(support::refuses([&] { stream.process_planar(in, 900, behind, 990); }, {"256 outputs", "not read yet"}));
+  CHECK(stream.get_state() == before);
+  CHECK(std::count(y.begin(), y.end(), -7.0f) == 1000);
+  CHECK(stream.process_planar(in, 100, out, 128) == 128);
+  CHECK(y[127] != -7.0f);
+  CHECK(y[128] == -7.0f);
+}
+
+TEST_CASE("Stream: warm_up of a warm stream feeds nothing, of another one up to the next output", "[compose]") {
+  es::Stream strided(support::random_conv<Conv1d<float>>(1, 1, 5, {.stride = 3}));
+  for (int time = 0; time < 3; ++time) {
+    strided.warm_up();
+    CHECK(strided.frames_seen() == 4);
+  }
+  (void)strided(signal(1, 1));
+  strided.warm_up();
+  CHECK(strided.frames_seen() == 7);
+  CHECK(strided.forward_step(Eigen::VectorXf(Eigen::VectorXf::Ones(1))).has_value());
+}
+
+TEST_CASE("Stream: negative counts of frames are refused", "[compose][error]") {
+  es::Stream stream(small_net());
+  const Signal x = signal(2, 12);
+  (void)stream(x);
+  const es::State before = stream.get_state();
+  std::array<float, 300> memory{};
+  const es::Frames<float> y(memory.data(), {3, 1}, 100);
+  const es::Frames<const float> negative(x.data(), {2, 1}, -3);
+  CHECK(support::refuses([&] { stream.process(negative, y); }, {"input of -3 frames"}));
+  CHECK(support::refuses([&] { stream.process(negative, y, es::final); }, {"-3 frames"}));
+  CHECK(support::refuses([&] { (void)stream(negative); }, {"-3 frames"}));
+  CHECK(support::refuses([&] { (void)stream(negative, es::final); }, {"-3 frames"}));
+  CHECK(support::refuses([&] { (void)stream.forward(negative); }, {"-3 frames"}));
+  CHECK(support::refuses([&] { (void)stream.forward(negative, true); }, {"-3 frames"}));
+  for (const bool pad_end : {false, true})
+    for (const bool update : {false, true})
+      CHECK(support::refuses([&] { (void)stream.forward_steps(negative, pad_end, update); }, {"-3 frames"}));
+  CHECK(support::refuses([&] { stream.process(x, y.first(-1)); }, {"room for -1"}));
+  CHECK(support::refuses([&] { stream.flush(y.first(-1)); }, {"room for -1"}));
+  CHECK(stream.get_state() == before);
+  CHECK(stream.outputs_after(-3) == 0);
+  es::Stream windows(es::Snapshotter<float>(2, 8, 4));
+  CHECK(support::refuses([&] { windows.visit(negative, [](es::Frames<const float>) {}); }, {"-3 frames"}));
+  CHECK(windows.frames_seen() == 0);
+}
+
+TEST_CASE("Stream: states that say that other frames came are refused", "[compose][error]") {
+  es::Stream stream(support::random_conv<Conv1d<float>>(1, 1, 1001));
+  (void)stream(signal(1, 2000));
+  const es::State good = stream.get_state();
+  const auto says = [&](Index seen) {
+    es::State state;
+    state.assign(good.fingerprint(), good.shape(), seen, good.payload().size(), [&](std::span<std::byte> out) {
+      std::copy(good.payload().begin(), good.payload().end(), out.begin());
+    });
+    return state;
+  };
+  constexpr Index most = std::numeric_limits<Index>::max();
+  for (const Index seen : {Index{0}, Index{1999}, Index{2001}, Index{1} << 60, Index{1} << 61, most, Index{-1}, -most})
+    CHECK(support::refuses([&] { stream.set_state(says(seen)); }, {"state is damaged", std::to_string(seen).c_str()}));
+  CHECK(stream.get_state() == good);
+  stream.set_state(says(2000));
+
+  // Where nothing counts frames, nothing depends on how many came, but there is an end to what can be counted.
+  es::Stream pointwise(es::Tanh<float>{}, {.channels = 1});
+  const auto pointwise_says = [&](Index seen) {
+    es::State state;
+    state.assign(pointwise.net().fingerprint(), {1, 1}, seen, 0, [](std::span<std::byte>) {});
+    return state;
+  };
+  pointwise.set_state(pointwise_says(Index{1} << 60));
+  CHECK(pointwise(signal(1, 5)).dimension(1) == 5);
+  CHECK(support::refuses([&] { pointwise.set_state(pointwise_says(most)); }, {"damaged", "of at most"}));
+}
+
+TEST_CASE("Stream: a state goes to another stream of the same network, and to no other", "[compose]") {
+  es::Stream stream(small_net());
+  (void)stream(signal(2, 33));
+  const es::State state = stream.get_state();
+  CHECK(state.frames_seen() == 33);
+
+  es::Stream other(small_net());
+  other.set_state(es::State::from_bytes(state.bytes()));
+  const Signal more = signal(2, 20, 5);
+  CHECK(same(other(more, es::final), stream(more, es::final)));
+  CHECK(other.get_state() == es::Stream(small_net()).get_state());
+
+  // One network with sizes fixed at compile time, one without: the same.
+  es::Stream fixed(support::random_conv<Conv1d<float, 2, 3, 4>>(2, 3, 4));
+  es::Stream open(support::random_conv<Conv1d<float>>(2, 3, 4));
+  (void)fixed(signal(2, 9));
+  open.set_state(fixed.get_state());
+  CHECK(same(open(more), fixed(more)));
+
+  const es::State before = open.get_state();
+  CHECK(support::refuses([&] { open.set_state(state); }, {"another network"}));
+  CHECK(support::refuses([&] { open.set_state(es::State()); }, {"empty"}));
+  es::Stream batch(support::random_conv<Conv1d<float>>(2, 3, 4), {.batch = 2});
+  CHECK(support::refuses([&] { open.set_state(batch.get_state()); }, {"batch of 2", "batch of 1"}));
+  CHECK(open.get_state() == before);
+}
+
+TEST_CASE("Stream: a copy is a fork that goes on by itself", "[compose]") {
+  es::Stream stream(small_net());
+  (void)stream(signal(2, 17));
+  es::Stream fork = stream;
+  CHECK(&fork.net() == &stream.net());
+  (void)fork(signal(2, 5, 9));
+  es::Stream moved = std::move(fork);
+  const Signal more = signal(2, 8, 3);
+  es::Stream reference(small_net());
+  (void)reference(signal(2, 17));
+  CHECK(same(stream(more), reference(more)));
+  (void)reference;
+  CHECK(moved.frames_seen() == 22);
+}
+
+TEST_CASE("Stream: wrong shapes and too little room are refused before anything changes", "[compose][error]") {
+  es::Stream stream(small_net());
+  (void)stream(signal(2, 12));
+  const es::State before = stream.get_state();
+  std::array<float, 300> memory{};
+  const auto room = [&](Index channels, Index frames) {
+    return es::Frames<float>(memory.data(), {channels, 1}, frames);
+  };
+  const Signal x = signal(2, 20);
+  CHECK(support::refuses([&] { (void)stream(signal(3, 4)); }, {"input", "3 channels", "2 channels"}));
+  CHECK(support::refuses([&] { (void)stream(Eigen::Tensor<float, 3>(2, 2, 4)); }, {"input", "batch of 2"}));
+  CHECK(support::refuses([&] { (void)stream.process(x, room(2, 100)); }, {"output", "2 channels", "3 channels"}));
+  CHECK(support::refuses([&] { (void)stream.process(x, room(3, 9)); }, {"room for 9 frames", "10 will come"}));
+  CHECK(support::refuses([&] { (void)stream.process(x, room(3, 10), es::final); }, {"room for 10", "11 will come"}));
+  CHECK(support::refuses([&] { (void)stream.flush(room(3, 0)); }, {"room for 0", "1 will come"}));
+  CHECK(support::refuses([&] { (void)stream.forward_step(Eigen::Vector3f(1, 2, 3)); }, {"frame of 3"}));
+  CHECK(stream.get_state() == before);
+  CHECK(stream.process(x, room(3, 10)) == 10);
+
+  CHECK(support::refuses([] { es::Stream(es::Relu<float>{}); }, {"any number of channels", ".channels"}));
+  CHECK(support::refuses([] { es::Stream(small_net(), {.channels = 3}); }, {"takes 2 channels", "not 3"}));
+  CHECK(support::refuses([] { es::Stream(small_net(), {.batch = 0}); }, {"batch of 0"}));
+  CHECK(support::refuses([] { es::Stream(es::Relu<float>{}, {.channels = 0}); }, {"0 channels"}));
+  CHECK(support::refuses([] { es::Stream(std::shared_ptr<const es::Relu<float>>()); }, {"no network"}));
+  es::Stream pair(small_net(), {.batch = 2});
+  CHECK(support::refuses([&] { pair.process_planar(nullptr, 0, nullptr); }, {"batch of 1", "has 2"}));
+  CHECK(support::refuses([&] { pair.process_planar(nullptr, 0, nullptr, es::final); }, {"batch of 1", "has 2"}));
+}
