@@ -13,8 +13,7 @@ one-call output, and the handling of NaN. Build what includes eigenstream withou
 #endif
 #endif
 
-#include <Eigen/Core>  // Index, Dynamic, EIGEN_VECTORIZE_*
-#include <cstddef>     // ptrdiff_t
+#include <cstddef>  // ptrdiff_t
 
 #include "eigenstream/version.hpp"
 
@@ -42,11 +41,15 @@ one-call output, and the handling of NaN. Build what includes eigenstream withou
 // weights (the SIMD width), so that translation units built differently cannot silently share symbols.
 #define EIGENSTREAM_ABI_JOIN2(a, b) a##b
 #define EIGENSTREAM_ABI_JOIN(a, b) EIGENSTREAM_ABI_JOIN2(a, b)
-#if EIGEN_MAX_STATIC_ALIGN_BYTES >= 64 && defined(EIGEN_VECTORIZE_AVX512)
+// The width is what Eigen will choose by the same macros; kernel/packet.hpp checks that it does.
+#if defined(EIGEN_DONT_VECTORIZE)
+#define EIGENSTREAM_SIMD_BYTES 0
+#elif defined(__AVX512F__)
 #define EIGENSTREAM_SIMD_BYTES 64
-#elif defined(EIGEN_VECTORIZE_AVX)
+#elif defined(__AVX__)
 #define EIGENSTREAM_SIMD_BYTES 32
-#elif defined(EIGEN_VECTORIZE)
+#elif defined(__SSE2__) || defined(_M_X64) || (defined(_M_IX86_FP) && _M_IX86_FP >= 2) || defined(__ARM_NEON) || \
+    defined(__ALTIVEC__) || defined(__VSX__)
 #define EIGENSTREAM_SIMD_BYTES 16
 #else
 #define EIGENSTREAM_SIMD_BYTES 0
@@ -63,10 +66,10 @@ one-call output, and the handling of NaN. Build what includes eigenstream withou
 EIGENSTREAM_BEGIN_NAMESPACE
 
 /// Signed length or position, in frames unless the name says otherwise.
-using Index = Eigen::Index;
+using Index = std::ptrdiff_t;  // Eigen's Index
 
 /// A size that is known at run time only.
-inline constexpr Index Dynamic = Eigen::Dynamic;
+inline constexpr Index Dynamic = -1;  // Eigen's Dynamic
 
 EIGENSTREAM_END_NAMESPACE
 

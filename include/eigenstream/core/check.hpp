@@ -1,11 +1,12 @@
 #ifndef EIGENSTREAM_CORE_CHECK_HPP
 #define EIGENSTREAM_CORE_CHECK_HPP
 
-#include <cstdio>     // fputs
-#include <cstdlib>    // abort
-#include <sstream>    // message building, on the failing path only
-#include <stdexcept>  // runtime_error
-#include <string>     // string
+#include <cstdio>       // fputs, snprintf
+#include <cstdlib>      // abort
+#include <stdexcept>    // runtime_error
+#include <string>       // messages
+#include <string_view>  // their parts
+#include <type_traits>  // is_arithmetic
 
 #include "eigenstream/config.hpp"
 
@@ -50,12 +51,30 @@ namespace detail {
 }
 }  // namespace detail
 
-/// Reports an Error whose message is the parts, streamed one after another.
+namespace detail {
+/// A part of a message behind what is there: a text, a character or a number, as a stream would write it.
+template <class Part>
+void append_part(std::string& message, const Part& part) {
+  if constexpr (std::is_same_v<Part, char>) {
+    message += part;
+  } else if constexpr (std::is_floating_point_v<Part>) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%g", static_cast<double>(part));
+    message += text;
+  } else if constexpr (std::is_arithmetic_v<Part>) {
+    message += std::to_string(part);
+  } else {
+    message += std::string_view(part);
+  }
+}
+}  // namespace detail
+
+/// Reports an Error whose message is the parts, one after another: texts, characters and numbers.
 template <class... Parts>
 [[noreturn]] EIGENSTREAM_NO_INLINE void fail(const Parts&... parts) {
-  std::ostringstream message;
-  static_cast<void>((message << ... << parts));
-  detail::raise(message.str());
+  std::string message;
+  (detail::append_part(message, parts), ...);
+  detail::raise(message);
 }
 
 /// fail(parts...) unless ok. The parts are only formatted on failure.

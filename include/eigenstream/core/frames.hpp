@@ -10,6 +10,9 @@
 EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace detail {
+// Eigen's ColMajor; only those who hand over Eigen's objects need its headers.
+inline constexpr int column_major = 0;
+
 template <class X>
 concept TensorLike = requires(X& x) {
   x.data();
@@ -64,7 +67,7 @@ struct Frames {
     requires std::is_convertible_v<decltype(std::declval<X&>().data()), T*>
   Frames(X&& x) noexcept : data(x.data()) {
     using Tensor = std::remove_cvref_t<X>;
-    static_assert(static_cast<int>(Tensor::Layout) == static_cast<int>(Eigen::ColMajor),
+    static_assert(static_cast<int>(Tensor::Layout) == detail::column_major,
                   "eigenstream: tensors must be column-major, channel first: (C,T) or (C,B,T)");
     static_assert(Tensor::NumDimensions == 2 || Tensor::NumDimensions == 3,
                   "eigenstream: a run of frames is a tensor (C,T) or (C,B,T)");

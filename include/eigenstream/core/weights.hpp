@@ -41,7 +41,7 @@ struct Weights {
     for (Index at = 0; at < size; ++at) {
       // Position of row-major element `at` in the tensor's own order.
       Index rest = at, stride = 1, position = 0;
-      if constexpr (static_cast<int>(X::Layout) == static_cast<int>(Eigen::RowMajor)) {
+      if constexpr (static_cast<int>(X::Layout) != detail::column_major) {
         position = at;
       } else {
         std::vector<Index> index(shape.size());
@@ -57,11 +57,11 @@ struct Weights {
       values[static_cast<std::size_t>(at)] = static_cast<T>(x.data()[position]);
     }
   }
-  template <class Derived>
-  Weights(const Eigen::DenseBase<Derived>& x) {
+  template <class X>
+    requires requires(const X& x) { x.derived().eval(), x.rows(), X::ColsAtCompileTime; }
+  Weights(const X& x) {
     const auto plain = x.derived().eval();
-    shape = Derived::ColsAtCompileTime == 1 ? std::vector<Index>{plain.rows()}
-                                            : std::vector<Index>{plain.rows(), plain.cols()};
+    shape = X::ColsAtCompileTime == 1 ? std::vector<Index>{plain.rows()} : std::vector<Index>{plain.rows(), plain.cols()};
     for (Index r = 0; r < plain.rows(); ++r)
       for (Index c = 0; c < plain.cols(); ++c) values.push_back(static_cast<T>(plain(r, c)));
   }

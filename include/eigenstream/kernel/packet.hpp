@@ -49,6 +49,11 @@ inline constexpr int max_lanes = detail::size<typename ei::packet_traits<T>::typ
 template <class T>
 inline constexpr int min_lanes = detail::narrowest<typename ei::packet_traits<T>::type>();
 
+static_assert(EIGENSTREAM_SIMD_BYTES == (max_lanes<float> == 1 ? 0 : max_lanes<float> * static_cast<int>(sizeof(float))),
+              "eigenstream: Eigen was told to use other SIMD registers than the compiler (EIGEN_MAX_ALIGN_BYTES, "
+              "EIGEN_DONT_VECTORIZE): define such macros for the whole program, or leave them alone");
+static_assert(std::is_same_v<Index, Eigen::Index>, "eigenstream: EIGEN_DEFAULT_DENSE_INDEX_TYPE must stay std::ptrdiff_t");
+
 /// N numbers of type T in one register; N a power of two from min_lanes to max_lanes.
 template <class T, int N>
 struct Packet {
