@@ -4,6 +4,8 @@
 // All of stream/.
 #include "eigenstream/stream/block_adapter.hpp"
 #include "eigenstream/stream/chunks.hpp"
+#include "eigenstream/stream/planar.hpp"
 #include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 
 #endif  // EIGENSTREAM_STREAM_HPP

@@ -25,7 +25,7 @@ Drawing drawing_of(Drawing::Shape shape) { return {.width = 30, .height = 20, .s
 
 }  // namespace
 
-TEST_CASE("pixels_of: rectangles fill the pixels that they touch", "[analysis]") {
+TEST_CASE("pixels_of: rectangles fill the pixels that they touch", "[draw]") {
   const auto pixels = [](Drawing::Rectangle one, double scale) {
     return es::pixels_of(drawing_of(Drawing::Rectangles{red, 0, 0, 1, 1, {one}}), scale);
   };
@@ -43,7 +43,7 @@ TEST_CASE("pixels_of: rectangles fill the pixels that they touch", "[analysis]")
   CHECK(count(pixels({-5, -5, 100, 100}, 1), red) == 600);  // none is written beyond the image
 }
 
-TEST_CASE("pixels_of: rectangles have coordinates of their own", "[analysis]") {
+TEST_CASE("pixels_of: rectangles have coordinates of their own", "[draw]") {
   const es::Image image = es::pixels_of(drawing_of(Drawing::Rectangles{red, 10, 20, 2, -3, {{1, 2, 3, 1}}}), 1);
   CHECK(count(image, red) == 6 * 3);
   CHECK(image.at(12, 11) == red);
@@ -51,7 +51,7 @@ TEST_CASE("pixels_of: rectangles have coordinates of their own", "[analysis]") {
   CHECK(image.at(12, 14) == white);
 }
 
-TEST_CASE("pixels_of: lines along the axes have sharp edges", "[analysis]") {
+TEST_CASE("pixels_of: lines along the axes have sharp edges", "[draw]") {
   CHECK(count(es::pixels_of(drawing_of(Drawing::Line{2, 5, 12, 5, blue, 1}), 2), blue) == 20 * 2);
   CHECK(count(es::pixels_of(drawing_of(Drawing::Line{5, 12, 5, 2, blue, 3}), 1), blue) == 10 * 3);
   CHECK(count(es::pixels_of(drawing_of(Drawing::Line{0, 5, 30, 5, blue, 1, 3}), 1), blue) == 15);  // dashes
@@ -60,7 +60,7 @@ TEST_CASE("pixels_of: lines along the axes have sharp edges", "[analysis]") {
   CHECK(across.at(10, 15) == white);
 }
 
-TEST_CASE("pixels_of: later shapes cover earlier ones", "[analysis]") {
+TEST_CASE("pixels_of: later shapes cover earlier ones", "[draw]") {
   Drawing drawing = drawing_of(Drawing::Rectangles{red, 0, 0, 1, 1, {{0, 0, 30, 20}}});
   drawing.shapes.push_back(Drawing::Line{0, 10, 30, 10, blue, 2});
   const es::Image image = es::pixels_of(drawing, 1);
@@ -68,7 +68,7 @@ TEST_CASE("pixels_of: later shapes cover earlier ones", "[analysis]") {
   CHECK(count(image, red) == 540);
 }
 
-TEST_CASE("pixels_of: text stands where its anchor says", "[analysis]") {
+TEST_CASE("pixels_of: text stands where its anchor says", "[draw]") {
   const auto box = [](Drawing::Anchor anchor, bool upwards) {
     const Drawing drawing{
         .width = 100, .height = 100, .shapes = {Drawing::Text{50, 50, "HIH", 10, anchor, {}, upwards}}};
@@ -95,7 +95,7 @@ TEST_CASE("pixels_of: text stands where its anchor says", "[analysis]") {
   CHECK(near(box(Drawing::Anchor::end, true), {200 - h, 200, 200, 200 + w}));
 }
 
-TEST_CASE("svg_of: shapes as they are", "[analysis]") {
+TEST_CASE("svg_of: shapes as they are", "[draw]") {
   const auto svg = [](Drawing::Shape shape) { return es::svg_of(drawing_of(std::move(shape))); };
   CHECK_THAT(svg(Drawing::Line{1.5, 2, 3, 4, blue, 0.5, 3}),
              Contains("<line x1=\"1.5\" y1=\"2\" x2=\"3\" y2=\"4\" stroke=\"#0000ff\" stroke-width=\"0.5\" "
@@ -113,7 +113,7 @@ TEST_CASE("svg_of: shapes as they are", "[analysis]") {
              Contains("text-anchor=\"end\" transform=\"rotate(-90 1 2)\">&lt;a&gt; &amp; &#252;&#65533;</text>"));
 }
 
-TEST_CASE("pixels_of: impossible sizes are errors", "[analysis]") {
+TEST_CASE("pixels_of: impossible sizes are errors", "[draw]") {
   const Drawing drawing = drawing_of(Drawing::Line{});
   CHECK_THAT(support::error_of([&] { return es::pixels_of(drawing, 0); }), Contains("30 x 20"));
   CHECK_THAT(support::error_of([&] { return es::pixels_of(drawing, 1000); }), Contains("2^28"));

@@ -7,13 +7,13 @@
 
 namespace es = eigenstream;
 
-TEST_CASE("code_points: UTF-8 becomes characters", "[analysis]") {
+TEST_CASE("code_points: UTF-8 becomes characters", "[draw]") {
   CHECK(es::code_points("").empty());
   CHECK(es::code_points("aZ~ 0") == U"aZ~ 0");
   CHECK(es::code_points("\xc3\xbc\xe2\x82\xac\xf0\x9f\x99\x82") == U"\u00fc\u20ac\U0001f642");
 }
 
-TEST_CASE("code_points: what is no character is replaced", "[analysis]") {
+TEST_CASE("code_points: what is no character is replaced", "[draw]") {
   const auto [bytes, expected] = GENERATE(table<std::string, std::u32string>({
       {"a\tb\x7f", U"a\ufffdb\ufffd"},  // controls
       {"\x1b[31m", U"\ufffd[31m"},      // what a terminal would obey
@@ -37,7 +37,7 @@ TEST_CASE("code_points: what is no character is replaced", "[analysis]") {
   CHECK(es::code_points(std::string(1, '\0')) == U"\ufffd");
 }
 
-TEST_CASE("glyph_of: every character of ASCII looks different", "[analysis]") {
+TEST_CASE("glyph_of: every character of ASCII looks different", "[draw]") {
   std::set<es::Glyph> seen;
   for (char32_t character = U' '; character < 0x7f; ++character) {
     const es::Glyph& glyph = es::glyph_of(character);
@@ -49,7 +49,7 @@ TEST_CASE("glyph_of: every character of ASCII looks different", "[analysis]") {
   CHECK(es::glyph_of(U' ') == es::Glyph{});
 }
 
-TEST_CASE("width_in_dots: one column between characters", "[analysis]") {
+TEST_CASE("width_in_dots: one column between characters", "[draw]") {
   CHECK(es::width_in_dots(U"") == 0);
   CHECK(es::width_in_dots(U"A") == 5);
   CHECK(es::width_in_dots(U"l") == 1);

@@ -252,7 +252,7 @@ TEST_CASE("Conv1d: the state before the first frame is the initial one", "[layer
   CHECK(stream.get_state() != fresh);
 }
 
-TEMPLATE_TEST_CASE("Conv1d: valid() is the same convolution without padding", "[layer]", (Conv1d<float>),
+TEMPLATE_TEST_CASE("Conv1d: without_padding() is the same convolution without padding", "[layer]", (Conv1d<float>),
                    (Conv1d<double>), (Conv1d<float, 6, 6, 3>)) {
   using T = typename TestType::Scalar;
   for (const Index groups : {1, 2, 6}) {
@@ -261,7 +261,7 @@ TEMPLATE_TEST_CASE("Conv1d: valid() is the same convolution without padding", "[
       const auto plain = support::random_conv<TestType>(6, 6, 3, with(2, 3, {}, groups), bias);
       for (const Conv1dOptions& options : {with(2, 3, {2, 3}, groups), replicated(with(2, 3, {2, 3}, groups)),
                                            filled(with(2, 3, {0, 3}, groups), 2), replicated(with(2, 3, {}, groups))}) {
-        const TestType valid = support::random_conv<TestType>(6, 6, 3, options, bias).valid();
+        const TestType valid = support::random_conv<TestType>(6, 6, 3, options, bias).without_padding();
         CHECK(valid.fingerprint() == plain.fingerprint());
         CHECK(valid.options().padding.left + valid.options().padding.right == 0);
         support::check_equal(valid, plain, 2);

@@ -72,7 +72,7 @@ TEST_CASE("Pad: the law between other layers", "[layer][property]") {
     options.padding_mode = mode;
     options.padding_value = value;
     const auto one = support::random_conv<es::Conv1d<float>>(2, 3, 3, options);
-    const auto two = es::sequential(Pad<float>(4, 3, {mode, value}), one.valid());
+    const auto two = es::sequential(Pad<float>(4, 3, {mode, value}), one.without_padding());
     const auto y1 = support::offline(one, x), y2 = support::offline(two, x);
     REQUIRE(y1.dimension(2) == y2.dimension(2));
     CHECK(std::equal(y1.data(), y1.data() + y1.size(), y2.data()));
@@ -132,12 +132,12 @@ TEST_CASE("Pad: counts, timing, memory", "[layer]") {
   CHECK(Pad<float>(3, 2, replicate).state_bytes({8, 1}) == 2 * es::memory_alignment);
 }
 
-TEST_CASE("Pad: valid() keeps the crops only", "[layer]") {
+TEST_CASE("Pad: without_padding() keeps the crops only", "[layer]") {
   for (const auto& [pad, left, right] : {std::tuple(Pad<float>(3, 2, replicate), 0, 0),
                                          std::tuple(Pad<float>(-3, 2, replicate), -3, 0),
                                          std::tuple(Pad<float>(1, -4, {.value = 2}), 0, -4),
                                          std::tuple(Pad<float>(-1, -4), -1, -4)}) {
-    const Pad<float> valid = pad.valid();
+    const Pad<float> valid = pad.without_padding();
     CHECK(valid.left() == left);
     CHECK(valid.right() == right);
     CHECK(valid.fingerprint() == Pad<float>(left, right).fingerprint());

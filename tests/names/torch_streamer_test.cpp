@@ -26,7 +26,7 @@ Tensor2 ramp(Index n) {
 
 }  // namespace
 
-TEST_CASE("Names of torch-streamer: each is a stream of its layer", "[graph]") {
+TEST_CASE("Names of torch-streamer: each is a stream of its layer", "[names]") {
   support::Random random(1);
   const auto x = support::random_tensor<float>(random, 2, 40);
   const Conv conv = support::random_conv<Conv>(2, 2, 3);
@@ -57,14 +57,14 @@ TEST_CASE("Names of torch-streamer: each is a stream of its layer", "[graph]") {
   CHECK(same(es::Stream(es::residual(conv, es::Tanh<float>())), es::residual(chain)));
 }
 
-TEST_CASE("Elementwise1dStream: refuses what looks at other frames", "[graph][error]") {
+TEST_CASE("Elementwise1dStream: refuses what looks at other frames", "[names][error]") {
   CHECK(error_of([] { es::Elementwise1dStream(support::random_conv<Conv>(2, 2, 3, {.padding = 1})); }) ==
         "Elementwise1dStream: the layer is not elementwise: 1 outputs for 1 inputs, receptive field 3, padding 1");
   CHECK(error_of([] { es::Elementwise1dStream(es::AvgPool1d<float>(1, {.stride = 2}), {.channels = 1}); }) ==
         "Elementwise1dStream: the layer is not elementwise: 1 outputs for 2 inputs, receptive field 1, padding 0");
 }
 
-TEST_CASE("forward with a flag: nothing while nothing is ready, fresh after the last chunk", "[graph]") {
+TEST_CASE("forward with a flag: nothing while nothing is ready, fresh after the last chunk", "[names]") {
   es::BaseStream<> stream = es::create_stream(support::counting_conv(3, {.stride = 2}));
   for (int signal = 0; signal < 2; ++signal) {
     const Tensor2 x = ramp(8);
@@ -92,7 +92,7 @@ TEST_CASE("forward with a flag: nothing while nothing is ready, fresh after the 
         "Stream: a signal (T) goes in, but 2 channels come out; give it as (1,T)");
 }
 
-TEST_CASE("create_stream: valid takes all padding in time away", "[graph][property]") {
+TEST_CASE("create_stream: valid takes all padding in time away", "[names][property]") {
   const Conv padded = support::random_conv<Conv>(2, 2, 5, {.padding = es::Padding(3, 1)});
   const Conv plain = support::random_conv<Conv>(2, 2, 5);
   const auto up_with = [](es::ConvTranspose1dOptions options) {
@@ -106,11 +106,11 @@ TEST_CASE("create_stream: valid takes all padding in time away", "[graph][proper
   const es::AvgPool1d<float> mean_plain(3, {.stride = 2, .count_include_pad = false});
   const es::Pad<float> pad(3, -2), pad_plain(0, -2);
 
-  support::check_equal(es::valid(padded), plain);
-  support::check_equal(es::valid(es::sequential(padded, es::Tanh<float>(), up, es::residual(padded), pool, mean, pad)),
+  support::check_equal(es::without_padding(padded), plain);
+  support::check_equal(es::without_padding(es::sequential(padded, es::Tanh<float>(), up, es::residual(padded), pool, mean, pad)),
                        es::sequential(plain, es::Tanh<float>(), up_plain, es::residual(plain), pool_plain, mean_plain,
                                       pad_plain));
-  support::check_equal(es::valid(es::parallel(Reduce::sum, padded, es::Identity<float>(), es::residual(padded))),
+  support::check_equal(es::without_padding(es::parallel(Reduce::sum, padded, es::Identity<float>(), es::residual(padded))),
                        es::parallel(Reduce::sum, plain, es::Identity<float>(), es::residual(plain)));
   const auto graph = [](const Conv& conv, const es::ConvTranspose1d<float>& back) {
     es::GraphBuilder<float> builder;
@@ -118,7 +118,7 @@ TEST_CASE("create_stream: valid takes all padding in time away", "[graph][proper
     const auto half = builder.add(es::AvgPool1d<float>(2), builder.add(conv, x));
     return builder.build(builder.reduce(Reduce::concat, {x, builder.add(back, half)}));
   };
-  support::check_equal(es::valid(graph(padded, up)), graph(plain, up_plain));
+  support::check_equal(es::without_padding(graph(padded, up)), graph(plain, up_plain));
 
   // As streams, and from a type that is not known.
   const es::AnyLayer<float> any(es::AnySequential<float>({padded, es::AnyLayer<float>(es::Tanh<float>()), up}));
@@ -128,7 +128,7 @@ TEST_CASE("create_stream: valid takes all padding in time away", "[graph][proper
   CHECK(es::create_stream(es::Tanh<float>(), PaddingPolicy::valid, {.channels = 2}).outputs_after(5) == 5);
 }
 
-TEST_CASE("create_stream: the interior of a padded network of stride 1", "[graph]") {
+TEST_CASE("create_stream: the interior of a padded network of stride 1", "[names]") {
   // For stride 1 the valid outputs are those of the padded network that see no padding.
   const auto net = es::sequential(support::random_conv<Conv>(1, 3, 5, {.padding = 2}), es::Tanh<float>(),
                                   support::random_conv<Conv>(3, 1, 3, {.padding = 1}));
@@ -140,7 +140,7 @@ TEST_CASE("create_stream: the interior of a padded network of stride 1", "[graph
   CHECK(std::equal(valid.data(), valid.data() + 24, exact.data() + 3));
 }
 
-TEST_CASE("register_streamer: types of the user's, built-in ones only if it is said", "[graph]") {
+TEST_CASE("register_streamer: types of the user's, built-in ones only if it is said", "[names]") {
   es::Registry registry = es::builtin_registry();
   const es::Registry::Factory twice = [](es::ModuleReader& reader, Index) {
     return es::Built(es::AvgPool1d<float>(reader.integer("n"), {.stride = 1}));
@@ -162,7 +162,7 @@ TEST_CASE("register_streamer: types of the user's, built-in ones only if it is s
   CHECK(!es::builtin_registry().contains("Smooth"));
 }
 
-TEST_CASE("create_stream: valid takes padding away before modules are put together", "[graph]") {
+TEST_CASE("create_stream: valid takes padding away before modules are put together", "[names]") {
   // Padded, the inside of the residual is longer than its input.
   es::ModuleSpec conv{"Conv1d", "net", {}, {}};
   conv.fields = {{"in_channels", 1}, {"out_channels", 1}, {"kernel_size", 3}, {"padding", 2}, {"bias", false}};
@@ -174,7 +174,7 @@ TEST_CASE("create_stream: valid takes padding away before modules are put togeth
   const es::Registry registry = es::builtin_registry();
   CHECK(error_of([&] { es::create_stream(registry, net, weights); }) ==
         "module \"\" (Residual): Residual: the network's output is 2 frames longer than its input (without its padding "
-        "it may fit: residual(valid(net)))");
+        "it may fit: residual(without_padding(net)))");
   for (const es::ModuleSpec& spec : {residual, net}) {
     const Tensor2 y = es::create_stream(registry, spec, weights, PaddingPolicy::valid).forward(ramp(8));
     REQUIRE(y.dimension(1) == 6);

@@ -20,7 +20,7 @@ Conv1d<float> conv(Index in, Index out, Index taps, es::Conv1dOptions options = 
 
 }  // namespace
 
-TEST_CASE("AnyGraph: the same network as the one with known types", "[graph][property]") {
+TEST_CASE("AnyGraph: the same network as the one with known types", "[network][property]") {
   const auto down = conv(2, 4, 4, {.stride = 2, .padding = 1});
   const auto up = support::random_conv_transpose<float>(4, 2, 4, {.stride = 2, .padding = 1});
   const auto known = es::parallel(Reduce::concat, es::Identity<float>(), es::sequential(down, es::Tanh<float>(), up));
@@ -39,7 +39,7 @@ TEST_CASE("AnyGraph: the same network as the one with known types", "[graph][pro
   CHECK(any.out_channels(2) == 4);
 }
 
-TEST_CASE("AnyGraph: a WaveNet with sums of skips", "[graph][property]") {
+TEST_CASE("AnyGraph: a WaveNet with sums of skips", "[network][property]") {
   for (const Index batch : {1, 2}) {
     es::GraphBuilder<float> graph;
     auto x = graph.add(conv(1, 4, 1), graph.input());
@@ -58,7 +58,7 @@ TEST_CASE("AnyGraph: a WaveNet with sums of skips", "[graph][property]") {
   }
 }
 
-TEST_CASE("AnyGraph: one layer is conditioned by further channels of the input", "[graph][property]") {
+TEST_CASE("AnyGraph: one layer is conditioned by further channels of the input", "[network][property]") {
   for (const Index batch : {1, 2}) {
     es::GraphBuilder<float> graph(5);
     const auto sound = graph.input(0, 2), condition = graph.input(2, 3);
@@ -71,7 +71,7 @@ TEST_CASE("AnyGraph: one layer is conditioned by further channels of the input",
   }
 }
 
-TEST_CASE("AnyGraph: a value may go to many, and twice to the same", "[graph][property]") {
+TEST_CASE("AnyGraph: a value may go to many, and twice to the same", "[network][property]") {
   es::GraphBuilder<float> graph;
   const auto x = graph.input();
   const auto a = graph.add(es::Tanh<float>(), x);
@@ -83,7 +83,7 @@ TEST_CASE("AnyGraph: a value may go to many, and twice to the same", "[graph][pr
   for (const Index batch : {1, 3}) support::check_contract(net, batch, {.exact = false});
 }
 
-TEST_CASE("AnyGraph: the empty one is the identity, and one with a layer is the layer", "[graph][property]") {
+TEST_CASE("AnyGraph: the empty one is the identity, and one with a layer is the layer", "[network][property]") {
   es::GraphBuilder<float> empty;
   support::check_contract(empty.build(empty.input()), 2, {.channels = 3});
   es::GraphBuilder<float> one;
@@ -92,7 +92,7 @@ TEST_CASE("AnyGraph: the empty one is the identity, and one with a layer is the 
   support::check_contract(pointwise.build(pointwise.add(es::Tanh<float>(), pointwise.input())), 2, {.channels = 3, .exact = false});
 }
 
-TEST_CASE("GraphBuilder: refuses what cannot be built", "[graph][error]") {
+TEST_CASE("GraphBuilder: refuses what cannot be built", "[network][error]") {
   es::GraphBuilder<float> graph;
   const auto x = graph.input();
   const auto half = graph.add(conv(2, 2, 3, {.stride = 2}), x);

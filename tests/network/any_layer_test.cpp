@@ -9,7 +9,7 @@ namespace es = eigenstream;
 using es::Conv1d;
 using es::Index;
 
-TEST_CASE("AnyLayer: the same network as the one with known types", "[graph][property]") {
+TEST_CASE("AnyLayer: the same network as the one with known types", "[network][property]") {
   const auto conv = support::random_conv<Conv1d<float>>(3, 3, 3, {.padding = 1});
   const auto up = support::random_conv_transpose<float>(3, 2, 4, {.stride = 2, .padding = 1});
   const auto known = es::sequential(conv, es::Tanh<float>{}, es::residual(conv), up);
@@ -22,7 +22,7 @@ TEST_CASE("AnyLayer: the same network as the one with known types", "[graph][pro
   CHECK(es::make_state(any, {3, 1}).bytes() == es::make_state(known, {3, 1}).bytes());
 }
 
-TEST_CASE("AnyLayer: shares the layer, and gives it back by type", "[graph]") {
+TEST_CASE("AnyLayer: shares the layer, and gives it back by type", "[network]") {
   const es::AnyLayer<float> layer(es::Elu<float>(0.25f));
   const es::AnyLayer<float> copy = layer;
   REQUIRE(copy.as<es::Elu<float>>() != nullptr);
@@ -32,7 +32,7 @@ TEST_CASE("AnyLayer: shares the layer, and gives it back by type", "[graph]") {
   CHECK(copy.in_place());
 }
 
-TEST_CASE("AnySequential: an empty one is the identity", "[graph][property]") {
+TEST_CASE("AnySequential: an empty one is the identity", "[network][property]") {
   const es::AnySequential<float> identity;
   support::check_contract(identity, 1, {.channels = 3});
   support::check_contract(identity, 2, {.channels = 1});
@@ -40,7 +40,7 @@ TEST_CASE("AnySequential: an empty one is the identity", "[graph][property]") {
   CHECK(identity.timing().receptive_field() == 1);
 }
 
-TEST_CASE("AnySequential: layers that do not fit are refused", "[graph][error]") {
+TEST_CASE("AnySequential: layers that do not fit are refused", "[network][error]") {
   CHECK(support::refuses(
       [] {
         es::AnySequential<float>({support::random_linear<float>(2, 3), es::AnyLayer<float>(es::Tanh<float>{}),

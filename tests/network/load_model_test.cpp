@@ -31,7 +31,7 @@ es::Safetensors example() {
 
 }  // namespace
 
-TEST_CASE("load_model: the example of the format's page gives the numbers it promises", "[graph]") {
+TEST_CASE("load_model: the example of the format's page gives the numbers it promises", "[network]") {
   const TemporaryFile file;
   es::write_safetensors(file.path, example());
   const es::Model model = es::load_model(file.path);
@@ -48,7 +48,7 @@ TEST_CASE("load_model: the example of the format's page gives the numbers it pro
   CHECK(stream.receptive_field() == 3);
 }
 
-TEST_CASE("load_model: errors name the file and the module", "[graph][errors]") {
+TEST_CASE("load_model: errors name the file and the module", "[network][errors]") {
   const TemporaryFile file;
   es::Safetensors damaged = example();
   damaged.tensors["0.weight"].shape = {2, 3, 1};

@@ -40,7 +40,7 @@ bool mentions(const std::string& text, std::initializer_list<const char*> parts)
 
 }  // namespace
 
-TEST_CASE("registry: a description becomes the network that was described", "[graph]") {
+TEST_CASE("registry: a description becomes the network that was described", "[network]") {
   const es::WeightMap weights{{"0.weight", filled({3, 2, 4})}, {"0.bias", filled({3})}};
   const es::Module network =
       es::builtin_registry().create(sequential({conv("0", 2, 3, 4), {"ELU", "1", {{"alpha", 0.5}}, {}}}), weights);
@@ -63,7 +63,7 @@ TEST_CASE("registry: a description becomes the network that was described", "[gr
   CHECK(std::equal(ya.data(), ya.data() + ya.size(), yb.data(), yb.data() + yb.size()));
 }
 
-TEST_CASE("registry: an empty sequence is the identity", "[graph]") {
+TEST_CASE("registry: an empty sequence is the identity", "[network]") {
   es::Stream stream(es::builtin_registry().create(sequential({}), {}).layer, {.channels = 3});
   Eigen::Tensor<float, 2> x(3, 4000);
   x.setRandom();
@@ -72,7 +72,7 @@ TEST_CASE("registry: an empty sequence is the identity", "[graph]") {
   CHECK(std::equal(x.data(), x.data() + x.size(), y.data()));
 }
 
-TEST_CASE("registry: every mistake is an error that names the module", "[graph][errors]") {
+TEST_CASE("registry: every mistake is an error that names the module", "[network][errors]") {
   const es::Registry registry = es::builtin_registry();
   const auto create = [&](const es::ModuleSpec& spec, const es::WeightMap& weights) {
     return error_of([&] { registry.create(spec, weights); });
@@ -162,7 +162,7 @@ TEST_CASE("registry: every mistake is an error that names the module", "[graph][
   }
 }
 
-TEST_CASE("registry: user types are added, names are not taken twice", "[graph]") {
+TEST_CASE("registry: user types are added, names are not taken twice", "[network]") {
   es::Registry registry = es::builtin_registry();
   registry.add("Twice", [](es::ModuleReader& reader, Index) {
     return es::Built(es::LeakyRelu<float>(2.0f * reader.number("factor", 1)));
@@ -187,7 +187,7 @@ const es::ModuleSpec tanh_spec{"Tanh", "act", {}, {}};
 
 }  // namespace
 
-TEST_CASE("registry: a graph becomes the network that was described", "[graph]") {
+TEST_CASE("registry: a graph becomes the network that was described", "[network]") {
   const es::WeightMap weights{{"a.weight", filled({2, 2, 3})}, {"a.bias", filled({2})}};
   const es::Module network = es::builtin_registry().create(
       graph({from(conv("a", 2, 2, 3), {0}), from(tanh_spec, {1}), reduce("add", "sum", {0, 2}), reduce("cat", "concat", {3, 0, 2})}),
@@ -211,7 +211,7 @@ TEST_CASE("registry: a graph becomes the network that was described", "[graph]")
   CHECK(es::builtin_registry().create(wide, {}).layer.in_channels() == 7);
 }
 
-TEST_CASE("registry: a graph's mistakes are named", "[graph][error]") {
+TEST_CASE("registry: a graph's mistakes are named", "[network][error]") {
   const es::WeightMap weights{{"a.weight", filled({2, 2, 3})}, {"a.bias", filled({2})}};
   const auto message = [&](std::vector<es::ModuleSpec> nodes) {
     return error_of([&] { es::builtin_registry().create(graph(std::move(nodes)), weights); });
@@ -244,7 +244,7 @@ TEST_CASE("registry: a graph's mistakes are named", "[graph][error]") {
         }) == "module \"\" (Graph): in_channels = 7, but 2 come");
 }
 
-TEST_CASE("registry: weight norm is folded over the axis that it has", "[graph]") {
+TEST_CASE("registry: weight norm is folded over the axis that it has", "[network]") {
   const auto folded = [](es::WeightMap weights, es::ModuleSpec spec) {
     const es::Module module = es::builtin_registry().create(spec, weights);
     return module.layer.as<es::Conv1d<float>>()->weight();
@@ -290,7 +290,7 @@ es::ModuleSpec leaf(const std::string& type, const std::string& path, std::map<s
 
 }  // namespace
 
-TEST_CASE("registry: a network over windows becomes the one that was described", "[graph]") {
+TEST_CASE("registry: a network over windows becomes the one that was described", "[network]") {
   using Net = es::WindowNet<float>;
   const es::WeightMap weights{{"w.0.weight", filled({6, 2, 3})},  {"w.0.bias", filled({6})},
                               {"w.1.weight", filled({6})},        {"w.1.bias", filled({6})},
@@ -322,7 +322,7 @@ TEST_CASE("registry: a network over windows becomes the one that was described",
   CHECK(module.layer.out_channels(2) == 3);
 }
 
-TEST_CASE("registry: graphs and branches over windows", "[graph]") {
+TEST_CASE("registry: graphs and branches over windows", "[network]") {
   using Net = es::WindowNet<float>;
   const es::WeightMap weights{{"a.weight", filled({4, 4, 1})}, {"a.bias", filled({4})}};
   es::ModuleSpec a = conv("a", 4, 4, 1), pool = leaf("AdaptiveMaxPool1d", "b", {{"output_size", std::int64_t{1}}}),
@@ -348,7 +348,7 @@ TEST_CASE("registry: graphs and branches over windows", "[graph]") {
             .fingerprint());
 }
 
-TEST_CASE("registry: what cuts and puts back windows", "[graph]") {
+TEST_CASE("registry: what cuts and puts back windows", "[network]") {
   const es::Registry registry = es::builtin_registry();
   const auto built = [&](const es::ModuleSpec& spec, const es::WeightMap& weights = {}) {
     return registry.create(spec, weights).layer.fingerprint();
@@ -366,7 +366,7 @@ TEST_CASE("registry: what cuts and puts back windows", "[graph]") {
               {{"window", {{2}, {0.25f, 0.75f}}}}) == es::OverlapAdd<float>(1, 2, 1, {.window = {0.25, 0.75}}).fingerprint());
 }
 
-TEST_CASE("registry: errors about windows name the module", "[graph]") {
+TEST_CASE("registry: errors about windows name the module", "[network]") {
   const es::Registry registry = es::builtin_registry();
   const auto create = [&](const es::ModuleSpec& spec, const es::WeightMap& weights = {}) {
     return error_of([&] { registry.create(spec, weights); });
@@ -389,7 +389,7 @@ TEST_CASE("registry: errors about windows name the module", "[graph]") {
   mentions(create(leaf("OverlapAdd", "x", {{"channels", n(1)}, {"size", n(2)}, {"stride", n(3)}})), {"module \"x\" (OverlapAdd)", "gaps"});
 }
 
-TEST_CASE("registry: recurrent layers over windows have torch's names", "[graph]") {
+TEST_CASE("registry: recurrent layers over windows have torch's names", "[network]") {
   using Net = es::WindowNet<float>;
   const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
   es::WeightMap weights;
@@ -414,7 +414,7 @@ TEST_CASE("registry: recurrent layers over windows have torch's names", "[graph]
            {"(RNN)", "nonlinearity = \"sin\""});
 }
 
-TEST_CASE("registry: weight norm of a vector has a norm for each element", "[graph]") {
+TEST_CASE("registry: weight norm of a vector has a norm for each element", "[network]") {
   // As torch does for a parameter of one axis: w = g v / |v|, element by element; over all if g is one number.
   const auto slopes = [](es::WeightMap weights) {
     const es::ModuleSpec spec = leaf("PReLU", "p", {{"num_parameters", std::int64_t{3}}});
@@ -432,7 +432,7 @@ TEST_CASE("registry: weight norm of a vector has a norm for each element", "[gra
   }
 }
 
-TEST_CASE("registry: transposed convolutions have one padding or two", "[graph]") {
+TEST_CASE("registry: transposed convolutions have one padding or two", "[network]") {
   const es::WeightMap weights{{"u.weight", filled({1, 1, 6})}, {"u.bias", filled({1})}};
   const auto built = [&](es::ModuleSpec::Value padding) {
     es::ModuleSpec spec = conv("u", 1, 1, 6);
@@ -454,7 +454,7 @@ TEST_CASE("registry: transposed convolutions have one padding or two", "[graph]"
         "module \"u\" (ConvTranspose1d): padding has 3 numbers, expected one or [left, right]");
 }
 
-TEST_CASE("registry: containers in containers take no longer than what is in them", "[graph]") {
+TEST_CASE("registry: containers in containers take no longer than what is in them", "[network]") {
   // Were anything asked for twice at each level, none of these would ever be done.
   const auto wrap = [](const std::string& type, es::ModuleSpec inner) -> es::ModuleSpec {
     if (type == "Sequential") return sequential({std::move(inner)});

@@ -191,7 +191,7 @@ void check_planar(const Any& net, Index channels) {
 
 }  // namespace
 
-TEST_CASE("BlockAdapter: as many frames out as in, the one-call output behind zeros, however it is cut", "[compose]") {
+TEST_CASE("BlockAdapter: as many frames out as in, the one-call output behind zeros, however it is cut", "[stream]") {
   const Index batch = GENERATE(1, 2);
   for (const auto& [name, net] : networks(2)) {
     INFO(name);
@@ -200,7 +200,7 @@ TEST_CASE("BlockAdapter: as many frames out as in, the one-call output behind ze
   }
 }
 
-TEST_CASE("BlockAdapter: blocks of a multiple need less latency", "[compose]") {
+TEST_CASE("BlockAdapter: blocks of a multiple need less latency", "[stream]") {
   for (const auto& [name, net] : networks(1)) {
     INFO(name);
     const Index any = BlockAdapter(net, {.channels = 1}).latency();
@@ -216,7 +216,7 @@ TEST_CASE("BlockAdapter: blocks of a multiple need less latency", "[compose]") {
   CHECK(BlockAdapter(steps, {.multiple = 32}).latency() == 0);
 }
 
-TEST_CASE("BlockAdapter: the latency of the usual networks", "[compose]") {
+TEST_CASE("BlockAdapter: the latency of the usual networks", "[stream]") {
   CHECK(BlockAdapter(es::Tanh<float>{}, {.channels = 3}).latency() == 0);
   CHECK(BlockAdapter(support::random_conv<Conv1d<float>>(1, 1, 5, {.padding = es::Padding::causal(5)})).latency() == 0);
   CHECK(BlockAdapter(support::random_conv<Conv1d<float>>(1, 1, 5, {.padding = 2})).latency() == 2);
@@ -225,7 +225,7 @@ TEST_CASE("BlockAdapter: the latency of the usual networks", "[compose]") {
   CHECK(BlockAdapter(es::Pad<float>(0, -5), {.channels = 1}).latency() == 5);
 }
 
-TEST_CASE("BlockAdapter: a copy goes on by itself", "[compose]") {
+TEST_CASE("BlockAdapter: a copy goes on by itself", "[stream]") {
   BlockAdapter one(down_and_up(1, 8, 1));
   std::vector<float> x(50, 1.0f), y(50), z(50);
   one.process({x.data(), {1, 1}, 50}, {y.data(), {1, 1}, 50});
@@ -241,7 +241,7 @@ TEST_CASE("BlockAdapter: a copy goes on by itself", "[compose]") {
   CHECK(one.memory_bytes() > one.state_bytes());
 }
 
-TEST_CASE("BlockAdapter: what cannot be is refused before anything changes", "[compose][error]") {
+TEST_CASE("BlockAdapter: what cannot be is refused before anything changes", "[stream][error]") {
   const auto half = support::random_conv<Conv1d<float>>(1, 1, 4, {.stride = 2});
   CHECK(support::refuses([&] { BlockAdapter{half}; }, {"1 outputs for 2 inputs", "rate of 1"}));
   CHECK(

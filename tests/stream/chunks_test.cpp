@@ -59,7 +59,7 @@ concept Splittable = requires(X&& x) { split_fixed_chunks(std::forward<X>(x), 2,
 
 }  // namespace
 
-TEST_CASE("chunks: every dimension of every rank", "[analysis][property]") {
+TEST_CASE("chunks: every dimension of every rank", "[stream][property]") {
   const Index size = GENERATE(1, 2, 3, 5, 7, 100);
   for (const Index dim : {0, -1}) check_parts<1>(counting<1>({7}), size, dim);
   for (const Index dim : {0, 1, -1, -2}) check_parts<2>(counting<2>({2, 10}), size, dim);
@@ -68,7 +68,7 @@ TEST_CASE("chunks: every dimension of every rank", "[analysis][property]") {
   for (const Index dim : {0, 1, 2}) check_parts<3>(counting<3>({2, 0, 3}), size, dim);
 }
 
-TEST_CASE("chunks: worked examples", "[analysis]") {
+TEST_CASE("chunks: worked examples", "[stream]") {
   const Eigen::Tensor<float, 3> wide(16, 10000, 80);
   const auto parts = split_fixed_chunks(wide, 128, 1);
   CHECK(parts.size() == 79);
@@ -80,7 +80,7 @@ TEST_CASE("chunks: worked examples", "[analysis]") {
   CHECK(lengths == std::vector<Index>{3, 3, 1});
 }
 
-TEST_CASE("chunks: along time each one is a block of memory that streams take", "[analysis]") {
+TEST_CASE("chunks: along time each one is a block of memory that streams take", "[stream]") {
   auto x = counting<3>({2, 3, 10});
   es::Stream stream(es::Identity<float>(), {.channels = 2, .batch = 3});
   Index at = 0;
@@ -100,7 +100,7 @@ TEST_CASE("chunks: along time each one is a block of memory that streams take", 
   static_assert(std::is_same_v<decltype(chunks(x, 2)[0].data()), float*>);
 }
 
-TEST_CASE("chunks: slices of a tensor write through", "[analysis]") {
+TEST_CASE("chunks: slices of a tensor write through", "[stream]") {
   auto x = counting<3>({2, 5, 7});
   const auto before = x;
   auto parts = split_fixed_chunks(x, 2, 1);
@@ -112,7 +112,7 @@ TEST_CASE("chunks: slices of a tensor write through", "[analysis]") {
   CHECK(copy(1, 1, 6) == 99);
 }
 
-TEST_CASE("chunks: frames", "[analysis]") {
+TEST_CASE("chunks: frames", "[stream]") {
   std::vector<float> values(2 * 3 * 10);
   const Frames<float> x(values.data(), {2, 3}, 10);
   std::vector<Index> counts;
@@ -131,7 +131,7 @@ TEST_CASE("chunks: frames", "[analysis]") {
   CHECK(none[0].channels == 2);
 }
 
-TEST_CASE("chunks: matrices, blocks, maps and vectors", "[analysis]") {
+TEST_CASE("chunks: matrices, blocks, maps and vectors", "[stream]") {
   Eigen::MatrixXf x = Eigen::MatrixXf::Random(5, 7);
   Index at = 0;
   for (auto chunk : chunks(x, 3)) {
@@ -164,7 +164,7 @@ TEST_CASE("chunks: matrices, blocks, maps and vectors", "[analysis]") {
   CHECK(split_fixed_chunks(empty, 3)[0].cols() == 0);
 }
 
-TEST_CASE("chunks: what would dangle does not compile", "[analysis]") {
+TEST_CASE("chunks: what would dangle does not compile", "[stream]") {
   using Tensor = Eigen::Tensor<float, 3>;
   using Map = Eigen::TensorMap<Tensor>;
   STATIC_REQUIRE(Cuttable<Tensor&>);
@@ -184,7 +184,7 @@ TEST_CASE("chunks: what would dangle does not compile", "[analysis]") {
   STATIC_REQUIRE(Cuttable<Frames<float>>);
 }
 
-TEST_CASE("chunks: the range is one", "[analysis]") {
+TEST_CASE("chunks: the range is one", "[stream]") {
   const auto x = counting<2>({2, 10});
   const auto all = chunks(x, 4, 1);
   STATIC_REQUIRE(std::input_iterator<decltype(all.begin())>);
@@ -195,7 +195,7 @@ TEST_CASE("chunks: the range is one", "[analysis]") {
   CHECK(at == ++all.begin());
 }
 
-TEST_CASE("chunks: errors", "[analysis]") {
+TEST_CASE("chunks: errors", "[stream]") {
   const auto x = counting<3>({2, 5, 7});
   const Eigen::MatrixXf m(2, 3);
   const Eigen::VectorXf v(2);
@@ -208,7 +208,7 @@ TEST_CASE("chunks: errors", "[analysis]") {
   CHECK_THAT(support::error_of([&] { chunks(Frames<const float>(), 0); }), Contains("size = 0"));
 }
 
-TEST_CASE("split_wav_lens: worked table", "[analysis]") {
+TEST_CASE("split_wav_lens: worked table", "[stream]") {
   using Lens = std::vector<float>;
   const auto near = [](const Lens& a, const Lens& b) {
     bool same = a.size() == b.size();

@@ -33,7 +33,7 @@ bool same(const Signal& a, const Signal& b) {
 
 }  // namespace
 
-TEST_CASE("Stream: the names of the field", "[compose]") {
+TEST_CASE("Stream: the names of the field", "[stream]") {
   const es::Stream stream(small_net());
   CHECK(stream.in_shape() == es::FrameShape{2, 1});
   CHECK(stream.out_shape() == es::FrameShape{3, 1});
@@ -46,64 +46,7 @@ TEST_CASE("Stream: the names of the field", "[compose]") {
   CHECK(stream.outputs_after(10, true) == 5);
 }
 
-TEST_CASE("Stream: takes every Eigen object that is a run of frames", "[compose]") {
-  es::Stream stream(small_net());
-  const Signal x = signal(2, 40);
-  const Signal expected = stream.forward(x);
-  const Eigen::Map<const Eigen::MatrixXf> matrix(x.data(), 2, 40);
-  const Eigen::TensorMap<const Signal> map(x.data(), 2, 40);
-  CHECK(same(stream(map, es::final), expected));
-  CHECK(same(stream(matrix, es::final), expected));
-  CHECK(same(stream(Eigen::MatrixXf(matrix), es::final), expected));
-  CHECK(same(stream(es::Frames<const float>(x), es::final), expected));
-  const Signal first = stream(matrix.leftCols(15));
-  const Signal rest = stream(matrix.rightCols(25), es::final);
-  CHECK(first.dimension(1) + rest.dimension(1) == expected.dimension(1));
-  CHECK(std::equal(first.data(), first.data() + first.size(), expected.data()));
-  CHECK(std::equal(rest.data(), rest.data() + rest.size(), expected.data() + first.size()));
-}
-
-TEST_CASE("Stream: frame by frame, and steps that leave no trace", "[compose]") {
-  es::Stream stream(small_net());
-  const Signal x = signal(2, 21);
-  const Signal expected = stream.forward(x);
-  Index given = 0;
-  for (Index t = 0; t < 21; ++t) {
-    const Eigen::Map<const Eigen::VectorXf> frame(x.data() + 2 * t, 2);
-    const es::State before = stream.get_state();
-    const auto tried = stream.forward_step(frame, false);
-    CHECK(stream.get_state() == before);
-    const auto y = stream.forward_step(frame);
-    REQUIRE(tried.has_value() == y.has_value());
-    CHECK(y.has_value() == (t >= 2 && t % 2 == 0));
-    if (!y) continue;
-    CHECK(same(*tried, *y));
-    REQUIRE(y->dimension(1) == 1);
-    CHECK(std::equal(y->data(), y->data() + 3, expected.data() + 3 * given));
-    ++given;
-  }
-  CHECK(given == stream.outputs_after(21));
-}
-
-TEST_CASE("Stream: end padding is worked out on a copy", "[compose]") {
-  es::Stream stream(small_net());
-  const Signal x = signal(2, 20), more = signal(2, 11, 2);
-  const auto padded = stream.forward_steps(x, true);
-  REQUIRE(padded.has_value());
-  CHECK(same(*padded, stream.forward(x)));
-
-  es::Stream plain(small_net());
-  (void)plain(x);
-  CHECK(stream.get_state() == plain.get_state());
-  CHECK(same(stream(more), plain(more)));
-
-  const es::State before = stream.get_state();
-  CHECK(stream.forward_steps(more, true, false).has_value());
-  CHECK(stream.get_state() == before);
-  CHECK_FALSE(es::Stream(small_net()).forward_steps(signal(2, 0)).has_value());
-}
-
-TEST_CASE("Stream: after warm_up the next frame gives an output", "[compose]") {
+TEST_CASE("Stream: after warm_up the next frame gives an output", "[stream]") {
   es::Stream stream(es::residual(support::random_conv<Conv1d<float>>(2, 2, 5)));
   stream.warm_up();
   CHECK(stream.forward_step(Eigen::Vector2f(1, 2)).has_value());
@@ -112,55 +55,7 @@ TEST_CASE("Stream: after warm_up the next frame gives an output", "[compose]") {
   CHECK_FALSE(stream.forward_step(Eigen::Vector2f(1, 2)).has_value());
 }
 
-TEST_CASE("Stream: planar buffers, as an audio host hands them over", "[compose]") {
-  es::Stream stream(small_net());
-  const Signal x = signal(2, 700);
-  const Signal expected = stream.forward(x);
-  std::vector<float> in[2], out[3];
-  for (Index t = 0; t < 700; ++t)
-    for (Index c = 0; c < 2; ++c) in[c].push_back(x(c, t));
-  for (auto& channel : out) channel.assign(400, -7.0f);
-  const float* from[2] = {in[0].data(), in[1].data()};
-  float* to[3] = {out[0].data(), out[1].data(), out[2].data()};
-  Index written = stream.process_planar(from, 700, to, 400);
-  for (auto& channel : to) channel += written;
-  written += stream.flush_planar(to, 400 - written);
-  REQUIRE(written == expected.dimension(1));
-  for (Index c = 0; c < 3; ++c)
-    for (Index t = 0; t < 400; ++t)
-      CHECK(out[c][static_cast<std::size_t>(t)] == (t < written ? expected(c, t) : -7.0f));
-
-  // In place, for a network with as many outputs as inputs.
-  es::Stream same_rate(es::Tanh<float>{}, {.channels = 2});
-  float* both[2] = {in[0].data(), in[1].data()};
-  CHECK(same_rate.process_planar(both, 700, both) == 700);
-  CHECK(in[1][699] == Approx(std::tanh(x(1, 699))));
-}
-
-TEST_CASE("Stream: planar calls know the room, and what in place would overwrite", "[compose]") {
-  // 128 frames at a time: of blocks of 100, the second gives 128.
-  const auto steps = es::sequential(support::random_conv<Conv1d<float>>(1, 2, 128, {.stride = 128}),
-                                    support::random_conv_transpose<float>(2, 1, 128, {.stride = 128}));
-  es::Stream stream(steps);
-  std::vector<float> x(1000, 1.0f), y(1000, -7.0f);
-  float *in[] = {x.data()}, *out[] = {y.data()};
-  CHECK(stream.process_planar(in, 100, in) == 0);
-  const es::State before = stream.get_state();
-  CHECK(support::refuses([&] { stream.process_planar(in, 100, in); }, {"room for 100 frames", "128 will come"}));
-  CHECK(support::refuses([&] { stream.process_planar(in, 100, in, es::final); }, {"room for 100", "128 will come"}));
-  CHECK(support::refuses([&] { stream.process_planar(in, -100, out, 500); }, {"-100 frames"}));
-  CHECK(support::refuses([&] { stream.process_planar(in, -100, out, 500, es::final); }, {"-100 frames"}));
-  // The first 256 of them give 256 outputs, which would lie where frames 256 to 263 are still to be read.
-  float* behind[] = {x.data() + 8};
-  CHECK(support::refuses([&] { stream.process_planar(in, 900, behind, 990); }, {"256 outputs", "not read yet"}));
-  CHECK(stream.get_state() == before);
-  CHECK(std::count(y.begin(), y.end(), -7.0f) == 1000);
-  CHECK(stream.process_planar(in, 100, out, 128) == 128);
-  CHECK(y[127] != -7.0f);
-  CHECK(y[128] == -7.0f);
-}
-
-TEST_CASE("Stream: warm_up of a warm stream feeds nothing, of another one up to the next output", "[compose]") {
+TEST_CASE("Stream: warm_up of a warm stream feeds nothing, of another one up to the next output", "[stream]") {
   es::Stream strided(support::random_conv<Conv1d<float>>(1, 1, 5, {.stride = 3}));
   for (int time = 0; time < 3; ++time) {
     strided.warm_up();
@@ -172,7 +67,7 @@ TEST_CASE("Stream: warm_up of a warm stream feeds nothing, of another one up to 
   CHECK(strided.forward_step(Eigen::VectorXf(Eigen::VectorXf::Ones(1))).has_value());
 }
 
-TEST_CASE("Stream: negative counts of frames are refused", "[compose][error]") {
+TEST_CASE("Stream: negative counts of frames are refused", "[stream][error]") {
   es::Stream stream(small_net());
   const Signal x = signal(2, 12);
   (void)stream(x);
@@ -185,7 +80,6 @@ TEST_CASE("Stream: negative counts of frames are refused", "[compose][error]") {
   CHECK(support::refuses([&] { (void)stream(negative); }, {"-3 frames"}));
   CHECK(support::refuses([&] { (void)stream(negative, es::final); }, {"-3 frames"}));
   CHECK(support::refuses([&] { (void)stream.forward(negative); }, {"-3 frames"}));
-  CHECK(support::refuses([&] { (void)stream.forward(negative, true); }, {"-3 frames"}));
   for (const bool pad_end : {false, true})
     for (const bool update : {false, true})
       CHECK(support::refuses([&] { (void)stream.forward_steps(negative, pad_end, update); }, {"-3 frames"}));
@@ -198,7 +92,7 @@ TEST_CASE("Stream: negative counts of frames are refused", "[compose][error]") {
   CHECK(windows.frames_seen() == 0);
 }
 
-TEST_CASE("Stream: states that say that other frames came are refused", "[compose][error]") {
+TEST_CASE("Stream: states that say that other frames came are refused", "[stream][error]") {
   es::Stream stream(support::random_conv<Conv1d<float>>(1, 1, 1001));
   (void)stream(signal(1, 2000));
   const es::State good = stream.get_state();
@@ -227,7 +121,7 @@ TEST_CASE("Stream: states that say that other frames came are refused", "[compos
   CHECK(support::refuses([&] { pointwise.set_state(pointwise_says(most)); }, {"damaged", "of at most"}));
 }
 
-TEST_CASE("Stream: a state goes to another stream of the same network, and to no other", "[compose]") {
+TEST_CASE("Stream: a state goes to another stream of the same network, and to no other", "[stream]") {
   es::Stream stream(small_net());
   (void)stream(signal(2, 33));
   const es::State state = stream.get_state();
@@ -254,7 +148,7 @@ TEST_CASE("Stream: a state goes to another stream of the same network, and to no
   CHECK(open.get_state() == before);
 }
 
-TEST_CASE("Stream: a copy is a fork that goes on by itself", "[compose]") {
+TEST_CASE("Stream: a copy is a fork that goes on by itself", "[stream]") {
   es::Stream stream(small_net());
   (void)stream(signal(2, 17));
   es::Stream fork = stream;
@@ -269,7 +163,7 @@ TEST_CASE("Stream: a copy is a fork that goes on by itself", "[compose]") {
   CHECK(moved.frames_seen() == 22);
 }
 
-TEST_CASE("Stream: wrong shapes and too little room are refused before anything changes", "[compose][error]") {
+TEST_CASE("Stream: wrong shapes and too little room are refused before anything changes", "[stream][error]") {
   es::Stream stream(small_net());
   (void)stream(signal(2, 12));
   const es::State before = stream.get_state();

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "eigenstream/analysis/dependency.hpp"
+#include "eigenstream/stream/planar.hpp"
 #include "support/allocation.hpp"
 
 namespace support {
@@ -368,7 +369,7 @@ class Contract {
     out.assign(static_cast<std::size_t>(out_.channels), std::vector<T>(static_cast<std::size_t>(total + 1), mark));
     const std::vector<std::vector<T>> given = in;
 
-    Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+    es::PlanarStream<Net> stream(net_, {.channels = in_.channels, .batch = in_.batch});
     std::vector<const T*> from(in.size());
     std::vector<T*> to(out.size());
     Index at = 0, written = 0;
@@ -686,20 +687,21 @@ class Contract {
       // All channels of all buffers at one place: refused calls neither read nor write.
       const std::vector<const T*> from(static_cast<std::size_t>(in_.channels), x.data());
       const std::vector<T*> to(static_cast<std::size_t>(out_.channels), output.data());
+      es::PlanarStream<Net> planar(stream);
       if (const Index room = room_of(rest, false); room > 0)
-        refuse(stream, "planar buffers one frame too short",
-               [&] { stream.process_planar(from.data(), rest, to.data(), room - 1); });
+        refuse(planar, "planar buffers one frame too short",
+               [&] { planar.process_planar(from.data(), rest, to.data(), room - 1); });
       if (const Index room = room_of(rest, true); room > 0)
-        refuse(stream, "planar buffers one frame too short for the last chunk",
-               [&] { stream.process_planar(from.data(), rest, to.data(), room - 1, es::final); });
+        refuse(planar, "planar buffers one frame too short for the last chunk",
+               [&] { planar.process_planar(from.data(), rest, to.data(), room - 1, es::final); });
       if (const Index room = room_of(0, true); room > 0)
-        refuse(stream, "planar buffers one frame too short for the flush",
-               [&] { stream.flush_planar(to.data(), room - 1); });
+        refuse(planar, "planar buffers one frame too short for the flush",
+               [&] { planar.flush_planar(to.data(), room - 1); });
       if (room_of(rest, false) > rest)
-        refuse(stream, "planar buffers shorter than what comes",
-               [&] { stream.process_planar(from.data(), rest, to.data()); });
-      refuse(stream, "a negative planar count",
-             [&] { stream.process_planar(from.data(), -1, to.data(), output.frames().count); });
+        refuse(planar, "planar buffers shorter than what comes",
+               [&] { planar.process_planar(from.data(), rest, to.data()); });
+      refuse(planar, "a negative planar count",
+             [&] { planar.process_planar(from.data(), -1, to.data(), output.frames().count); });
     }
     require(output.intact(0), "a refused call writes");
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/network/any_layer.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"

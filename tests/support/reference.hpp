@@ -9,7 +9,7 @@
 #include <unsupported/Eigen/CXX11/Tensor>
 #include <vector>
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/weights.hpp"
 #include "eigenstream/layer/conv.hpp"

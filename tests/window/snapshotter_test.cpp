@@ -40,7 +40,7 @@ TEMPLATE_TEST_CASE("Snapshotter: any chunking gives the offline output", "[windo
   const Index channels = GENERATE(1, 2, 5), batch = GENERATE(1, 3);
   INFO("size " << size << ", stride " << stride << ", channels " << channels);
   support::check_contract(Snapshotter<TestType>(channels, size, stride), batch, {.light = size > 64});
-  support::check_contract(Snapshotter<TestType>(channels, size, stride).valid(), batch, {.light = true});
+  support::check_contract(Snapshotter<TestType>(channels, size, stride).without_padding(), batch, {.light = true});
   if (channels == 5) {
     support::check_contract(Snapshotter<TestType, 2>(5, size, stride, 1, {1, 4}), batch, {.light = true});
     support::check_contract(Snapshotter<TestType, 3>(5, size, stride, 1, {2, 1, 2}), batch, {.light = size > 8});

@@ -109,7 +109,7 @@ TEST_CASE("Windowed: numbers for reports", "[window]") {
   CHECK(timing.delay() == 4);
   CHECK(timing.padding() == 15);
   CHECK(timing.rate() == es::Rate{1, 5});
-  CHECK(layer.valid().timing().padding() == 0);
+  CHECK(layer.without_padding().timing().padding() == 0);
   CHECK(Windowed(classifier<float>(2), 20, 5).fingerprint() != Windowed(classifier<float>(2), 20, 4).fingerprint());
   CHECK(Windowed(classifier<float>(2), 20, 5).fingerprint() == Windowed(classifier<float>(2), 20, 5).fingerprint());
 }

@@ -28,8 +28,8 @@ class Parallel : public Wired<typename First::Scalar, detail::TupleStages<First,
       : Parallel(std::tuple<First, Rest...>(std::move(first), std::move(rest)...), op) {}
 
   /// The same branches without padding.
-  Parallel valid() const {
-    return std::apply([&](const auto&... branch) { return Parallel(op_, eigenstream::valid(branch)...); },
+  Parallel without_padding() const {
+    return std::apply([&](const auto&... branch) { return Parallel(op_, eigenstream::without_padding(branch)...); },
                       this->stages().layers);
   }
 

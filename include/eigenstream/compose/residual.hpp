@@ -35,7 +35,7 @@ class Residual {
     Timing::Builder both;
     const Index output = both.append(timing, 0);
     shrink_ = both.ended(0).least_lead(both.ended(output));
-    check(shrink_ >= 0, "Residual: the network's output is ", -shrink_, " frames longer than its input (without its padding it may fit: residual(valid(net)))");
+    check(shrink_ >= 0, "Residual: the network's output is ", -shrink_, " frames longer than its input (without its padding it may fit: residual(without_padding(net)))");
     if (net_.in_channels() != Dynamic) (void)out_channels(net_.in_channels());
     crop_ = shrink_ / 2;
     keep_ = std::max<Index>(0, timing.first_output() - crop_);  // most are waiting just before the first output
@@ -45,7 +45,7 @@ class Residual {
 
   const Net& net() const noexcept { return net_; }
   /// The same without padding inside.
-  Residual valid() const { return Residual(eigenstream::valid(net_)); }
+  Residual without_padding() const { return Residual(eigenstream::without_padding(net_)); }
   /// Frames by which the output is shorter than the input.
   Index shrink() const noexcept { return shrink_; }
 

@@ -22,8 +22,8 @@ class Sequential : public Chain<typename First::Scalar, detail::TupleStages<Firs
             {std::tuple<First, Rest...>(std::move(first), std::move(rest)...)}) {}
 
   /// The same layers without padding.
-  auto valid() const {
-    return std::apply([](const auto&... layer) { return Sequential(eigenstream::valid(layer)...); }, this->stages().layers);
+  auto without_padding() const {
+    return std::apply([](const auto&... layer) { return Sequential(eigenstream::without_padding(layer)...); }, this->stages().layers);
   }
 
   /// Layer number I.

@@ -40,7 +40,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///                            it does not keep its input. Valid until the next call with this state; n at most
 ///                            max_room
 ///   in_place                 true if `steps` may be called with y.data == x.data (one output per input, same size)
-///   valid()                  optional: the same layer without any padding in time; without it, it has none
+///   without_padding()                  optional: the same layer without any padding in time; without it, it has none
 ///   keeps_channels           optional: true if the output has as many channels as the input; without it, in_place says
 ///
 /// Preconditions of steps and flush, asserted only: x has the shape of the state, y has room for max_outputs(x.count)
@@ -92,9 +92,9 @@ bool keeps_channels(const L& layer) noexcept {
 /// The same network without any padding in time: what whole windows of the signal give. Layers that do not pad are what
 /// they were.
 template <class L>
-auto valid(const L& layer) {
-  if constexpr (requires { layer.valid(); })
-    return layer.valid();
+auto without_padding(const L& layer) {
+  if constexpr (requires { layer.without_padding(); })
+    return layer.without_padding();
   else
     return layer;
 }

@@ -86,7 +86,7 @@ class Conv1d {
   }
 
   /// The same convolution without any padding: only what whole windows of the signal give.
-  Conv1d valid() const {
+  Conv1d without_padding() const {
     Conv1dOptions options = options_;
     options.padding = {};
     options.padding_mode = PaddingMode::zeros;

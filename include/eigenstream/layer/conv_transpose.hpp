@@ -93,7 +93,7 @@ class ConvTranspose1d {
   }
 
   /// The same with padding and output_padding 0: nothing is taken away and nothing added.
-  ConvTranspose1d valid() const {
+  ConvTranspose1d without_padding() const {
     ConvTranspose1dOptions options = options_;
     options.padding = options.output_padding = 0;
     return ConvTranspose1d(weight(), bias(), options);

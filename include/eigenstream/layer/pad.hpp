@@ -45,7 +45,7 @@ class Pad {
   }
 
   /// What remains without frames that are added: the crops.
-  Pad valid() const { return Pad(-skip_, -hold_); }
+  Pad without_padding() const { return Pad(-skip_, -hold_); }
 
   Index left() const noexcept { return left_ - skip_; }
   Index right() const noexcept { return right_ - hold_; }

@@ -141,7 +141,7 @@ class AvgPool1d : public detail::Pool1d<T, AvgPool1d<T>> {
   }
 
   /// The same without padding and without windows that hang over the end.
-  AvgPool1d valid() const {
+  AvgPool1d without_padding() const {
     return AvgPool1d(this->taps_, {.stride = this->stage_.stride, .count_include_pad = include_pad_});
   }
 
@@ -181,7 +181,7 @@ class MaxPool1d : public detail::Pool1d<T, MaxPool1d<T>> {
                                      options.ceil_mode) {}
 
   /// The same without padding and without windows that hang over the end.
-  MaxPool1d valid() const {
+  MaxPool1d without_padding() const {
     return MaxPool1d(this->taps_, {.stride = this->stage_.stride, .dilation = this->dilation_});
   }
 

@@ -1,50 +1,63 @@
 #ifndef EIGENSTREAM_NAMES_TORCH_STREAMER_HPP
 #define EIGENSTREAM_NAMES_TORCH_STREAMER_HPP
 
-// The names by which users of torch-streamer know these streams. They are Stream<...> of one layer or another: what
-// Stream can do, each of them can. A signal is a tensor (C,T); a call gives the frames that are ready.
+// The names by which users of torch-streamer know these streams. Each is a Stream of one layer or another, whose
+// forward(x, last) is stateful, as there. A signal is a tensor (C,T); a call gives the frames that are ready.
 
 #include "eigenstream/audio/resample.hpp"
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/stream/stream.hpp"
 #include "eigenstream/network/registry.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
+/// A stream whose forward goes on with the signal: what Stream says with operator().
+template <Layer L>
+class LayerStream : public Stream<L> {
+ public:
+  using Stream<L>::Stream;
+
+  /// The frames that are ready, or nothing if there are none; the whole rest if x is the last chunk.
+  template <class X>
+  auto forward(X&& x, bool last) {
+    return detail::some_frames(last ? (*this)(x, final) : (*this)(x));
+  }
+};
+
 /// A stream of a network whose type is known at run time only.
 template <class T = float>
-using BaseStream = Stream<AnyLayer<T>>;
+using BaseStream = LayerStream<AnyLayer<T>>;
 
 template <class T = float, Index In = Dynamic, Index Out = Dynamic, Index Taps = Dynamic>
-using Conv1dStream = Stream<Conv1d<T, In, Out, Taps>>;
+using Conv1dStream = LayerStream<Conv1d<T, In, Out, Taps>>;
 
 template <class T = float>
-using ConvTranspose1dStream = Stream<ConvTranspose1d<T>>;
+using ConvTranspose1dStream = LayerStream<ConvTranspose1d<T>>;
 
 /// Of AvgPool1d<T> or MaxPool1d<T>.
 template <class Pool>
   requires(std::same_as<Pool, AvgPool1d<typename Pool::Scalar>> || std::same_as<Pool, MaxPool1d<typename Pool::Scalar>>)
-using Pool1dStream = Stream<Pool>;
+using Pool1dStream = LayerStream<Pool>;
 
 template <class... Layers>
-using Sequential1dStream = Stream<Sequential<Layers...>>;
+using Sequential1dStream = LayerStream<Sequential<Layers...>>;
 
 template <class Net>
 using Residual1d = Residual<Net>;
 template <class Net>
-using Residual1dStream = Stream<Residual<Net>>;
+using Residual1dStream = LayerStream<Residual<Net>>;
 
 template <class T = float>
-using ResampleStream = Stream<Resample<T>>;
+using ResampleStream = LayerStream<Resample<T>>;
 
 /// A stream of a layer that treats every frame by itself.
 /// Errors   constructor: Error if the layer's outputs depend on more than the frame at their place
 template <Layer L>
-class Elementwise1dStream : public Stream<L> {
+class Elementwise1dStream : public LayerStream<L> {
  public:
-  explicit Elementwise1dStream(L layer, StreamOptions options = {}) : Stream<L>(checked(std::move(layer)), options) {}
+  explicit Elementwise1dStream(L layer, StreamOptions options = {}) : LayerStream<L>(checked(std::move(layer)), options) {}
 
  private:
   static L checked(L layer) {
@@ -63,7 +76,7 @@ template <Layer L>
 BaseStream<typename L::Scalar> create_stream(const L& net, PaddingPolicy policy = PaddingPolicy::exact,
                                              StreamOptions options = {}) {
   using Any = AnyLayer<typename L::Scalar>;
-  return BaseStream<typename L::Scalar>(policy == PaddingPolicy::valid ? Any(valid(net)) : Any(net), options);
+  return BaseStream<typename L::Scalar>(policy == PaddingPolicy::valid ? Any(without_padding(net)) : Any(net), options);
 }
 
 /// A stream of the network of a description, built by a registry's factories. With PaddingPolicy::valid each module is

@@ -18,9 +18,9 @@ class AnyGraph : public Wired<T, detail::VectorStages<AnyLayer<T>>> {
       : Wired<T, detail::VectorStages<AnyLayer<T>>>(detail::VectorStages<AnyLayer<T>>{std::move(layers)}, wiring, in_channels) {}
 
   /// The same layers without padding, aligned anew.
-  AnyGraph valid() const {
+  AnyGraph without_padding() const {
     detail::VectorStages<AnyLayer<T>> layers;
-    for (const AnyLayer<T>& layer : this->stages().layers) layers.layers.push_back(layer.valid());
+    for (const AnyLayer<T>& layer : this->stages().layers) layers.layers.push_back(layer.without_padding());
     const Wiring wiring = this->rewire(layers);
     return AnyGraph(std::move(layers.layers), wiring, this->in_channels());
   }

@@ -36,8 +36,8 @@ class AnyLayer {
   }
 
   /// The same layer without padding in time; shared if it has none.
-  AnyLayer valid() const {
-    std::shared_ptr<const Base> without = layer_->valid();
+  AnyLayer without_padding() const {
+    std::shared_ptr<const Base> without = layer_->without_padding();
     return without == nullptr ? *this : AnyLayer(std::move(without));
   }
 
@@ -64,7 +64,7 @@ class AnyLayer {
   struct Base {
     virtual ~Base() = default;
     virtual const void* tag() const noexcept = 0;
-    virtual std::shared_ptr<const Base> valid() const = 0;  // null: the layer itself
+    virtual std::shared_ptr<const Base> without_padding() const = 0;  // null: the layer itself
     virtual Index in_channels() const = 0;
     virtual Index out_channels(Index) const = 0;
     virtual Timing timing() const = 0;
@@ -90,10 +90,10 @@ class AnyLayer {
   struct Model final : Base {
     explicit Model(L l) : layer(std::move(l)) {}
     const void* tag() const noexcept override { return &tag_of<L>; }
-    std::shared_ptr<const Base> valid() const override {
-      if constexpr (requires { layer.valid(); }) {
-        using Without = std::remove_cvref_t<decltype(layer.valid())>;
-        return std::make_shared<const Model<Without>>(layer.valid());
+    std::shared_ptr<const Base> without_padding() const override {
+      if constexpr (requires { layer.without_padding(); }) {
+        using Without = std::remove_cvref_t<decltype(layer.without_padding())>;
+        return std::make_shared<const Model<Without>>(layer.without_padding());
       } else {
         return nullptr;
       }
@@ -138,9 +138,9 @@ class AnySequential : public Chain<T, detail::VectorStages<AnyLayer<T>>> {
       : Chain<T, detail::VectorStages<AnyLayer<T>>>(detail::VectorStages<AnyLayer<T>>{std::move(layers)}) {}
 
   /// The same layers without padding.
-  AnySequential valid() const {
+  AnySequential without_padding() const {
     std::vector<AnyLayer<T>> layers;
-    for (const AnyLayer<T>& layer : this->stages().layers) layers.push_back(layer.valid());
+    for (const AnyLayer<T>& layer : this->stages().layers) layers.push_back(layer.without_padding());
     return AnySequential(std::move(layers));
   }
 };

@@ -364,7 +364,7 @@ class Registry {
     return reader.naming_errors([&]() -> Module {
       Built built = found->second(reader, in);
       reader.finish();
-      if (policy == PaddingPolicy::valid) built.layer = built.layer.valid();
+      if (policy == PaddingPolicy::valid) built.layer = built.layer.without_padding();
       if (in != Dynamic) (void)built.layer.out_channels(in);
       return {spec.type, spec.path, std::move(built.layer), std::move(built.children), std::move(built.windows)};
     });

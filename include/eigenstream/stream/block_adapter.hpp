@@ -8,6 +8,7 @@
 #include <span>        // saved bytes
 #include <vector>      // planar buffers
 
+#include "eigenstream/stream/planar.hpp"
 #include "eigenstream/stream/stream.hpp"
 #include "eigenstream/memory/history.hpp"
 

@@ -1,11 +1,9 @@
 #ifndef EIGENSTREAM_STREAM_STREAM_HPP
 #define EIGENSTREAM_STREAM_STREAM_HPP
 
-#include <unsupported/Eigen/CXX11/Tensor>  // Tensor, at the edges of the API only
-
-#include <functional>  // less
-#include <memory>      // shared_ptr
-#include <optional>    // forward_step
+#include <memory>   // shared_ptr
+#include <utility>  // forward
+#include <vector>   // frames to warm up with
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/state.hpp"
@@ -24,31 +22,13 @@ struct StreamOptions {
 };
 
 namespace detail {
-
-/// Frames of planar buffers from frame `at` on, to where they lie one after the other; batch 1.
-template <class T>
-void from_planar(const T* const* in, Index at, Frames<T> x) noexcept {
-  for (Index c = 0; c < x.channels; ++c)
-    for (Index t = 0; t < x.count; ++t) x.data[t * x.channels + c] = in[c][at + t];
-}
-/// And back. Returns how many there were.
-template <class T>
-Index to_planar(Frames<const T> y, T* const* out, Index at) noexcept {
-  for (Index c = 0; c < y.channels; ++c)
-    for (Index t = 0; t < y.count; ++t) out[c][at + t] = y.data[t * y.channels + c];
-  return y.count;
-}
-/// Whether the first `written` frames of some output buffer lie where frames `read` ... n - 1 of an input buffer do.
-template <class T>
-bool overlap(const T* const* in, Index in_channels, Index read, Index n, T* const* out, Index out_channels,
-             Index written) noexcept {
-  const std::less<const T*> before;
-  for (Index c = 0; c < in_channels; ++c)
-    for (Index o = 0; o < out_channels; ++o)
-      if (before(out[o], in[c] + n) && before(in[c] + read, out[o] + written)) return true;
-  return false;
-}
-
+/// What the calls with tensors do; their header has the definitions, so that a stream by itself needs no Eigen.
+template <class Stream, class X>
+struct TensorCalls {
+  static_assert(!std::is_same_v<X, X>,
+                "eigenstream: calls with tensors need <eigenstream/stream/tensor_calls.hpp> (<eigenstream.hpp> has it), and "
+                "chunks that are Eigen tensors, maps, matrices or Frames");
+};
 }  // namespace detail
 
 /// A network at work on one signal (or a batch of signals in step): shared weights, a state of its own.
@@ -57,22 +37,19 @@ bool overlap(const T* const* in, Index in_channels, Index read, Index n, T* cons
 ///   stream(x)                 frames that are ready, as a tensor
 ///   stream(x, es::final)      the same and the rest; the stream is fresh again
 ///   process(x, y)             into the caller's memory; no allocation, no lock, no system call
-///   process_planar(in, n, out)  one pointer per channel, as audio hosts hand buffers over; the same guarantees. For as
-///                             many frames out of each call as go in, see BlockAdapter
 ///   forward_step, forward_steps  frame by frame, with optional end padding and without touching the state
 ///   forward(x)                the whole signal at once; the stream is not touched
 /// Shapes   (C,T), or (C,B,T) with a batch; column-major, channel first. (T) for a network from one channel to one
 /// Errors   Error when channels or batch differ from the stream's, a count of frames is negative or there is too little
 ///          room, before anything changes
+/// For one pointer per channel, as audio hosts hand buffers over, see PlanarStream; for as many frames out of each call as go
+/// in, BlockAdapter.
 /// A stream may be copied (a fork that goes on by itself) and moved; two threads need two streams.
 template <Layer Net>
 class Stream {
  public:
   using Scalar = typename Net::Scalar;
   using T = Scalar;
-  using Tensor1 = Eigen::Tensor<T, 1>;
-  using Tensor2 = Eigen::Tensor<T, 2>;
-  using Tensor3 = Eigen::Tensor<T, 3>;
 
   explicit Stream(Net net, StreamOptions options = {})
       : Stream(std::make_shared<const Net>(std::move(net)), options) {}
@@ -91,8 +68,6 @@ class Stream {
     StateCodec count;
     net_->exchange(block_.ref(), count);
     state_bytes_ = static_cast<Index>(count.position());
-    tile_ = room_for_planar();
-    planar_.resize(static_cast<std::size_t>(tile_ * in_.size() + planar_room() * out_.size()));
   }
 
   const Net& net() const noexcept { return *net_; }
@@ -149,77 +124,48 @@ class Stream {
     return net_->visit(block_.ref(), x, f);
   }
 
-  /// n frames from one buffer per channel to one buffer per channel, each of which has room for `room` frames; batch 1.
-  /// An output buffer may be an input buffer as long as no output lies where input is still to be read.
-  /// Errors   Error if the batch is not 1, n is negative, `room` is less than will come, or an output would overwrite
-  ///          input that is not read yet
-  Index process_planar(const T* const* in, Index n, T* const* out, Index room) {
-    check_planar(in, n, out, room, false);
-    return advance_planar(in, n, out);
-  }
-  /// The same for the last chunk: also writes the rest, and starts anew.
-  Index process_planar(const T* const* in, Index n, T* const* out, Index room, Final) {
-    check_planar(in, n, out, room, true);
-    const Index written = advance_planar(in, n, out);
-    return written + finish_planar(out, written);
-  }
-  /// The same into buffers as long as those of the input.
-  Index process_planar(const T* const* in, Index n, T* const* out) { return process_planar(in, n, out, n); }
-  Index process_planar(const T* const* in, Index n, T* const* out, Final) {
-    return process_planar(in, n, out, n, final);
-  }
-  /// The rest of the signal, one buffer per channel with room for `room` frames.
-  Index flush_planar(T* const* out, Index room) {
-    check_planar(nullptr, 0, out, room, true);
-    return finish_planar(out, 0);
+  /// Error unless x can be given to the stream.
+  EIGENSTREAM_ALWAYS_INLINE void check_input(Frames<const T> x) const {
+    check_shape("input", x.shape(), in_);
+    if (x.count < 0) [[unlikely]]
+      refuse_count(x.count);
   }
 
-  // As tensors.
+  // As tensors: <eigenstream/stream/tensor_calls.hpp>.
 
   /// The frames that x makes ready; (C',0) if none is.
   template <class X>
   auto operator()(X&& x) {
-    return call<rank_of<X>>(view(x), false);
+    return tensors<X>::call(*this, x, false);
   }
   /// The frames that x makes ready and the rest of the signal; the stream is fresh again.
   template <class X>
   auto operator()(X&& x, Final) {
-    return call<rank_of<X>>(view(x), true);
+    return tensors<X>::call(*this, x, true);
   }
-
-  /// The same in one: the frames that are ready, or nothing if there are none; the whole rest if x is the last chunk.
-  template <class X>
-  auto forward(X&& x, bool last) {
-    return some(call<rank_of<X>>(view(x), last));
-  }
-
   /// One frame, (C) or (C,B), to the outputs it makes ready: nothing, or a tensor of one frame (several if the network
   /// raises the rate). With update_state = false the stream stays as it was.
   template <class X>
-  std::optional<Tensor2> forward_step(X&& frame, bool update_state = true) {
-    return some(steps<2>(frame_view(frame), false, update_state));
+  auto forward_step(X&& frame, bool update_state = true) {
+    return tensors<X>::step(*this, frame, update_state);
   }
   /// A run of frames to the outputs they make ready, or nothing. pad_end adds what the end of the signal would release,
   /// worked out on a copy: the stream goes on as if it had not been asked.
   template <class X>
   auto forward_steps(X&& x, bool pad_end = false, bool update_state = true) {
-    return some(steps<rank_of<X>>(view(x), pad_end, update_state));
+    return tensors<X>::steps(*this, x, pad_end, update_state);
   }
   /// The whole signal at once, as the offline layer does; any batch. Neither reads nor changes the stream.
   template <class X>
   auto forward(X&& x) const {
-    const Frames<const T> all = view(x);
-    Stream fresh(net_, {.channels = all.channels, .batch = all.batch});
-    return fresh.call<rank_of<X>>(all, true);
+    return tensors<X>::whole(*this, x);
   }
 
   // State.
 
   /// Bytes that the stream remembers, as saved (without header), and that it occupies.
   Index state_bytes() const noexcept { return state_bytes_; }
-  Index memory_bytes() const noexcept {
-    return block_.bytes() + static_cast<Index>(planar_.size() * sizeof(T));
-  }
+  Index memory_bytes() const noexcept { return block_.bytes(); }
   State get_state() const {
     State state;
     state.assign(net_->fingerprint(), in_, seen_, static_cast<std::size_t>(state_bytes_),
@@ -262,48 +208,11 @@ class Stream {
       advance(Frames<const T>(zeros.data(), in_, 1), Frames<T>(out.data(), out_, max_outputs(1)));
   }
 
- private:
+ protected:
   template <class X>
-  static constexpr int rank_of = [] {
-    if constexpr (detail::TensorLike<std::remove_cvref_t<X>>) return std::remove_cvref_t<X>::NumDimensions;
-    return 2;
-  }();
-
-  template <class X>
-  Frames<const T> view(X&& x) const {
-    static_assert(rank_of<X> >= 1 && rank_of<X> <= 3, "eigenstream: chunks are (T), (C,T) or (C,B,T)");
-    if constexpr (rank_of<X> == 1) {
-      const Index frames = x.dimensions()[0];
-      return {x.data(), {1, 1}, frames};
-    } else {
-      return Frames<const T>(x);
-    }
-  }
-  template <class X>
-  Frames<const T> frame_view(X&& x) const {
-    Index size = 0;
-    if constexpr (detail::TensorLike<std::remove_cvref_t<X>>) {
-      size = x.size();
-    } else {
-      size = x.rows() * x.cols();
-      detail::check_contiguous<std::remove_cvref_t<X>>(x);
-    }
-    check(size == in_.size(), "Stream: a frame of ", size, " numbers, this stream takes ", in_.channels,
-          " channels and a batch of ", in_.batch);
-    return {x.data(), in_, 1};
-  }
-  template <class Tensor>
-  static std::optional<Tensor> some(Tensor&& y) {
-    if (y.dimension(Tensor::NumDimensions - 1) == 0) return std::nullopt;
-    return std::forward<Tensor>(y);
-  }
+  using tensors = detail::TensorCalls<Stream, std::remove_cvref_t<X>>;
 
   // The checks of every call: a few comparisons, and everything else out of line.
-  EIGENSTREAM_ALWAYS_INLINE void check_input(Frames<const T> x) const {
-    check_shape("input", x.shape(), in_);
-    if (x.count < 0) [[unlikely]]
-      refuse_count(x.count);
-  }
   [[noreturn]] static EIGENSTREAM_NO_INLINE void refuse_count(Index n) {
     fail("Stream: input of ", n, " frames, must not be negative");
   }
@@ -337,80 +246,13 @@ class Stream {
     return net_->flush(block_.ref(), y);
   }
 
-  template <int Rank>
-  static auto make_tensor(FrameShape shape, Index frames) {
-    if constexpr (Rank == 1)
-      return Tensor1(shape.size() * frames);  // one channel, or the channels of each frame one after the other
-    else if constexpr (Rank == 2)
-      return Tensor2(shape.size(), frames);  // a batch of 1; a frame of forward_step may hold more
-    else
-      return Tensor3(shape.channels, shape.batch, frames);
-  }
-  template <int Rank>
-  auto call(Frames<const T> x, bool ended) {
-    check_input(x);
-    if constexpr (Rank == 1)
-      check(out_.size() == 1, "Stream: a signal (T) goes in, but ", out_.channels, " channels come out; give it as (1,T)");
-    const Index expected = timing_.outputs_after(seen_ + x.count, ended) - timing_.outputs_after(seen_);
-    auto y = make_tensor<Rank>(out_, expected);
-    Frames<T> to(y.data(), out_, expected);
-    const Index written = advance(x, to);
-    if (ended) finish(to.from(written));
-    return y;
-  }
-  template <int Rank>
-  auto steps(Frames<const T> x, bool pad_end, bool update_state) {
-    check_input(x);
-    if (!pad_end && update_state) return call<Rank>(x, false);
-    Stream copy = *this;
-    auto y = copy.call<Rank>(x, pad_end);
-    if (update_state) call<Rank>(x, false);
-    return y;
-  }
-
-  // Planar buffers go through a tile of interleaved frames.
-  Index room_for_planar() const noexcept { return std::clamp<Index>(4096 / in_.size(), 1, 256); }
-  Index planar_room() const noexcept { return std::max<Index>(1, std::max(max_outputs(tile_), max_flush())); }
-  Frames<T> planar_output() noexcept { return {planar_.data() + tile_ * in_.size(), out_, planar_room()}; }
-  Index advance_planar(const T* const* in, Index n, T* const* out) noexcept {
-    const Frames<T> y = planar_output();
-    Index written = 0;
-    for (Index at = 0; at < n; at += tile_) {
-      const Frames<T> x(planar_.data(), in_, std::min(tile_, n - at));
-      detail::from_planar(in, at, x);
-      written += detail::to_planar<T>(y.first(advance(x, y)), out, written);
-    }
-    return written;
-  }
-  Index finish_planar(T* const* out, Index at) noexcept {
-    const Frames<T> y = planar_output();
-    return detail::to_planar<T>(y.first(finish(y)), out, at);
-  }
-  void check_planar(const T* const* in, Index n, T* const* out, Index room, bool ended) const {
-    check(in_.batch == 1, "Stream: planar buffers need a batch of 1, this stream has ", in_.batch);
-    if (n < 0) refuse_count(n);
-    check_room(room, n, ended);
-    // What a tile gives must not lie where later tiles are still to be read.
-    const auto overwrites = [&](Index read, Index written) {
-      return detail::overlap(in, in_.channels, read, n, out, out_.channels, written);
-    };
-    const auto outputs_of = [&](Index frames) {
-      return timing_.outputs_after(seen_ + frames) - timing_.outputs_after(seen_);
-    };
-    if (n <= tile_ || !overwrites(tile_, outputs_of(n))) return;
-    for (Index read = tile_; read < n; read += tile_)
-      check(!overwrites(read, outputs_of(read)), "Stream: the first ", outputs_of(read),
-            " outputs would overwrite input that is not read yet; give other buffers, or use a BlockAdapter");
-  }
-
+ private:
   std::shared_ptr<const Net> net_;
   FrameShape in_, out_;
   Timing timing_;
   StateBlock block_;
   Index seen_ = 0;
   Index state_bytes_ = 0;
-  Index tile_ = 1;
-  std::vector<T> planar_;
 };
 
 EIGENSTREAM_END_NAMESPACE

@@ -78,7 +78,7 @@ class Snapshotter {
   }
 
   /// Only snapshots all of whose samples have come.
-  Snapshotter valid() const {
+  Snapshotter without_padding() const {
     Snapshotter other = *this;
     other.start(0);
     return other;

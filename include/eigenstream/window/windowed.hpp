@@ -44,7 +44,7 @@ class Windowed {
                   .channels = snapshotter.num_channels()}) {}
 
   /// The same network over windows of real frames only. What is padded inside the windows belongs to the network.
-  Windowed valid() const { return Windowed(net(), size(), stride(), {.channels = plan_.in().channels}); }
+  Windowed without_padding() const { return Windowed(net(), size(), stride(), {.channels = plan_.in().channels}); }
 
   const WindowNet<T>& net() const noexcept { return plan_.net(); }
   Index size() const noexcept { return window_.reach; }
