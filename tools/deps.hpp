@@ -68,7 +68,7 @@ inline void deps(const DepsOptions& options) {
   Index frames = options.frames;
   if (frames == 0) {
     // Three receptive fields, and at least eight outputs, as far as a picture can show them.
-    frames = std::clamp<Index>(std::max(3 * timing.receptive_field(), es::ceil_div(8 * rate.inputs, rate.outputs)), 16,
+    frames = std::clamp<Index>(std::max(timing.recursive() ? Index{0} : 3 * timing.receptive_field(), es::ceil_div(8 * rate.inputs, rate.outputs)), 16,
                                2000);
   }
   const Index outputs = timing.outputs_after(frames, true), inputs = es::ceil_div(frames, options.in_stride);

@@ -300,12 +300,16 @@ inline std::string info_json(const OpenedModel& model) {
   all["out_channels"] = stream.out_shape().channels;
   all["parameters"] = model.layer().parameters();
   all["macs_per_input_frame"] = model.layer().macs(channels);
-  all["receptive_field_frames"] = stream.receptive_field();
+  const bool unbounded = stream.timing().recursive();
+  if (unbounded)
+    all["receptive_field_frames"] = "unbounded";
+  else
+    all["receptive_field_frames"] = stream.receptive_field();
   all["delay_frames"] = stream.delay();
   if (rate_hz) {
     all["sample_rate_hz"] = *rate_hz;
     all["macs_per_second"] = model.layer().macs(channels) * *rate_hz;
-    all["receptive_field_ms"] = 1000 * static_cast<double>(stream.receptive_field()) / *rate_hz;
+    if (!unbounded) all["receptive_field_ms"] = 1000 * static_cast<double>(stream.receptive_field()) / *rate_hz;
     all["delay_ms"] = 1000 * static_cast<double>(stream.delay()) / *rate_hz;
   }
   all["rate"] = {{"outputs", stream.rate().outputs}, {"inputs", stream.rate().inputs}};

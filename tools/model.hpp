@@ -72,6 +72,7 @@ inline std::optional<Index> frames_for_an_output(const es::Timing& timing, Index
 
 /// Frames as text, with the time they take if the sample rate is known.
 inline std::string frames_text(Index frames, std::optional<double> sample_rate_hz) {
+  if (frames == es::unbounded) return "unbounded: all that has been before counts";
   std::string shown = text(frames, frames == 1 ? " frame" : " frames");
   if (sample_rate_hz) shown += " (" + fixed(1000 * static_cast<double>(frames) / *sample_rate_hz, 1) + " ms)";
   return shown;

@@ -7,6 +7,7 @@
 #include "eigenstream/kernel/flush_denormals.hpp"
 #include "eigenstream/kernel/packet.hpp"
 #include "eigenstream/kernel/polyphase.hpp"
+#include "eigenstream/kernel/recurrent.hpp"
 #include "eigenstream/kernel/reduce.hpp"
 #include "eigenstream/kernel/tap_sum.hpp"
 #include "eigenstream/kernel/window_reduce.hpp"

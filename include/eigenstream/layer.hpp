@@ -12,5 +12,6 @@
 #include "eigenstream/layer/norm.hpp"
 #include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/pool.hpp"
+#include "eigenstream/layer/recurrent.hpp"
 
 #endif  // EIGENSTREAM_LAYER_HPP

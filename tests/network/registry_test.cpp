@@ -397,7 +397,7 @@ TEST_CASE("registry: recurrent layers over windows have torch's names", "[networ
     es::RecurrentWeights<float> own{filled({9, in}), filled({9, 3}), filled({9}), filled({9}, 0.1f)};
     weights["g.weight_ih_l" + end] = own.input, weights["g.weight_hh_l" + end] = own.hidden;
     weights["g.bias_ih_l" + end] = own.input_bias, weights["g.bias_hh_l" + end] = own.hidden_bias;
-    return es::Recurrent<float>(es::RecurrentCell::gru, own);
+    return es::Gru<float>(own);
   };
   const Net by_hand{es::bidirectional<float>(add("0", 2), add("0_reverse", 2)),
                     es::bidirectional<float>(add("1", 6), add("1_reverse", 6))};
@@ -407,11 +407,38 @@ TEST_CASE("registry: recurrent layers over windows have torch's names", "[networ
   weights.erase("g.bias_hh_l1_reverse");
   mentions(error_of([&] { es::builtin_registry().create(windowed(gru, 7, 3), weights); }),
            {"module \"g\" (GRU)", "\"g.bias_hh_l1_reverse\" is missing"});
-  mentions(error_of([&] { es::builtin_registry().create(gru, weights); }), {"(GRU)", "Windowed"});
+  mentions(error_of([&] { es::builtin_registry().create(gru, weights); }), {"(GRU)", "both directions", "Windowed"});
   mentions(error_of([&] {
              es::builtin_registry().create(windowed(leaf("RNN", "r", {{"input_size", n(2)}, {"hidden_size", n(3)}, {"nonlinearity", std::string("sin")}}), 7, 3), {});
            }),
            {"(RNN)", "nonlinearity = \"sin\""});
+}
+
+TEST_CASE("registry: recurrent layers run over streams", "[network]") {
+  const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
+  // Two layers of an LSTM with projection, no biases, and a state to start from.
+  const es::WeightMap weights{{"r.weight_ih_l0", filled({12, 2}, -0.4f)}, {"r.weight_hh_l0", filled({12, 2}, -0.3f)},
+                              {"r.weight_hr_l0", filled({2, 3}, -0.2f)},  {"r.weight_ih_l1", filled({12, 2}, -0.6f)},
+                              {"r.weight_hh_l1", filled({12, 2}, -0.1f)}, {"r.weight_hr_l1", filled({2, 3}, 0.1f)},
+                              {"r.h0", es::Weights<float>({2, 2}, {0.1f, 0.2f, 0.3f, 0.4f})},
+                              {"r.c0", es::Weights<float>({2, 3}, {1, 2, 3, 4, 5, 6})}};
+  es::ModuleSpec spec = leaf("LSTM", "r", {{"input_size", n(2)}, {"hidden_size", n(3)}, {"num_layers", n(2)}, {"bias", false},
+                                           {"proj_size", n(2)}, {"initial_state", true}});
+  const auto layer = [&](const std::string& k, std::vector<float> h0, std::vector<float> c0) {
+    es::RecurrentWeights<float> w{weights.at("r.weight_ih_l" + k), weights.at("r.weight_hh_l" + k)};
+    w.projection = weights.at("r.weight_hr_l" + k);
+    w.h0 = es::Weights<float>({2}, h0), w.c0 = es::Weights<float>({3}, c0);
+    return es::Lstm<float>(w);
+  };
+  const es::AnyLayer<float> built = es::builtin_registry().create(spec, weights).layer;
+  CHECK(built.fingerprint() == es::sequential(layer("0", {0.1f, 0.2f}, {1, 2, 3}), layer("1", {0.3f, 0.4f}, {4, 5, 6})).fingerprint());
+  CHECK(built.timing().recursive());
+  CHECK(built.out_channels(2) == 2);
+  spec.fields["proj_size"] = n(3);
+  mentions(error_of([&] { es::builtin_registry().create(spec, weights); }),
+           {"module \"r\" (LSTM)", "proj_size = 3, must be from 0 to 2"});
+  spec = leaf("GRU", "r", {{"input_size", n(2)}, {"hidden_size", n(3)}, {"proj_size", n(2)}});
+  mentions(error_of([&] { es::builtin_registry().create(spec, {}); }), {"(GRU)", "weight_ih_l0\" is missing"});
 }
 
 TEST_CASE("registry: weight norm of a vector has a norm for each element", "[network]") {

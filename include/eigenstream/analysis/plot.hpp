@@ -157,7 +157,8 @@ class DependencyPlot {
       if (all.empty()) continue;
       Shown row{.output = o, .first = all.front().first, .last = all.back().last};
       row.in_time = own(o) < frames && release(o) >= -1 && release(o) < frames;
-      row.whole = (row.last - row.first + 1) * stride > options_.marks->receptive_field - stride;
+      row.whole = options_.marks->receptive_field == unbounded ||
+                  (row.last - row.first + 1) * stride > options_.marks->receptive_field - stride;
       row.on_time = row.last == floor_div(release(o), stride);
       if (best.output < 0 || rank(row) > rank(best)) best = row;
     }
@@ -351,7 +352,8 @@ inline void DependencyPlot::draw_marks(Canvas& canvas) const {
 
   const Shown shown = shown_output();
   const auto frames_text = [](Index n) { return std::to_string(n) + (n == 1 ? " frame" : " frames"); };
-  const std::string field = "receptive field " + frames_text(marks.receptive_field);
+  const std::string field =
+      "receptive field " + (marks.receptive_field == unbounded ? "unbounded" : frames_text(marks.receptive_field));
   const std::string delay = "delay " + frames_text(marks.delay) + (marks.delay == 0 ? " (causal)" : "");
   const double field_y = 62, delay_y = field_y + lane;
   if (shown.output < 0) {

@@ -1,7 +1,7 @@
 #ifndef EIGENSTREAM_CORE_TIMING_HPP
 #define EIGENSTREAM_CORE_TIMING_HPP
 
-#include <algorithm>  // min, max
+#include <algorithm>  // any_of, min, max
 #include <cmath>      // abs
 #include <limits>     // numeric_limits
 #include <memory>     // shared_ptr
@@ -13,6 +13,9 @@
 #include "eigenstream/core/frame_count.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
+
+/// The receptive field of what never forgets.
+inline constexpr Index unbounded = std::numeric_limits<Index>::max();
 
 /// When a network's outputs come and what they depend on, in input frames: the stages of its layers, and how they are
 /// joined. Composition is exact, also where a rounded formula would not be: see FrameCount. Copies share the network.
@@ -58,8 +61,13 @@ class Timing {
   Index stride() const noexcept { return std::max<Index>(1, rate().inputs / rate().outputs); }
   /// Outputs after which the windows repeat, shifted: those of outputs j and j + period look alike.
   Index period() const noexcept { return cycle() / rate().inputs * rate().outputs; }
-  /// Greatest number of consecutive inputs that one output depends on.
+  /// Whether outputs depend on all that has been before, however long ago: their receptive field is unbounded.
+  bool recursive() const noexcept {
+    return std::any_of(nodes().begin(), nodes().end(), [](const Node& node) { return node.stage.recursive; });
+  }
+  /// Greatest number of consecutive inputs that one output depends on; `unbounded` for a recursive network.
   Index receptive_field() const {
+    if (recursive()) return unbounded;
     Walk walk(*this);
     Index reach = 1;
     for (Index j = 0, end = period(); j < end; ++j) {

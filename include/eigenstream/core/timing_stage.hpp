@@ -15,6 +15,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///     outside of the signal among them; outputs come in blocks of `up`, block m with input (m+1)*stride + left - 1, or
 ///     each as `soon` as its last input. A signal of n frames gives ceil(n*up/stride) in all.
 /// A gather of negative left and right crops: the first -left frames count for nothing, nor do the last -right.
+/// A recursive gather depends on all frames before those that it reads, from the value's first one on.
 /// Inputs before the first and behind the last are virtual: padding, which depends on nothing, or with `replicates` the
 /// nearest real frame once more.
 struct TimingStage {
@@ -30,6 +31,7 @@ struct TimingStage {
   bool replicates = false;  ///< virtual frames are the nearest real one (gather)
   Index up = 1;       ///< outputs per `stride` inputs (resample)
   bool soon = false;  ///< outputs do not wait for the others of their block (resample)
+  bool recursive = false;  ///< what has been seen before counts, too, however long ago (gather)
 
   /// Scatter: positions held back until a further input, or the end, shows whether they belong to the result.
   constexpr Index held_back() const noexcept {
@@ -71,8 +73,10 @@ struct TimingStage {
   /// The inputs that some of the outputs read, from the first to the last (negative: virtual ones). Not those of the
   /// outermost outputs alone: with a stride and dilation a neighbour may reach further. Empty if no tap reaches them.
   constexpr Span reads(Span outputs) const noexcept {
-    if (kind == Kind::gather)
-      return {outputs.first * stride - left, outputs.last * stride - left + reach - 1};
+    if (kind == Kind::gather) {
+      const Index first = outputs.first * stride - left;
+      return {recursive ? std::min<Index>(0, first) : first, outputs.last * stride - left + reach - 1};
+    }
     if (kind == Kind::resample)
       return {ceil_div(outputs.first * stride - reach, up), floor_div(outputs.last * stride + reach, up)};
     const Index earliest = ceil_div(outputs.first + left - reach + 1, stride);
@@ -97,6 +101,8 @@ struct TimingStage {
         f(i < 0 ? 0 : n - 1);
     };
     if (kind == Kind::gather) {
+      if (recursive)
+        for (Index i = 0; i < std::min(n, j * stride - left); ++i) f(i);
       for (Index k = 0; k < reach; k += dilation) real(j * stride - left + k);
     } else if (kind == Kind::resample) {
       const Span inputs = reads({j, j});

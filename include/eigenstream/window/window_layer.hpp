@@ -59,6 +59,8 @@ class Whole {
   Index in_channels() const { return layer_.in_channels(); }
   WindowShape out_window(WindowShape in) const {
     const WindowShape out = shape_of(in);
+    if (out.frames < 1 && timing_.recursive())
+      fail("a window of ", in.frames, " frames is too short: the first output needs ", timing_.first_output() + 1);
     if (out.frames < 1)
       fail("a window of ", in.frames, " frames is too short for a receptive field of ", timing_.receptive_field());
     return out;
