@@ -6,7 +6,7 @@
 
 #include "eigenstream/network/any_layer.hpp"
 #include "eigenstream/layer/conv.hpp"
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 #include "support/run.hpp"
 
 namespace bench {

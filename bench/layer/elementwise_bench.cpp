@@ -1,4 +1,4 @@
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 
 #include "eigenstream/stream/stream.hpp"
 #include "support/run.hpp"

@@ -8,7 +8,7 @@
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/network/any_graph.hpp"
 #include "eigenstream/layer/conv.hpp"
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 #include "support/eigen_history.hpp"
 
 namespace bench {

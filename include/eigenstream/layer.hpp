@@ -3,15 +3,18 @@
 
 // All of layer/.
 #include "eigenstream/layer/affine.hpp"
+#include "eigenstream/layer/channel_pointwise.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/glu.hpp"
 #include "eigenstream/layer/identity.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"
 #include "eigenstream/layer/pad.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/pool.hpp"
 #include "eigenstream/layer/recurrent.hpp"
+#include "eigenstream/layer/softmax.hpp"
 
 #endif  // EIGENSTREAM_LAYER_HPP

@@ -11,7 +11,7 @@
 #include "eigenstream/audio/resample.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/pool.hpp"
 #include "support/catch.hpp"

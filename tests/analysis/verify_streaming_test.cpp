@@ -8,7 +8,7 @@
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/layer/conv.hpp"
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/random.hpp"

@@ -1,7 +1,7 @@
 #include "eigenstream/compose/chain.hpp"
 
 #include "eigenstream/compose/stages.hpp"
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/reference.hpp"

@@ -1,196 +1,57 @@
 #include "eigenstream/kernel/activation.hpp"
 
-#include <cmath>
 #include <cstring>
-#include <limits>
+#include <string>
 #include <vector>
 
+#include "eigenstream/kernel/map.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
 
 namespace es = eigenstream;
-namespace simd = eigenstream::simd;
 using es::Index;
 
 namespace {
 
-/// Largest error of f against `exact` over a sweep, relative to 1 or to the exact value if that is greater.
-template <class T, class F, class Exact>
-double worst_error(double least, double most, F&& f, Exact&& exact) {
-  double worst = 0;
-  constexpr Index n = 4001;
-  std::vector<T> x, y(n);
-  for (Index i = 0; i < n; ++i) x.push_back(static_cast<T>(least + (most - least) * static_cast<double>(i) / (n - 1)));
-  es::map_pointwise(x.data(), y.data(), n, f);
-  for (Index i = 0; i < n; ++i) {
-    const double expected = exact(static_cast<double>(x[static_cast<std::size_t>(i)]));
-    const double error = std::abs(static_cast<double>(y[static_cast<std::size_t>(i)]) - expected);
-    worst = std::max(worst, error / std::max(1.0, std::abs(expected)));
-  }
-  return worst;
+// A number's result does not depend on the lane or the packet that it is in.
+template <class F>
+void check_lanes(const F& function) {
+  using T = float;
+  INFO(F::name);
+  support::Random random(1);
+  const std::vector<T> x = support::random_values<T>(67, random);
+  std::vector<T> whole(x.size()), one(x.size());
+  es::kernel::map_pointwise(x.data(), whole.data(), 67, function);
+  for (std::size_t i = 0; i < x.size(); ++i) es::kernel::map_pointwise(&x[i], &one[i], 1, function);
+  CHECK(std::memcmp(whole.data(), one.data(), whole.size() * sizeof(T)) == 0);
 }
 
-template <class T, class F>
-T at(T x, F&& f) {
-  T y;
-  es::map_pointwise(&x, &y, 1, f);
-  return y;
+template <class F>
+std::vector<float> options_of(const F& function) {
+  std::vector<float> all;
+  function.options([&](float value) { all.push_back(value); });
+  return all;
 }
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Packet functions: close to the standard library's in double", "[kernel]", float, double) {
-  using T = TestType;
-  const double few = 8 * static_cast<double>(std::numeric_limits<T>::epsilon());
-  CHECK(worst_error<T>(-20, 10, [](auto v) { return simd::exp(v); }, [](double v) { return std::exp(v); }) < few);
-  CHECK(worst_error<T>(-20, 10, [](auto v) { return simd::expm1(v); }, [](double v) { return std::expm1(v); }) < few);
-  CHECK(worst_error<T>(-0.9, 9, [](auto v) { return simd::log1p(v); }, [](double v) { return std::log1p(v); }) < few);
-  CHECK(worst_error<T>(-12, 12, [](auto v) { return simd::tanh(v); }, [](double v) { return std::tanh(v); }) < few);
-  CHECK(worst_error<T>(-6, 6, [](auto v) { return simd::erf(v); }, [](double v) { return std::erf(v); }) < few);
-  CHECK(worst_error<T>(-30, 30, [](auto v) { return simd::sin(v); }, [](double v) { return std::sin(v); }) < few);
-  CHECK(worst_error<T>(-30, 30, [](auto v) { return simd::cos(v); }, [](double v) { return std::cos(v); }) < few);
-  CHECK(worst_error<T>(-90, 88.72, [](auto v) { return simd::exp_whole_range(v); }, [](double v) { return std::exp(v); }) < few);
-  CHECK(worst_error<T>(1e-3, 50, [](auto v) { return simd::log(v); }, [](double v) { return std::log(v); }) < few);
-  CHECK(worst_error<T>(0, 50, [](auto v) { return simd::sqrt(v); }, [](double v) { return std::sqrt(v); }) < few);
-  CHECK(worst_error<T>(-30, 30, [](auto v) { return simd::sigmoid(v); },
-                       [](double v) { return 1 / (1 + std::exp(-v)); }) < few);
+TEST_CASE("activation functions: on a packet as on a number", "[kernel][property]") {
+  namespace k = es::kernel;
+  check_lanes(k::Relu<float>{}), check_lanes(k::LeakyRelu<float>{}), check_lanes(k::Elu<float>{});
+  check_lanes(k::Selu<float>{}), check_lanes(k::Silu<float>{}), check_lanes(k::Gelu<float>{});
+  check_lanes(k::GeluTanh<float>{}), check_lanes(k::Sigmoid<float>{}), check_lanes(k::Tanh<float>{});
+  check_lanes(k::Softplus<float>{}), check_lanes(k::Softsign<float>{}), check_lanes(k::Hardtanh<float>{});
+  check_lanes(k::Hardsigmoid<float>{}), check_lanes(k::Hardswish<float>{}), check_lanes(k::Celu<float>{});
+  check_lanes(k::Mish<float>{}), check_lanes(k::LogSigmoid<float>{}), check_lanes(k::Tanhshrink<float>{});
+  check_lanes(k::Softshrink<float>{}), check_lanes(k::Hardshrink<float>{}), check_lanes(k::Threshold<float>{});
+  check_lanes(k::Abs<float>{}), check_lanes(k::Exp<float>{}), check_lanes(k::Log<float>{});
+  check_lanes(k::Sqrt<float>{}), check_lanes(k::Square<float>{}), check_lanes(k::Sin<float>{});
+  check_lanes(k::Cos<float>{}), check_lanes(k::Reciprocal<float>{});
 }
 
-TEMPLATE_TEST_CASE("Packet functions: NaN stays NaN, limits are reached", "[kernel]", float, double) {
-  using T = TestType;
-  const T nan = std::numeric_limits<T>::quiet_NaN(), inf = std::numeric_limits<T>::infinity();
-  const auto exp = [](auto v) { return simd::exp(v); };
-  const auto expm1 = [](auto v) { return simd::expm1(v); };
-  const auto log1p = [](auto v) { return simd::log1p(v); };
-  const auto tanh = [](auto v) { return simd::tanh(v); };
-  const auto erf = [](auto v) { return simd::erf(v); };
-  const auto sin = [](auto v) { return simd::sin(v); };
-  const auto sigmoid = [](auto v) { return simd::sigmoid(v); };
-  CHECK(std::isnan(at(nan, exp)));
-  CHECK(std::isnan(at(nan, expm1)));
-  CHECK(std::isnan(at(nan, log1p)));
-  CHECK(std::isnan(at(nan, tanh)));
-  CHECK(std::isnan(at(nan, erf)));
-  CHECK(std::isnan(at(nan, sin)));
-  CHECK(std::isnan(at(nan, sigmoid)));
-  for (const T big : {T(100), T(1e10), inf}) {
-    INFO("at " << big);
-    CHECK(std::abs(at(-big, exp)) < T(1e-30));
-    CHECK(at(big, tanh) == T(1));
-    CHECK(at(-big, tanh) == T(-1));
-    CHECK(at(big, erf) == T(1));
-    CHECK(at(-big, erf) == T(-1));
-    CHECK(at(-big, expm1) == T(-1));
-    CHECK(at(big, sigmoid) == T(1));
-    CHECK(std::abs(at(-big, sigmoid)) < T(1e-30));
-  }
-  CHECK(std::isinf(at(inf, exp)));
-  const auto exp_whole_range = [](auto v) { return simd::exp_whole_range(v); };
-  const auto log = [](auto v) { return simd::log(v); };
-  const auto sqrt = [](auto v) { return simd::sqrt(v); };
-  const auto cos = [](auto v) { return simd::cos(v); };
-  for (const T big : {T(800), T(1e30), inf}) CHECK(at(-big, exp_whole_range) == T(0));
-  CHECK(at(inf, exp_whole_range) == inf);
-  CHECK(at(inf, log) == inf);
-  CHECK(at(T(0), log) == -inf);
-  CHECK(at(inf, sqrt) == inf);
-  CHECK(at(T(0), cos) == T(1));
-  for (const auto& x : {nan, T(-1), -inf}) {
-    CHECK(std::isnan(at(x, log)));
-    CHECK(std::isnan(at(x, sqrt)));
-  }
-  CHECK(std::isnan(at(nan, exp_whole_range)));
-  CHECK(std::isnan(at(nan, cos)));
-  // Numbers so small that they have lost digits.
-  for (const T small : {std::numeric_limits<T>::denorm_min(), std::numeric_limits<T>::min() / 8, std::numeric_limits<T>::min()}) {
-    CHECK(std::abs(at(small, log) - std::log(small)) < T(1e-4));
-    CHECK(at(small, sqrt) == std::sqrt(small));
-  }
-  for (const T exact : {T(4), T(2), T(1e10), T(0.1)}) CHECK(at(exact, sqrt) == std::sqrt(exact));
-  CHECK(at(T(0), exp) == T(1));
-  CHECK(at(T(0), tanh) == T(0));
-  CHECK(at(T(0), erf) == T(0));
-  CHECK(at(T(0), sin) == T(0));
-  CHECK(at(T(0), sigmoid) == T(0.5));
-}
-
-TEMPLATE_TEST_CASE("map_pointwise: a number's result does not depend on where it stands", "[kernel][property]", float,
-                   double) {
-  using T = TestType;
-  support::Random random(1);
-  const std::vector<T> x = support::random_values<T>(100, random);
-  const auto f = [](auto v) { return simd::tanh(v) * simd::exp(v) + simd::sigmoid(v); };
-  std::vector<T> alone(100);
-  for (Index i = 0; i < 100; ++i) es::map_pointwise(x.data() + i, alone.data() + i, 1, f);
-  const T mark = T(-9);
-  for (Index n = 0; n <= 50; ++n)
-    for (const Index from : {0, 1, 3, 8}) {
-      std::vector<T> y(120, mark);
-      es::map_pointwise(x.data() + from, y.data() + 10, n, f);
-      REQUIRE((n == 0 || std::memcmp(y.data() + 10, alone.data() + from, sizeof(T) * static_cast<std::size_t>(n)) == 0));
-      for (Index i = 0; i < 120; ++i)
-        if (i < 10 || i >= 10 + n) REQUIRE(y[static_cast<std::size_t>(i)] == mark);
-      std::vector<T> in_place = x;
-      es::map_pointwise(in_place.data() + from, in_place.data() + from, n, f);
-      REQUIRE((n == 0 || std::memcmp(in_place.data() + from, alone.data() + from, sizeof(T) * static_cast<std::size_t>(n)) == 0));
-      for (Index i = from + n; i < 100; ++i) REQUIRE(in_place[static_cast<std::size_t>(i)] == x[static_cast<std::size_t>(i)]);
-    }
-}
-
-TEMPLATE_TEST_CASE("add_pointwise: adds n numbers and leaves the next alone", "[kernel]", float, double) {
-  using T = TestType;
-  support::Random random(2);
-  const std::vector<T> x = support::random_values<T>(60, random), before = support::random_values<T>(60, random);
-  for (Index n = 0; n <= 50; ++n) {
-    std::vector<T> y = before;
-    es::add_pointwise(x.data(), y.data(), n);
-    for (Index i = 0; i < 60; ++i) {
-      const std::size_t k = static_cast<std::size_t>(i);
-      REQUIRE(y[k] == (i < n ? before[k] + x[k] : before[k]));
-    }
-  }
-}
-
-TEMPLATE_TEST_CASE("map_channels: each number meets its channel's parameters", "[kernel]", float, double) {
-  using T = TestType;
-  support::Random random(3);
-  for (const Index channels : {1, 2, 3, 5, 7, 8, 12, 16, 17, 33}) {
-    const std::vector<T> a = support::random_values<T>(channels, random), b = support::random_values<T>(channels, random);
-    const es::ChannelPattern<T> pa(channels, [&](Index c) { return a[static_cast<std::size_t>(c)]; });
-    const es::ChannelPattern<T> pb(channels, [&](Index c) { return b[static_cast<std::size_t>(c)]; });
-    for (const Index frames : {0, 1, 2, 9, 40}) {
-      INFO("channels " << channels << ", frames " << frames);
-      const Index n = channels * frames;
-      const T mark = T(-9);
-      const std::vector<T> x = support::random_values<T>(n, random);
-      std::vector<T> y(static_cast<std::size_t>(n + 16), mark);
-      es::map_channels(x.data(), y.data(), n, pa, pb, [](auto v, auto p, auto q) { return v * p - q; });
-      for (Index i = 0; i < n + 16; ++i) {
-        const std::size_t k = static_cast<std::size_t>(i), c = static_cast<std::size_t>(i % channels);
-        if (i < n)
-          REQUIRE(std::abs(y[k] - (x[k] * a[c] - b[c])) < T(1e-6));
-        else
-          REQUIRE(y[k] == mark);
-      }
-    }
-  }
-}
-
-TEMPLATE_TEST_CASE("column_sum: sums each column, in an order of its own", "[kernel]", float, double) {
-  using T = TestType;
-  support::Random random(4);
-  for (Index n = 1; n <= 70; ++n) {
-    const std::vector<T> x = support::random_values<T>(n, random);
-    double sum = 0, squares = 0;
-    for (const T v : x) {
-      sum += static_cast<double>(v) + 1;
-      squares += static_cast<double>(v) * static_cast<double>(v);
-    }
-    const double margin = static_cast<double>(n) * 1e-6;
-    // f(0) is not 0: empty lanes of the last packet must not count.
-    const T sum_of = es::column_sum(x.data(), n, [](auto v) { return v + decltype(v)::broadcast(T(1)); });
-    const T squares_of = es::column_sum(x.data(), n, [](auto v) { return v * v; });
-    CHECK(std::abs(static_cast<double>(sum_of) - sum) < margin);
-    CHECK(std::abs(static_cast<double>(squares_of) - squares) < margin);
-  }
+TEST_CASE("activation functions: their options in order", "[kernel]") {
+  CHECK(options_of(es::kernel::Hardtanh<float>{-2, 3}) == std::vector<float>{-2, 3});
+  CHECK(options_of(es::kernel::Softplus<float>{}) == std::vector<float>{1, 20});
+  CHECK(options_of(es::kernel::Elu<float>{0.5f}) == std::vector<float>{0.5f});
+  CHECK(std::string(es::kernel::GeluTanh<float>::name) == "GELU tanh");
 }

@@ -21,12 +21,12 @@ TEMPLATE_TEST_CASE("Depthwise: each channel by itself, the same for one column a
         INFO("channels " << channels << ", taps " << taps << ", columns " << columns);
         const std::vector<T> w = support::random_values<T>(channels * taps, random);
         const std::vector<T> bias = support::random_values<T>(channels, random);
-        const es::Depthwise<T> kernel(
+        const es::kernel::Depthwise<T> kernel(
             channels, taps, [&](Index c, Index t) { return w[static_cast<std::size_t>(c * taps + t)]; },
             [&](Index c) { return bias[static_cast<std::size_t>(c)]; });
         std::vector<Index> lags;
         for (Index t = 0; t < taps; ++t) lags.push_back(3 * t);
-        const es::TapOffsets offsets{lags.data(), channels};
+        const es::kernel::TapOffsets offsets{lags.data(), channels};
         // The kernel may read, but not use, up to one packet behind the last frame.
         const std::vector<T> x = support::random_values<T>((columns + lags.back()) * channels + 16, random);
         const Index y_step = channels + 3;

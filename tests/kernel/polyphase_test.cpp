@@ -22,7 +22,7 @@ TEMPLATE_TEST_CASE("Polyphase: each output by itself, the same alone and among o
       if (std::gcd(up, down) > 1) continue;
       for (const Index reach : {up, 3 * up + 1, 9 * up + 4}) {
         const std::vector<T> w = support::random_values<T>(2 * reach + 1, random);
-        const es::Polyphase<T> kernel(up, down, reach, [&](Index d) { return w[static_cast<std::size_t>(d + reach)]; });
+        const es::kernel::Polyphase<T> kernel(up, down, reach, [&](Index d) { return w[static_cast<std::size_t>(d + reach)]; });
         for (const Index channels : {1, 2, 7}) {
           const Index first = random.integer(0, up - 1);
           for (const Index count : {Index{1}, Index{2}, up, 3 * up + 1, Index{67}, 20 * up, 20 * up + 5}) {
@@ -66,15 +66,15 @@ TEMPLATE_TEST_CASE("Polyphase: each output by itself, the same alone and among o
 }
 
 TEST_CASE("Polyphase: the size is known before it is built, and bounded where it overflows", "[kernel]") {
-  CHECK(es::Polyphase<float>::size_of(160, 147, 969) < 1e5);
-  CHECK(es::Polyphase<float>::size_of(1, 3, 18) < 1e5);
-  CHECK(es::Polyphase<float>::size_of(9e18, 9e18 - 1, 5e19) > 1e18);
-  CHECK(es::Polyphase<float>::size_of(1, 9e18, 5e19) > 1e18);
+  CHECK(es::kernel::Polyphase<float>::size_of(160, 147, 969) < 1e5);
+  CHECK(es::kernel::Polyphase<float>::size_of(1, 3, 18) < 1e5);
+  CHECK(es::kernel::Polyphase<float>::size_of(9e18, 9e18 - 1, 5e19) > 1e18);
+  CHECK(es::kernel::Polyphase<float>::size_of(1, 9e18, 5e19) > 1e18);
 }
 
 TEST_CASE("Polyphase: the size that limits go by is the same in every build", "[kernel]") {
-  CHECK(es::Polyphase<float>::size_of(160, 147, 969) == 160 * ((2 * 969 + 15 * 147) / 160.0 + 2));
-  CHECK(es::Polyphase<float>::size_of(1, 3, 18) == 16 * (2 * 18 + 15 * 3 + 2));
-  CHECK(es::Polyphase<float>::size_of(3, 1, 18) == 48 * ((2 * 18 + 15) / 3.0 + 2));
-  CHECK(es::Polyphase<double>::size_of(3, 1, 18) == 48 * ((2 * 18 + 15) / 3.0 + 2));
+  CHECK(es::kernel::Polyphase<float>::size_of(160, 147, 969) == 160 * ((2 * 969 + 15 * 147) / 160.0 + 2));
+  CHECK(es::kernel::Polyphase<float>::size_of(1, 3, 18) == 16 * (2 * 18 + 15 * 3 + 2));
+  CHECK(es::kernel::Polyphase<float>::size_of(3, 1, 18) == 48 * ((2 * 18 + 15) / 3.0 + 2));
+  CHECK(es::kernel::Polyphase<double>::size_of(3, 1, 18) == 48 * ((2 * 18 + 15) / 3.0 + 2));
 }

@@ -24,18 +24,18 @@ void check_cell() {
     const T mark = std::numeric_limits<T>::max();
     std::vector<T> y(static_cast<std::size_t>(hidden + 1), mark), cell = kept, in_place = before;
     cell.push_back(mark);
-    es::detail::recurrent_step<Cell>(a.data(), b.data(), hidden, before.data(), cell.data(), y.data());
+    es::kernel::recurrent_step<Cell>(a.data(), b.data(), hidden, before.data(), cell.data(), y.data());
     REQUIRE(y.back() == mark);
     REQUIRE(cell.back() == mark);
     std::vector<T> cell_again = kept;
-    es::detail::recurrent_step<Cell>(a.data(), b.data(), hidden, in_place.data(), cell_again.data(), in_place.data());
+    es::kernel::recurrent_step<Cell>(a.data(), b.data(), hidden, in_place.data(), cell_again.data(), in_place.data());
     for (Index u = 0; u < hidden; ++u) {
       const std::size_t i = static_cast<std::size_t>(u);
       REQUIRE(in_place[i] == y[i]);
       T a1[gates], b1[gates], y1 = 0, c1 = kept[i];
       for (Index g = 0; g < gates; ++g)
         a1[g] = a[static_cast<std::size_t>(g * hidden + u)], b1[g] = b[static_cast<std::size_t>(g * hidden + u)];
-      es::detail::recurrent_step<Cell>(a1, b1, Index{1}, &before[i], &c1, &y1);
+      es::kernel::recurrent_step<Cell>(a1, b1, Index{1}, &before[i], &c1, &y1);
       REQUIRE(y1 == y[i]);
       if (Cell == RecurrentCell::lstm) REQUIRE(c1 == cell[i]);
     }

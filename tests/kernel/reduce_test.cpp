@@ -23,10 +23,10 @@ TEMPLATE_TEST_CASE("reduce_pair: every operation, for every width, one channel f
           const std::vector<T> a = support::random_values<T>(left * columns, random);
           const std::vector<T> b = support::random_values<T>(right * columns, random);
           std::vector<T> y(static_cast<std::size_t>(channels * columns + 20), mark);
-          es::reduce_pair(static_cast<Reduce>(op), a.data(), left, b.data(), right, y.data(), channels, columns);
+          es::kernel::reduce_pair(static_cast<Reduce>(op), a.data(), left, b.data(), right, y.data(), channels, columns);
           std::vector<T> in_place(y.size(), mark);
           std::copy(a.begin(), a.end(), in_place.begin());
-          es::reduce_pair(static_cast<Reduce>(op), in_place.data(), left, b.data(), right, in_place.data(), channels, columns);
+          es::kernel::reduce_pair(static_cast<Reduce>(op), in_place.data(), left, b.data(), right, in_place.data(), channels, columns);
           for (Index i = 0; i < static_cast<Index>(y.size()); ++i) {
             INFO(es::name_of(static_cast<Reduce>(op)) << ", " << left << " and " << right << " channels, number " << i);
             T expected = mark;
@@ -55,7 +55,7 @@ TEST_CASE("reduce_pair: max and min of NaN are NaN, from either side", "[kernel]
     for (Index n = 1; n <= 20; ++n) {
       std::vector<float> a(static_cast<std::size_t>(n), 1.0f), b = a, y = a;
       a.front() = nan, b.back() = nan;
-      es::reduce_pair(op, a.data(), n, b.data(), n, y.data(), n, Index{1});
+      es::kernel::reduce_pair(op, a.data(), n, b.data(), n, y.data(), n, Index{1});
       CHECK(std::isnan(y.front()));
       CHECK(std::isnan(y.back()));
     }
@@ -66,7 +66,7 @@ TEST_CASE("copy_columns and divide_all touch what they should", "[kernel]") {
   for (Index n = 1; n <= 40; ++n) {
     const std::vector<float> x = support::random_values<float>(3 * n, random);
     std::vector<float> y(static_cast<std::size_t>(3 * (n + 2)), 9.0f);
-    es::copy_columns(x.data(), n, y.data() + 1, n + 2, Index{3});
+    es::kernel::copy_columns(x.data(), n, y.data() + 1, n + 2, Index{3});
     for (Index c = 0; c < 3; ++c) {
       REQUIRE(y[static_cast<std::size_t>(c * (n + 2))] == 9.0f);
       REQUIRE(y[static_cast<std::size_t>(c * (n + 2) + n + 1)] == 9.0f);
@@ -74,7 +74,7 @@ TEST_CASE("copy_columns and divide_all touch what they should", "[kernel]") {
         REQUIRE(y[static_cast<std::size_t>(c * (n + 2) + 1 + i)] == x[static_cast<std::size_t>(c * n + i)]);
     }
     std::vector<float> z = y;
-    es::divide_all(z.data(), n, 3.0f);
+    es::kernel::divide_all(z.data(), n, 3.0f);
     for (Index i = 0; i < static_cast<Index>(z.size()); ++i)
       REQUIRE(z[static_cast<std::size_t>(i)] == (i < n ? y[static_cast<std::size_t>(i)] / 3.0f : y[static_cast<std::size_t>(i)]));
   }

@@ -9,8 +9,8 @@
 
 namespace es = eigenstream;
 using es::Index;
-using es::TapOffsets;
-using es::TapSum;
+using es::kernel::TapOffsets;
+using es::kernel::TapSum;
 
 namespace {
 

@@ -19,10 +19,10 @@ TEMPLATE_TEST_CASE("window_reduce: combines the taps in order, for every size of
       const Index step = n + 2;
       const std::vector<T> x = support::random_values<T>(taps * step + 16, random);
       std::vector<T> sum(static_cast<std::size_t>(n + 20), mark), most = sum;
-      es::window_reduce(
+      es::kernel::window_reduce(
           x.data(), step, taps, n, sum.data(), [](auto a, auto b) { return a + b; },
           [](auto v) { return v / decltype(v)::broadcast(T(4)); });
-      es::window_reduce(
+      es::kernel::window_reduce(
           x.data(), step, taps, n, most.data(), [](auto a, auto b) { return max(a, b); }, [](auto v) { return v; });
       for (Index i = 0; i < n + 20; ++i) {
         INFO("n " << n << ", taps " << taps << ", i " << i);

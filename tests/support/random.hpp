@@ -12,7 +12,7 @@
 #include "eigenstream/network/any_graph.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/channel_pointwise.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"
 

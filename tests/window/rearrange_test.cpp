@@ -1,6 +1,6 @@
 #include "eigenstream/window/rearrange.hpp"
 
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/softmax.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/window.hpp"

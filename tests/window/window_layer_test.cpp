@@ -2,7 +2,7 @@
 
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/identity.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"

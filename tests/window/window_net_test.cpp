@@ -1,6 +1,6 @@
 #include "eigenstream/window/window_net.hpp"
 
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/identity.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/pad.hpp"

@@ -4,7 +4,8 @@
 
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/stream/stream.hpp"
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/pointwise.hpp"
+#include "eigenstream/layer/softmax.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/window/adaptive_pool1d.hpp"
 #include "eigenstream/window/group_norm.hpp"

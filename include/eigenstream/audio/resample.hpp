@@ -180,12 +180,12 @@ class Resample {
           "Resample: from ", source_hz, " Hz to ", target_hz, " Hz means ", up_, " frames for ", down_,
           " at a time, and a filter of ", filter.padding(), " on either side; more than ", most_frames,
           " frames cannot be kept");
-    const double size = Polyphase<T>::size_of(static_cast<double>(up_), static_cast<double>(down_), filter.reach());
+    const double size = kernel::Polyphase<T>::size_of(static_cast<double>(up_), static_cast<double>(down_), filter.reach());
     check(size <= static_cast<double>(most_weights), "Resample: from ", source_hz, " Hz to ", target_hz,
           " Hz needs a table of ", static_cast<Index>(size), " weights, more than ", most_weights);
     padding_ = static_cast<Index>(filter.padding());
     reach_ = static_cast<Index>(filter.reach());
-    kernel_ = Polyphase<T>(up_, down_, reach_, [&](Index d) { return static_cast<T>(filter(d)); });
+    kernel_ = kernel::Polyphase<T>(up_, down_, reach_, [&](Index d) { return static_cast<T>(filter(d)); });
     // Block after block, outputs that are still to come read from here on.
     keep_ = options.low_delay ? 2 * reach_ / up_ : reach_ / up_ + padding_ + down_ - 1;
     // Several groups of outputs at a time pay, while the history fits into the first-level cache.
@@ -308,7 +308,7 @@ class Resample {
   Index padding_ = 0;        // w
   Index reach_ = 0;          // of the filter, in 1/up input frames
   Index keep_ = 0, ahead_ = 0;
-  Polyphase<T> kernel_;
+  kernel::Polyphase<T> kernel_;
   Fingerprint fingerprint_{""};
 };
 

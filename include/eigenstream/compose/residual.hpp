@@ -3,7 +3,7 @@
 
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/core/layer.hpp"
-#include "eigenstream/kernel/activation.hpp"  // add_pointwise
+#include "eigenstream/kernel/map.hpp"
 #include "eigenstream/memory/history.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -79,7 +79,7 @@ class Residual {
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     if (waits()) return waiting_steps(state, x, y);
     net_.steps(state, x, y);
-    add_pointwise(x.data, y.data, x.scalars());
+    kernel::add_pointwise(x.data, y.data, x.scalars());
     return x.count;
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
@@ -134,7 +134,7 @@ class Residual {
   }
   Index add(StateRef state, Index n, Frames<T> y) const noexcept {
     if (n > 0)
-      add_pointwise(queue(state).newest_end() - (lead(state) - crop_) * y.frame_size(), y.data, n * y.frame_size());
+      kernel::add_pointwise(queue(state).newest_end() - (lead(state) - crop_) * y.frame_size(), y.data, n * y.frame_size());
     lead(state) -= n;
     return n;
   }

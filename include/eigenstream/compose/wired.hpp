@@ -515,18 +515,18 @@ class Wired {
         left -= n;
       }
       if (own.op == Reduce::concat) {
-        copy_columns(data, in, place + done, channels, columns);
+        kernel::copy_columns(data, in, place + done, channels, columns);
         done += in;
       } else if (sum == nullptr) {
         sum = data, done = in;
       } else {
         const Index both = std::max(done, in);
-        reduce_pair(own.op, sum, done, data, in, place, both, columns);
+        kernel::reduce_pair(own.op, sum, done, data, in, place, both, columns);
         sum = place, done = both;
       }
     });
     if (own.op == Reduce::mean)
-      divide_all(place, channels * columns, static_cast<T>(own.end_operand - own.first_operand));
+      kernel::divide_all(place, channels * columns, static_cast<T>(own.end_operand - own.first_operand));
     values[v] = {place, n};
   }
 

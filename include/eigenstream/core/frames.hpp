@@ -96,6 +96,13 @@ struct Frames {
   constexpr Frames from(Index begin) const noexcept { return slice(begin, count - begin); }
 };
 
+namespace detail {
+template <class X>
+inline constexpr bool is_frames = false;
+template <class T>
+inline constexpr bool is_frames<Frames<T>> = true;
+}  // namespace detail
+
 EIGENSTREAM_END_NAMESPACE
 
 #endif  // EIGENSTREAM_CORE_FRAMES_HPP

@@ -1,185 +1,358 @@
 #ifndef EIGENSTREAM_KERNEL_ACTIVATION_HPP
 #define EIGENSTREAM_KERNEL_ACTIVATION_HPP
 
-#include <unsupported/Eigen/SpecialFunctions>  // erf on packets
+#include <numbers>  // pi, sqrt2
 
-#include <cmath>    // the same functions where no packet form exists
-#include <limits>   // smallest normal number
-#include <numbers>  // ln2
-#include <numeric>  // lcm
-#include <vector>   // parameters
-
-#include "eigenstream/kernel/packet.hpp"
-#include "eigenstream/kernel/tap_sum.hpp"  // AlignedVector
+#include "eigenstream/kernel/elementary.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
-namespace simd {
+// Functions of one number, on packets: what pointwise layers apply, and what kernels may apply before they store. Each has a
+// name, and options(visit) that visits its parameters.
 
-/// Elementary functions on packets: Eigen's where it has them for this type, else the standard library's on each lane.
-/// NaN gives NaN; errors are a few units in the last place.
+namespace kernel {
 
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> keep_nan(Packet<T, N> x, Packet<T, N> result) noexcept {
-  return {ei::pselect(ei::pcmp_eq(x.native, x.native), result.native, x.native)};
-}
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> exp(Packet<T, N> x) noexcept {
-  if constexpr (N > 1 && ei::packet_traits<T>::HasExp)
-    return keep_nan(x, {ei::pexp(x.native)});
-  else
-    return lanewise(x, [](T v) { return std::exp(v); });
-}
-/// The same down to 0 and up to the greatest number, by the square of the half's. (Eigen's stays at the smallest normal
-/// number, and in 16 lanes is infinite from 88.4 on.)
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> exp_whole_range(Packet<T, N> x) noexcept {
-  const Packet<T, N> root = exp(Packet<T, N>::broadcast(T(0.5)) * x);
-  return root * root;
-}
-/// Minus infinity of 0, NaN of what is less.
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> log(Packet<T, N> x) noexcept {
-  if constexpr (N > 1 && ei::packet_traits<T>::HasLog) {
-    // Eigen takes what is less than the smallest normal number for that number: raise it by a power of two.
-    using P = Packet<T, N>;
-    constexpr T up = T(Index{1} << (sizeof(T) == 4 ? 24 : 53));
-    const P least = P::broadcast(std::numeric_limits<T>::min()), zero = P::broadcast(T(0));
-    const P raised = select_greater(least, x, P::broadcast(up) * x, x);
-    const P by = select_greater(least, x, P::broadcast(T((sizeof(T) == 4 ? 24 : 53) * std::numbers::ln2)), zero);
-    return keep_nan(x, {ei::plog(raised.native)}) - by;
-  } else {
-    return lanewise(x, [](T v) { return std::log(v); });
-  }
-}
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> expm1(Packet<T, N> x) noexcept {
-  if constexpr (N > 1 && ei::packet_traits<T>::HasExpm1)
-    return keep_nan(x, {ei::pexpm1(x.native)});
-  else
-    return lanewise(x, [](T v) { return std::expm1(v); });
-}
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> log1p(Packet<T, N> x) noexcept {
-  if constexpr (N > 1 && ei::packet_traits<T>::HasLog1p)
-    return keep_nan(x, {ei::plog1p(x.native)});
-  else
-    return lanewise(x, [](T v) { return std::log1p(v); });
-}
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> tanh(Packet<T, N> x) noexcept {
-  if constexpr (N > 1 && ei::packet_traits<T>::HasTanh)
-    return keep_nan(x, {ei::ptanh(x.native)});
-  else
-    return lanewise(x, [](T v) { return std::tanh(v); });
-}
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> erf(Packet<T, N> x) noexcept {
-  if constexpr (N > 1 && ei::packet_traits<T>::HasErf)
-    return keep_nan(x, {ei::perf(x.native)});
-  else
-    return lanewise(x, [](T v) { return std::erf(v); });
-}
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> sin(Packet<T, N> x) noexcept {
-  if constexpr (N > 1 && ei::packet_traits<T>::HasSin)
-    return keep_nan(x, {ei::psin(x.native)});
-  else
-    return lanewise(x, [](T v) { return std::sin(v); });
-}
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> cos(Packet<T, N> x) noexcept {
-  if constexpr (N > 1 && ei::packet_traits<T>::HasCos)
-    return keep_nan(x, {ei::pcos(x.native)});
-  else
-    return lanewise(x, [](T v) { return std::cos(v); });
-}
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE Packet<T, N> sigmoid(Packet<T, N> x) noexcept {
-  using P = Packet<T, N>;
-  return P::broadcast(T(1)) / (P::broadcast(T(1)) + exp(P::broadcast(T(0)) - x));
-}
-
-}  // namespace simd
-
-/// y[i] = f(x[i]) for n numbers; x and y may be the same. The last few go through the same packet operations as the
-/// others, so a number's result does not depend on where it stands.
-template <class T, class F>
-EIGENSTREAM_ALWAYS_INLINE void map_pointwise(const T* x, T* y, Index n, F&& f) noexcept {
-  using P = simd::Packet<T, simd::max_lanes<T>>;
-  Index i = 0;
-  for (; i + P::lanes <= n; i += P::lanes) f(P::load(x + i)).store(y + i);
-  if (i < n) f(P::load_first(x + i, n - i)).store_first(y + i, n - i);
-}
-
-/// y[i] += x[i] for n numbers.
+/// max(x, 0)
 template <class T>
-EIGENSTREAM_ALWAYS_INLINE void add_pointwise(const T* x, T* y, Index n) noexcept {
-  using P = simd::Packet<T, simd::max_lanes<T>>;
-  Index i = 0;
-  for (; i + P::lanes <= n; i += P::lanes) (P::load(y + i) + P::load(x + i)).store(y + i);
-  if (i < n) (P::load_first(y + i, n - i) + P::load_first(x + i, n - i)).store_first(y + i, n - i);
-}
-
-/// A parameter for each channel, repeated so that packets can run over whole frames whatever the number of channels:
-/// the pattern is as long as the least common multiple of the channels and the lanes.
-template <class T>
-class ChannelPattern {
- public:
-  ChannelPattern() = default;
-  template <class Value>
-  ChannelPattern(Index channels, Value&& value) {
-    const Index length = std::lcm(channels, Index{simd::max_lanes<T>});
-    for (Index i = 0; i < length; ++i) values_.push_back(value(i % channels));
+struct Relu {
+  static constexpr const char* name = "ReLU";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return max(x, P::broadcast(T(0)));
   }
-  const T* data() const noexcept { return values_.data(); }
-  Index size() const noexcept { return static_cast<Index>(values_.size()); }
-
- private:
-  AlignedVector<T> values_;
 };
 
-/// y[i] = f(x[i], a[i % period], b[i % period]) for n numbers; x and y may be the same. The period is a multiple of the
-/// lanes.
-template <class T, class F>
-EIGENSTREAM_ALWAYS_INLINE void map_periodic(const T* x, T* y, Index n, const T* a, const T* b, Index period,
-                                            F&& f) noexcept {
-  using P = simd::Packet<T, simd::max_lanes<T>>;
-  for (Index base = 0; base < n; base += period) {
-    const Index end = std::min(n - base, period);
-    Index i = 0;
-    for (; i + P::lanes <= end; i += P::lanes)
-      f(P::load(x + base + i), P::load(a + i), P::load(b + i)).store(y + base + i);
-    if (i < end)
-      f(P::load_first(x + base + i, end - i), P::load(a + i), P::load(b + i)).store_first(y + base + i, end - i);
+/// x where x > 0, slope * x elsewhere
+template <class T>
+struct LeakyRelu {
+  static constexpr const char* name = "LeakyReLU";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return select_greater(x, P::broadcast(T(0)), x, P::broadcast(slope) * x);
   }
-}
-
-/// y[i] = f(x[i], a[channel of i], b[channel of i]) for n numbers that begin with channel 0; x and y may be the same.
-template <class T, class F>
-EIGENSTREAM_ALWAYS_INLINE void map_channels(const T* x, T* y, Index n, const ChannelPattern<T>& a,
-                                            const ChannelPattern<T>& b, F&& f) noexcept {
-  map_periodic(x, y, n, a.data(), b.data(), a.size(), f);
-}
-
-/// sum of f(x[i]) over one column of n numbers, in an order that depends on n alone.
-template <class T, class F>
-EIGENSTREAM_ALWAYS_INLINE T column_sum(const T* x, Index n, F&& f) noexcept {
-  using P = simd::Packet<T, simd::max_lanes<T>>;
-  T lane[P::lanes];
-  P sum = P::broadcast(T(0));
-  Index i = 0;
-  for (; i + P::lanes <= n; i += P::lanes) sum = sum + f(P::load(x + i));
-  sum.store(lane);
-  if (i < n) {  // through the same packet operations, but without the empty lanes
-    T last[P::lanes];
-    f(P::load_first(x + i, n - i)).store(last);
-    for (Index k = 0; k < n - i; ++k) lane[k] += last[k];
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit(slope);
   }
-  T total = lane[0];
-  for (Index k = 1; k < P::lanes; ++k) total += lane[k];
-  return total;
-}
+  T slope = T(0.01);
+};
+
+/// x where x > 0, alpha * (e^x - 1) elsewhere
+template <class T>
+struct Elu {
+  static constexpr const char* name = "ELU";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return select_greater(x, P::broadcast(T(0)), x, P::broadcast(alpha) * simd::expm1(x));
+  }
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit(alpha);
+  }
+  T alpha = T(1);
+};
+
+/// scale * (x where x > 0, alpha * (e^x - 1) elsewhere), with the constants of Klambauer et al. 2017
+template <class T>
+struct Selu {
+  static constexpr const char* name = "SELU";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    constexpr T scale = T(1.0507009873554804934193349852946), alpha = T(1.6732632423543772848170429916717);
+    return select_greater(x, P::broadcast(T(0)), P::broadcast(scale) * x,
+                          P::broadcast(scale * alpha) * simd::expm1(x));
+  }
+};
+
+/// x * sigmoid(x)
+template <class T>
+struct Silu {
+  static constexpr const char* name = "SiLU";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return x / (P::broadcast(T(1)) + simd::exp(P::broadcast(T(0)) - x));
+  }
+};
+
+/// x * Phi(x), Phi the normal distribution: exactly by erf
+template <class T>
+struct Gelu {
+  static constexpr const char* name = "GELU";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    const P phi = P::broadcast(T(1)) + simd::erf(x * P::broadcast(T(1 / std::numbers::sqrt2)));
+    return (P::broadcast(T(0.5)) * x) * phi;
+  }
+};
+
+/// The tanh approximation of GELU: x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))
+template <class T>
+struct GeluTanh {
+  static constexpr const char* name = "GELU tanh";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    const P cubic = multiply_add(P::broadcast(T(0.044715)), x * x, P::broadcast(T(1)));
+    const P inner = (P::broadcast(T(0.79788456080286535588)) * x) * cubic;
+    return (P::broadcast(T(0.5)) * x) * (P::broadcast(T(1)) + simd::tanh(inner));
+  }
+};
+
+/// 1 / (1 + e^-x)
+template <class T>
+struct Sigmoid {
+  static constexpr const char* name = "Sigmoid";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return simd::sigmoid(x);
+  }
+};
+
+template <class T>
+struct Tanh {
+  static constexpr const char* name = "Tanh";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return simd::tanh(x);
+  }
+};
+
+/// log(1 + e^(beta x)) / beta; x itself where beta * x > threshold
+template <class T>
+struct Softplus {
+  static constexpr const char* name = "Softplus";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    const P zero = P::broadcast(T(0)), scaled = P::broadcast(beta) * x;
+    const P soft = max(scaled, zero) + simd::log1p(simd::exp(zero - abs(scaled)));
+    return select_greater(scaled, P::broadcast(threshold), x, soft / P::broadcast(beta));
+  }
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit(beta); visit(threshold);
+  }
+  T beta = T(1), threshold = T(20);
+};
+
+/// x / (1 + |x|)
+template <class T>
+struct Softsign {
+  static constexpr const char* name = "Softsign";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return x / (P::broadcast(T(1)) + abs(x));
+  }
+};
+
+/// x held within [least, most]; ReLU6 is Hardtanh(0, 6)
+template <class T>
+struct Hardtanh {
+  static constexpr const char* name = "Hardtanh";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return min(max(x, P::broadcast(least)), P::broadcast(most));
+  }
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit(least); visit(most);
+  }
+  T least = T(-1), most = T(1);
+};
+
+/// (x + 3) / 6 held within [0, 1]
+template <class T>
+struct Hardsigmoid {
+  static constexpr const char* name = "Hardsigmoid";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return min(max(x + P::broadcast(T(3)), P::broadcast(T(0))), P::broadcast(T(6))) / P::broadcast(T(6));
+  }
+};
+
+/// x * ((x + 3) / 6 held within [0, 1])
+template <class T>
+struct Hardswish {
+  static constexpr const char* name = "Hardswish";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return (x * min(max(x + P::broadcast(T(3)), P::broadcast(T(0))), P::broadcast(T(6)))) / P::broadcast(T(6));
+  }
+};
+
+/// x where x > 0, alpha * (e^(x/alpha) - 1) elsewhere
+template <class T>
+struct Celu {
+  static constexpr const char* name = "CELU";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    const P a = P::broadcast(alpha);
+    return select_greater(x, P::broadcast(T(0)), x, a * simd::expm1(x / a));
+  }
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit(alpha);
+  }
+  T alpha = T(1);
+};
+
+/// x * tanh(log(1 + e^x)). With u = e^-|x| that is x (1 + 2u) / (1 + 2u + 2u^2) above 0 and x (u^2 + 2u) / (u^2 + 2u + 2)
+/// below, where nothing overflows or cancels.
+template <class T>
+struct Mish {
+  static constexpr const char* name = "Mish";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    const P zero = P::broadcast(T(0)), one = P::broadcast(T(1)), two = P::broadcast(T(2));
+    const P u = simd::exp_whole_range(zero - abs(x));
+    const P above = select_greater(x, zero, two * u + one, u * (u + two));
+    return x * (above / (above + select_greater(x, zero, two * (u * u), two)));
+  }
+};
+
+/// log(1 / (1 + e^-x))
+template <class T>
+struct LogSigmoid {
+  static constexpr const char* name = "LogSigmoid";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    const P zero = P::broadcast(T(0));
+    return min(x, zero) - simd::log1p(simd::exp(zero - abs(x)));
+  }
+};
+
+/// x - tanh(x)
+template <class T>
+struct Tanhshrink {
+  static constexpr const char* name = "Tanhshrink";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return x - simd::tanh(x);
+  }
+};
+
+/// x moved towards 0 by lambd, at most to 0; NaN stays NaN (in PyTorch since 2.6)
+template <class T>
+struct Softshrink {
+  static constexpr const char* name = "Softshrink";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return x - min(max(x, P::broadcast(-lambd)), P::broadcast(lambd));
+  }
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit(lambd);
+  }
+  T lambd = T(0.5);
+};
+
+/// x where |x| > lambd, 0 elsewhere
+template <class T>
+struct Hardshrink {
+  static constexpr const char* name = "Hardshrink";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return keep_nan(x, select_greater(abs(x), P::broadcast(lambd), x, P::broadcast(T(0))));
+  }
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit(lambd);
+  }
+  T lambd = T(0.5);
+};
+
+/// x where x > threshold, value elsewhere
+template <class T>
+struct Threshold {
+  static constexpr const char* name = "Threshold";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return keep_nan(x, select_greater(x, P::broadcast(threshold), x, P::broadcast(value)));
+  }
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit(threshold); visit(value);
+  }
+  T threshold = T(0), value = T(0);
+};
+
+/// |x|
+template <class T>
+struct Abs {
+  static constexpr const char* name = "Abs";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return abs(x);
+  }
+};
+
+/// e^x
+template <class T>
+struct Exp {
+  static constexpr const char* name = "Exp";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return simd::exp_whole_range(x);
+  }
+};
+
+/// The natural logarithm; of 0 minus infinity, of negative numbers NaN
+template <class T>
+struct Log {
+  static constexpr const char* name = "Log";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return simd::log(x);
+  }
+};
+
+/// The square root; of negative numbers NaN
+template <class T>
+struct Sqrt {
+  static constexpr const char* name = "Sqrt";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return simd::sqrt(x);
+  }
+};
+
+/// x * x
+template <class T>
+struct Square {
+  static constexpr const char* name = "Square";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return x * x;
+  }
+};
+
+template <class T>
+struct Sin {
+  static constexpr const char* name = "Sin";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return simd::sin(x);
+  }
+};
+
+template <class T>
+struct Cos {
+  static constexpr const char* name = "Cos";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return simd::cos(x);
+  }
+};
+
+/// 1 / x
+template <class T>
+struct Reciprocal {
+  static constexpr const char* name = "Reciprocal";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return P::broadcast(T(1)) / x;
+  }
+};
+
+}  // namespace kernel
 
 EIGENSTREAM_END_NAMESPACE
 

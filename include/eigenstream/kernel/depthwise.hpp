@@ -2,9 +2,11 @@
 #define EIGENSTREAM_KERNEL_DEPTHWISE_HPP
 
 #include "eigenstream/kernel/packet.hpp"
-#include "eigenstream/kernel/tap_sum.hpp"  // AlignedVector, TapOffsets
+#include "eigenstream/kernel/tap_sum.hpp"  // TapOffsets
 
 EIGENSTREAM_BEGIN_NAMESPACE
+
+namespace kernel {
 
 /// Depthwise convolution of one column: y[c] = bias[c] + sum over taps t of w[t][c] * x[offset(t) + c]
 /// Lanes run over channels; the order is bias first, then the taps, one chain per channel.
@@ -67,6 +69,8 @@ class Depthwise {
   AlignedVector<T> weights_;  // [tap][channel]
   AlignedVector<T> bias_;
 };
+
+}  // namespace kernel
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -7,9 +7,11 @@
 #include <vector>     // panels
 
 #include "eigenstream/kernel/packet.hpp"
-#include "eigenstream/kernel/tap_sum.hpp"  // AlignedVector
+#include "eigenstream/kernel/aligned_vector.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
+
+namespace kernel {
 
 /// The kernel of a change of rate by up/down (in lowest terms) with a filter of finite length:
 ///   y[j] = sum over i of weight(i*up - j*down) * x[i],  |i*up - j*down| <= spread
@@ -249,6 +251,8 @@ class Polyphase {
   std::vector<Panel> panels_;  // of a group
   AlignedVector<T> weights_;   // [panel][input][lane]
 };
+
+}  // namespace kernel
 
 EIGENSTREAM_END_NAMESPACE
 

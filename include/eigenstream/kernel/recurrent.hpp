@@ -3,7 +3,7 @@
 
 #include <algorithm>  // min
 
-#include "eigenstream/kernel/activation.hpp"
+#include "eigenstream/kernel/elementary.hpp"
 #include "eigenstream/kernel/packet.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -16,7 +16,7 @@ constexpr Index gates_of(RecurrentCell cell) noexcept {
   return cell == RecurrentCell::gru ? 3 : cell == RecurrentCell::lstm ? 4 : 1;
 }
 
-namespace detail {
+namespace kernel {
 
 /// The next hidden units, from what the input (a) and the hidden units before (b) say of each gate; a and b hold the gates
 /// one after the other, biases included. `before` and y may be the same; `cell` is read and written by an lstm only.
@@ -54,7 +54,7 @@ EIGENSTREAM_ALWAYS_INLINE void recurrent_step(const T* a, const T* b, Index hidd
           [&](P value, T* to) EIGENSTREAM_INLINE_LAMBDA { value.store_first(to + i, hidden - i); });
 }
 
-}  // namespace detail
+}  // namespace kernel
 
 EIGENSTREAM_END_NAMESPACE
 

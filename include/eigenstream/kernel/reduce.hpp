@@ -24,6 +24,8 @@ constexpr Index joined_channels(Reduce op, Index so_far, Index own) noexcept {
   return so_far <= 1 || own == 1 || own == so_far ? std::max(so_far, own) : 0;
 }
 
+namespace kernel {
+
 /// y[i] = op(a[i], b[i]) for columns of `channels` numbers, of which a or b may have one for all. y may be a.
 template <class T, class Op>
 EIGENSTREAM_ALWAYS_INLINE void map_pairs(const T* a, Index a_channels, const T* b, Index b_channels, T* y,
@@ -89,6 +91,8 @@ EIGENSTREAM_ALWAYS_INLINE void copy_columns(const T* x, Index x_channels, T* y, 
       std::memcpy(y, x, static_cast<std::size_t>(x_channels) * sizeof(T));
   }
 }
+
+}  // namespace kernel
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -1,18 +1,15 @@
 #ifndef EIGENSTREAM_KERNEL_TAP_SUM_HPP
 #define EIGENSTREAM_KERNEL_TAP_SUM_HPP
 
-#include <Eigen/Core>  // aligned_allocator
-#include <algorithm>   // min
-#include <utility>     // index_sequence
-#include <vector>      // packed weights
+#include <algorithm>    // min
+#include <type_traits>  // what sizes fix
 
+#include "eigenstream/kernel/aligned_vector.hpp"
 #include "eigenstream/kernel/packet.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
-/// Values with the alignment of a packet.
-template <class T>
-using AlignedVector = std::vector<T, Eigen::aligned_allocator<T>>;
+namespace kernel {
 
 /// Where the taps lie: tap t reads `lags[t]` frames of `frame_size` scalars from the column's x on.
 struct TapOffsets {
@@ -343,6 +340,8 @@ class TapSum {
   AlignedVector<T> weights_;
   AlignedVector<T> bias_;
 };
+
+}  // namespace kernel
 
 EIGENSTREAM_END_NAMESPACE
 

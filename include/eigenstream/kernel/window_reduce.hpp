@@ -1,9 +1,13 @@
 #ifndef EIGENSTREAM_KERNEL_WINDOW_REDUCE_HPP
 #define EIGENSTREAM_KERNEL_WINDOW_REDUCE_HPP
 
+#include <algorithm>  // min
+
 #include "eigenstream/kernel/packet.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
+
+namespace kernel {
 
 /// Reduces a window of `taps` frames, `step` scalars apart, to one frame of `n` numbers:
 ///   y[i] = finish(combine(... combine(x[i], x[step + i]) ..., x[(taps-1)*step + i]))
@@ -22,6 +26,30 @@ EIGENSTREAM_ALWAYS_INLINE void window_reduce(const T* x, Index step, Index taps,
       value.store_first(y + i, n - i);
   }
 }
+
+/// The mean of `frames` frames of n numbers, one after the other, number by number. A few sums that are added in the end:
+/// one alone would lose digits over thousands of frames. Loads may run one packet over the last frame.
+template <class T>
+void window_mean(const T* x, Index frames, Index n, T* y) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  constexpr Index run = 64;
+  const P divisor = P::broadcast(static_cast<T>(frames));
+  for (Index i = 0; i < n; i += P::lanes) {
+    P total = P::broadcast(T(0));
+    for (Index begin = 0; begin < frames; begin += run) {
+      P sum = P::broadcast(T(0));
+      for (Index t = begin; t < std::min(frames, begin + run); ++t) sum = sum + P::load(x + t * n + i);
+      total = total + sum;
+    }
+    total = total / divisor;
+    if (n - i >= P::lanes)
+      total.store(y + i);
+    else
+      total.store_first(y + i, n - i);
+  }
+}
+
+}  // namespace kernel
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -3,7 +3,7 @@
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/weights.hpp"
-#include "eigenstream/kernel/activation.hpp"
+#include "eigenstream/kernel/map.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -23,8 +23,8 @@ class Affine : public StatelessLayer<T> {
     check(scale.shape.size() == 1 && channels_ >= 1, "Affine: scale has shape ", scale.shape_text(),
           ", expected (channels)");
     offset.expect("Affine", "offset", {channels_});
-    scale_ = ChannelPattern<T>(channels_, [&](Index c) { return scale(c); });
-    offset_ = ChannelPattern<T>(channels_, [&](Index c) { return offset(c); });
+    scale_ = kernel::ChannelPattern<T>(channels_, [&](Index c) { return scale(c); });
+    offset_ = kernel::ChannelPattern<T>(channels_, [&](Index c) { return offset(c); });
     fingerprint_ = Fingerprint("Affine").add(scale.span()).add(offset.span());
   }
 
@@ -40,9 +40,9 @@ class Affine : public StatelessLayer<T> {
     if (channels_ == Dynamic) {
       using P = simd::Packet<T, simd::max_lanes<T>>;
       const P scale = P::broadcast(one_scale_), offset = P::broadcast(one_offset_);
-      map_pointwise(x.data, y.data, x.scalars(), [&](P v) { return multiply_add(v, scale, offset); });
+      kernel::map_pointwise(x.data, y.data, x.scalars(), [&](P v) { return multiply_add(v, scale, offset); });
     } else {
-      map_channels(x.data, y.data, x.scalars(), scale_, offset_,
+      kernel::map_channels(x.data, y.data, x.scalars(), scale_, offset_,
                    [](auto v, auto scale, auto offset) { return multiply_add(v, scale, offset); });
     }
     return x.count;
@@ -52,7 +52,7 @@ class Affine : public StatelessLayer<T> {
  private:
   Index channels_ = Dynamic;
   T one_scale_ = T(1), one_offset_ = T(0);
-  ChannelPattern<T> scale_, offset_;
+  kernel::ChannelPattern<T> scale_, offset_;
   Fingerprint fingerprint_{""};
 };
 

@@ -71,7 +71,7 @@ class Conv1d {
 
     const auto bias_of = [&](Index o) { return has_bias_ ? bias(o) : T(0); };
     if (groups > 1 && groups == in_ && groups == out_) {
-      depthwise_ = Depthwise<T>(out_, taps_, [&](Index c, Index k) { return weight(c, 0, k); }, bias_of);
+      depthwise_ = kernel::Depthwise<T>(out_, taps_, [&](Index c, Index k) { return weight(c, 0, k); }, bias_of);
     } else {
       const Index out = out_ / groups, in = in_ / groups;
       for (Index g = 0; g < groups; ++g)
@@ -199,23 +199,23 @@ class Conv1d {
   }
 
   static constexpr bool is_static = In != Dynamic && Out != Dynamic && Taps != Dynamic;
-  using Kernel = std::conditional_t<is_static, TapSum<T, Out, Taps, In>, TapSum<T>>;
+  using Kernel = std::conditional_t<is_static, kernel::TapSum<T, Out, Taps, In>, kernel::TapSum<T>>;
 
   EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, FrameShape shape, T* y) const noexcept {
-    const TapOffsets offsets{lags_.data(), shape.size()};
+    const kernel::TapOffsets offsets{lags_.data(), shape.size()};
     const Index stride = window_.stride, batch = shape.batch;
     // Batch entries are further columns; with a stride they are contiguous only within a frame.
     if (stride == 1) return columns(first, in(), offsets, windows * batch, y);
     strided(first, windows, shape, y);
   }
   EIGENSTREAM_OUTLINED void strided(const T* first, Index windows, const FrameShape& shape, T* y) const noexcept {
-    const TapOffsets offsets{lags_.data(), shape.size()};
+    const kernel::TapOffsets offsets{lags_.data(), shape.size()};
     const Index stride = window_.stride, batch = shape.batch;
     if (batch == 1) return columns(first, stride * in(), offsets, windows, y);
     for (Index m = 0; m < windows; ++m)
       columns(first + m * stride * shape.size(), in(), offsets, batch, y + m * batch * out_);
   }
-  EIGENSTREAM_ALWAYS_INLINE void columns(const T* x, Index x_step, TapOffsets offsets, Index n, T* y) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void columns(const T* x, Index x_step, kernel::TapOffsets offsets, Index n, T* y) const noexcept {
     if constexpr (is_static) {
       groups_.front()(x, x_step, offsets, n, y, Out);
     } else {
@@ -235,7 +235,7 @@ class Conv1d {
   SlidingWindow window_;
   std::vector<Index> lags_;
   std::vector<Kernel> groups_;
-  Depthwise<T> depthwise_;
+  kernel::Depthwise<T> depthwise_;
   Fingerprint fingerprint_{""};
 };
 

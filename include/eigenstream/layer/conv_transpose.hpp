@@ -184,7 +184,7 @@ class ConvTranspose1d {
   struct Run {
     Index first, phases;
     std::vector<Index> offsets;     // of these inputs in the window
-    std::vector<TapSum<T>> groups;  // the kernel of each group of channels
+    std::vector<kernel::TapSum<T>> groups;  // the kernel of each group of channels
   };
   // Tap k of an input reaches the block that is complete `lag` inputs later, in a fixed place.
   Index lag_of(Index k) const noexcept { return (k * stage_.dilation + stage_.held_back()) / stage_.stride; }

@@ -21,7 +21,7 @@ class Linear : public StatelessLayer<T> {
     out_ = weight.shape[0], in_ = weight.shape[1];
     check(out_ >= 1 && in_ >= 1, "Linear: weight has shape ", weight.shape_text(), ", none may be 0");
     if (has_bias_) bias.expect("Linear", "bias", {out_});
-    kernel_ = TapSum<T>(
+    kernel_ = kernel::TapSum<T>(
         out_, 1, in_, [&](Index o, Index, Index i) { return weight(o, i); },
         [&](Index o) { return has_bias_ ? bias(o) : T(0); });
     fingerprint_ = Fingerprint("Linear").add(in_).add(out_).add(weight.span()).add(bias.span());
@@ -45,7 +45,7 @@ class Linear : public StatelessLayer<T> {
  private:
   bool has_bias_;
   Index in_ = 0, out_ = 0;
-  TapSum<T> kernel_;
+  kernel::TapSum<T> kernel_;
   Fingerprint fingerprint_{""};
 };
 

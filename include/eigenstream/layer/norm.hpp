@@ -5,7 +5,7 @@
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/weights.hpp"
-#include "eigenstream/kernel/activation.hpp"
+#include "eigenstream/kernel/map.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -37,8 +37,8 @@ class BatchNorm1d : public StatelessLayer<T> {
       shifts.push_back(static_cast<T>((affine_ ? static_cast<double>(bias(c)) : 0.0) - static_cast<double>(mean(c)) * scale));
     }
     const auto at = [](const std::vector<T>& v) { return [&v](Index c) { return v[static_cast<std::size_t>(c)]; }; };
-    scale_ = ChannelPattern<T>(channels_, at(scales));
-    shift_ = ChannelPattern<T>(channels_, at(shifts));
+    scale_ = kernel::ChannelPattern<T>(channels_, at(scales));
+    shift_ = kernel::ChannelPattern<T>(channels_, at(shifts));
     fingerprint_ = Fingerprint("BatchNorm1d").add(std::span<const T>(scales)).add(std::span<const T>(shifts));
   }
 
@@ -51,7 +51,7 @@ class BatchNorm1d : public StatelessLayer<T> {
   double macs(Index in) const noexcept { return static_cast<double>(in); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
-    map_channels(x.data, y.data, x.scalars(), scale_, shift_,
+    kernel::map_channels(x.data, y.data, x.scalars(), scale_, shift_,
                  [](auto v, auto scale, auto shift) { return multiply_add(v, scale, shift); });
     return x.count;
   }
@@ -60,7 +60,7 @@ class BatchNorm1d : public StatelessLayer<T> {
  private:
   Index channels_;
   bool affine_;
-  ChannelPattern<T> scale_, shift_;
+  kernel::ChannelPattern<T> scale_, shift_;
   Fingerprint fingerprint_{""};
 };
 
@@ -82,8 +82,8 @@ class LayerNorm : public StatelessLayer<T> {
     if (affine_) weight.expect("LayerNorm", "weight", {channels});
     if (!bias.empty()) bias.expect("LayerNorm", "bias", {channels});
     check(eps >= 0, "LayerNorm: eps = ", eps, ", must not be negative");
-    weight_ = ChannelPattern<T>(channels, [&](Index c) { return affine_ ? weight(c) : T(1); });
-    bias_ = ChannelPattern<T>(channels, [&](Index c) { return bias.empty() ? T(0) : bias(c); });
+    weight_ = kernel::ChannelPattern<T>(channels, [&](Index c) { return affine_ ? weight(c) : T(1); });
+    bias_ = kernel::ChannelPattern<T>(channels, [&](Index c) { return bias.empty() ? T(0) : bias(c); });
     fingerprint_ = Fingerprint("LayerNorm").add(channels).add(eps).add(weight.span()).add(bias.span());
     parameters_ = weight.size() + bias.size();
   }
@@ -101,10 +101,10 @@ class LayerNorm : public StatelessLayer<T> {
     const T count = static_cast<T>(channels_);
     for (Index column = 0; column < x.count * x.batch; ++column) {
       const T* from = x.data + column * channels_;
-      const P mean = P::broadcast(column_sum(from, channels_, [](P v) { return v; }) / count);
-      const T var = column_sum(from, channels_, [&](P v) { return (v - mean) * (v - mean); }) / count;
+      const P mean = P::broadcast(kernel::column_sum(from, channels_, [](P v) { return v; }) / count);
+      const T var = kernel::column_sum(from, channels_, [&](P v) { return (v - mean) * (v - mean); }) / count;
       const P scale = P::broadcast(T(1) / std::sqrt(var + eps_));
-      map_channels(from, y.data + column * channels_, channels_, weight_, bias_,
+      kernel::map_channels(from, y.data + column * channels_, channels_, weight_, bias_,
                    [&](P v, P weight, P bias) { return multiply_add((v - mean) * scale, weight, bias); });
     }
     return x.count;
@@ -115,7 +115,7 @@ class LayerNorm : public StatelessLayer<T> {
   Index channels_, parameters_ = 0;
   bool affine_;
   T eps_;
-  ChannelPattern<T> weight_, bias_;
+  kernel::ChannelPattern<T> weight_, bias_;
   Fingerprint fingerprint_{""};
 };
 

@@ -160,7 +160,7 @@ class AvgPool1d : public detail::Pool1d<T, AvgPool1d<T>> {
     if (ended >= 0) end = std::min(end, include_pad_ ? ended + padding : ended);
     if (!include_pad_) begin = std::max<Index>(begin, 0);
     const P divisor = P::broadcast(static_cast<T>(end - begin));
-    window_reduce(
+    kernel::window_reduce(
         first, frame, this->taps_, n, y, [](P a, P b) { return a + b; }, [&](P sum) { return sum / divisor; });
   }
 
@@ -192,7 +192,7 @@ class MaxPool1d : public detail::Pool1d<T, MaxPool1d<T>> {
   static constexpr bool is_whole(Index, Index) noexcept { return true; }
   void pool(const T* first, Index, Index, Index frame, Index n, T* y) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
-    window_reduce(
+    kernel::window_reduce(
         first, this->dilation_ * frame, this->taps_, n, y, [](P a, P b) { return simd::max(a, b); },
         [](P value) { return value; });
   }

@@ -77,7 +77,7 @@ class Recurrent {
         gates(), 1, out_, [&](Index o, Index, Index i) { return w.hidden(o, i); },
         [&](Index o) { return bias ? w.hidden_bias(o) : T(0); });
     if (!w.projection.empty())
-      projection_ = TapSum<T>(
+      projection_ = kernel::TapSum<T>(
           out_, 1, hidden_, [&](Index o, Index, Index i) { return w.projection(o, i); }, [](Index) { return T(0); });
     projects_ = !w.projection.empty();
     initial_.assign(static_cast<std::size_t>(remembered()), T(0));
@@ -129,7 +129,7 @@ class Recurrent {
       for (Index t = 0; t < n; ++t) {
         from_hidden_(h(state), out_, {&lag, 0}, batch, recurrent, gates());
         for (Index b = 0; b < batch; ++b)
-          detail::recurrent_step<Cell>(projected + (t * batch + b) * gates(), recurrent + b * gates(), hidden_,
+          kernel::recurrent_step<Cell>(projected + (t * batch + b) * gates(), recurrent + b * gates(), hidden_,
                                        h(state) + b * out_, c(state) + b * hidden_,
                                        (projects_ ? unprojected : h(state)) + b * hidden_);
         if (projects_) projection_(unprojected, hidden_, {&lag, 0}, batch, h(state), out_);
@@ -152,8 +152,8 @@ class Recurrent {
   static constexpr const char* name = Cell == RecurrentCell::gru ? "GRU" : is_lstm ? "LSTM" : "RNN";
   static constexpr Index size = static_cast<Index>(sizeof(T));
   static constexpr Index fixed_gates = is_static ? gate_count * Hidden : Dynamic, one = is_static ? 1 : Dynamic;
-  using FromInput = TapSum<T, fixed_gates, one, is_static ? In : Dynamic>;
-  using FromHidden = TapSum<T, fixed_gates, one, is_static ? Hidden : Dynamic>;
+  using FromInput = kernel::TapSum<T, fixed_gates, one, is_static ? In : Dynamic>;
+  using FromHidden = kernel::TapSum<T, fixed_gates, one, is_static ? Hidden : Dynamic>;
 
   Index gates() const noexcept { return gate_count * hidden_; }
   Index remembered() const noexcept { return out_ + (is_lstm ? hidden_ : 0); }
@@ -168,7 +168,7 @@ class Recurrent {
   bool projects_ = false;
   FromInput from_input_;
   FromHidden from_hidden_;
-  TapSum<T> projection_;
+  kernel::TapSum<T> projection_;
   std::vector<T> initial_;  // h, then c
   Fingerprint fingerprint_{""};
 };

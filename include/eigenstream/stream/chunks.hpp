@@ -76,10 +76,6 @@ Chunks<Cut> make_chunks(Cut cut, Index extent, Index size) {
 }
 
 template <class X>
-inline constexpr bool is_frames = false;
-template <class T>
-inline constexpr bool is_frames<Frames<T>> = true;
-template <class X>
 inline constexpr bool is_tensor_map = false;
 template <class Tensor, int Options, template <class> class MakePointer>
 inline constexpr bool is_tensor_map<Eigen::TensorMap<Tensor, Options, MakePointer>> = true;

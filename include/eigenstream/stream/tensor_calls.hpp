@@ -11,11 +11,6 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace detail {
 
-template <class X>
-inline constexpr bool is_frames = false;
-template <class T>
-inline constexpr bool is_frames<Frames<T>> = true;
-
 /// Nothing where no frame is ready.
 template <class Tensor>
 std::optional<Tensor> some_frames(Tensor y) {

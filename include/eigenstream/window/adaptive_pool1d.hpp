@@ -57,25 +57,8 @@ class AdaptiveAvgPool1d : public detail::AdaptivePool1d<T, AdaptiveAvgPool1d<T>>
  private:
   friend class detail::AdaptivePool1d<T, AdaptiveAvgPool1d>;
   void pool(const T* first, Index frames, Index channels, T* y) const noexcept {
-    using P = simd::Packet<T, simd::max_lanes<T>>;
-    // A few sums that are added in the end: one alone would lose digits over thousands of frames.
-    const P divisor = P::broadcast(static_cast<T>(frames));
-    for (Index c = 0; c < channels; c += P::lanes) {
-      const Index n = std::min<Index>(P::lanes, channels - c);
-      P total = P::broadcast(T(0));
-      for (Index begin = 0; begin < frames; begin += run) {
-        P sum = P::broadcast(T(0));
-        for (Index t = begin; t < std::min(frames, begin + run); ++t) sum = sum + P::load(first + t * channels + c);
-        total = total + sum;
-      }
-      total = total / divisor;
-      if (n == P::lanes)
-        total.store(y + c);
-      else
-        total.store_first(y + c, n);
-    }
+    kernel::window_mean(first, frames, channels, y);
   }
-  static constexpr Index run = 64;
 };
 
 /// The greatest numbers of each part of a window, cut into a given number of frames. NaN gives NaN.
@@ -93,7 +76,7 @@ class AdaptiveMaxPool1d : public detail::AdaptivePool1d<T, AdaptiveMaxPool1d<T>>
   friend class detail::AdaptivePool1d<T, AdaptiveMaxPool1d>;
   void pool(const T* first, Index frames, Index channels, T* y) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
-    window_reduce(
+    kernel::window_reduce(
         first, channels, frames, channels, y, [](P a, P b) { return simd::max(a, b); }, [](P value) { return value; });
   }
 };

@@ -4,7 +4,7 @@
 #include <cmath>  // sqrt
 
 #include "eigenstream/core/weights.hpp"
-#include "eigenstream/kernel/activation.hpp"  // ChannelPattern
+#include "eigenstream/kernel/map.hpp"
 #include "eigenstream/window/window_layer.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -60,12 +60,12 @@ class GroupNorm {
     const Index n = in.size(), members = channels_ / groups_;
     const double count = static_cast<double>(members * in.frames);
 
-    add_up(x, n, sums, [](P v, Index) { return v; });
+    kernel::channel_sums(x, n, channels_, period_, sums, [](P v, Index) { return v; });
     for_each_group([&](Index first) {
       const double mean = total(sums + first, members) / count;
       fill(a, first, members, [&](std::size_t) { return mean; });
     });
-    add_up(x, n, sums, [&](P v, Index i) {
+    kernel::channel_sums(x, n, channels_, period_, sums, [&](P v, Index i) {
       const P centred = v - P::load(a + i);
       return centred * centred;
     });
@@ -75,7 +75,7 @@ class GroupNorm {
       fill(b, first, members, [&](std::size_t c) { return bias_[c] - mean * scale * weight_[c]; });
       fill(a, first, members, [&](std::size_t c) { return scale * weight_[c]; });
     });
-    map_periodic(x, y, n, a, b, period_, [](P v, P scale, P shift) { return multiply_add(v, scale, shift); });
+    kernel::map_periodic(x, y, n, a, b, period_, [](P v, P scale, P shift) { return multiply_add(v, scale, shift); });
   }
   static constexpr bool in_place() noexcept { return true; }
   Index parameters() const noexcept { return parameters_; }
@@ -97,30 +97,6 @@ class GroupNorm {
   void fill(T* pattern, Index first, Index n, Value&& value) const noexcept {
     for (Index c = first; c < first + n; ++c)
       for (Index i = c; i < period_; i += channels_) pattern[i] = static_cast<T>(value(static_cast<std::size_t>(c)));
-  }
-
-  // sums[c] = sum over the frames of f(x[c,t]); f is also told the place in a pattern. In T for a few rows, which is
-  // fast, and then in double, so that long windows lose nothing.
-  template <class F>
-  void add_up(const T* x, Index n, double* sums, F&& f) const noexcept {
-    using P = simd::Packet<T, simd::max_lanes<T>>;
-    constexpr Index rows = 16;
-    std::fill_n(sums, channels_, 0.0);
-    for (Index begin = 0; begin < n; begin += rows * period_) {
-      const Index end = std::min(n, begin + rows * period_);
-      for (Index i = 0; i < std::min(period_, end - begin); i += P::lanes) {
-        P sum = P::broadcast(T(0));
-        Index at = begin + i;
-        for (; at + P::lanes <= end; at += period_) sum = sum + f(P::load(x + at), i);
-        T value[P::lanes], last[P::lanes];
-        sum.store(value);
-        if (at < end) {  // only the lanes within the window
-          f(P::load_first(x + at, end - at), i).store(last);
-          for (Index k = 0; k < end - at; ++k) value[k] += last[k];
-        }
-        for (Index k = 0; k < P::lanes; ++k) sums[(i + k) % channels_] += static_cast<double>(value[k]);
-      }
-    }
   }
 
   Index groups_, channels_, period_ = 1;

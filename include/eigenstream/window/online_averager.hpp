@@ -164,12 +164,12 @@ class OnlineAverager : public detail::OverlapSum<T> {
   void add(const T* x, T* to, Index n) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
     const P count = P::broadcast(static_cast<T>(updates_));
-    map_pairs(to, n, x, n, to, n, 1, [&](P sum, P value) { return sum + value / count; });
+    kernel::map_pairs(to, n, x, n, to, n, 1, [&](P sum, P value) { return sum + value / count; });
   }
   // Divides by `have` what was divided by num_updates.
   void make_mean(T* y, Index n, Index have) const noexcept {
     const T scale = static_cast<T>(updates_) / static_cast<T>(have);
-    map_pointwise(y, y, n, [&](auto v) { return v * decltype(v)::broadcast(scale); });
+    kernel::map_pointwise(y, y, n, [&](auto v) { return v * decltype(v)::broadcast(scale); });
   }
 
   Index update_, batch_, updates_, offset_;

@@ -5,7 +5,7 @@
 #include <vector>  // weights
 
 #include "eigenstream/core/layer.hpp"
-#include "eigenstream/kernel/activation.hpp"  // map_pointwise
+#include "eigenstream/kernel/map.hpp"
 #include "eigenstream/memory/history.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -156,15 +156,8 @@ class OverlapAdd : public detail::OverlapSum<T> {
   }
   // n numbers that begin with number `at` of a window.
   void add_weighted(const T* x, Index at, T* to, Index n) const noexcept {
-    using P = simd::Packet<T, simd::max_lanes<T>>;
-    if (spread_.empty()) return add_pointwise(x, to, n);
-    const T* weight = spread_.data() + at;
-    Index i = 0;
-    for (; i + P::lanes <= n; i += P::lanes)
-      multiply_add(P::load(x + i), P::load(weight + i), P::load(to + i)).store(to + i);
-    if (i < n)
-      multiply_add(P::load_first(x + i, n - i), P::load_first(weight + i, n - i), P::load_first(to + i, n - i))
-          .store_first(to + i, n - i);
+    if (spread_.empty()) return kernel::add_pointwise(x, to, n);
+    kernel::add_weighted(x, spread_.data() + at, to, n);
   }
 
   // Writes `count` sums that begin at position `at` of the time line, but for what is left out at the start. Of the
@@ -184,7 +177,7 @@ class OverlapAdd : public detail::OverlapSum<T> {
     for (Index w = first; w <= last; ++w)
       weight += weights_.empty() ? T(1) : weights_[static_cast<std::size_t>(t - w * stride_)];
     const T scale = weight == T(0) ? T(0) : T(1) / weight;
-    map_pointwise(y, y, n, [&](auto v) { return v * decltype(v)::broadcast(scale); });
+    kernel::map_pointwise(y, y, n, [&](auto v) { return v * decltype(v)::broadcast(scale); });
   }
 
   Index left_, right_;

@@ -254,7 +254,7 @@ class WindowNet<T>::Plan {
       };
       if (node.op == Reduce::concat) {
         each_frame(
-            [&](const T* from, T* to, Index n) { copy_columns(from, own.channels, to + channel, out.channels, n); });
+            [&](const T* from, T* to, Index n) { kernel::copy_columns(from, own.channels, to + channel, out.channels, n); });
         channel += own.channels;
       } else if (k == 0) {
         each_frame([&](const T* from, T* to, Index n) {
@@ -263,11 +263,11 @@ class WindowNet<T>::Plan {
         });
       } else {
         each_frame([&](const T* from, T* to, Index n) {
-          reduce_pair(node.op, static_cast<const T*>(to), out.channels, from, own.channels, to, out.channels, n);
+          kernel::reduce_pair(node.op, static_cast<const T*>(to), out.channels, from, own.channels, to, out.channels, n);
         });
       }
     }
-    if (node.op == Reduce::mean) divide_all(y, out.size(), static_cast<T>(node.operands.size()));
+    if (node.op == Reduce::mean) kernel::divide_all(y, out.size(), static_cast<T>(node.operands.size()));
   }
 
   WindowNet net_;

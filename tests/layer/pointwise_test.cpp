@@ -1,4 +1,4 @@
-#include "eigenstream/layer/elementwise.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 
 #include <cmath>
 #include <functional>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "eigenstream/layer/channel_pointwise.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/reference.hpp"
@@ -104,29 +105,6 @@ TEMPLATE_TEST_CASE("Pointwise layers: any chunking gives the offline output", "[
   }
 }
 
-TEMPLATE_TEST_CASE("Layers with a parameter for each channel: any chunking gives the offline output",
-                   "[layer][property]", float, double) {
-  const Index channels = GENERATE(1, 2, 3, 5, 8, 16, 17, 33, 65);
-  for (const Index batch : {1, 3}) {
-    const support::ContractOptions options{.channels = channels, .light = channels > 3};
-    support::check_contract(support::random_prelu<TestType>(channels), batch, options);
-    support::check_contract(support::random_snake<TestType>(channels), batch, options);
-  }
-}
-
-TEMPLATE_TEST_CASE("GLU and Softmax: any chunking gives the offline output", "[layer][property]", float, double) {
-  const Index channels = GENERATE(2, 4, 6, 10, 16, 30, 32, 34, 66, 130);
-  for (const Index batch : {1, 3}) {
-    support::check_contract(es::Glu<TestType>(), batch, {.channels = channels, .light = channels > 4});
-    support::check_contract(es::Softmax<TestType>(), batch, {.channels = channels, .light = channels > 4});
-    support::check_contract(es::Softmax<TestType>(), batch,  // one channel is always 1
-                            {.channels = channels - 1, .exact = channels > 2, .light = true});
-    support::check_contract(es::LogSoftmax<TestType>(), batch, {.channels = channels, .light = channels > 4});
-    support::check_contract(es::LogSoftmax<TestType>(), batch,
-                            {.channels = channels - 1, .exact = channels > 2, .light = true});
-  }
-}
-
 TEMPLATE_TEST_CASE("Pointwise layers: the function in double", "[layer]", float, double) {
   using T = TestType;
   for (const Function<T>& f : functions<T>()) {
@@ -161,78 +139,6 @@ TEMPLATE_TEST_CASE("Pointwise layers: NaN, infinities, zeros and great numbers",
       else
         CHECK(std::abs(y - expected) <= support::tolerance<T> * std::max(1.0, std::abs(expected)));
     }
-  }
-}
-
-TEMPLATE_TEST_CASE("PReLU and Snake: each channel has its own parameter", "[layer]", float, double) {
-  using T = TestType;
-  support::Random random(2);
-  for (const Index channels : {2, 3, 17, 40}) {
-    auto weight = support::random_weights<T>({channels}, random);
-    const auto x = support::random_tensor<T>(random, channels, 2, 6);
-    support::Signal<double> prelu(channels, 2, 6), snake(channels, 2, 6);
-    for (Index t = 0; t < 6; ++t)
-      for (Index b = 0; b < 2; ++b)
-        for (Index c = 0; c < channels; ++c) {
-          const double v = static_cast<double>(x(c, b, t)), w = static_cast<double>(weight(c));
-          prelu(c, b, t) = v > 0 ? v : w * v;
-          snake(c, b, t) = v + std::sin(w * v) * std::sin(w * v) / w;
-        }
-    CHECK(support::difference(support::offline(es::Prelu<T>(weight), x), prelu) < support::tolerance<T>);
-    CHECK(support::difference(support::offline(es::Snake<T>(weight), x), snake) < support::tolerance<T>);
-  }
-}
-
-TEMPLATE_TEST_CASE("GLU and Softmax: the definitions", "[layer]", float, double) {
-  using T = TestType;
-  support::Random random(3);
-  for (const Index channels : {2, 4, 10, 16, 34, 64, 66}) {
-    auto x = support::random_tensor<T>(random, channels, 2, 5);
-    for (Index i = 0; i < x.size(); ++i) x.data()[i] *= T(8);
-    support::Signal<double> glu(channels / 2, 2, 5), softmax(channels, 2, 5);
-    for (Index t = 0; t < 5; ++t)
-      for (Index b = 0; b < 2; ++b) {
-        double sum = 0;
-        for (Index c = 0; c < channels; ++c) sum += std::exp(static_cast<double>(x(c, b, t)));
-        for (Index c = 0; c < channels; ++c) softmax(c, b, t) = std::exp(static_cast<double>(x(c, b, t))) / sum;
-        for (Index c = 0; c < channels / 2; ++c)
-          glu(c, b, t) = static_cast<double>(x(c, b, t)) / (1 + std::exp(-static_cast<double>(x(c + channels / 2, b, t))));
-      }
-    CHECK(support::difference(support::offline(es::Glu<T>(), x), glu) < support::tolerance<T>);
-    CHECK(support::difference(support::offline(es::Softmax<T>(), x), softmax) < support::tolerance<T>);
-    support::Signal<double> logarithm = softmax.log();
-    CHECK(support::difference(support::offline(es::LogSoftmax<T>(), x), logarithm) < support::tolerance<T>);
-  }
-}
-
-TEST_CASE("Softmax: great numbers do not overflow, NaN takes its frame only", "[layer]") {
-  support::Signal<float> x(3, 1, 3);
-  x.setValues({{{1000, 0, 1}}, {{1001, -1000, 2}}, {{-1000, 0, 3}}});
-  x(1, 0, 2) = std::numeric_limits<float>::quiet_NaN();
-  const auto y = support::offline(es::Softmax<float>(), x);
-  CHECK(std::abs(y(0, 0, 0) - 0.26894142f) < 1e-6f);
-  CHECK(std::abs(y(1, 0, 0) - 0.73105858f) < 1e-6f);
-  CHECK(y(2, 0, 0) < 1e-30f);
-  CHECK(std::abs(y(0, 0, 1) - 0.5f) < 1e-6f);
-  for (Index c = 0; c < 3; ++c) CHECK(std::isnan(y(c, 0, 2)));
-}
-
-TEST_CASE("LogSoftmax: great numbers do not overflow, infinities and NaN as in PyTorch", "[layer]") {
-  const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
-  support::Signal<float> x(3, 1, 5);
-  x.setValues({{{1000, 0, 1, -inf, inf}}, {{1001, -1000, 2, 0, 1}}, {{-1000, -inf, nan, 0, 0}}});
-  const auto y = support::offline(es::LogSoftmax<float>(), x);
-  CHECK(std::abs(y(0, 0, 0) + 1.3132617f) < 1e-6f);
-  CHECK(std::abs(y(1, 0, 0) + 0.31326166f) < 1e-6f);
-  CHECK(std::abs(y(2, 0, 0) + 2001.3132617f) < 1e-3f);
-  CHECK(y(0, 0, 1) == 0);
-  CHECK(y(1, 0, 1) == -1000);
-  CHECK(y(2, 0, 1) == -inf);
-  CHECK(y(0, 0, 3) == -inf);
-  CHECK(std::abs(y(1, 0, 3) + 0.6931472f) < 1e-6f);
-  for (Index c = 0; c < 3; ++c) {
-    CHECK(std::isnan(y(c, 0, 2)));
-    CHECK(std::isnan(y(c, 0, 4)));
   }
 }
 
