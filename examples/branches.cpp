@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <eigenstream.hpp>
+#include <eigenstream/network.hpp>
 #include <string>
 #include <vector>
 

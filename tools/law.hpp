@@ -10,7 +10,7 @@
 #include <vector>     // frames
 
 #include "eigenstream/analysis/verify_streaming.hpp"
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/kernel/flush_denormals.hpp"
 #include "text.hpp"
 

@@ -8,7 +8,7 @@
 #include <optional>    // sample rate
 #include <string>      // string
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/network/load_model.hpp"
 #include "text.hpp"
 

@@ -20,7 +20,7 @@
 #include <vector>      // lists
 
 #include "eigenstream/audio/resample.hpp"
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 
 // Sample-rate converters of several libraries behind one call, ours among them.
 namespace bench {

@@ -1,6 +1,6 @@
 #include "eigenstream/layer/conv.hpp"
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "layer/conv1d_task.hpp"
 
 namespace bench {

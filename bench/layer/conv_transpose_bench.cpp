@@ -2,7 +2,7 @@
 
 #include <cmath>  // sqrt
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/run.hpp"
 
 namespace bench {

@@ -1,6 +1,6 @@
 #include "eigenstream/layer/pool.hpp"
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/eigen_history.hpp"
 
 namespace bench {

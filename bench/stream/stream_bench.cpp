@@ -1,4 +1,4 @@
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 
 #include <cmath>    // sqrt
 #include <utility>  // index_sequence

@@ -1,6 +1,6 @@
 #include "eigenstream/window/overlap_add.hpp"
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/window/online_averager.hpp"
 #include "support/run.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <cstring>  // memcpy
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/run.hpp"
 
 // One item is one snapshot; parameters: channels, samples of a snapshot, stride, snapshots a call.

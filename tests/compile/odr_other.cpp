@@ -1,4 +1,5 @@
 #include <eigenstream.hpp>
+#include <eigenstream/names.hpp>
 
 #include "odr.hpp"
 

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/network/load_model.hpp"
 #include "support/catch.hpp"
 

@@ -11,7 +11,10 @@ Rules
   test      each header include/eigenstream/<folder>/<name>.hpp has tests/<folder>/<name>_test.cpp
   umbrella  include/eigenstream/<folder>.hpp includes each header of its folder, and eigenstream.hpp each of these;
             headers that need nlohmann-json or libpng stay out, for the umbrella needs Eigen only
-  simd      packet operations and intrinsics occur in kernel/ only
+  simd      packet operations and intrinsics occur in kernel/ only, and so do loops over packets
+  light     config.hpp and core/ include neither Eigen nor streams of the standard library
+  doc       each public class in layer/, window/, audio/ and compose/ says Shapes, Timing, Errors and Source in the block
+            above it
 """
 
 import argparse
@@ -52,7 +55,16 @@ UNTESTED = {
 OUTSIDE = ("nlohmann/", "png.h")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
+HEAVY = re.compile(r"Eigen/|unsupported/|(?:[io]?f?|io|s|o|i)stream$|iomanip$|iosfwd$")
+DOCUMENTED = ("layer", "window", "audio", "compose")
+SAYS = ("Shapes", "Timing", "Errors", "Source")
 SIMD = re.compile(r"Eigen::internal::(?:p[a-z]+[<(]|packet_traits|unpacket_traits)|\b_mm\d*_\w+|<\w*intrin\.h>|<arm_neon\.h>")
+PACKET_LOOP = re.compile(r"\+= \w+::lanes|\.store_first\(")
+# A class at the margin, so not one in another, with the block above it. Plain structures of options or weights say what they
+# are for member by member.
+CLASS = re.compile(r"((?:^///.*\n)*)(?:^(?:template|  requires|requires).*\n)*^(?:class|struct) (\w+)\b(?! *[;<])([^;\n]*)\{", re.MULTILINE)
+PLAIN = re.compile(r"\w*(?:Options|Weights|Padding|Shape)$")
+DETAIL = re.compile(r"^namespace detail \{.*?^\}  // namespace detail", re.MULTILINE | re.DOTALL)
 BLOCK_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 LINE_COMMENT = re.compile(r"//.*")
 
@@ -199,8 +211,38 @@ class House:
             for match in SIMD.finditer(code):
                 line = code.count("\n", 0, match.start()) + 1
                 self.report(Path("include") / name, line, "simd", f"{match.group()} belongs in kernel/")
+            for match in PACKET_LOOP.finditer(code):
+                line = code.count("\n", 0, match.start()) + 1
+                self.report(Path("include") / name, line, "simd", "a loop over packets belongs in kernel/")
+
+    def check_docs(self):
+        for name in self.text:
+            if len(name.parts) < 3 or name.parts[1] not in DOCUMENTED:
+                continue
+            text = (self.include_dir / name).read_text(encoding="utf-8")
+            public = DETAIL.sub(lambda match: "\n" * match.group().count("\n"), text)
+            told = set()  # those whose block holds for what derives from them here
+            for match in CLASS.finditer(public):
+                told.add(match[2])
+                base = re.search(r": (?:public )?(\w+)", match[3])
+                if base and base[1] in told:
+                    continue
+                missing = [word for word in SAYS if not re.search(rf"^/// +{word}\b", match[1], re.MULTILINE)]
+                if missing and not PLAIN.match(match[2]):
+                    line = public.count("\n", 0, match.end()) + 1
+                    self.report(Path("include") / name, line, "doc", f"{match[2]} does not say {', '.join(missing)}")
+
+    def check_light(self):
+        for name, includes in self.includes.items():
+            if name.parts[1:2] != ("core",) and name.name != "config.hpp":
+                continue
+            for line, target, quoted in includes:
+                if not quoted and HEAVY.match(target):
+                    self.report(Path("include") / name, line, "light", f"<{target}> does not belong on the ground floor")
 
     def check(self):
+        self.check_light()
+        self.check_docs()
         self.check_includes()
         self.check_guards()
         self.check_tests()

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <string>
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/scratch.hpp"

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "eigenstream/compose/parallel.hpp"
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 

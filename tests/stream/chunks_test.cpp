@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/layer/identity.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"

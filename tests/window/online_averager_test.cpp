@@ -1,6 +1,6 @@
 #include "eigenstream/window/online_averager.hpp"
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/errors.hpp"

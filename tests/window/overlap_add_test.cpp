@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/window/windowed.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/allocation.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"

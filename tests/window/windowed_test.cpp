@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/softmax.hpp"
 #include "eigenstream/layer/linear.hpp"

@@ -93,6 +93,10 @@ constexpr ResampleOptions resample_options(ResampleQuality quality) noexcept {
 ///   t = base * d / (source*target),  base = min(source,target) * rolloff
 /// d is the distance from an output to an input in units of 1/(source*target) of the common period; K(d) = 0 where
 /// |t| >= Z, the filter's width. Hann: window = cos(pi t / (2Z))^2. Kaiser: I0(beta sqrt(1 - (t/Z)^2)) / I0(beta).
+/// Shapes   a number d -> a number K(d)
+/// Timing   `reach` is the greatest |d| with a weight
+/// Errors   none: Resample checks the options
+/// Source   torchaudio.functional.resample
 class ResampleFilter {
  public:
   ResampleFilter(Index source, Index target, const ResampleOptions& options)

@@ -15,6 +15,10 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///
 /// `Stages` gives for_each(f) and for_each_from(i, f), calling f(i, layer) in order, and next_keeper(i, f), calling f(j, layer) for the first
 /// layer from i on that does not work in place, if there is one.
+/// Shapes   x of the first layer's input -> y of the last layer's output
+/// Timing   that of the layers, composed
+/// Errors   constructor: Error if a layer cannot take the channels of the one before. steps/flush: noexcept, no allocation
+/// Source   torch.nn.Sequential
 /// Layout   table (tile, scratch size, then offset and channels of each stage), the layers' blocks; as scratch, two
 ///          buffers for what finds no place in a history, then the layers' own, which work in turn and share it
 template <class T, class Stages>

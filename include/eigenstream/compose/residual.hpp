@@ -16,6 +16,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Timing   that of the network; it depends on the input that is added, too
 /// Errors   constructor: Error if a layer inside has a stride, if the output is longer than the input, or if the
 ///          numbers of channels differ. steps/flush: noexcept, no allocation
+/// Source   torch: net(x) + x, cropped as a convolution without padding needs it (He et al. 2016, "Deep residual learning")
 /// Layout   counter and queue of inputs, unless every output comes with its input; the network's block
 template <class Net>
 class Residual {

@@ -10,6 +10,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Layers one after another, of types known at compile time.
 /// Shapes   x of the first layer's input -> y of the last layer's output
 /// Timing   that of the layers, composed; a chunk is processed depth-first, a tile of frames at a time
+/// Source   torch.nn.Sequential
 /// Errors   constructor: Error if a layer cannot take the channels of the one before
 template <class First, class... Rest>
 class Sequential : public Chain<typename First::Scalar, detail::TupleStages<First, Rest...>> {

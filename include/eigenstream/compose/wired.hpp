@@ -20,6 +20,10 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// that come earlier wait in a queue; where all of them always come together, there is none.
 ///
 /// `Stages` holds the layers in the order in which they appear among the nodes, as for Chain, and gives visit(i, f) too.
+/// Shapes   x of the network's input -> y of the value made last
+/// Timing   that of the layers; values that are joined are aligned
+/// Errors   constructor: Error if a value is used by none or channels do not fit. steps/flush: noexcept, no allocation
+/// Source   torch: a module's own forward
 /// Layout   table (tile; shape and place of each value; offsets of blocks and queues), the layers' blocks, the queues (a
 ///          counter and a history each); as scratch, the values on their way, buffers for them, the layers' own scratch
 template <class T, class Stages>

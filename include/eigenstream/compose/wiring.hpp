@@ -11,6 +11,10 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 /// How the layers of a network with branches are connected. Values are numbered: 0 is the network's input, k what node
 /// k - 1 gives, the last one is the output. A node is a layer with one operand, or joins several.
+/// Shapes   as the layers say; the operands of a join have equally many channels or one, or are put one after the other
+/// Timing   that of the layers; the operands of a join are aligned
+/// Errors   Error from each call that cannot be done, as soon as it is known
+/// Source   torch: a module's own forward
 class Wiring {
  public:
   struct Node {

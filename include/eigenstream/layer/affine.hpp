@@ -10,6 +10,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// A scale and an offset: y = x * scale + offset, the same for all channels or for each its own.
 /// Shapes   x (C,T) or (C,B,T) -> y of the same shape; scale, offset numbers or (C)
 /// Timing   none: a frame in, a frame out
+/// Source   torch: x * scale + offset
 /// Errors   constructor: Error on shapes that differ. steps: noexcept, no allocation
 template <class T>
 class Affine : public StatelessLayer<T> {

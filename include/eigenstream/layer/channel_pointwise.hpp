@@ -45,7 +45,9 @@ class ChannelPointwise : public StatelessLayer<T> {
 };
 
 /// x where x > 0, weight * x elsewhere; one weight for all channels, or one for each.
-/// Shapes   weight (1) or (C)
+/// Shapes   x (C,T) or (C,B,T) -> y of the same shape; weight (1) or (C)
+/// Timing   none: a frame in, a frame out
+/// Errors   constructor: Error on another shape. steps: noexcept, no allocation
 /// Source   torch.nn.PReLU
 template <class T>
 class Prelu : public ChannelPointwise<T, Prelu<T>> {
@@ -71,7 +73,9 @@ class Prelu : public ChannelPointwise<T, Prelu<T>> {
 };
 
 /// x + sin(alpha x)^2 / alpha, with an alpha for each channel.
-/// Shapes   alpha (C)
+/// Shapes   x (C,T) or (C,B,T) -> y of the same shape; alpha (C)
+/// Timing   none: a frame in, a frame out
+/// Errors   constructor: Error on another shape, or an alpha of 0. steps: noexcept, no allocation
 /// Source   Ziyin, Hartwig, Ueda 2020, "Neural networks fail to learn periodic functions and how to fix it"
 template <class T>
 class Snake : public ChannelPointwise<T, Snake<T>> {

@@ -9,7 +9,9 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 /// Gives what it gets: the branch of a network that does nothing.
 /// Shapes   x (C,T) or (C,B,T) -> y of the same
+/// Timing   none: a frame in, a frame out
 /// Errors   none
+/// Source   torch.nn.Identity
 template <class T>
 struct Identity : StatelessLayer<T> {
   static constexpr Index in_channels() noexcept { return Dynamic; }

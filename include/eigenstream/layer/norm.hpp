@@ -12,6 +12,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Batch normalisation in inference mode: with fixed statistics it is a scale and a shift for each channel.
 ///   y = (x - mean) / sqrt(var + eps) * weight + bias, computed as x * scale + shift
 /// Shapes   mean, var (C); weight, bias (C) or empty
+/// Timing   none: a frame in, a frame out
 /// Errors   constructor: Error on shapes that differ or a variance that is not positive with eps
 /// Source   torch.nn.BatchNorm1d, eval()
 template <class T>
@@ -67,6 +68,7 @@ class BatchNorm1d : public StatelessLayer<T> {
 /// Normalises the channels of every frame to mean 0 and variance 1.
 ///   y = (x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) variance over the channels of the frame
 /// Shapes   x (C,T) or (C,B,T) -> y of the same shape; weight, bias (C) or empty
+/// Timing   none: a frame in, a frame out
 /// Errors   constructor: Error on shapes that differ
 /// Source   torch.nn.LayerNorm over the channel axis (over time it needs the whole signal and cannot be streamed)
 template <class T>

@@ -45,6 +45,7 @@ class AdaptivePool1d {
 
 /// Averages a window down (or up) to a given number of frames.
 /// Shapes   window (C,T) -> (C,output_size)
+/// Timing   a window in, a window out
 /// Errors   constructor: Error if output_size is below 1
 /// Source   torch.nn.AdaptiveAvgPool1d; output_size 1 is the mean over time
 /// It needs the whole signal, so it runs in Windowed, not in a stream.
@@ -63,6 +64,7 @@ class AdaptiveAvgPool1d : public detail::AdaptivePool1d<T, AdaptiveAvgPool1d<T>>
 
 /// The greatest numbers of each part of a window, cut into a given number of frames. NaN gives NaN.
 /// Shapes   window (C,T) -> (C,output_size)
+/// Timing   a window in, a window out
 /// Errors   constructor: Error if output_size is below 1
 /// Source   torch.nn.AdaptiveMaxPool1d; output_size 1 is the maximum over time
 /// It needs the whole signal, so it runs in Windowed, not in a stream.

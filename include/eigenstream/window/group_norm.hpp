@@ -13,6 +13,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///   y = (x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) variance over a group's channels
 ///   and all frames
 /// Shapes   window (C,T) -> (C,T); weight, bias (C) or empty
+/// Timing   a window in, a window out
 /// Errors   constructor: Error if the groups do not divide the channels, or on shapes that differ
 /// Source   torch.nn.GroupNorm; num_groups = C is torch.nn.InstanceNorm1d, see `instance_norm`
 /// It needs the whole signal, so it runs in Windowed, not in a stream.

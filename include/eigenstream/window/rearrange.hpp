@@ -35,6 +35,8 @@ struct Rearrangement {
 /// Exchanges channels and frames of a window, so that what a layer does to channels it does to time:
 ///   es::WindowNet<float>{es::Transpose<float>{}, es::Softmax<float>{}, es::Transpose<float>{}}   // softmax over time
 /// Shapes   window (C,T) -> (T,C)
+/// Timing   a window in, a window out
+/// Errors   none
 /// Source   torch: x.transpose(1, 2)
 template <class T>
 struct Transpose : detail::Rearrangement<T> {
@@ -46,6 +48,8 @@ struct Transpose : detail::Rearrangement<T> {
 /// A window's numbers as the channels of a single frame, in PyTorch's order: all frames of the first channel, then
 /// those of the second, so that a Linear behind it has torch's weights.
 /// Shapes   window (C,T) -> (C*T,1)
+/// Timing   a window in, a window out
+/// Errors   none
 /// Source   torch.nn.Flatten
 template <class T>
 struct Flatten : detail::Rearrangement<T> {
@@ -57,6 +61,8 @@ struct Flatten : detail::Rearrangement<T> {
 /// The frames of a window in reverse, so that a layer runs backwards in time:
 ///   es::WindowNet<float>{es::Reverse<float>{}, layer, es::Reverse<float>{}}
 /// Shapes   window (C,T) -> (C,T)
+/// Timing   a window in, a window out
+/// Errors   none
 /// Source   torch: x.flip(-1)
 template <class T>
 struct Reverse : detail::Rearrangement<T> {

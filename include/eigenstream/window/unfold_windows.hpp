@@ -11,6 +11,10 @@
 EIGENSTREAM_BEGIN_NAMESPACE
 
 /// The windows of a whole signal, and what is left over behind the last one.
+/// Shapes   windows (...,window,n), rest (...,R); see unfold_windows
+/// Timing   none: whole signals
+/// Errors   none
+/// Source   ml4gw.utils.slicing.unfold_windows
 template <class Windows, class Rest>
 struct UnfoldedWindows {
   Windows windows;

@@ -47,6 +47,9 @@ concept WindowLayer =
 
 /// A layer or network of the streaming kind, run over each window as over a whole signal.
 /// Shapes   window (C,T) -> (C',T'), as the layer says of a signal of T frames
+/// Timing   a window in, a window out
+/// Errors   out_window: Error if the layer cannot take such a signal, or it is too short
+/// Source   torch: the layer, applied to the window
 template <Layer L>
 class Whole {
  public:
@@ -93,6 +96,10 @@ class Whole {
 };
 
 /// A window layer of any type, also made of any streaming layer. Copies share it; it never changes.
+/// Shapes   as the layer says
+/// Timing   a window in, a window out
+/// Errors   those of the layer
+/// Source   torch: a module of any type
 template <class T>
 class AnyWindowLayer {
  public:

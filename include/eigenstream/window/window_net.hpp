@@ -29,6 +29,10 @@ constexpr WindowShape joined_window(Reduce op, WindowShape so_far, WindowShape o
 /// Where branches join, windows of a single frame serve for all frames, and those of one channel for all channels; a
 /// window that is longer than the shortest by q frames loses the first floor(q/2) and the last ceil(q/2).
 /// The value made last is the output; an empty network gives back its input.
+/// Shapes   window (C,T) -> (C',T'), as the layers say
+/// Timing   a window in, a window out
+/// Errors   Error from each call that cannot be done; what depends on the window's shape when a Plan is made
+/// Source   torch: a module's own forward, over whole signals
 template <class T>
 class WindowNet {
  public:

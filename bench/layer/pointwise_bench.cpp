@@ -1,6 +1,6 @@
 #include "eigenstream/layer/pointwise.hpp"
 
-#include "eigenstream/stream/stream.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/run.hpp"
 
 namespace bench {
