@@ -2122,11 +2122,7 @@ def _walk(walker: _Walker, placeholders: List[torch.fx.Node], channels: List[int
         try:
             walker.env[node] = walker.call(node)
         except _Refused as reason:
-<<<<<<< HEAD
-            raise fail(str(reason), reason.node or node) from reason
-=======
-            raise fail(str(reason), node, _OR_REGISTER if isinstance(reason, _Unknown) else "") from reason
->>>>>>> 3545d3b (Say the true reason of a refusal, and refuse modules that are no Python code)
+            raise fail(str(reason), reason.node or node, _OR_REGISTER if isinstance(reason, _Unknown) else "") from reason
         except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
             raise fail(f"{getattr(node.target, '__name__', node.target)}: {_in_words(error)}", node) from error
     raise fail("its forward gives nothing")
