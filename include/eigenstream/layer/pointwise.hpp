@@ -25,7 +25,7 @@ class Pointwise : public StatelessLayer<T>, public F {
   double macs(Index) const noexcept { return 0; }
   std::uint64_t fingerprint() const {
     Fingerprint all(F::name);
-    if constexpr (requires { this->options([](T) {}); }) this->options([&](T value) { all.add(value); });
+    if constexpr (requires { this->options([](T) {}); }) this->options([&](T option) { all.add(option); });
     return all;
   }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
@@ -50,7 +50,7 @@ struct LeakyRelu : Pointwise<T, kernel::LeakyRelu<T>> {
 /// x where x > 0, alpha * (e^x - 1) elsewhere
 template <class T>
 struct Elu : Pointwise<T, kernel::Elu<T>> {
-  explicit Elu(T alpha = T(1)) : Pointwise<T, kernel::Elu<T>>({alpha}) {}
+  explicit Elu(T alpha_ = T(1)) : Pointwise<T, kernel::Elu<T>>({alpha_}) {}
 };
 
 /// scale * (x where x > 0, alpha * (e^x - 1) elsewhere), with the constants of Klambauer et al. 2017
@@ -79,8 +79,8 @@ using Tanh = Pointwise<T, kernel::Tanh<T>>;
 /// log(1 + e^(beta x)) / beta; x itself where beta * x > threshold
 template <class T>
 struct Softplus : Pointwise<T, kernel::Softplus<T>> {
-  explicit Softplus(T beta = T(1), T threshold = T(20)) : Pointwise<T, kernel::Softplus<T>>({beta, threshold}) {
-    check(beta != T(0), "Softplus: beta = 0");
+  explicit Softplus(T beta_ = T(1), T threshold_ = T(20)) : Pointwise<T, kernel::Softplus<T>>({beta_, threshold_}) {
+    check(beta_ != T(0), "Softplus: beta = 0");
   }
 };
 
@@ -91,8 +91,8 @@ using Softsign = Pointwise<T, kernel::Softsign<T>>;
 /// x held within [least, most]; ReLU6 is Hardtanh(0, 6)
 template <class T>
 struct Hardtanh : Pointwise<T, kernel::Hardtanh<T>> {
-  explicit Hardtanh(T least = T(-1), T most = T(1)) : Pointwise<T, kernel::Hardtanh<T>>({least, most}) {
-    check(least <= most, "Hardtanh: min_val = ", least, " above max_val = ", most);
+  explicit Hardtanh(T least_ = T(-1), T most_ = T(1)) : Pointwise<T, kernel::Hardtanh<T>>({least_, most_}) {
+    check(least_ <= most_, "Hardtanh: min_val = ", least_, " above max_val = ", most_);
   }
 };
 
@@ -107,8 +107,8 @@ using Hardswish = Pointwise<T, kernel::Hardswish<T>>;
 /// x where x > 0, alpha * (e^(x/alpha) - 1) elsewhere
 template <class T>
 struct Celu : Pointwise<T, kernel::Celu<T>> {
-  explicit Celu(T alpha = T(1)) : Pointwise<T, kernel::Celu<T>>({alpha}) {
-    check(alpha != T(0), "CELU: alpha = 0");
+  explicit Celu(T alpha_ = T(1)) : Pointwise<T, kernel::Celu<T>>({alpha_}) {
+    check(alpha_ != T(0), "CELU: alpha = 0");
   }
 };
 
@@ -128,21 +128,21 @@ using Tanhshrink = Pointwise<T, kernel::Tanhshrink<T>>;
 /// x moved towards 0 by lambd, at most to 0; NaN stays NaN (in PyTorch since 2.6)
 template <class T>
 struct Softshrink : Pointwise<T, kernel::Softshrink<T>> {
-  explicit Softshrink(T lambd = T(0.5)) : Pointwise<T, kernel::Softshrink<T>>({lambd}) {
-    check(lambd >= T(0), "Softshrink: lambd = ", lambd, ", must not be negative");
+  explicit Softshrink(T lambd_ = T(0.5)) : Pointwise<T, kernel::Softshrink<T>>({lambd_}) {
+    check(lambd_ >= T(0), "Softshrink: lambd = ", lambd_, ", must not be negative");
   }
 };
 
 /// x where |x| > lambd, 0 elsewhere
 template <class T>
 struct Hardshrink : Pointwise<T, kernel::Hardshrink<T>> {
-  explicit Hardshrink(T lambd = T(0.5)) : Pointwise<T, kernel::Hardshrink<T>>({lambd}) {}
+  explicit Hardshrink(T lambd_ = T(0.5)) : Pointwise<T, kernel::Hardshrink<T>>({lambd_}) {}
 };
 
 /// x where x > threshold, value elsewhere
 template <class T>
 struct Threshold : Pointwise<T, kernel::Threshold<T>> {
-  Threshold(T threshold, T value) : Pointwise<T, kernel::Threshold<T>>({threshold, value}) {}
+  Threshold(T threshold_, T value_) : Pointwise<T, kernel::Threshold<T>>({threshold_, value_}) {}
 };
 
 /// |x|
