@@ -1303,7 +1303,7 @@ class _Walker:
 
     def pad(self, x: _Value, amounts: Any, mode: str, value: Any) -> _Value:
         cure = "how long a stream will be is not known, so pad by a constant number of frames"
-        amounts = [self.constant_number(amount.values, "how many frames are padded", cure)
+        amounts = [self.constant_number(amount.values, "pads by a number that", cure)
                    if isinstance(amount, _Number) else amount for amount in amounts]
         if any(not isinstance(amount, int) for amount in amounts) or len(amounts) % 2:
             raise _Refused(f"pads by {amounts}, which must be integers, two for each axis")

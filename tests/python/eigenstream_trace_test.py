@@ -848,7 +848,7 @@ class LengthTest(TraceCase):
             self.assert_not_traced(lambda m, x: m.conv(x)[..., :x.shape[-1] - x.shape[-1] % hop], "ends depends", 1, conv=conv)
             self.assert_not_traced(lambda m, x: m.conv(x)[..., x.shape[-1] % hop:], r"where a slice over time starts depends on the "
                                    r"signal's length: for signals of \d+ and \d+ frames it is \d+ and \d+", 1, conv=conv)
-            self.assert_not_traced(lambda m, x: F.pad(x, (0, -x.shape[-1] % hop)), "how many frames are padded depends on the "
+            self.assert_not_traced(lambda m, x: F.pad(x, (0, -x.shape[-1] % hop)), "pads by a number that depends on the "
                                    "signal's length", 1)
 
     def test_centred_crops(self) -> None:
