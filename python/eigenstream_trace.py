@@ -344,7 +344,11 @@ def _pace(node: Node) -> Tuple[Fraction, int]:
         return rate, rate.denominator
     if kind == "Snapshotter":
         return Fraction(1, node["stride_size"]), node["stride_size"]
-    return Fraction(node["update_size"] if kind == "OnlineAverager" else 1), 1
+    if kind == "OnlineAverager":
+        return Fraction(node["update_size"]), 1
+    if kind in _AT_EACH_FRAME or kind == "Pad":
+        return Fraction(1), 1
+    raise _OwnType
 
 
 def _looks_back(node: Node) -> bool:

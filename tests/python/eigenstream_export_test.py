@@ -1095,11 +1095,11 @@ class ReaderTest(Case):
             (nn.Sequential(nn.ReLU(), up), r"^1 \(Sequential\): the layers raise the rate by more than 2\^20"),
             (nn.Sequential(pools(1 << 17), far), r"^<root> \(Sequential\): the layers reach over more than 2\^40 frames"),
             (nn.Sequential(pools(1 << 14), up[:2], up[:1]), "the strides up and down repeat only after more than 2\\^20 outputs"),
-            (parallel(nn.ReLU(), nn.AvgPool1d(2)), r"^<root> \(Parallel\): the branches cannot be aligned: one gives 1 .* 1/2"),
+            (parallel(nn.ReLU(), nn.AvgPool1d(2)), r"^<root> \(Parallel\): has branches of different rates, 1/2 and 1 frames"),
             (parallel(nn.Sequential(*(nn.Conv1d(1, 1, 16, dilation=1 << 20) for _ in range(5))), nn.ReLU()),
              "more than 2\\^26 frames, too far to align"),
-            (Residual(parallel(nn.Conv1d(1, 1, 3, padding=2), nn.Conv1d(1, 1, 3, padding=2))), "makes the input 2 frames longer"),
-            (Residual(parallel(nn.AvgPool1d(2), nn.AvgPool1d(2))), r"\(Residual\): a layer inside has stride 2"),
+            (Residual(parallel(nn.Conv1d(1, 1, 3, padding=2), nn.Conv1d(1, 1, 3, padding=2))), "makes its input 2 samples longer"),
+            (Residual(parallel(nn.AvgPool1d(2), nn.AvgPool1d(2))), r"\(Residual\): has a stride in its net"),
         ):
             with self.subTest(pattern=pattern):
                 self.assert_refused(net, pattern)
