@@ -2,6 +2,9 @@
 #   eigenstream::eigenstream  needs Eigen only
 #   eigenstream::model        adds the headers that read model files, and with them nlohmann-json
 #   eigenstream::png          adds the headers that write PNG files, and with them libpng
+#   eigenstream::compiled     with EIGENSTREAM_BUILD_COMPILED: a library of what is large and no template, for programs that
+#                             load model files: they compile in a fraction of the time, and need no nlohmann-json. Build it
+#                             and them for the same processor; otherwise they do not link
 
 if(NOT TARGET Eigen3::Eigen)
   find_package(Eigen3 REQUIRED NO_MODULE)
@@ -65,4 +68,12 @@ target_link_libraries(eigenstream_png INTERFACE eigenstream_core PNG::PNG)
 target_sources(eigenstream_png INTERFACE FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${png_headers})
 if(NOT TARGET PNG::PNG)
   set_target_properties(eigenstream_png PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
+endif()
+
+if(EIGENSTREAM_BUILD_COMPILED AND TARGET nlohmann_json::nlohmann_json)
+  add_library(eigenstream_compiled STATIC "${PROJECT_SOURCE_DIR}/src/compiled.cpp")
+  add_library(eigenstream::compiled ALIAS eigenstream_compiled)
+  set_target_properties(eigenstream_compiled PROPERTIES EXPORT_NAME compiled CXX_EXTENSIONS OFF)
+  target_link_libraries(eigenstream_compiled PUBLIC eigenstream_core PRIVATE nlohmann_json::nlohmann_json)
+  target_compile_definitions(eigenstream_compiled PRIVATE EIGENSTREAM_COMPILING INTERFACE EIGENSTREAM_COMPILED)
 endif()

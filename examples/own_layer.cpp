@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <eigenstream.hpp>
+#include <eigenstream/names.hpp>
 #include <eigenstream/network/load_model.hpp>
 #include <filesystem>
 #include <string>

@@ -37,6 +37,19 @@ one-call output, and the handling of NaN. Build what includes eigenstream withou
 #define EIGENSTREAM_RESTRICT __restrict__
 #endif
 
+// Functions that are large and no templates are compiled once into eigenstream::compiled, for programs that link it (the target
+// defines EIGENSTREAM_COMPILED); for others they are in the headers.
+#if defined(EIGENSTREAM_COMPILING)
+#define EIGENSTREAM_LINKAGE
+#define EIGENSTREAM_DEFINITIONS 1
+#elif defined(EIGENSTREAM_COMPILED)
+#define EIGENSTREAM_LINKAGE
+#define EIGENSTREAM_DEFINITIONS 0
+#else
+#define EIGENSTREAM_LINKAGE inline
+#define EIGENSTREAM_DEFINITIONS 1
+#endif
+
 // Everything lives in an inline namespace named after the ABI version and after what changes the layout of packed
 // weights (the SIMD width), so that translation units built differently cannot silently share symbols.
 #define EIGENSTREAM_ABI_JOIN2(a, b) a##b

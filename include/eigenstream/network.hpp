@@ -4,6 +4,9 @@
 // All of network/.
 #include "eigenstream/network/any_graph.hpp"
 #include "eigenstream/network/any_layer.hpp"
+#include "eigenstream/network/builtin_registry.hpp"
+#include "eigenstream/network/module.hpp"
+#include "eigenstream/network/module_reader.hpp"
 #include "eigenstream/network/registry.hpp"
 
 #endif  // EIGENSTREAM_NETWORK_HPP

@@ -1,5 +1,7 @@
 #include "eigenstream/network/registry.hpp"
 
+#include "eigenstream/network/builtin_registry.hpp"
+
 #include <string>
 
 #include "eigenstream/compose/parallel.hpp"

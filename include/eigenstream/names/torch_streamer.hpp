@@ -8,7 +8,10 @@
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/network/registry.hpp"
+#include "eigenstream/layer/conv.hpp"
+#include "eigenstream/layer/conv_transpose.hpp"
+#include "eigenstream/layer/pool.hpp"
+#include "eigenstream/network/builtin_registry.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE

@@ -1,10 +1,17 @@
 #ifndef EIGENSTREAM_NETWORK_LOAD_MODEL_HPP
 #define EIGENSTREAM_NETWORK_LOAD_MODEL_HPP
 
-// Needs nlohmann-json: link eigenstream::model. Not part of eigenstream.hpp.
+// Needs nlohmann-json: link eigenstream::model. Against eigenstream::compiled, which has it inside, it needs nothing. Not part of
+// eigenstream.hpp.
 
-#include "eigenstream/network/registry.hpp"
+#include <filesystem>  // path
+#include <map>         // metadata
+#include <string>      // metadata
+
+#include "eigenstream/network/builtin_registry.hpp"
+#if EIGENSTREAM_DEFINITIONS
 #include "eigenstream/io/model_file.hpp"
+#endif
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -17,7 +24,10 @@ struct Model {
 
 /// Reads a model file and builds its network.
 /// Errors   Error naming the file and the module; nothing is built from a file with a mistake
-inline Model load_model(const std::filesystem::path& path, const Registry& registry = builtin_registry()) {
+EIGENSTREAM_LINKAGE Model load_model(const std::filesystem::path& path, const Registry& registry = builtin_registry());
+
+#if EIGENSTREAM_DEFINITIONS
+EIGENSTREAM_LINKAGE Model load_model(const std::filesystem::path& path, const Registry& registry) {
   ModelFile file = read_model(path);
 #if EIGENSTREAM_EXCEPTIONS
   try {
@@ -30,6 +40,7 @@ inline Model load_model(const std::filesystem::path& path, const Registry& regis
   }
 #endif
 }
+#endif
 
 EIGENSTREAM_END_NAMESPACE
 
