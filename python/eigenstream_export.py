@@ -7,8 +7,9 @@ JSON in the file's metadata (``docs/model-file.md`` has every field). Needs torc
     from eigenstream_export import OverChannels, Residual, Snake, export
     export(nn.Sequential(nn.Conv1d(1, 8, 5, padding=2), Residual(Snake(8), nn.Conv1d(8, 8, 3))), "net.safetensors")
 
-What needs the whole signal runs over windows of it: ``Windowed(nn.Sequential(nn.Conv1d(1, 8, 5), nn.GroupNorm(2, 8),
-nn.AdaptiveAvgPool1d(1)), size=400, stride=160)``; in there also ``Recurrent(nn.GRU(8, 16))``. Or from the shell::
+``Recurrent(nn.GRU(8, 16))`` puts a recurrent layer into an ``nn.Sequential``. What needs the whole signal runs over windows
+of it: ``Windowed(nn.Sequential(nn.Conv1d(1, 8, 5), nn.GroupNorm(2, 8), nn.AdaptiveAvgPool1d(1)), size=400, stride=160)``. Or
+from the shell::
 
     python3 eigenstream_export.py package.module:factory net.safetensors --weights state.pt --meta sample_rate_hz=16000
 
@@ -235,9 +236,10 @@ def _cut(module: nn.Module, x: Tensor, size: int, stride: int, left: int, right:
 class Recurrent(nn.Module):
     """``nn.RNN``, ``nn.GRU`` or ``nn.LSTM`` over the frames of a signal, of which the output at each frame remains.
 
-    For ``nn.Sequential`` inside a ``Windowed``. The signal's axes are these, whether ``module`` is batch_first or not.
+    For ``nn.Sequential``. The signal's axes are these, whether ``module`` is batch_first or not. In both directions it runs
+    inside a ``Windowed`` only.
 
-    Shapes: x (B, C, T) -> y (B, H, T), in both directions (B, 2 H, T).
+    Shapes: x (B, C, T) -> y (B, R, T), in both directions (B, 2 R, T); R is proj_size, or without one hidden_size.
     Errors: ExportError for any other module and for another number of channels.
     """
 
@@ -447,8 +449,7 @@ _INACTIVE = (
 
 _USE_A_WINDOW = ("needs the whole signal, so it cannot run over a stream; "
                  "run it over windows: Windowed(net, size, stride)")
-_NOT_OVER_A_STREAM = ("recurrent layers cannot run over a stream yet, only over windows: "
-                      "Windowed(net, size, stride)")
+_BOTH_DIRECTIONS = f"runs in both directions; backwards it {_USE_A_WINDOW}"
 _WRAP_RECURRENT = ("gives its output and its last state, not one signal; wrap it in Recurrent, or take the first in a "
                    "forward of your own")
 _WRAP = "works over the last axis, which is time; wrap it in OverChannels to apply it over the channels"
@@ -466,6 +467,9 @@ _REFUSED: Tuple[Tuple[type, str], ...] = (
     (nn.ReflectionPad1d, _PAD_OTHERWISE),
     (nn.Linear, _WRAP),
     (nn.LayerNorm, _WRAP),
+    *((cell, f"is one step of a recurrence, and a loop over frames cannot be read; use nn.{cell.__name__[:-4]}, which runs over "
+             "all frames with the same weights: weight_ih as weight_ih_l0, and so on")
+      for cell in (nn.RNNCell, nn.GRUCell, nn.LSTMCell)),
 )
 
 
@@ -688,7 +692,8 @@ def _takes(node: Node) -> Optional[int]:
         return node["num_parameters"] if node["num_parameters"] > 1 else None
     fields = {"Conv1d": "in_channels", "ConvTranspose1d": "in_channels", "Graph": "in_channels", "Linear": "in_features",
               "BatchNorm1d": "num_features", "LayerNorm": "normalized_shape", "Snapshotter": "num_channels",
-              "Windowed": "channels", "Affine": "channels", "Snake": "channels"}
+              "Windowed": "channels", "Affine": "channels", "Snake": "channels",
+              **dict.fromkeys(("RNN", "GRU", "LSTM"), "input_size")}
     return node.get(fields[kind]) if kind in fields else None
 
 
@@ -739,6 +744,8 @@ def _channels_after(node: Node, channels: Optional[int], given: Mapping[str, int
         return node["num_channels"] * node["snapshot_size"]
     if kind == "Windowed":
         return given.get(node["path"])
+    if kind in ("RNN", "GRU", "LSTM"):
+        return recurrent_outputs(node)
     for field in ("out_channels", "out_features", "channels"):
         if field in node:
             return node[field]
@@ -761,7 +768,7 @@ def _float32(value: float) -> float:
 
 
 # The least and the greatest of the integers that a node may hold, where they are not 1 and MAX_EXTENT.
-_RANGES = {**dict.fromkeys(("padding", "output_padding", "start", "offset"), (0, MAX_EXTENT)),
+_RANGES = {**dict.fromkeys(("padding", "output_padding", "start", "offset", "proj_size"), (0, MAX_EXTENT)),
            **dict.fromkeys(("left", "right"), (-MAX_EXTENT, MAX_EXTENT)),
            **dict.fromkeys(("orig_freq", "new_freq"), (1, MAX_RATE)), "num_layers": (1, MAX_RECURRENT_LAYERS)}
 
@@ -824,6 +831,8 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
         return f"approximate is {node['approximate']!r}, must be 'none' or 'tanh'"
     if kind == "Snake" and bool((tensor("alpha") == 0).any()):
         return "alpha must not be 0 in float32"
+    if kind == "LSTM" and node["proj_size"] >= node["hidden_size"]:
+        return f"proj_size is {node['proj_size']}, must be less than hidden_size {node['hidden_size']}"
     if kind == "Windowed" and max(_pair(node["padding"])) >= node["size"]:
         return f"padding is {node['padding']}, must be from 0 to size - 1 = {node['size'] - 1}"
     if kind == "Snapshotter" and node["stride_size"] >= node["snapshot_size"]:
@@ -1185,18 +1194,33 @@ def _parameter(module: nn.Module, path: str, name: str) -> Optional[Tensor]:
     return getattr(module, name)
 
 
+def recurrent_outputs(node: Node) -> int:
+    """The channels that a described RNN, GRU or LSTM gives."""
+    return (node.get("proj_size") or node["hidden_size"]) * (2 if node["bidirectional"] else 1)
+
+
 def recurrent_tensors(node: Node) -> Iterator[Tuple[str, Tuple[int, ...]]]:
-    """Names and shapes of the tensors that a described RNN, GRU or LSTM has, in torch's order."""
-    hidden, inputs = node["hidden_size"], node["input_size"]
+    """Names and shapes of the weights that a described RNN, GRU or LSTM has, in torch's order."""
+    hidden, inputs, projected = node["hidden_size"], node["input_size"], node.get("proj_size", 0)
     rows = {"RNN": 1, "GRU": 3, "LSTM": 4}[node["type"]] * hidden
     suffixes = ("", "_reverse") if node["bidirectional"] else ("",)
     for layer in range(node["num_layers"]):
         for suffix in suffixes:
             yield f"weight_ih_l{layer}{suffix}", (rows, inputs)
-            yield f"weight_hh_l{layer}{suffix}", (rows, hidden)
+            yield f"weight_hh_l{layer}{suffix}", (rows, projected or hidden)
             for name in ("bias_ih", "bias_hh") if node["bias"] else ():
                 yield f"{name}_l{layer}{suffix}", (rows,)
-        inputs = len(suffixes) * hidden
+            if projected:
+                yield f"weight_hr_l{layer}{suffix}", (projected, hidden)
+        inputs = recurrent_outputs(node)
+
+
+def recurrent_states(node: Node) -> Iterator[Tuple[str, Tuple[int, ...]]]:
+    """Names and shapes of the states that a described RNN, GRU or LSTM begins with: h0, and for an LSTM c0."""
+    runs = node["num_layers"] * (2 if node["bidirectional"] else 1)
+    yield "h0", (runs, node.get("proj_size") or node["hidden_size"])
+    if node["type"] == "LSTM":
+        yield "c0", (runs, node["hidden_size"])
 
 
 class _Describer:
@@ -1329,9 +1353,7 @@ class _Describer:
     def refusal(self, module: nn.Module, path: str, window: bool) -> ExportError:
         """Why it refuses."""
         if is_recurrent(module):
-            if window:
-                return _fail(path, module, _WRAP_RECURRENT)
-            return _fail(path, module, _USE_A_WINDOW if module.bidirectional else _NOT_OVER_A_STREAM)
+            return _fail(path, module, _BOTH_DIRECTIONS if module.bidirectional and not window else _WRAP_RECURRENT)
         reason = _foreign(module)
         if reason is not None:
             return _fail(path, module, reason)
@@ -1587,16 +1609,14 @@ class _Describer:
         inner, path = module.module, _join(path, "module")
         if not isinstance(inner, _RECURRENT):
             raise _fail(path, inner, _foreign(inner) or "Recurrent takes nn.RNN, nn.GRU or nn.LSTM only")
-        if self.windows is None:
-            raise self.refusal(inner, path, False)
         return self.recurrent_layers(inner, path)
 
-    def recurrent_layers(self, module: nn.RNNBase, path: str) -> Node:
+    def recurrent_layers(self, module: nn.RNNBase, path: str, states: Sequence[Tensor] = ()) -> Node:
+        """Its node. `states`, (layers, units) each, are those that it begins with, if these are not zeros."""
         cls = next(cls for cls in _RECURRENT if isinstance(module, cls))
         _check_forward(module, path, cls)
-        if getattr(module, "proj_size", 0) != 0:
-            raise _fail(path, module, f"proj_size is {module.proj_size}; a projected state is not supported, say "
-                                      "proj_size=0 and put a Linear behind")
+        if self.windows is None and module.bidirectional:
+            raise self.refusal(module, path, False)
         sizes = {name: _integer(module, path, name) for name in ("input_size", "hidden_size", "num_layers")}
         if sizes["num_layers"] > MAX_RECURRENT_LAYERS:
             raise _fail(path, module, f"num_layers is {sizes['num_layers']}, outside 1..{MAX_RECURRENT_LAYERS}")
@@ -1604,8 +1624,13 @@ class _Describer:
                 "bidirectional": bool(module.bidirectional)}
         if cls is nn.RNN:
             node["nonlinearity"] = "tanh" if module.mode == "RNN_TANH" else "relu"
+        if cls is nn.LSTM:
+            node["proj_size"] = _integer(module, path, "proj_size", 0)
+        node["initial_state"] = bool(states)
         for name, shape in recurrent_tensors(node):
             self.tensor(module, path, name, shape)
+        for (name, _), value in zip(recurrent_states(node), states):
+            self.tensors[_join(path, name)] = value
         return node
 
     def over_frames(self, path: str, *layers: Node) -> Node:

@@ -96,13 +96,13 @@ _POINTWISE: Dict[str, Callable[..., Tensor]] = {
 
 
 def _recurrent(node: Node, tensor: Callable[[str], Tensor], x: Tensor) -> Tensor:
-    directions = 2 if node["bidirectional"] else 1
     functions = {"GRU": torch.gru, "LSTM": torch.lstm,
                  "RNN": torch.rnn_relu if node.get("nonlinearity") == "relu" else torch.rnn_tanh}
     weights = [tensor(name) for name, _ in export.recurrent_tensors(node)]
-    state = x.new_zeros(directions * node["num_layers"], x.shape[0], node["hidden_size"])
-    y, *_ = functions[node["type"]](x.transpose(1, 2), (state, state) if node["type"] == "LSTM" else state, weights,
-                                    node["bias"], node["num_layers"], 0.0, False, node["bidirectional"], True)
+    states = [tensor(name) if node["initial_state"] else x.new_zeros(shape) for name, shape in export.recurrent_states(node)]
+    states = [state.unsqueeze(1).repeat(1, x.shape[0], 1) for state in states]
+    y, *_ = functions[node["type"]](x.transpose(1, 2), states if len(states) > 1 else states[0], weights, node["bias"],
+                                    node["num_layers"], 0.0, False, node["bidirectional"], True)
     return y.transpose(1, 2)
 
 
@@ -162,7 +162,7 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
     if kind == "OnlineAverager":
         return export.OnlineAverager(node["update_size"], node["num_updates"], node["num_channels"], node["offset"],
                                      node["normalise_start"])(x)
-    if kind in ("RNN", "GRU", "LSTM") and window:
+    if kind in ("RNN", "GRU", "LSTM"):
         return _recurrent(node, tensor, x)
     if kind in _OF_WINDOWS and window:
         if kind in ("GroupNorm", "InstanceNorm1d"):
@@ -265,9 +265,9 @@ def without_padding(node: Node) -> Node:
 # --- how many frames a description gives ---------------------------------------------------------------------------
 
 
-# Types that make one frame of one frame, and look at no other.
-_AT_EACH_FRAME = {*_POINTWISE, "Linear", "LayerNorm", "BatchNorm1d", "PReLU", "GLU", "Softmax", "LogSoftmax", "Affine",
-                  "ChannelSlice", "Snake"}
+# Types that make one frame of one frame, and look at no later one.
+_FRAME_BY_FRAME = {*_POINTWISE, "Linear", "LayerNorm", "BatchNorm1d", "PReLU", "GLU", "Softmax", "LogSoftmax", "Affine",
+                   "ChannelSlice", "Snake", "RNN", "GRU", "LSTM"}
 
 
 class _OwnType(Exception):
@@ -283,7 +283,7 @@ def frames_after(node: Node, n: int) -> int:
     kind = node["type"]
     if n <= 0:
         return 0
-    if kind in _AT_EACH_FRAME:
+    if kind in _FRAME_BY_FRAME:
         return n
     if kind == "Sequential":
         for layer in node["layers"]:
@@ -346,7 +346,7 @@ def _pace(node: Node) -> Tuple[Fraction, int]:
         return Fraction(1, node["stride_size"]), node["stride_size"]
     if kind == "OnlineAverager":
         return Fraction(node["update_size"]), 1
-    if kind in _AT_EACH_FRAME or kind == "Pad":
+    if kind in _FRAME_BY_FRAME or kind == "Pad":
         return Fraction(1), 1
     raise _OwnType
 
@@ -360,7 +360,7 @@ def _looks_back(node: Node) -> bool:
         return _both(node["padding"])[1] == 0 and not node.get("ceil_mode", False)
     if kind == "ConvTranspose1d":
         return _reach(node) - _both(node["padding"])[1] + node["output_padding"] <= node["stride"]
-    return kind in _AT_EACH_FRAME or kind == "Snapshotter" or kind == "Pad" and node["right"] <= 0
+    return kind in _FRAME_BY_FRAME or kind == "Snapshotter" or kind == "Pad" and node["right"] <= 0
 
 
 def check_residual(module: nn.Module, node: Node) -> None:
@@ -413,7 +413,7 @@ def _room(node: Node, before: int) -> int:
     """How many frames may be cut off the end of what a module gives without a crop, if up to `before` may be cut off what
     it takes. So may fewer."""
     kind = node["type"]
-    if kind in _AT_EACH_FRAME:
+    if kind in _FRAME_BY_FRAME:
         return before
     if kind == "Sequential":
         for layer in node["layers"]:
@@ -441,7 +441,7 @@ def _cut(node: Node, cut: int, before: int) -> Tuple[Node, int]:
     """The module that gives `cut` frames fewer at the end, at most _room(node, before), and how many fewer it then takes.
     """
     kind = node["type"]
-    if kind in _AT_EACH_FRAME:
+    if kind in _FRAME_BY_FRAME:
         return node, cut
     if kind in _BRANCHING and _passes(node):  # nothing is padded in there
         return node, cut
@@ -536,7 +536,6 @@ def _cut_graph(graph: Node) -> Node:
 
 
 _SIGNAL = ("batch", "channels", "time")
-_LAST = ("batch", "time", "channels")
 _FEATURES = ("batch", "channels")
 
 
@@ -563,11 +562,6 @@ class _Value:
     @property
     def channels(self) -> int:
         return self.samples[0].shape[1]
-
-    @property
-    def last(self) -> bool:
-        """Whether its channels are the last of three axes."""
-        return self.axes == _LAST
 
     def axis(self, dim: Any) -> str:
         """The role of an axis: batch, channels or time."""
@@ -652,6 +646,24 @@ def _contains(args: Any, kind: type) -> bool:
     return isinstance(args, kind)
 
 
+def _known(argument: Any, env: Mapping[torch.fx.Node, Any]) -> Any:
+    """An argument with what its nodes are."""
+    if isinstance(argument, torch.fx.Node):
+        return env[argument]
+    if isinstance(argument, (tuple, list)):
+        return type(argument)(_known(each, env) for each in argument)
+    if isinstance(argument, dict):
+        return {key: _known(value, env) for key, value in argument.items()}
+    if isinstance(argument, slice):
+        return slice(*(_known(each, env) for each in (argument.start, argument.stop, argument.step)))
+    return argument
+
+
+def _callable(target: Any) -> Callable[..., Any]:
+    """A recorded function, or a method by its name."""
+    return target if callable(target) else lambda own, *more, **named: getattr(own, target)(*more, **named)
+
+
 def _at(args: Any, i: int) -> Any:
     """Arguments for length i."""
     if isinstance(args, _Number):
@@ -726,6 +738,11 @@ _INSTEAD = {"norm": "; the Euclidean one is x.square().sum(1, keepdim=True).sqrt
             "flip": "; concatenate slices of them, or use a Conv1d with one tap"}
 
 
+# Functions and methods that make tensors of a given size, of which torch itself does not take a stand-in.
+_FILLED = ("zeros", "ones", "full", "empty", "rand", "randn")
+_OWN_FILLED = ("expand", "repeat", "new", "new_zeros", "new_ones", "new_full", "new_empty")
+
+
 class _Proxy(torch.fx.Proxy):
     """What stands for a signal while a forward is recorded. Unpacks as torch's own does, also where that one's look at
     the bytecode fails (torch before 2.0 with Python 3.11), and goes through the parts of chunk and split in a loop."""
@@ -759,6 +776,7 @@ class _Tracer(torch.fx.Tracer):
     def __init__(self, known: Callable[[nn.Module], bool]) -> None:
         super().__init__()
         self._known = known
+        self.kept: List[str] = []  # attributes in which the forward keeps what it has computed
         self.inside: List[str] = [""]  # the modules whose forward is being traced, the innermost last
 
     def proxy(self, node: torch.fx.Node) -> torch.fx.Proxy:
@@ -766,6 +784,42 @@ class _Tracer(torch.fx.Tracer):
 
     def is_leaf_module(self, module: nn.Module, qualified_name: str) -> bool:
         return self._known(module)
+
+    def trace(self, root: nn.Module, concrete_args: Optional[Dict[str, Any]] = None) -> torch.fx.Graph:
+        before = [(path, module, dict(vars(module))) for path, module in root.named_modules()]
+        try:
+            with contextlib.ExitStack() as patches:
+                for owner, names in ((torch, _FILLED), (Tensor, _OWN_FILLED)):
+                    for name in names:
+                        patches.enter_context(self._recorded(owner, name))
+                return super().trace(root, concrete_args)
+        finally:
+            for path, module, attributes in before:
+                for name in [name for name, value in vars(module).items() if _contains(value, torch.fx.Proxy)]:
+                    self.kept.append(export._join(path, name))
+                    if name in attributes:
+                        setattr(module, name, attributes[name])
+                    else:
+                        delattr(module, name)
+
+    @contextlib.contextmanager
+    def _recorded(self, owner: Any, name: str) -> Iterator[None]:
+        """A function or method of torch that is recorded if a stand-in is among its arguments."""
+        original, inherited = getattr(owner, name), name not in vars(owner)
+
+        @functools.wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if not _contains((args, kwargs), torch.fx.Proxy):
+                return original(*args, **kwargs)
+            if owner is torch:
+                return self.create_proxy("call_function", original, args, kwargs)
+            return self.create_proxy("call_method", name, args, kwargs)
+
+        setattr(owner, name, call)
+        try:
+            yield
+        finally:
+            delattr(owner, name) if inherited else setattr(owner, name, original)
 
     def call_module(self, module: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         if self._known(module):
@@ -779,6 +833,21 @@ class _Tracer(torch.fx.Tracer):
         node = super().create_node(*args, **kwargs)
         node.meta["inside"] = self.inside[-1]
         return node
+
+
+def _states(graph: torch.fx.Graph, root: nn.Module) -> Set[torch.fx.Node]:
+    """The nodes that only lead to the states with which recurrent layers begin: they are computed, not written."""
+    found: Set[torch.fx.Node] = set()
+
+    def leads_there(node: torch.fx.Node, user: torch.fx.Node) -> bool:
+        if user in found or user.op != "call_module" or not export.is_recurrent(root.get_submodule(user.target)):
+            return user in found
+        return node is not (user.args[0] if user.args else user.kwargs.get("input"))
+
+    for node in reversed(graph.nodes):
+        if node.op != "placeholder" and node.users and all(leads_there(node, user) for user in node.users):
+            found.add(node)
+    return found
 
 
 class _Walker:
@@ -802,6 +871,8 @@ class _Walker:
         self.nodes: List[Node] = []
         self.env: Dict[torch.fx.Node, Any] = {}
         self.order = {node: i for i, node in enumerate(graph.nodes)}
+        self.inputs: Dict[torch.fx.Node, _Value] = {}
+        self.states = _states(graph, root)
         self.used_paths: Dict[str, int] = {}
         self.current: Optional[torch.fx.Node] = None
         self._in_place: Optional[_Value] = None  # what the module being called changes
@@ -952,10 +1023,10 @@ class _Walker:
         if any(len(value.axes) != len(first) for value in values):
             raise _Refused("a signal with channels and time meets one that has lost one of them; keep it, as in "
                            "keepdim=True")
-        if not self.windows and any(value.axes != first for value in values):
-            raise _Refused("a signal with the channels last meets one with the time last")
         if any(value.axes.index("batch") != first.index("batch") for value in values):
             raise _Refused("signals meet that have the batch at different places; permute one of them")
+        if not self.windows and any(value.axes != first for value in values):
+            raise _Refused("a signal with the channels last meets one with the time last")
         return [value if value.axes == first else self.swapped(value) for value in values]
 
     def without(self, x: _Value, dim: int) -> _Value:
@@ -1146,8 +1217,12 @@ class _Walker:
 
     def item(self, x: Any, index: Any) -> Any:
         if isinstance(x, _Recurrence) and x[index] is x.state and self.used(self.current):
-            raise _Refused(f"uses the state that {self.current.args[0].target} ends with, but only its output can be "
-                           "written; that one's last frame, as in y[:, -1], is the same for one direction")
+            raise _Refused(
+                f"uses the state that {self.current.args[0].target} ends with, but only its output can be written; that one's "
+                "last frame, as in y[:, -1], is the same for one direction" if self.windows else
+                f"uses the state that {self.current.args[0].target} ends with, but a stream has no end to wait for, and keeps "
+                "the state by itself from chunk to chunk; the output's last frame, y[:, -1], can be had inside a "
+                "Windowed(net, size, stride)")
         if not isinstance(x, _Value):
             return x[index]
         if not isinstance(index, tuple):
@@ -1201,16 +1276,14 @@ class _Walker:
 
     def transpose(self, x: _Value, a: int, b: int) -> _Value:
         order = list(range(len(x.axes)))
-        if self.windows or x.axis(a) != "batch" and x.axis(b) != "batch":
+        if x.axis(a) != x.axis(b):
             order[a], order[b] = order[b], order[a]
-        elif x.axis(a) != x.axis(b):
-            raise _Refused("only channels and time can be exchanged")
         return self.permute(x, order)
 
     def permute(self, x: _Value, dims: Sequence[int]) -> _Value:
         axes = tuple(x.axis(dim) for dim in dims)
-        if axes[:1] != ("batch",) and not self.windows or sorted(axes) != sorted(x.axes):
-            raise _Refused(f"permute{tuple(dims)}: only channels and time can be exchanged")
+        if sorted(axes) != sorted(x.axes):
+            raise _Refused(f"permute{tuple(dims)} of a signal ({', '.join(x.axes)})")
         return x if axes == x.axes else _Value(x.number, x.samples, axes, x.memory, x.frames, x.cut)
 
     def unsqueeze(self, x: _Value, dim: int) -> _Value:
@@ -1370,7 +1443,8 @@ class _Walker:
         if self.windows and size is not None and len(x.axes) == 3:  # a window's length is known
             size, now = export._single(size), self.upright(x).samples[0].shape[-1]
             size, factor = None, size // now if type(size) is int and size % now == 0 else None
-        if size is not None or factor is None or float(factor) != int(factor) or mode != "nearest" or x.last:
+        if size is not None or factor is None or float(factor) != int(factor) or mode != "nearest" or (
+                not self.windows and x.axes != _SIGNAL):
             raise _Refused("only mode 'nearest' by an integer scale_factor can run over a stream")
         return self.repeated(x, int(factor))
 
@@ -1394,8 +1468,8 @@ class _Walker:
             return self.upsample(self.upright(x), module.size, module.scale_factor, module.mode)
         if self.windows:
             return self.module_on_windows(module, name, x)
-        if x.last:
-            return self.module_on_last(module, name, x)
+        if x.axes != _SIGNAL:
+            return self.module_on_permuted(module, name, x)
         path = self.unique(name)
         node = self.describer.node(module, path, [x.channels])
         if node is None:
@@ -1406,19 +1480,71 @@ class _Walker:
 
     def recurrent(self, module: nn.Module, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Recurrence:
         path = self.unique(name)  # its own, also if there is a Transpose in front
-        x, state = _bind("input hx", args, kwargs)
-        if state is not None:
-            raise _Refused(f"{name} gets a state to begin with; only zeros are supported, which it has without one")
+        x, _ = _bind("input hx", args, kwargs)
         if not isinstance(x, _Value):
             raise _Refused(f"{name} must be called with one signal")
         batch = 0 if module.batch_first else 1
-        if len(x.axes) != 3 or x.axes[batch] != "batch":
+        if len(x.axes) != 3 or x.axes[batch] != "batch" or not self.windows and x.axes[2] != "channels":
             order = "(batch, time, channels)" if module.batch_first else "(time, batch, channels)"
-            cure = "" if module.batch_first else ", or batch_first=True"
-            raise _Refused(f"{name} takes {order}, but gets ({', '.join(x.axes)}), so it would mix what does not "
-                           f"belong together; permute it{cure}")
+            mixes = ", so it would mix what does not belong together" if x.axes[batch] != "batch" else ""
+            cure = "" if module.batch_first or not mixes else ", or batch_first=True"
+            raise _Refused(f"{name} takes {order}, but gets ({', '.join(x.axes)}){mixes}; permute it{cure}")
         x = self.over_channels(x, -1, type(module).__name__)
-        return _Recurrence(self.emit(self.describer.recurrent_layers(module, path), x))
+        return _Recurrence(self.emit(self.describer.recurrent_layers(module, path, self.beginning(module, name)), x))
+
+    def beginning(self, module: nn.RNNBase, name: str) -> List[Tensor]:
+        """The states, (layers, units) each, that the recurrent layer being called begins with; none if they are zeros. They
+        are what the forward itself makes of two batches of signals, for which they must be the same."""
+        given = self.current.args[1] if len(self.current.args) > 1 else self.current.kwargs.get("hx")
+        if given is None:
+            return []
+        runs, units = module.num_layers * (2 if module.bidirectional else 1), module.hidden_size
+        sizes = {"h": getattr(module, "proj_size", 0) or units, **({"c": units} if isinstance(module, nn.LSTM) else {})}
+        found: List[Tensor] = []
+        for place in (0, -1):
+            probes = {node: x.views()[place].clone() for node, x in self.inputs.items()}
+            if place:
+                probes = {node: torch.cat([x, x / 2]) for node, x in probes.items()}
+            batch = next(iter(probes.values())).shape[0]
+            states = self.computed(given, name, {node: export._like(self.root, x) for node, x in probes.items()})
+            states = list(states) if isinstance(states, (tuple, list)) else [states]
+            if len(states) != len(sizes) or not all(isinstance(state, Tensor) for state in states):
+                raise _Refused(f"{name} gets a state to begin with that is not ({', '.join(sizes)}), but {_what(states[0])}")
+            for i, (state, size) in enumerate(zip(states, sizes.values())):
+                if state.shape not in ((runs, batch, size), (runs, 1, size)):
+                    raise _Refused(f"{name} gets a state of shape {tuple(state.shape)} to begin with, but for {batch} signals "
+                                   f"it must have {(runs, batch, size)}")
+                if not place:
+                    found.append(state[:, :1])
+                if not torch.equal(state, found[i].expand_as(state)):
+                    raise _Refused(f"{name} gets a state to begin with that is not the same for all signals; only zeros, or a "
+                                   "parameter or buffer for all of the batch, as in self.h0.expand(-1, x.shape[0], -1), can "
+                                   "be written")
+        found = [state[:, 0].detach().to("cpu", torch.float32, copy=True).contiguous() for state in found]
+        if not all(bool(torch.isfinite(state).all()) for state in found):
+            raise _Refused(f"{name} gets a state to begin with that is not finite in float32")
+        return found if any(bool((state != 0).any()) for state in found) else []
+
+    def computed(self, argument: Any, name: str, inputs: Mapping[torch.fx.Node, Tensor]) -> Any:
+        """What an argument of the current call is when the forward is given these signals."""
+        env: Dict[torch.fx.Node, Any] = dict(inputs)
+        wanted: Set[torch.fx.Node] = set()
+        waiting: List[torch.fx.Node] = []
+        torch.fx.node.map_arg(argument, waiting.append)
+        while waiting:
+            node = waiting.pop()
+            if node not in env and node not in wanted:
+                wanted.add(node)
+                waiting.extend(node.all_input_nodes)
+        try:
+            for node in sorted(wanted, key=self.order.__getitem__):
+                args, kwargs = list(_known(node.args, env)), _known(dict(node.kwargs), env)
+                call = (self.attribute if node.op == "get_attr" else self.root.get_submodule(node.target)
+                        if node.op == "call_module" else _callable(node.target))
+                env[node] = call(node.target) if node.op == "get_attr" else call(*args, **kwargs)
+        except Exception as error:  # whatever the forward raises
+            raise _Refused(f"{name} gets a state to begin with that cannot be computed: {export._one_line(error)}") from error
+        return _known(argument, env)
 
     def module_on_windows(self, module: nn.Module, name: str, x: _Value) -> _Value:
         """A module on windows: over the axes that it means, whatever they are in the file."""
@@ -1450,26 +1576,31 @@ class _Walker:
             y.axes = _SIGNAL if axes == 3 else _FEATURES
         return y
 
-    def module_on_last(self, module: nn.Module, name: str, x: _Value) -> _Value:
-        """A module on (B, T, C): torch's last axis holds the channels."""
+    def module_on_permuted(self, module: nn.Module, name: str, x: _Value) -> _Value:
+        """A module on (B, T, C), or on a signal with the batch elsewhere: torch's last axis holds the channels."""
         path = self.unique(name)
         if isinstance(module, (nn.Linear, nn.LayerNorm)):
             cls = nn.Linear if isinstance(module, nn.Linear) else nn.LayerNorm
             export._check_forward(module, path, cls)
+            x = self.over_channels(x, -1, cls.__name__)
             handler = self.describer.linear if cls is nn.Linear else self.describer.layer_norm
             return self.written(handler(module, path), x)
         if isinstance(module, (nn.GLU, nn.Softmax, nn.LogSoftmax)):
             self.over_channels(x, module.dim, type(module).__name__)
             return self.written({"type": type(module).__name__, "path": path}, x)
-        if isinstance(module, nn.PReLU) and module.num_parameters > 1:
-            raise _Refused("PReLU takes axis 1, which is time here, for the channels")
+        if isinstance(module, nn.PReLU) and module.num_parameters > 1 and x.axis(1) != "channels":
+            raise _Refused(f"PReLU takes axis 1, which is {x.axis(1)} here, for the channels")
         if not export.is_pointwise(module):
-            raise _Refused(f"{type(module).__name__} works over time, but the signal has its channels last; "
-                           "transpose it back first")
+            raise self.not_a_signal(type(module).__name__, x)
         node = self.describer.node(module, path)
         if node is not None and getattr(module, "inplace", False):
             self.in_place(x)
         return x if node is None else self.written(node, x)
+
+    @staticmethod
+    def not_a_signal(what: str, x: _Value) -> _Refused:
+        seen = "has its channels last" if x.axes[0] == "batch" else f"is ({', '.join(x.axes)})"
+        return _Refused(f"{what} works over time, but the signal {seen}; transpose it back first")
 
     def written(self, node: Node, x: _Value) -> _Value:
         result = self.emit(node, x)
@@ -1490,11 +1621,11 @@ class _Walker:
             return self.module_on_windows(module.eval(), self.current.name, x)
         path = self.unique(self.current.name)
         if isinstance(module, nn.Linear):
-            if not x.last:
+            if x.axes[-1] != "channels":
                 raise _Refused(export._WRAP.replace("wrap it in OverChannels", "transpose it"))
             return self.emit(self.describer.linear(module, path), x)
-        if x.last:
-            raise _Refused(f"{type(module).__name__} works over time, but the signal has its channels last")
+        if x.axes != _SIGNAL:
+            raise self.not_a_signal(type(module).__name__, x)
         return self.emit(self.describer.node(module, path), x)
 
     def convolution(self, cls: type, names: str, x: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Value:
@@ -1721,7 +1852,7 @@ class _Walker:
             return self.built(nn.MaxPool1d(size, stride, padding, dilation, bool(indices), ceil), {}, x)
         if name == "layer_norm":
             shape, weight, bias, eps = _bind("normalized_shape weight bias eps", rest, kwargs, eps=1e-5)
-            if not x.last and not self.windows:
+            if x.axes[-1] != "channels" and not self.windows:
                 raise _Refused(export._WRAP.replace("wrap it in OverChannels", "transpose it"))
             module = nn.LayerNorm(shape, eps, weight is not None)
             for key, value in (("weight", weight), ("bias", bias)):
@@ -1795,10 +1926,11 @@ class _Walker:
         """A function of numbers and constant tensors alone: computed, for each sample where lengths are among them."""
         if _contains((args, kwargs), _Batch):
             raise _Refused("what is computed depends on the size of the batch")
-        target = self.current.target
-        call = target if callable(target) else lambda own, *more, **named: getattr(own, target)(*more, **named)
+        call = _callable(self.current.target)
         if not _contains((args, kwargs), _Number):
             return call(*args, **kwargs)
+        if name in (*_FILLED, *_OWN_FILLED):
+            raise _Refused("makes a tensor whose size depends on the signal's length")
         count = next(len(number.values) for number in self.numbers((args, list(kwargs.values()))))
         if name in ("floordiv", "floor_divide", "mod", "remainder", "div", "truediv"):
             self.moduli.update(arg for arg in args if type(arg) is int and 1 < arg <= export.MAX_EXTENT)
@@ -1814,26 +1946,18 @@ class _Walker:
             for arg in args:
                 yield from self.numbers(arg)
 
-    def call(self, node: torch.fx.Node) -> Any:
-        def known(argument: Any) -> Any:
-            if isinstance(argument, torch.fx.Node):
-                return self.env[argument]
-            if isinstance(argument, (tuple, list)):
-                return type(argument)(map(known, argument))
-            if isinstance(argument, dict):
-                return {key: known(value) for key, value in argument.items()}
-            if isinstance(argument, slice):
-                return slice(known(argument.start), known(argument.stop), known(argument.step))
-            return argument
+    def attribute(self, target: str) -> Any:
+        value: Any = self.root
+        for part in target.split("."):
+            value = getattr(value, part)
+        return value
 
-        args, kwargs = list(known(node.args)), known(dict(node.kwargs))
+    def call(self, node: torch.fx.Node) -> Any:
+        args, kwargs = list(_known(node.args, self.env)), _known(dict(node.kwargs), self.env)
         if "input" in kwargs and node.op == "call_function":
             args.insert(0, kwargs.pop("input"))
         if node.op == "get_attr":
-            value: Any = self.root
-            for part in node.target.split("."):
-                value = getattr(value, part)
-            return value
+            return self.attribute(node.target)
         if node.op == "call_module":
             return self.module(self.root.get_submodule(node.target), node.target, args, kwargs)
         name = node.target if node.op == "call_method" else getattr(node.target, "__name__", str(node.target))
@@ -1914,8 +2038,9 @@ def _input_channels(graph: torch.fx.Graph, root: nn.Module, placeholder: torch.f
 
 def _is_refused(describer: Any, module: nn.Module) -> bool:
     """Whether a module that a forward calls as a whole cannot be described, whatever it is given."""
-    if isinstance(module, export._OF_TORCH) or describer.windows is not None and export.is_recurrent(module):
-        return export._foreign(module) is not None
+    if isinstance(module, export._OF_TORCH) or export.is_recurrent(module):
+        backwards = describer.windows is None and getattr(module, "bidirectional", False)
+        return export._foreign(module) is not None or export.is_recurrent(module) and backwards
     return describer.refuses(module, describer.windows is not None)
 
 
@@ -1968,8 +2093,10 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
             raise
         except Exception as error:  # whatever the forward or torch.fx raise
             message = export._one_line(error)
-            if message.startswith("zeros()") and any(map(export.is_recurrent, root.modules())):
-                message += "; a recurrent layer begins with zeros by itself"
+            for name, cell in root.named_modules(prefix=path):
+                if isinstance(cell, nn.RNNCellBase) and describer.refuses(cell, windows is not None):
+                    message += f"; {describer.refusal(cell, name, windows is not None)}"
+                    break
             raise fail(f"its forward cannot be traced: {message}{_line_of(error)}", None, _OR_REGISTER,
                        tracer.inside[-1]) from error
         _forget(graph, kept)
@@ -1977,7 +2104,8 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
         for node in graph.nodes:  # said before what leads there is not understood
             called = root.get_submodule(node.target) if node.op == "call_module" else nn.Sequential()
             for name, layer in export._layers(called, export._join(path, str(node.target))):
-                if _is_refused(describer, layer):
+                within = layer is not called and export.is_recurrent(layer)  # a Sequential, which passes on one signal
+                if within or _is_refused(describer, layer):
                     raise describer.refusal(layer, name, windows is not None)
             if node.op == "call_function" and export.of_images(getattr(node.target, "__name__", "")):
                 raise fail(f"{node.target.__name__}: {export._OF_IMAGES}", node)
@@ -2006,7 +2134,7 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
             walker = _Walker(describer, root, path, graph, [sample.shape[-1]])
             output = _walk(walker, placeholders, channels, [sample.to("cpu", torch.float32)], fail)
             if describer.check:
-                _compare(output.views(), expected, fail)
+                _compare(output.views(), expected, fail, tracer.kept)
             return _finished(walker, output, path, channels[0])
 
         before, depth = dict(describer.tensors), describer.depth
@@ -2045,7 +2173,7 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
                             samples.append(sample)
                     folded = fold_crops(node)
                     _compare([apply_node(folded, describer.tensors, sample, False, describer.custom_forward)
-                              for sample in samples], expected, fail)
+                              for sample in samples], expected, fail, tracer.kept)
                 return node
             except export.ExportError as error:
                 failed, refused = error, True
@@ -2103,6 +2231,8 @@ def _walk(walker: _Walker, placeholders: List[torch.fx.Node], channels: List[int
         if len(channels) > 1:
             walker.env[placeholder].memory = object()  # inputs are tensors of their own
         start += count
+    walker.inputs = {placeholder: walker.env[placeholder] for placeholder in placeholders}
+    walker.env.update(dict.fromkeys(walker.states))
     for node in walker.graph.nodes:
         if node in walker.env or node.op == "placeholder":
             continue
@@ -2117,7 +2247,7 @@ def _walk(walker: _Walker, placeholders: List[torch.fx.Node], channels: List[int
             if result.axes[0] != "batch":
                 raise fail(f"its forward gives a signal ({', '.join(result.axes)}); permute it back", node)
             result = walker.upright(result)
-            if result.last:
+            if windows is None and result.axes != _SIGNAL:
                 raise fail("its forward gives a signal with the channels last; transpose it back", node)
             try:
                 return walker.ended(result)
@@ -2132,7 +2262,8 @@ def _walk(walker: _Walker, placeholders: List[torch.fx.Node], channels: List[int
     raise fail("its forward gives nothing")
 
 
-def _compare(outputs: Sequence[Tensor], expected: Sequence[Any], fail: Callable[..., Exception]) -> None:
+def _compare(outputs: Sequence[Tensor], expected: Sequence[Any], fail: Callable[..., Exception],
+             kept: Sequence[str]) -> None:
     for given, wanted in zip(outputs, expected):
         if isinstance(wanted, Tensor):
             wanted = wanted.to("cpu", torch.float32)
@@ -2140,8 +2271,10 @@ def _compare(outputs: Sequence[Tensor], expected: Sequence[Any], fail: Callable[
             raise fail(f"what was traced gives {tuple(given.shape)}, the module {tuple(getattr(wanted, 'shape', ()))}")
         apart = _apart(given, wanted)
         if apart > 1e-4:
+            memory = f"; it keeps {kept[0]} for the next call, but a stream keeps the state of recurrent layers by itself" \
+                if kept else ""
             raise fail(f"what was traced differs from the module by {apart:.2g}: its forward does something that the "
-                       "trace does not show")
+                       f"trace does not show{memory}")
 
 
 def _apart(given: Tensor, wanted: Tensor) -> float:

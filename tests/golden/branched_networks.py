@@ -112,6 +112,45 @@ NETWORKS: Dict[str, Tuple[Callable[[], nn.Module], int, int, int]] = {
 }
 
 
+# --- what remembers -------------------------------------------------------------------------------------------------
+
+
+def enhancer() -> nn.Module:
+    """A convolution, two recurrent layers and a mask."""
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        y, _ = m.gru(F.relu(m.enter(x)).transpose(1, 2))
+        return x * torch.sigmoid(m.leave(y)).transpose(1, 2)
+
+    return Forward(forward, enter=conv(2, 3, 3, padding=1), gru=nn.GRU(3, 4, 2, batch_first=True), leave=nn.Linear(4, 2))
+
+
+def learned_start() -> nn.Module:
+    """States to begin with that were trained, at half the rate."""
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        y = m.down(x).permute(2, 0, 1)
+        states = m.h0.expand(-1, x.shape[0], -1), m.c0.repeat(1, x.shape[0], 1)
+        return m.up(m.lstm(y, states)[0].permute(1, 2, 0))
+
+    return Forward(forward, down=conv(1, 3, 4, stride=2, padding=1), lstm=nn.LSTM(3, 4, 2, proj_size=2), up=up(2, 1, 2, stride=2),
+                   h0=nn.Parameter(torch.rand(2, 1, 2) * 2 - 1), c0=nn.Parameter(torch.rand(2, 1, 4) * 2 - 1))
+
+
+def branches() -> nn.Module:
+    """Recurrent layers side by side, and one that corrects what goes past it."""
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        both = torch.cat([m.slow(x.mT)[0], m.quick(x.mT)[0].tanh()], -1).mT
+        return m.mix(m.later(x) + both) + m.correct(x.mT, x.new_zeros(1, x.size(0), 2))[0].mT
+
+    return Forward(forward, slow=nn.GRU(2, 3, batch_first=True), quick=nn.RNN(2, 2, batch_first=True), later=conv(2, 5, 3, padding=1),
+                   mix=conv(5, 2, 1), correct=nn.GRU(2, 2, batch_first=True))
+
+
+# name: (factory, channels, frames, batch)
+RECURRENT_NETWORKS: Dict[str, Tuple[Callable[[], nn.Module], int, int, int]] = {
+    "enhancer": (enhancer, 2, 17, 2), "learned_start": (learned_start, 1, 18, 2), "branches": (branches, 2, 13, 2),
+}
+
+
 # --- over windows ---------------------------------------------------------------------------------------------------
 
 

@@ -38,7 +38,7 @@ try:
 except (ImportError, OSError):  # a torchaudio that does not fit torch fails to load
     resample = None
 
-from branched_networks import NETWORKS, WINDOW_NETWORKS  # noqa: E402
+from branched_networks import NETWORKS, RECURRENT_NETWORKS, WINDOW_NETWORKS  # noqa: E402
 from eigenstream_export import (  # noqa: E402
     OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed, describe,
     write_safetensors,
@@ -660,6 +660,7 @@ def windowed_cases() -> List[Case]:
         windowed("gru_both", lambda: Recurrent(nn.GRU(1, 3, bidirectional=True)), 1, size=7, padding=(6, 0), T=11),
         windowed("lstm", lambda: Recurrent(nn.LSTM(2, 3)), 2, size=6, B=2),
         windowed("lstm_both", lambda: Recurrent(nn.LSTM(3, 5, 2, bidirectional=True)), 3, size=5, T=11),
+        windowed("lstm_both_projected", lambda: Recurrent(nn.LSTM(2, 2, bidirectional=True, proj_size=1)), 2, size=4, T=9),
         # networks
         windowed("classifier", lambda: seq(conv1(2, 4, 3, padding=1), nn.BatchNorm1d(4), nn.ReLU(), nn.AdaptiveAvgPool1d(2),
                                            nn.Flatten(), nn.Linear(8, 3), nn.LogSoftmax(dim=1)), 2, B=3),
@@ -682,6 +683,24 @@ def windowed_cases() -> List[Case]:
                                                  OnlineAverager(2, 3, 2, 1, True), conv1(2, 1, 3)), 2, 25, traced=True),
         Case("residual_around", lambda: seq(
             conv1(1, 3, 1), Residual(Windowed(nn.AdaptiveAvgPool1d(1), 4, 1, (1, 0)), conv1(3, 3, 3))), 1, 21),
+    ]
+
+
+def recurrent(build: Callable[..., nn.RNNBase], inputs: int, hidden: int, T: int = 13, B: int = 1, **options: Any) -> Case:
+    """One RNN, GRU or LSTM over a stream; the options are torch's."""
+    name = f"{build.__name__}_{inputs}to{hidden}_{_slug(**options) + '_' if options else ''}{_shape_slug(T, B)}"
+    return Case(name, lambda: Recurrent(build(inputs, hidden, **options)), inputs, T, B)
+
+
+def recurrent_cases() -> List[Case]:
+    rnn, gru, lstm = nn.RNN, nn.GRU, nn.LSTM
+    return [
+        recurrent(rnn, 2, 3, B=3), recurrent(rnn, 3, 2, num_layers=2, nonlinearity="relu", bias=False),
+        recurrent(gru, 2, 3, B=3), recurrent(gru, 3, 2, num_layers=2, bias=False), recurrent(gru, 5, 9, T=1),
+        recurrent(lstm, 2, 3, B=3), recurrent(lstm, 3, 2, num_layers=2, bias=False),
+        recurrent(lstm, 2, 5, num_layers=2, proj_size=3),
+        *(Case(name, build, channels, frames, batch, traced=True)
+          for name, (build, channels, frames, batch) in RECURRENT_NETWORKS.items()),
     ]
 
 
@@ -842,6 +861,7 @@ def all_cases() -> Dict[str, List[Case]]:
         "Graph": [Case(name, build, channels, frames, batch, traced=True)
                   for name, (build, channels, frames, batch) in NETWORKS.items()],
         "Parallel": parallel_cases(),
+        "Recurrent": recurrent_cases(),
         "Windowed": windowed_cases(),
         "Snapshotter": snapshotter_cases(),
         "OverlapAdd": overlap_add_cases(),

@@ -84,9 +84,9 @@ def both_sides(padding: Any) -> Tuple[int, int]:
     return tuple(padding) if isinstance(padding, list) else (padding, padding)
 
 
-def recurrence(kind: str, relu: bool, hidden: int, inputs: List[Tensor], v: Tensor, c: Tensor) -> List[Tensor]:
-    """The hidden units at each frame, of what its input says of each gate."""
-    h = cell = torch.zeros(inputs[0].shape[0], hidden)
+def recurrence(kind: str, relu: bool, hidden: int, inputs: List[Tensor], v: Tensor, c: Tensor, h: Tensor, cell: Tensor,
+               projection: Tensor) -> List[Tensor]:
+    """The hidden units at each frame, of what its input says of each gate, from the states `h` and `cell`."""
     outputs = []
     for a in inputs:
         a, b = a.split(hidden, 1), (h @ v.t() + c).split(hidden, 1)
@@ -98,7 +98,7 @@ def recurrence(kind: str, relu: bool, hidden: int, inputs: List[Tensor], v: Tens
         else:
             i, keep, g, o = (p + q for p, q in zip(a, b))
             cell = keep.sigmoid() * cell + i.sigmoid() * g.tanh()
-            h = o.sigmoid() * cell.tanh()
+            h = (o.sigmoid() * cell.tanh()) @ projection.t()
         outputs.append(h)
     return outputs
 
@@ -244,19 +244,27 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
             p, n = f("output_size"), x.shape[-1]
             reduce = torch.mean if kind == "AdaptiveAvgPool1d" else torch.amax
             return torch.stack([reduce(x[..., i * n // p:-(-(i + 1) * n // p)], -1) for i in range(p)], -1)
-        if window and kind in ("RNN", "GRU", "LSTM"):
-            assert x.shape[1] == f("input_size")
+        if kind in ("RNN", "GRU", "LSTM"):
+            assert x.shape[1] == f("input_size") and (window or not node["bidirectional"])
             hidden, bias, relu = f("hidden_size"), f("bias"), kind == "RNN" and f("nonlinearity") == "relu"
             suffixes = ("", "_reverse") if f("bidirectional") else ("",)
-            for k in range(f("num_layers")):
+            projected, starts, layers = f("proj_size") if kind == "LSTM" else 0, f("initial_state"), f("num_layers")
+            runs, units = len(suffixes) * layers, projected or hidden
+            h0 = tensor("h0") if starts else torch.zeros(runs, units)
+            c0 = tensor("c0") if starts and kind == "LSTM" else torch.zeros(runs, hidden)
+            assert h0.shape == (runs, units) and c0.shape == (runs, hidden)
+            for k in range(layers):
                 frames = x.unbind(-1)
                 directions = []
-                for suffix in suffixes:
+                for d, suffix in enumerate(suffixes):
                     w, v = tensor(f"weight_ih_l{k}{suffix}"), tensor(f"weight_hh_l{k}{suffix}")
                     b, c = (tensor(f"bias_{name}_l{k}{suffix}") if bias else torch.zeros(len(w))
                             for name in ("ih", "hh"))
                     step = -1 if suffix else 1
-                    outputs = recurrence(kind, relu, hidden, [frame @ w.t() + b for frame in frames[::step]], v, c)
+                    states = [each[len(suffixes) * k + d].expand(x.shape[0], -1) for each in (h0, c0)]
+                    projection = tensor(f"weight_hr_l{k}{suffix}") if projected else torch.eye(hidden)
+                    gates = [frame @ w.t() + b for frame in frames[::step]]
+                    outputs = recurrence(kind, relu, hidden, gates, v, c, *states, projection)
                     directions.append(torch.stack(outputs[::step], -1))
                 x = torch.cat(directions, 1)
             return x
@@ -723,8 +731,7 @@ class WeightNormTest(Case):
 class RefusalTest(Case):
     def test_layers_that_need_the_whole_signal(self) -> None:
         for module in (nn.GroupNorm(1, 2), nn.InstanceNorm1d(2),
-                       nn.AdaptiveAvgPool1d(1), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.LSTM(2, 2, bidirectional=True),
-                       nn.GRU(2, 2, bidirectional=True), nn.RNN(2, 2, bidirectional=True)):
+                       nn.AdaptiveAvgPool1d(1), nn.AdaptiveMaxPool1d(1), nn.Flatten()):
             name = type(module).__name__
             with self.subTest(module=module):
                 self.assert_refused(nn.Sequential(nn.ReLU(), Residual(nn.Sequential(module))),
@@ -737,11 +744,11 @@ class RefusalTest(Case):
         self.assertEqual(self.assert_equivalent(net, 3)["layers"][0]["type"], "BatchNorm1d")
 
     def test_recurrent(self) -> None:
-        for module in (nn.LSTM(2, 2), nn.GRU(2, 2), nn.RNN(2, 2)):
-            name = type(module).__name__
-            cure = r"recurrent layers cannot run over a stream yet, only over windows: Windowed\(net, size, stride\)$"
-            self.assert_refused(nn.Sequential(module), rf"^0 \({name}\): {cure}")
-            self.assert_refused(nn.Sequential(nn.Conv1d(1, 2, 3), Recurrent(module)), rf"^1\.module \({name}\): {cure}")
+        both = r"runs in both directions; backwards it needs the whole signal, .*: Windowed\(net, size, stride\)$"
+        for cls in (nn.LSTM, nn.GRU, nn.RNN):
+            name = cls.__name__
+            cure = "gives its output and its last state, not one signal; wrap it in Recurrent, or take the first in a forward"
+            self.assert_refused(nn.Sequential(cls(2, 2)), rf"^0 \({name}\): {cure}")
 
             class Net(nn.Module):
                 def __init__(self, layer: nn.Module) -> None:
@@ -752,10 +759,40 @@ class RefusalTest(Case):
                     y, _ = self.layer(self.conv(x).permute(2, 0, 1))
                     return y.permute(1, 2, 0)
 
-            self.assert_refused(Net(module), rf"^layer \({name}\): {cure}")
-            self.assert_refused(nn.Sequential(nn.ReLU(), Net(module)), rf"^1\.layer \({name}\): {cure}")
-        both = Recurrent(nn.GRU(2, 2, bidirectional=True))
-        self.assert_refused(both, r"^module \(GRU\): needs the whole signal.*: Windowed\(net, size, stride\)$")
+            two = cls(2, 2, bidirectional=True)
+            self.assert_refused(nn.Sequential(nn.ReLU(), Residual(nn.Sequential(two))), rf"^1\.net\.0 \({name}\): {both}")
+            self.assert_refused(nn.Sequential(nn.Conv1d(1, 2, 3), Recurrent(two)), rf"^1\.module \({name}\): {both}")
+            self.assert_refused(Net(two), rf"^layer \({name}\): {both}")
+            self.assert_refused(nn.Sequential(nn.ReLU(), Net(two)), rf"^1\.layer \({name}\): {both}")
+            self.assert_refused(Net(nn.Sequential(nn.ReLU(), cls(2, 2))), rf"layer\.1 \({name}\): {cure}")
+        many = Recurrent(nn.GRU(2, 2, 65))
+        self.assert_refused(nn.Sequential(many), r"^0\.module \(GRU\): num_layers is 65, outside 1\.\.64")
+        wide = nn.LSTM(2, 2)
+        wide.proj_size = -1
+        self.assert_refused(Recurrent(wide), r"^module \(LSTM\): proj_size is -1, outside 0")
+        self.assert_refused(nn.Sequential(Recurrent(nn.GRU(2, 3)), nn.Conv1d(2, 2, 1)), "takes 2 channels, but 3 come")
+        self.assert_refused(nn.Sequential(nn.Conv1d(2, 3, 1), Recurrent(nn.GRU(2, 3))), "takes 2 channels, but 3 come")
+
+    def test_cells(self) -> None:
+        """One step of a recurrence is no layer over a signal, and a loop over the frames cannot be read."""
+        for cls in (nn.RNNCell, nn.GRUCell, nn.LSTMCell):
+            class Loop(nn.Module):
+                def __init__(self, frames: int) -> None:
+                    super().__init__()
+                    self.cell, self.frames = cls(2, 2), frames
+
+                def forward(self, x: Tensor) -> Tensor:
+                    state, outputs = None, []
+                    for t in range(self.frames or x.shape[-1]):
+                        state = self.cell(x[:, :, t], state)
+                        outputs.append(state[0] if cls is nn.LSTMCell else state)
+                    return torch.stack(outputs, -1)
+
+            name = cls.__name__
+            cure = rf"\({name}\): is one step of a recurrence, .*; use nn.{name[:-4]}, which .* weight_ih as weight_ih_l0"
+            self.assert_refused(nn.Sequential(cls(2, 2)), f"^0 {cure}")
+            self.assert_refused(Loop(5), f"^cell {cure}")
+            self.assert_refused(nn.Sequential(nn.Conv1d(1, 2, 1), Loop(0)), rf"cannot be traced: .*; 1\.cell {cure}")
 
     def test_over_channels(self) -> None:
         for module in (nn.Linear(2, 2), nn.LayerNorm(2)):

@@ -1010,7 +1010,7 @@ class RefusalTest(TraceCase):
         self.assert_not_traced(lambda m, x: torch.stack([x, x], 1), "stack is not supported|not take a signal")
         self.assert_not_traced(lambda m, x: torch.cat([x, x], -1), "concatenates over the time, only over channels")
         self.assert_not_traced(lambda m, x: x.chunk(2, -1)[0], "chunk over the time")
-        self.assert_not_traced(lambda m, x: x.permute(2, 0, 1), "only channels and time can be exchanged")
+        self.assert_not_traced(lambda m, x: x.permute(2, 0, 1), r"gives a signal \(time, batch, channels\); permute it back")
         self.assert_not_traced(lambda m, x: x.mean(1), "keepdim=True")
         self.assert_not_traced(lambda m, x: F.pad(x, (1, 1), mode="reflect"), "padding mode 'reflect'")
         self.assert_not_traced(lambda m, x: F.pad(x, (1, 1, 1, 0)), "pads the channels")

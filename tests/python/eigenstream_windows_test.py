@@ -385,7 +385,6 @@ class RefusalTest(WindowCase):
             (nn.Softmax(), "dim is None; say 1"), (nn.LayerNorm((4, 12)), "a weight for each channel and frame"),
             (nn.LSTM(12, 2), r"^net \(LSTM\): gives its output and its last state, not one signal; wrap it in"),
             (nn.Sequential(nn.GRU(12, 2, bidirectional=True)), r"^net\.0 \(GRU\): .* wrap it in Recurrent"),
-            (Recurrent(nn.LSTM(4, 3, proj_size=2)), r"^net\.module \(LSTM\): proj_size is 2; a projected state is not"),
             (Recurrent(nn.RNN(4, 1, num_layers=65)), r"^net\.module \(RNN\): num_layers is 65, outside 1\.\.64"),
             (Recurrent(nn.GRU(3, 2)), r"^net \(Recurrent\): .*takes a signal \(batch, 3, frames\), not one of shape"),
             (nn.Sequential(nn.Flatten(), Recurrent(nn.GRU(48, 2))), r"^net\.1 \(Recurrent\): gets 48 features"),
@@ -667,7 +666,8 @@ class RecurrentTest(WindowCase):
         (nn.GRU, {}), (nn.GRU, {"bias": False, "num_layers": 3}),
         (nn.GRU, {"bidirectional": True, "num_layers": 2, "dropout": 0.5}),
         (nn.LSTM, {}), (nn.LSTM, {"bidirectional": True}),
-        (nn.LSTM, {"bias": False, "num_layers": 2, "bidirectional": True}),
+        (nn.LSTM, {"bias": False, "num_layers": 2, "bidirectional": True}), (nn.LSTM, {"proj_size": 2}),
+        (nn.LSTM, {"proj_size": 1, "num_layers": 2, "bidirectional": True}),
     )
 
     def test_module(self) -> None:
@@ -676,8 +676,9 @@ class RecurrentTest(WindowCase):
                 with self.subTest(cls=cls, options=options, batch_first=batch_first):
                     net = Recurrent(cls(4, 3, batch_first=batch_first, **options))
                     fields = {"type": cls.__name__, "path": "net.module", "input_size": 4, "hidden_size": 3,
-                              "num_layers": 1, "bias": True, "bidirectional": False,
-                              **({"nonlinearity": "tanh"} if cls is nn.RNN else {}), **options}
+                              "num_layers": 1, "bias": True, "bidirectional": False, "initial_state": False,
+                              **({"nonlinearity": "tanh"} if cls is nn.RNN else {}),
+                              **({"proj_size": 0} if cls is nn.LSTM else {}), **options}
                     fields.pop("dropout", None)
                     self.assertEqual(self.assert_windows(net, 4, padding=(3, 8)), fields)
 
@@ -783,6 +784,22 @@ class RecurrentTest(WindowCase):
                        b=nn.RNN(3, 2, batch_first=True))
         self.assertEqual(self.kinds(self.assert_windows(net, 4, inputs=[4])), ["Transpose", "GRU", "RNN", "Transpose"])
 
+    def test_a_state_to_begin_with(self) -> None:
+        def zeros(m: nn.Module, x: Tensor) -> Tensor:
+            h = torch.zeros(1, x.size(0), 3)
+            return m.gru(x.mT, h)[0].mT
+
+        net = Function(zeros, gru=nn.GRU(4, 3, batch_first=True))
+        self.assertFalse(self.assert_windows(net, 4, inputs=[4])["layers"][0]["initial_state"])
+
+        def both(m: nn.Module, x: Tensor) -> Tensor:
+            h = m.h.unsqueeze(1).repeat(1, x.shape[0], 1)
+            return m.lstm(x.permute(2, 0, 1), (h, m.c.expand(-1, x.size(0), -1)))[0][-1]
+
+        net = Function(both, lstm=nn.LSTM(4, 3, 2, bidirectional=True, proj_size=2), h=nn.Parameter(torch.rand(4, 2)),
+                       c=torch.rand(4, 1, 3))
+        self.assertTrue(self.assert_windows(net, 4, inputs=[4])["layers"][0]["initial_state"])
+
     def test_one_layer_twice(self) -> None:
         def forward(m: nn.Module, x: Tensor) -> Tensor:
             y, _ = m.gru(x.mT)
@@ -809,19 +826,16 @@ class RecurrentTest(WindowCase):
             _, (h, c) = m.lstm(x.mT)
             return c[0]
 
-        def zeros(m: nn.Module, x: Tensor) -> Tensor:
-            h = torch.zeros(1, x.size(0), 3)
-            return m.gru(x.mT, h)[0]
-
         for function, pattern in (
             (state, r"uses the state that gru ends with, but only its output .* \(y, h = m.gru\(x.mT\)\)$"),
             (cell, r"uses the state that lstm ends with"),
-            (zeros, r"a recurrent layer begins with zeros by itself \(h = torch.zeros"),
             (lambda m, x: m.gru(x.mT)[1][-1], "uses the state that gru ends with"),
             (lambda m, x: m.gru(x.mT), "gives a tuple"),
             (lambda m, x: m.rnn(x.mT)[-1][0], "uses the state that rnn ends with"),
-            (lambda m, x: m.gru(x.mT, m.start)[0], "gru gets a state to begin with; only zeros are supported"),
-            (lambda m, x: m.rnn(x.mT, hx=m.start)[0], r"rnn gets a state to begin with"),
+            (lambda m, x: m.gru(x.mT, m.start)[0],
+             r"gru gets a state of shape \(1, 3, 3\) to begin with, but for 6 signals it must have \(1, 6, 3\)"),
+            (lambda m, x: m.rnn(x.mT, hx=x.mean(-1)[None, :, :3])[0],
+             r"rnn gets a state to begin with that is not the same for all signals; only zeros, or a"),
             (lambda m, x: m.gru_t(x.mT)[0].mT,
              r"gru_t takes \(time, batch, channels\), but gets \(batch, time, channels\), so it would mix what does "
              "not belong together; permute it, or batch_first=True"),
@@ -832,9 +846,9 @@ class RecurrentTest(WindowCase):
             net = Function(function, **self.layers(), start=nn.Parameter(torch.zeros(1, 3, 3)))
             with self.subTest(pattern=pattern), self.assertRaisesRegex(ExportError, r"^net \(Function\): .*" + pattern):
                 describe(Windowed(net, 12, 4), inputs=[4])
-        projected = Function(lambda m, x: m.lstm(x.mT)[0], lstm=nn.LSTM(4, 3, batch_first=True, proj_size=2))
-        with self.assertRaisesRegex(ExportError, r"^net \(Function\): lstm: net\.lstm \(LSTM\): proj_size is 2"):
-            describe(Windowed(projected, 12, 4), inputs=[4])
+        many = Function(lambda m, x: m.lstm(x.mT)[0], lstm=nn.LSTM(4, 3, 65, batch_first=True))
+        with self.assertRaisesRegex(ExportError, r"^net \(Function\): lstm: net\.lstm \(LSTM\): num_layers is 65"):
+            describe(Windowed(many, 12, 4), inputs=[4])
         hooked = nn.GRU(4, 3)
         hooked.register_forward_hook(lambda module, inputs, output: output)
         with self.assertRaisesRegex(ExportError, r"^net\.module \(GRU\): has the forward hook"):
