@@ -743,9 +743,9 @@ _FILLED = ("zeros", "ones", "full", "empty", "rand", "randn")
 _OWN_FILLED = ("expand", "repeat", "new", "new_zeros", "new_ones", "new_full", "new_empty")
 
 
-class _Proxy(torch.fx.Proxy):
-    """What stands for a signal while a forward is recorded. Unpacks as torch's own does, also where that one's look at
-    the bytecode fails (torch before 2.0 with Python 3.11), and goes through the parts of chunk and split in a loop."""
+class _Unpacked(torch.fx.Proxy):
+    """Unpacks as torch's own does, also where that one's look at the bytecode fails (torch before 2.0 with Python 3.11), and
+    goes through the parts of chunk and split in a loop."""
 
     def __iter__(self) -> Iterator[Any]:
         frame = inspect.currentframe().f_back
@@ -768,6 +768,17 @@ class _Proxy(torch.fx.Proxy):
         if name in ("split", "split_with_sizes") and sizes and isinstance(sizes[0], (list, tuple)):
             return len(sizes[0])
         return None
+
+
+class _Attribute(_Unpacked, torch.fx.proxy.Attribute):
+    """What stands for an attribute of a signal, as its shape."""
+
+
+class _Proxy(_Unpacked):
+    """What stands for a signal while a forward is recorded."""
+
+    def __getattr__(self, name: str) -> _Attribute:
+        return _Attribute(self, name)
 
 
 class _Tracer(torch.fx.Tracer):

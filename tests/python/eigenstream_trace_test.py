@@ -24,7 +24,8 @@ from torch.nn.utils import weight_norm
 
 from eigenstream_export_test import GOLDEN, Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
 from eigenstream_export import (  # noqa: E402
-    ExportError, OverlapAdd, Parallel, Residual, Snake, Snapshotter, Windowed, describe, export, register, write_safetensors)
+    ExportError, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed, describe, export, register,
+    write_safetensors)
 from eigenstream_trace import apply_node, fold_crops, frames_after  # noqa: E402
 import eigenstream_export  # noqa: E402
 
@@ -950,6 +951,18 @@ class RefusalTest(TraceCase):
         self.assert_traced(Function(lambda m, x: x / x.square().sum(1, keepdim=True).sqrt()), 2)
         self.assert_traced(Function(lambda m, x: torch.cat([x[:, 1:], x[:, :1]], 1)), 2)
 
+    def test_shapes_are_unpacked(self) -> None:
+        def shape(m: nn.Module, x: Tensor) -> Tensor:
+            batch, channels, frames = x.shape
+            return m.conv(x)[..., :frames] * channels
+
+        def size(m: nn.Module, x: Tensor) -> Tensor:
+            (_, channels, _), frames = x.size(), x.mT.shape[1]
+            return m.conv(x)[..., :frames] * channels
+
+        for function in (shape, size):
+            self.assert_traced(Function(function, conv=nn.Conv1d(2, 2, 3, padding=2)), 2)
+
     def test_numbers_by_length(self) -> None:
         """They are named as what they are."""
         for function, pattern in (
@@ -1079,6 +1092,248 @@ class RefusalTest(TraceCase):
 
         with self.assertRaisesRegex(ExportError, r"\(return torch.flip\(y, \(2,\)\)\)"):
             describe(Function(forward), inputs=[2])
+
+
+# --- recurrent layers over a stream -----------------------------------------------------------------------------------
+
+
+class RecurrentStreamTest(TraceCase):
+    LAYERS = (
+        (nn.RNN, {}), (nn.RNN, {"nonlinearity": "relu", "num_layers": 2}), (nn.RNN, {"bias": False}),
+        (nn.GRU, {}), (nn.GRU, {"bias": False, "num_layers": 3, "dropout": 0.5}),
+        (nn.LSTM, {}), (nn.LSTM, {"bias": False, "num_layers": 2}), (nn.LSTM, {"proj_size": 2}),
+        (nn.LSTM, {"proj_size": 1, "num_layers": 2, "dropout": 0.2}),
+    )
+
+    def layers(self, inputs: int = 4, hidden: int = 3, **options: Any) -> Dict[str, nn.Module]:
+        """Of each kind one that takes (B, T, C), and one that takes (T, B, C)."""
+        return {f"{cls.__name__.lower()}{'' if first else '_t'}": cls(inputs, hidden, batch_first=first, **options)
+                for cls in (nn.RNN, nn.GRU, nn.LSTM) for first in (True, False)}
+
+    def assert_both(self, module: nn.Module, channels: int, delay: Optional[int] = None, lengths: Any = (1, 2, 23, 64)) -> Dict[str, Any]:
+        self.assert_traced(module, channels)
+        return self.assert_streamed(module, channels, lengths, delay)
+
+    def test_modules(self) -> None:
+        for cls, options in self.LAYERS:
+            for first in (False, True):
+                with self.subTest(cls=cls, options=options, batch_first=first):
+                    net = nn.Sequential(nn.Conv1d(2, 4, 1), Recurrent(cls(4, 3, batch_first=first, **options)))
+                    fields = {"type": cls.__name__, "path": "1.module", "input_size": 4, "hidden_size": 3, "num_layers": 1,
+                              "bias": True, "bidirectional": False, "initial_state": False,
+                              **({"nonlinearity": "tanh"} if cls is nn.RNN else {}),
+                              **({"proj_size": 0} if cls is nn.LSTM else {}), **options}
+                    fields.pop("dropout", None)
+                    self.assertEqual(self.assert_both(net, 2, 0)["layers"][1], fields)
+                    self.assertEqual(describe(net[1])[1].keys(), {f"module.{name}" for name in net[1].module.state_dict()})
+
+    def test_forwards(self) -> None:
+        def unpacked(m: nn.Module, x: Tensor) -> Tensor:
+            y, _ = m.gru(x.transpose(1, 2))
+            return y.transpose(1, 2)
+
+        def taken_apart(m: nn.Module, x: Tensor) -> Tensor:
+            m.lstm.flatten_parameters()
+            out, (h, c) = m.lstm(x.permute(0, 2, 1), None)
+            return out.permute(0, 2, 1)
+
+        def time_first(m: nn.Module, x: Tensor) -> Tensor:
+            out, (_, _) = m.lstm_t(x.permute(2, 0, 1))
+            return out.permute(1, 2, 0)
+
+        for function, kinds in (
+            (unpacked, ["GRU"]), (taken_apart, ["LSTM"]), (time_first, ["LSTM"]),
+            (lambda m, x: m.rnn(x.mT)[0].mT, ["RNN"]), (lambda m, x: m.rnn(input=x.mT, hx=None)[0].mT, ["RNN"]),
+            (lambda m, x: m.gru_t(x.transpose(1, 2).transpose(0, 1))[0].transpose(0, 1).transpose(1, 2), ["GRU"]),
+            (lambda m, x: m.rnn_t(x.permute(2, 0, 1))[0].relu().permute(1, 2, 0), ["RNN", "ReLU"]),
+            (lambda m, x: m.fc(m.gru_t(x.permute(2, 0, 1))[0]).permute(1, 2, 0), ["GRU", "Linear"]),
+            (lambda m, x: m.norm(m.drop(m.gru_t(x.permute(2, 0, 1))[0])).softmax(-1).permute(1, 2, 0), ["GRU", "LayerNorm", "Softmax"]),
+            (lambda m, x: m.gru_t(F.layer_norm(x.permute(2, 0, 1), (4,)))[0].permute(1, 2, 0), ["LayerNorm", "GRU"]),
+            (lambda m, x: (m.gru_t(x.permute(2, 0, 1))[0] * m.scale)[:, :, 1:].permute(1, 2, 0), ["GRU", "Affine", "ChannelSlice"]),
+            (lambda m, x: m.gru_t(x.permute(2, 0, 1))[0][2:-3].permute(1, 2, 0), ["GRU", "Pad"]),
+            (lambda m, x: torch.cat([m.gru(x.mT)[0], m.lstm(x.mT)[0]], -1).mT, ["GRU", "LSTM", "Reduce"]),
+            (lambda m, x: (m.gru_t(x.permute(2, 0, 1))[0] + m.rnn_t(x.permute(2, 0, 1))[0]).permute(1, 2, 0), ["GRU", "RNN", "Reduce"]),
+            (lambda m, x: x[:, :3] + m.gru(x.mT)[0].mT, None),
+        ):
+            for options in ({}, {"num_layers": 2, "bias": False, "dropout": 0.3}):
+                with self.subTest(kinds=kinds, options=options):
+                    net = Function(function, **self.layers(**options), fc=nn.Linear(3, 2), norm=nn.LayerNorm(3), drop=nn.Dropout(),
+                                   scale=nn.Parameter(torch.rand(3)))
+                    description = self.assert_both(net, 4)
+                    self.assertEqual(self.types(description), kinds or self.types(description))
+
+    def test_states_to_begin_with(self) -> None:
+        def zeros(m: nn.Module, x: Tensor) -> Tensor:
+            h = torch.zeros(1, x.size(0), 3, device=x.device, dtype=x.dtype)
+            return m.gru(x.mT, h)[0].mT
+
+        def hidden(m: nn.Module, batch: int) -> Any:
+            weight = next(m.lstm.parameters()).data
+            return weight.new(1, batch, 3).zero_(), weight.new_zeros((1, batch, 3))
+
+        def by_hand(m: nn.Module, x: Tensor) -> Tensor:
+            y, (h, c) = m.lstm(x.mT, hidden(m, x.shape[0]))
+            return y.mT
+
+        def repeated(m: nn.Module, x: Tensor) -> Tensor:
+            batch, _, _ = x.shape
+            return m.gru(x.mT, torch.tanh(m.start).unsqueeze(1).repeat(1, batch, 1).contiguous())[0].mT
+
+        def both(m: nn.Module, x: Tensor) -> Tensor:
+            y = F.relu(x)
+            h, c = m.start[:, None].expand(-1, y.size(0), -1), torch.full((1, y.size(0), 3), 0.5)
+            return m.lstm_t(y.permute(2, 0, 1), (h, c))[0].permute(1, 2, 0)
+
+        for function, kept in (
+            (zeros, False), (by_hand, False), (lambda m, x: m.rnn(x.mT, x.new_zeros(1, x.size(0), 3))[0].mT, False),
+            (lambda m, x: m.gru(x.mT, torch.zeros(1, 1, 3).expand(1, x.shape[0], 3).to(x.device))[0].mT, False),
+            (lambda m, x: m.rnn_t(x.permute(2, 0, 1), hx=m.begin.expand(-1, x.size(0), -1))[0].permute(1, 2, 0), True),
+            (repeated, True), (both, True), (lambda m, x: m.gru(x.mT, torch.ones(1, x.size(0), 3) * 2 - 0.5)[0].mT, True),
+            (lambda m, x: m.rnn(x.mT, m.begin.expand(1, len(m.begin[0]) * x.size(0), 3))[0].mT, True),
+        ):
+            net = Function(function, **self.layers(), start=nn.Parameter(torch.rand(1, 3)))
+            net.register_buffer("begin", torch.rand(1, 1, 3))
+            description = self.assert_both(net, 4, 0)
+            (node,) = (each for each in nodes_of(description) if "initial_state" in each)
+            self.assertEqual(node["initial_state"], kept)
+        # Of several layers; one that is used twice begins twice; in double precision too.
+        deep = Function(lambda m, x: m.lstm(x.mT, (m.h.expand(-1, x.size(0), -1), m.c.expand(-1, x.size(0), -1)))[0].mT,
+                        lstm=nn.LSTM(2, 4, 3, batch_first=True, proj_size=2), h=nn.Parameter(torch.rand(3, 1, 2)), c=torch.rand(3, 1, 4))
+        self.assert_both(deep, 2)
+        self.assertEqual(describe(deep, inputs=[2])[1]["lstm.h0"].shape, (3, 2))
+
+        def twice(m: nn.Module, x: Tensor) -> Tensor:
+            y, _ = m.gru(x.mT, m.h.expand(-1, x.size(0), -1))
+            return m.gru(y)[0].mT
+
+        net = Function(twice, gru=nn.GRU(3, 3, batch_first=True), h=nn.Parameter(torch.rand(1, 1, 3)))
+        self.assertEqual([node["initial_state"] for node in self.assert_both(net, 3)["layers"]], [True, False])
+        self.assertEqual(describe(net.double(), inputs=[3])[1]["gru.h0"].dtype, torch.float32)
+
+    def test_networks(self) -> None:
+        class Enhancer(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.down, self.up = nn.Conv1d(1, 4, 4, stride=2, padding=1), nn.ConvTranspose1d(5, 1, 4, stride=2, padding=1)
+                self.gru, self.norm = nn.GRU(4, 5, num_layers=2, batch_first=True, dropout=0.1), nn.LayerNorm(5)
+
+            def forward(self, x: Tensor) -> Tensor:
+                y, _ = self.gru(torch.relu(self.down(x)).transpose(1, 2))
+                return self.up(self.norm(y).transpose(1, 2)) * x
+
+        class Block(nn.Module):
+            def __init__(self, channels: int) -> None:
+                super().__init__()
+                self.rnn, self.fc = nn.LSTM(channels, 5, batch_first=True), nn.Linear(5, channels)
+
+            def forward(self, x: Tensor) -> Tensor:
+                y, _ = self.rnn(x.transpose(1, 2))
+                return x + self.fc(y).transpose(1, 2)
+
+        self.assert_both(Enhancer(), 1, lengths=(2, 24, 64))
+        self.assert_both(nn.Sequential(nn.Conv1d(2, 3, 3, padding=1), Block(3), nn.ReLU(), Block(3), nn.Conv1d(3, 1, 2)), 2, lengths=(5, 64))
+        self.assert_both(nn.Sequential(Residual(Recurrent(nn.GRU(3, 3)), nn.Conv1d(3, 3, 3))), 3, 1, (3, 4, 64))
+        self.assert_both(Parallel(Recurrent(nn.RNN(3, 2)), nn.Conv1d(3, 4, 3, padding=1), reduce="concat"), 3, 1)
+        self.assert_both(nn.Sequential(Residual(Recurrent(nn.LSTM(3, 5, proj_size=3))), Recurrent(nn.GRU(3, 2)), nn.Conv1d(2, 2, 5, 2)), 3,
+                         lengths=(9, 64))
+        two = Function(lambda m, x: m.mix(torch.cat([m.a(x.mT)[0].mT, m.b(m.conv(x).mT)[0].mT], 1)), a=nn.GRU(2, 3, batch_first=True),
+                       b=nn.GRU(4, 3, batch_first=True), conv=nn.Conv1d(2, 4, 5, padding=2), mix=nn.Conv1d(6, 1, 1))
+        self.assert_both(two, 2, 2)
+        self.assertEqual(describe(nn.Sequential(nn.ReLU(), Recurrent(nn.GRU(7, 2))))[0]["layers"][1]["input_size"], 7)
+        mixed = nn.Sequential(Recurrent(nn.GRU(2, 3)), Windowed(Recurrent(nn.GRU(3, 2, bidirectional=True)), 6, 6), OverlapAdd(4, 6, 6))
+        self.assert_both(mixed, 2, lengths=(6, 24))
+
+    def test_crops(self) -> None:
+        """A crop at the end passes through a recurrent layer, which looks back only; one at the start does not."""
+        net = Function(lambda m, x: m.b(F.relu(m.gru(m.a(x).mT)[0].mT))[..., :-6], a=nn.Conv1d(2, 3, 3, padding=4, dilation=2),
+                       gru=nn.GRU(3, 3, batch_first=True), b=nn.Conv1d(3, 2, 3, padding=2))
+        description = self.assert_both(net, 2, 0, (1, 5, 64))
+        self.assertEqual(self.types(description), ["Conv1d", "GRU", "ReLU", "Conv1d"])
+        self.assertEqual([description["layers"][i]["padding"] for i in (0, 3)], [[4, 0], [2, 0]])
+        net = Function(lambda m, x: m.gru(m.a(x).mT)[0][:, 4:].mT, a=nn.Conv1d(2, 3, 5, padding=4), gru=nn.LSTM(3, 3, batch_first=True))
+        description = self.assert_both(net, 2)
+        self.assertEqual([(node["type"], node.get("padding"), node.get("left")) for node in description["layers"]],
+                         [("Conv1d", 4, None), ("LSTM", None, None), ("Pad", None, -4)])
+        # The frames that are cut off were part of what the other one has seen.
+        net = Function(lambda m, x: m.gru(x.mT)[0].mT[..., 3:] + m.gru(x[..., 3:].mT)[0].mT, gru=nn.RNN(2, 2, batch_first=True))
+        self.assert_both(net, 2, lengths=(4, 30))
+        # Where another signal ends.
+        net = Function(lambda m, x: m.gru(F.pad(x, (0, 5)).mT)[0].mT[..., :x.shape[-1]] * x, gru=nn.GRU(2, 2, batch_first=True))
+        self.assert_both(net, 2)
+
+    def test_valid_padding(self) -> None:
+        net = nn.Sequential(nn.Conv1d(2, 3, 3, padding=1), Recurrent(nn.GRU(3, 3)), nn.Conv1d(3, 1, 3, padding=1))
+        traced = Function(lambda m, x: m.net(x), net=net)
+        for module, path in ((net, ""), (traced, "net.")):
+            description, _ = describe(module, "valid", inputs=[2])
+            layers = [node for node in nodes_of(description)]
+            self.assertEqual([(node["type"], node.get("padding")) for node in layers], [("Conv1d", 0), ("GRU", None), ("Conv1d", 0)])
+            self.assertEqual(layers[1]["path"], f"{path}1.module")
+
+    def test_subclasses_and_weight_norm(self) -> None:
+        class Small(nn.GRU):
+            def __init__(self) -> None:
+                super().__init__(4, 3, batch_first=True)
+
+        self.assert_both(Function(lambda m, x: m.small(x.mT)[0].mT, small=Small()), 4)
+        self.assert_both(nn.Sequential(Recurrent(weight_norm(nn.LSTM(4, 3), "weight_hh_l0"))), 4)
+
+    def test_refusals(self) -> None:
+        def state(m: nn.Module, x: Tensor) -> Tensor:
+            y, h = m.gru(x.mT)
+            return y.mT + h[-1].unsqueeze(-1)
+
+        def cell(m: nn.Module, x: Tensor) -> Tensor:
+            _, (h, c) = m.lstm(x.mT)
+            return c[0]
+
+        def into_the_next(m: nn.Module, x: Tensor) -> Tensor:
+            y, h = m.gru(x.mT)
+            return m.next(y, h)[0].mT
+
+        ends = r"uses the state that \w+ ends with, but a stream has no end to wait for, .* inside a Windowed\(net, size, stride\)"
+        same = "gets a state to begin with that is not the same for all signals; only zeros, or a parameter or buffer"
+        for function, pattern in (
+            (state, rf"{ends} \(y, h = m.gru\(x.mT\)\)$"), (cell, ends), (lambda m, x: m.gru(x.mT)[1][-1], ends),
+            (lambda m, x: (m.gru(x.mT)[0].mT, m.gru(x.mT)[1]), ends), (lambda m, x: m.gru(x.mT), "gives a tuple"),
+            (into_the_next, f"next {same}"), (lambda m, x: m.gru(x.mT, x.mean(-1)[None, :, :3])[0].mT, f"gru {same}"),
+            (lambda m, x: m.rnn(x.mT, torch.randn(1, x.size(0), 3))[0].mT, f"rnn {same}"),
+            (lambda m, x: m.rnn(x.mT, torch.zeros(1, x.size(0), 3) + x.shape[-1])[0].mT, f"rnn {same}"),
+            (lambda m, x: m.rnn(x.mT, torch.arange(x.size(0)).float().reshape(1, -1, 1).repeat(1, 1, 3))[0].mT, "cannot be traced"),
+            (lambda m, x: m.rnn(x.mT, torch.full((1, x.size(0), 3), math.inf))[0].mT, "rnn gets a state to begin with that is not finite"),
+            (lambda m, x: m.gru_t(x.mT)[0].mT, r"gru_t takes \(time, batch, channels\), but gets \(batch, time, channels\), so it would "
+             "mix what does not belong together; permute it, or batch_first=True"),
+            (lambda m, x: m.gru(x.permute(2, 0, 1))[0].permute(1, 2, 0),
+             r"gru takes \(batch, time, channels\), but gets \(time, batch, channels\)"),
+            (lambda m, x: m.gru_t(x.permute(2, 0, 1))[0], r"gives a signal \(time, batch, channels\); permute it back"),
+            (lambda m, x: m.gru_t(x.permute(2, 0, 1))[0][-1], "takes an axis away"),
+            (lambda m, x: m.gru_t(x.permute(2, 0, 1))[0] + m.gru(x.mT)[0], "the batch at different places"),
+            (lambda m, x: m.gru(x.mT)[0][:, -1], "takes an axis away"), (lambda m, x: m.gru(x.mT)[0].mean(1), "needs the whole signal"),
+            (lambda m, x: m.conv(x.permute(1, 0, 2)).permute(1, 0, 2), r"Conv1d works over time, but the signal is \(channels, batch, time\)"),
+            (lambda m, x: F.conv1d(x.permute(1, 0, 2), m.conv.weight).permute(1, 0, 2), r"Conv1d works over time, but the signal is \(ch"),
+            (lambda m, x: m.slopes(x.permute(0, 2, 1).permute(1, 2, 0)).mT, "PReLU takes axis 1|forward fails"),
+        ):
+            conv = nn.Conv1d(1, 4, 1)
+            with self.subTest(pattern=pattern):
+                self.assert_not_traced(function, f"({pattern})", 4, **self.layers(), next=nn.GRU(3, 3, batch_first=True), conv=conv,
+                                       slopes=nn.PReLU(4))
+
+    def test_states_kept_from_call_to_call(self) -> None:
+        """Of what a forward stores nothing but itself may depend on it; its stand-ins do not stay in the module."""
+        class Kept(nn.Module):
+            def __init__(self, used: bool) -> None:
+                super().__init__()
+                self.gru, self.used, self.state = nn.GRU(2, 3, batch_first=True), used, None
+
+            def forward(self, x: Tensor) -> Tensor:
+                y, self.state = self.gru(x.mT, self.state if self.used else None)
+                return y.mT
+
+        self.assert_traced(Kept(False), 2)
+        net = Kept(True)
+        with self.assertRaisesRegex(ExportError, "differs from the module by .*; it keeps state for the next call, but a stream keeps"):
+            describe(net, inputs=[2])
+        self.assertIsInstance(net.state, Tensor)
 
 
 if __name__ == "__main__":
