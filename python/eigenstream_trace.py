@@ -806,7 +806,8 @@ class _Tracer(torch.fx.Tracer):
                 return super().trace(root, concrete_args)
         finally:
             for path, module, attributes in before:
-                for name in [name for name, value in vars(module).items() if _contains(value, torch.fx.Proxy)]:
+                for name in [name for name, value in vars(module).items() if any(
+                        isinstance(each, torch.fx.Proxy) for each in (value if type(value) in (tuple, list) else [value]))]:
                     self.kept.append(export._join(path, name))
                     if name in attributes:
                         setattr(module, name, attributes[name])
@@ -1257,7 +1258,8 @@ class _Walker:
                 gone.append(dim)
                 continue
             if not isinstance(part, slice):
-                raise _Refused(f"the index {part!r} takes an axis away; only slices keep the signal (batch, channels, time)")
+                cure = "; one frame of all can be had of windows: Windowed(net, size, stride)" if x.axis(dim) == "time" else ""
+                raise _Refused(f"the index {part!r} takes an axis away; only slices keep the signal (batch, channels, time){cure}")
             if part == slice(None):
                 continue
             axis = x.axis(dim)
@@ -2165,7 +2167,8 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
             except Exception as error:  # too short, perhaps
                 if not refused:
                     tried = " to ".join(str(each) for each in sorted({SAMPLE_LENGTHS[0][0], lengths[0]}))
-                    failed = fail(f"its forward fails for signals of {tried} frames: {export._one_line(error)}")
+                    failed = fail(f"its forward fails for signals of {tried} frames: {export._one_line(error)}"
+                                  + _channels_last(root, channels))
                 continue
             try:
                 first, _ = walked(samples, [], False)
@@ -2191,6 +2194,15 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
                 if lengths != SAMPLE_LENGTHS[0]:
                     break
         raise failed
+
+
+def _channels_last(root: nn.Module, channels: Sequence[int]) -> str:
+    """A hint, if a forward that fails takes its signals with the channels last."""
+    with contextlib.suppress(Exception):
+        root(*(export._like(root, torch.zeros(1, SAMPLE_LENGTHS[0][0], count)) for count in channels))
+        return ("; it runs for (batch, frames, channels), but a signal is (batch, channels, frames): transpose it in the "
+                "forward, x.transpose(1, 2), and back at the end")
+    return ""
 
 
 def _samples(channels: int, lengths: Sequence[int]) -> List[Tensor]:
