@@ -2106,6 +2106,8 @@ def trace(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[
             raise
         except Exception as error:  # whatever the forward or torch.fx raise
             message = export._one_line(error)
+            if isinstance(root.get_submodule(tracer.inside[-1]), nn.RNNBase):
+                message += "; what torch does in there cannot be followed: keep the recurrent layer as a part, as in self.gru"
             for name, cell in root.named_modules(prefix=path):
                 if isinstance(cell, nn.RNNCellBase) and describer.refuses(cell, windows is not None):
                     message += f"; {describer.refusal(cell, name, windows is not None)}"

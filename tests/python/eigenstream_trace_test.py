@@ -1254,6 +1254,10 @@ class RecurrentStreamTest(TraceCase):
         description = self.assert_both(net, 2)
         self.assertEqual([(node["type"], node.get("padding"), node.get("left")) for node in description["layers"]],
                          [("Conv1d", 4, None), ("LSTM", None, None), ("Pad", None, -4)])
+        net = Function(lambda m, x: (m.gru(m.a(x).mT)[0].mT + m.a(x))[..., :-4], a=nn.Conv1d(2, 3, 5, padding=4),
+                       gru=nn.GRU(3, 3, batch_first=True))
+        description = self.assert_both(net, 2, 0)
+        self.assertEqual([node.get("padding") for node in description["nodes"]], [[4, 0], None, [4, 0], None])
         # The frames that are cut off were part of what the other one has seen.
         net = Function(lambda m, x: m.gru(x.mT)[0].mT[..., 3:] + m.gru(x[..., 3:].mT)[0].mT, gru=nn.RNN(2, 2, batch_first=True))
         self.assert_both(net, 2, lengths=(4, 30))
@@ -1275,7 +1279,13 @@ class RecurrentStreamTest(TraceCase):
             def __init__(self) -> None:
                 super().__init__(4, 3, batch_first=True)
 
+        class Wrapping(nn.GRU):
+            def forward(self, x: Tensor) -> Tensor:
+                return super().forward(x.transpose(1, 2))[0].transpose(1, 2)
+
         self.assert_both(Function(lambda m, x: m.small(x.mT)[0].mT, small=Small()), 4)
+        with self.assertRaisesRegex(ExportError, r"^0 \(Wrapping\): .* keep the recurrent layer as a part, as in self.gru"):
+            describe(nn.Sequential(Wrapping(2, 3, batch_first=True)))
         self.assert_both(nn.Sequential(Recurrent(weight_norm(nn.LSTM(4, 3), "weight_hh_l0"))), 4)
 
     def test_refusals(self) -> None:
