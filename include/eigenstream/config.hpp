@@ -13,7 +13,9 @@ one-call output, and the handling of NaN. Build what includes eigenstream withou
 #endif
 #endif
 
-#include <cstddef>  // ptrdiff_t
+#include <cstddef>      // ptrdiff_t
+#include <cstdint>      // int64_t
+#include <type_traits>  // conditional_t
 
 #include "eigenstream/version.hpp"
 
@@ -80,6 +82,10 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 /// Signed length or position, in frames unless the name says otherwise.
 using Index = std::ptrdiff_t;  // Eigen's Index
+
+/// A position in time or a count of frames since a signal began: 64 bits on every target, for 32 are full after twelve hours of
+/// sound.
+using Time = std::conditional_t<sizeof(Index) == 8, Index, std::int64_t>;
 
 /// A size that is known at run time only.
 inline constexpr Index Dynamic = -1;  // Eigen's Dynamic

@@ -33,11 +33,11 @@ inline DependencyMatrix dependency_matrix(const Timing& timing, Index frames, In
   check(frames >= 1, "dependency_matrix: a signal of ", frames, " frames, must be at least 1");
   check(in_stride >= 1, "dependency_matrix: in_stride = ", in_stride, ", must be at least 1");
   const Index inputs = ceil_div(frames, in_stride);
-  std::vector<Index> counts, last_use(static_cast<std::size_t>(timing.size() + 1), 0);
+  std::vector<Time> counts, last_use(static_cast<std::size_t>(timing.size() + 1), 0);
   timing.count(frames, true, counts);
-  for (Index value = 0; value <= timing.size(); ++value) {
-    Index& count = counts[static_cast<std::size_t>(value)];
-    count = std::max<Index>(0, count);
+  for (Time value = 0; value <= timing.size(); ++value) {
+    Time& count = counts[static_cast<std::size_t>(value)];
+    count = std::max<Time>(0, count);
     check(static_cast<double>(inputs) * static_cast<double>(count) <= 0x1p37, "dependency_matrix: ", inputs,
           " inputs x ", count, " frames are more than 16 GiB; a greater in_stride makes it smaller");
     if (value > 0)
@@ -50,17 +50,17 @@ inline DependencyMatrix dependency_matrix(const Timing& timing, Index frames, In
   DependencyMatrix& input = values.emplace_back(inputs, frames, in_stride);
   for (Index i = 0; i < frames; ++i)
     if (groups == InputGroups::whole_group || i % in_stride == 0) input.set(i / in_stride, i);
-  for (Index value = 1; value <= timing.size(); ++value) {
+  for (Time value = 1; value <= timing.size(); ++value) {
     const TimingStage& stage = timing.stage(value);
     DependencyMatrix own(inputs, counts[static_cast<std::size_t>(value)], in_stride);
-    Index joined = std::numeric_limits<Index>::max();  // frames that all operands have
+    Time joined = std::numeric_limits<Time>::max();  // frames that all operands have
     for (const Timing::Operand& operand : timing.operands(value))
       joined = std::min(joined, counts[static_cast<std::size_t>(operand.value)] - operand.skip);
     for (const Timing::Operand& operand : timing.operands(value)) {
       DependencyMatrix& from = values[static_cast<std::size_t>(operand.value)];
       for (Index j = 0; j < own.outputs(); ++j) {
         const std::span<std::uint64_t> to = own.of(j);
-        stage.for_each_read(j, joined, [&](Index i) {
+        stage.for_each_read(j, joined, [&](Time i) {
           const std::span<const std::uint64_t> read = std::as_const(from).of(i + operand.skip);
           for (std::size_t w = 0; w < to.size(); ++w) to[w] |= read[w];
         });

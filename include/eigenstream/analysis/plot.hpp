@@ -16,8 +16,8 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 /// What a picture says of the network beside the matrix, in input frames.
 struct DependencyMarks {
-  Index receptive_field = 1;
-  Index delay = 0;
+  Time receptive_field = 1;
+  Time delay = 0;
   Rate rate = {};
 };
 
@@ -351,7 +351,7 @@ inline void DependencyPlot::draw_marks(Canvas& canvas) const {
   canvas.line(canvas.x_of(0), canvas.y_of(0), canvas.x_of(end), canvas.y_of(end * slope), blue, 2, 6);
 
   const Shown shown = shown_output();
-  const auto frames_text = [](Index n) { return std::to_string(n) + (n == 1 ? " frame" : " frames"); };
+  const auto frames_text = [](Time n) { return std::to_string(n) + (n == 1 ? " frame" : " frames"); };
   const std::string field =
       "receptive field " + (marks.receptive_field == unbounded ? "unbounded" : frames_text(marks.receptive_field));
   const std::string delay = "delay " + frames_text(marks.delay) + (marks.delay == 0 ? " (causal)" : "");

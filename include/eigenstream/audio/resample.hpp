@@ -245,11 +245,12 @@ class Resample {
     }
     History<T> frames = history(state);
     const TimingStage timing = stage();
-    Index before = timing.outputs_after(seen(state)), written = 0;
+    Time before = timing.outputs_after(seen(state));
+    Index written = 0;
     for (Index at = 0; at < x.count;) {
       const Index n = std::min(x.count - at, frames.max_frames());
       const T* place = frames.append(x.frame(at), n);
-      const Index after = timing.outputs_after(seen(state) + n);
+      const Time after = timing.outputs_after(seen(state) + n);
       compute(place, seen(state), state.shape.size(), before, after, y.frame(written));
       written += after - before;
       before = after;
@@ -261,7 +262,7 @@ class Resample {
   Index flush(StateRef state, Frames<T> y) const noexcept {
     if (is_identity()) return 0;
     const TimingStage timing = stage();
-    const Index n = seen(state), before = timing.outputs_after(n), after = timing.outputs_in_all(n);
+    const Time n = seen(state), before = timing.outputs_after(n), after = timing.outputs_in_all(n);
     // The last outputs read this far behind the end, where the signal is zero.
     if (after > before)
       compute(history(state).append_fill(T(0), reach_ / up_ + 1), n, state.shape.size(), before, after, y.data);
@@ -294,15 +295,15 @@ class Resample {
             .up = up_,
             .soon = options_.low_delay};
   }
-  static Index& seen(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
+  static Time& seen(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
   Index ahead_for(FrameShape shape) const noexcept { return std::min<Index>(ahead_, 65536 / shape.size()); }
   History<T> history(StateRef state) const noexcept {
     return History<T>(state.data + memory_alignment, state.shape.size(), keep_, ahead_for(state.shape));
   }
   // Outputs first ... end - 1. Input `number` lies at `place`.
-  void compute(const T* place, Index number, Index frame_size, Index first, Index end, T* y) const noexcept {
+  void compute(const T* place, Time number, Index frame_size, Time first, Time end, T* y) const noexcept {
     if (first == end) return;
-    const Index block = first / up_;
+    const Time block = first / up_;
     kernel_(place, block * down_ - number, frame_size, first - block * up_, end - first, y);
   }
 

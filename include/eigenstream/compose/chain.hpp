@@ -102,7 +102,7 @@ class Chain {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    const Index seen = codec.frames();
+    const Time seen = codec.frames();
     stages_.for_each([&](Index i, const auto& layer) {
       layer.exchange(stage_state(state, i), codec);
       codec.set_frames(layer.timing().outputs_after(codec.frames()));

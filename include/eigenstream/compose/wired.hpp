@@ -138,9 +138,9 @@ class Wired {
   }
   void exchange(StateRef state, StateCodec& codec) const {
     // How many frames each value has had so far; before the operands of a join are complete, it has none.
-    std::vector<Index> counts(values_.size(), codec.frames());
-    const auto count_of = [&](Index v) -> Index& { return counts[static_cast<std::size_t>(v)]; };
-    const Index seen = codec.frames();
+    std::vector<Time> counts(values_.size(), codec.frames());
+    const auto count_of = [&](Index v) -> Time& { return counts[static_cast<std::size_t>(v)]; };
+    const Time seen = codec.frames();
     for_each_value(
         [&](Index v, Index i, const auto& layer) {
           codec.set_frames(count_of(value(v).from));
@@ -148,9 +148,9 @@ class Wired {
           count_of(v) = layer.timing().outputs_after(codec.frames());
         },
         [&](Index v) {
-          Index least = std::numeric_limits<Index>::max();
+          Time least = std::numeric_limits<Time>::max();
           for_each_operand(v, [&](const Operand& operand) { least = std::min(least, count_of(operand.from) - operand.skip); });
-          count_of(v) = std::max<Index>(0, least);
+          count_of(v) = std::max<Time>(0, least);
         });
     codec.set_frames(seen);
     for (Index v = 1; v <= last(); ++v)
@@ -179,7 +179,7 @@ class Wired {
     Home home = Home::buffer;
     Index home_index = 0;  // layer or operand whose room it is
     Index buffer = 0;      // number of the scratch buffer for it
-    Index rise = 0;        // most by which the frames ever catch up with the rate, times rate.inputs
+    Time rise = 0;        // most by which the frames ever catch up with the rate, times rate.inputs
     Index flushed = 0;     // most frames that come at the end
   };
   struct Operand {
@@ -226,7 +226,7 @@ class Wired {
 
   // How many frames of each value come at most, and how many wait at the joins.
   void count_frames(const Wiring& wiring) {
-    constexpr Index most_waiting = Index{1} << 26;
+    constexpr Time most_waiting = Index{1} << 26;
     for (Index v = 0; v <= last(); ++v) {
       Value& value = values_[static_cast<std::size_t>(v)];
       value.rise = wiring.after(v).most_rise(value.rate);

@@ -20,32 +20,32 @@ class FrameCount {
   /// A value and how many of its first frames are left out.
   struct Operand {
     const FrameCount* count;
-    Index skip;
+    Time skip;
   };
   /// Most numbers that a pattern may take.
-  static constexpr Index max_pattern = Index{1} << 20;
+  static constexpr Time max_pattern = Time{1} << 20;
 
   /// That of the network's input: n frames after n inputs.
   FrameCount() = default;
 
   /// After n inputs.
-  Index operator()(Index n) const noexcept { return n < first_ ? 0 : std::max<Index>(0, in_the_long_run(n)); }
+  Time operator()(Time n) const noexcept { return n < first_ ? 0 : std::max<Time>(0, in_the_long_run(n)); }
   /// Inputs that must be there for frame j.
-  Index inputs_for(Index j) const noexcept { return std::max(first_, release(j)); }
+  Time inputs_for(Time j) const noexcept { return std::max(first_, release(j)); }
   /// The frames of one pattern, and over how many inputs it goes.
-  Index step() const noexcept { return static_cast<Index>(table_.size()); }
-  Index period() const noexcept { return period_; }
+  Time step() const noexcept { return static_cast<Time>(table_.size()); }
+  Time period() const noexcept { return period_; }
 
   /// That of what a layer gives for this value, while the signal goes on or, `ended`, of a signal that is over.
   /// Errors   Error if the pattern takes too many numbers
   FrameCount through(const TimingStage& stage, bool ended) const {
-    const Index cycles = step() / std::gcd(step(), stage.cycle_inputs());
+    const Time cycles = step() / std::gcd(step(), stage.cycle_inputs());
     FrameCount result;
     check_pattern(static_cast<double>(cycles) * static_cast<double>(stage.cycle_outputs()));
     result.period_ = cycles * stage.cycle_inputs() / step() * period_;
     result.first_ = inputs_for(0);
     result.table_.clear();
-    for (Index j = 0; j < cycles * stage.cycle_outputs(); ++j)
+    for (Time j = 0; j < cycles * stage.cycle_outputs(); ++j)
       result.table_.push_back(release((ended ? stage.inputs_in_all_for(j) : stage.inputs_for(j)) - 1));
     return result;
   }
@@ -53,75 +53,75 @@ class FrameCount {
   /// Errors   Error if the pattern takes too many numbers
   static FrameCount shortest(const std::vector<Operand>& operands) {
     FrameCount result;
-    Index step = 1;
+    Time step = 1;
     for (const auto& [count, skip] : operands) step = common(step, count->step());
     result.period_ = step / operands.front().count->step() * operands.front().count->period_;
     result.first_ = 1;
-    result.table_.assign(static_cast<std::size_t>(step), std::numeric_limits<Index>::min());
+    result.table_.assign(static_cast<std::size_t>(step), std::numeric_limits<Time>::min());
     for (const auto& [count, skip] : operands) {
       result.first_ = std::max(result.first_, count->first_);
-      for (Index j = 0; j < step; ++j) {
-        Index& latest = result.table_[static_cast<std::size_t>(j)];
+      for (Time j = 0; j < step; ++j) {
+        Time& latest = result.table_[static_cast<std::size_t>(j)];
         latest = std::max(latest, count->release(j + skip));
       }
     }
     return result;
   }
   /// That of the same value without its first frames.
-  FrameCount without_first(Index skip) const { return skip == 0 ? *this : shortest({{this, skip}}); }
+  FrameCount without_first(Time skip) const { return skip == 0 ? *this : shortest({{this, skip}}); }
 
   /// By how many frames this value is longer than another of the same rate, at least, once all windows are whole.
-  Index least_lead(const FrameCount& other) const {
-    Index least = std::numeric_limits<Index>::max();
-    for (Index j = 0, end = common(step(), other.step()); j < end; ++j)
+  Time least_lead(const FrameCount& other) const {
+    Time least = std::numeric_limits<Time>::max();
+    for (Time j = 0, end = common(step(), other.step()); j < end; ++j)
       least = std::min(least, in_the_long_run(other.release(j)) - (j + 1));
     return least;
   }
   /// By how many frames this value is ever ahead of another of the same rate, at most; not negative.
-  Index most_lead(const FrameCount& other) const {
+  Time most_lead(const FrameCount& other) const {
     // It is greatest just before the other one gets a frame: its first, or any once both have begun.
-    Index most = (*this)(other.inputs_for(0) - 1);
-    const Index from = other(std::max(first_, other.first_));
-    for (Index j = from, end = from + common(step(), other.step()); j < end; ++j)
+    Time most = (*this)(other.inputs_for(0) - 1);
+    const Time from = other(std::max(first_, other.first_));
+    for (Time j = from, end = from + common(step(), other.step()); j < end; ++j)
       most = std::max(most, (*this)(other.inputs_for(j) - 1) - j);
-    return std::max<Index>(0, most);
+    return std::max<Time>(0, most);
   }
   /// How much it ever catches up with its rate, at most: n inputs in a row bring no more than
   /// (n * rate.outputs + most_rise(rate)) / rate.inputs frames.
-  Index most_rise(Rate rate) const {
-    const auto lead = [&](Index n, Index frames) { return frames * rate.inputs - n * rate.outputs; };
-    const Index begin = inputs_for(0), begun = (*this)(begin);
-    Index low = lead(begin - 1, 0), rise = lead(begin, begun) - low, high = std::numeric_limits<Index>::min();
-    for (Index j = begun; j < begun + step(); ++j) {
+  Time most_rise(Rate rate) const {
+    const auto lead = [&](Time n, Time frames) { return frames * rate.inputs - n * rate.outputs; };
+    const Time begin = inputs_for(0), begun = (*this)(begin);
+    Time low = lead(begin - 1, 0), rise = lead(begin, begun) - low, high = std::numeric_limits<Time>::min();
+    for (Time j = begun; j < begun + step(); ++j) {
       low = std::min(low, lead(release(j) - 1, j));
       high = std::max(high, lead(release(j), j + 1));
     }
-    return std::max<Index>({0, rise, high - low});
+    return std::max<Time>({0, rise, high - low});
   }
 
  private:
   // When frame j comes, and how many have come, by the pattern alone; both may be negative.
-  Index release(Index j) const noexcept {
-    const Index cycle = floor_div(j, step());
+  Time release(Time j) const noexcept {
+    const Time cycle = floor_div(j, step());
     return cycle * period_ + table_[static_cast<std::size_t>(j - cycle * step())];
   }
-  Index in_the_long_run(Index n) const noexcept {
-    const Index cycle = floor_div(n - table_.front(), period_);
+  Time in_the_long_run(Time n) const noexcept {
+    const Time cycle = floor_div(n - table_.front(), period_);
     const auto come = std::upper_bound(table_.begin(), table_.end(), n - cycle * period_) - table_.begin();
-    return cycle * step() + static_cast<Index>(come);
+    return cycle * step() + static_cast<Time>(come);
   }
   static void check_pattern(double step) {
     check(step <= static_cast<double>(max_pattern),
           "timing: the strides up and down repeat only after more than 2^20 outputs");
   }
-  static Index common(Index a, Index b) {
+  static Time common(Time a, Time b) {
     check_pattern(static_cast<double>(a) * static_cast<double>(b) / static_cast<double>(std::gcd(a, b)));
     return std::lcm(a, b);
   }
 
-  Index first_ = 1;
-  Index period_ = 1;
-  std::vector<Index> table_{1};  // not decreasing, and the last is at most the first plus the period
+  Time first_ = 1;
+  Time period_ = 1;
+  std::vector<Time> table_{1};  // not decreasing, and the last is at most the first plus the period
 };
 
 EIGENSTREAM_END_NAMESPACE

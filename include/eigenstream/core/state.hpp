@@ -44,13 +44,13 @@ class State {
   // For whoever saves and restores a stream.
 
   std::uint64_t fingerprint() const { return header().fingerprint; }
-  FrameShape shape() const { return {header().channels, header().batch}; }
-  Index frames_seen() const { return header().frames_seen; }
+  FrameShape shape() const { return {static_cast<Index>(header().channels), static_cast<Index>(header().batch)}; }
+  Time frames_seen() const { return header().frames_seen; }
   std::span<const std::byte> payload() const { return bytes().subspan(empty() ? 0 : sizeof(Header)); }
 
   /// Lays out a state with a payload of `size` bytes and lets `write` fill it.
   template <class Write>
-  void assign(std::uint64_t fingerprint, FrameShape shape, Index frames_seen, std::size_t size, Write&& write) {
+  void assign(std::uint64_t fingerprint, FrameShape shape, Time frames_seen, std::size_t size, Write&& write) {
     bytes_.assign(sizeof(Header) + size, std::byte{});
     write(std::span(bytes_).subspan(sizeof(Header)));
     Header header{magic, version, fingerprint, shape.channels, shape.batch, frames_seen, size, 0};

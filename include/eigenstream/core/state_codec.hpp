@@ -24,10 +24,10 @@ class StateCodec {
   /// Counts bytes only.
   StateCodec() = default;
   /// Writes to, or reads from, the saved state of a layer that has taken `frames` frames of its signal.
-  static StateCodec writer(std::span<std::byte> out, Index frames) {
+  static StateCodec writer(std::span<std::byte> out, Time frames) {
     return StateCodec(out.data(), nullptr, out.size(), frames);
   }
-  static StateCodec reader(std::span<const std::byte> in, Index frames) {
+  static StateCodec reader(std::span<const std::byte> in, Time frames) {
     return StateCodec(nullptr, in.data(), in.size(), frames);
   }
 
@@ -39,21 +39,23 @@ class StateCodec {
 
   /// Frames that the layer whose turn it is has taken since its signal began. A container whose layers do not all take
   /// its own input sets it before each of them, and back to what it was at the end.
-  Index frames() const noexcept { return frames_; }
-  void set_frames(Index frames) noexcept { frames_ = frames; }
+  Time frames() const noexcept { return frames_; }
+  void set_frames(Time frames) noexcept { frames_ = frames; }
 
   /// A number that follows from frames() alone, as every count of frames does: it must be `expected`.
-  void count(Index& value, Index expected) {
+  template <class Count>
+  void count(Count& value, Time expected) {
     if (out_ != nullptr && value != expected) good_ = false;
     counter(value, expected, expected);
   }
   /// A number that depends on what the frames held; it must lie in [least, most] when read. Not for counts of frames.
-  void counter(Index& value, Index least, Index most) {
+  template <class Count>
+  void counter(Count& value, Time least, Time most) {
     std::int64_t raw = value;
     values(&raw, 1);
     if (!reading()) return;
     good_ = good_ && raw >= least && raw <= most;
-    if (good_) value = static_cast<Index>(raw);
+    if (good_) value = static_cast<Count>(raw);
   }
   /// `n` plain values in a row.
   template <class T>
@@ -69,14 +71,14 @@ class StateCodec {
   }
 
  private:
-  StateCodec(std::byte* out, const std::byte* in, std::size_t size, Index frames)
+  StateCodec(std::byte* out, const std::byte* in, std::size_t size, Time frames)
       : out_(out), in_(in), size_(size), frames_(frames) {}
 
   std::byte* out_ = nullptr;
   const std::byte* in_ = nullptr;
   std::size_t size_ = 0;
   std::size_t position_ = 0;
-  Index frames_ = 0;
+  Time frames_ = 0;
   bool good_ = true;
 };
 

@@ -15,7 +15,7 @@
 EIGENSTREAM_BEGIN_NAMESPACE
 
 /// The receptive field of what never forgets.
-inline constexpr Index unbounded = std::numeric_limits<Index>::max();
+inline constexpr Time unbounded = std::numeric_limits<Time>::max();
 
 /// When a network's outputs come and what they depend on, in input frames: the stages of its layers, and how they are
 /// joined. Composition is exact, also where a rounded formula would not be: see FrameCount. Copies share the network.
@@ -29,7 +29,7 @@ class Timing {
   /// A value that a node takes, without its first `skip` frames.
   struct Operand {
     Index value = 0;
-    Index skip = 0;
+    Time skip = 0;
   };
 
   Timing() = default;  // the identity
@@ -45,32 +45,32 @@ class Timing {
   static inline Timing parallel(const std::vector<Timing>& branches);
 
   /// Outputs determined by the first n inputs; `ended`: by a signal of exactly n frames.
-  Index outputs_after(Index n, bool ended = false) const noexcept {
-    if (network_ == nullptr) return std::max<Index>(0, n);
+  Time outputs_after(Time n, bool ended = false) const noexcept {
+    if (network_ == nullptr) return std::max<Time>(0, n);
     return ended ? network_->ended(n) : network_->after(n);
   }
   /// First input that output j can read; negative before the signal's start. (A frame that repeats the signal's last one
   /// counts as the one in its place.)
-  Index first_input(Index j) const { return Walk(*this).reads(j).first; }
+  Time first_input(Time j) const { return Walk(*this).reads(j).first; }
   /// Input whose arrival releases output j.
-  Index last_input(Index j) const { return Walk(*this).last_input(j, 0); }  // virtual frames come with the first real one
+  Time last_input(Time j) const { return Walk(*this).last_input(j, 0); }  // virtual frames come with the first real one
 
   /// Outputs per input.
   Rate rate() const noexcept { return rate_of(size()); }
   /// Inputs from one output to the next, at least 1 (the stride of a network that does not upsample).
-  Index stride() const noexcept { return std::max<Index>(1, rate().inputs / rate().outputs); }
+  Time stride() const noexcept { return std::max<Time>(1, rate().inputs / rate().outputs); }
   /// Outputs after which the windows repeat, shifted: those of outputs j and j + period look alike.
-  Index period() const noexcept { return cycle() / rate().inputs * rate().outputs; }
+  Time period() const noexcept { return cycle() / rate().inputs * rate().outputs; }
   /// Whether outputs depend on all that has been before, however long ago: their receptive field is unbounded.
   bool recursive() const noexcept {
     return std::any_of(nodes().begin(), nodes().end(), [](const Node& node) { return node.stage.recursive; });
   }
   /// Greatest number of consecutive inputs that one output depends on; `unbounded` for a recursive network.
-  Index receptive_field() const {
+  Time receptive_field() const {
     if (recursive()) return unbounded;
     Walk walk(*this);
-    Index reach = 1;
-    for (Index j = 0, end = period(); j < end; ++j) {
+    Time reach = 1;
+    for (Time j = 0, end = period(); j < end; ++j) {
       const TimingStage::Span span = walk.reads(j);
       reach = std::max(reach, span.last - span.first + 1);
     }
@@ -80,22 +80,22 @@ class Timing {
   /// floor(j * inputs / outputs). In the long run; the first few may come later, all at once, when padding precedes
   /// them inside the network. Negative when an output comes out ahead of its frame's place (a valid network's
   /// first taps never do; a cropping one may).
-  Index delay() const {
+  Time delay() const {
     Walk walk(*this);
-    constexpr Index any = std::numeric_limits<Index>::min();
-    Index most = any;
+    constexpr Time any = std::numeric_limits<Time>::min();
+    Time most = any;
     const Rate r = rate();
-    for (Index j = 0, end = period(); j < end; ++j)
+    for (Time j = 0, end = period(); j < end; ++j)
       most = std::max(most, walk.last_input(j, any) - floor_div(j * r.inputs, r.outputs));
     return most;
   }
   /// Virtual frames before the first real one that the first output reads.
-  Index padding() const { return -first_input(0); }
-  /// Index of the input whose arrival releases the first output.
-  Index first_output() const { return last_input(0); }
+  Time padding() const { return -first_input(0); }
+  /// Position of the input whose arrival releases the first output.
+  Time first_output() const { return last_input(0); }
 
   /// A signal's length, in frames, up to which all counts are exact: beyond, they or a product of theirs might run over.
-  Index max_frames() const noexcept {
+  Time max_frames() const noexcept {
     constexpr double most = 2305843009213693952.0;  // 2^61: room for what windows and paddings add
     double growth = 1;
     for (const Node& node : nodes()) {
@@ -103,7 +103,7 @@ class Timing {
       const double own = s.kind == TimingStage::Kind::gather ? 1.0 : static_cast<double>(std::max(s.stride, s.up));
       growth = std::max(growth, node.rate.value() / s.rate().value() * own);
     }
-    return static_cast<Index>(most / growth);
+    return static_cast<Time>(most / growth);
   }
   /// Nodes, each of which gives a value.
   Index size() const noexcept { return static_cast<Index>(nodes().size()); }
@@ -116,16 +116,16 @@ class Timing {
   }
 
   /// Inputs after which all windows of all nodes repeat, shifted.
-  Index cycle() const noexcept {
-    Index inputs = 1;
+  Time cycle() const noexcept {
+    Time inputs = 1;
     for (const Node& node : nodes()) inputs = std::lcm(inputs, node.rate.inputs);
     return inputs;
   }
   /// How many frames each value has after n inputs, or of a signal of n frames.
-  void count(Index n, bool ended, std::vector<Index>& counts) const {
+  void count(Time n, bool ended, std::vector<Time>& counts) const {
     counts.assign(static_cast<std::size_t>(size() + 1), n);
     for (Index value = 1; value <= size(); ++value) {
-      Index least = std::numeric_limits<Index>::max();
+      Time least = std::numeric_limits<Time>::max();
       for (const Operand& operand : operands(value))
         least = std::min(least, counts[static_cast<std::size_t>(operand.value)] - operand.skip);
       const TimingStage& own = stage(value);
@@ -143,7 +143,7 @@ class Timing {
     for (const Node& node : nodes()) {
       const Rate rate = node.rate;
       inputs = inputs * static_cast<double>(rate.inputs) /
-               static_cast<double>(std::gcd(static_cast<Index>(inputs), rate.inputs));
+               static_cast<double>(std::gcd(static_cast<Time>(inputs), rate.inputs));
       check(inputs <= most_frames && inputs * this->rate().value() <= most_outputs,
             "timing: the strides up and down repeat only after more than 2^20 outputs");
     }
@@ -167,13 +167,13 @@ class Timing {
     explicit Walk(const Timing& timing) : timing_(timing), spans_(static_cast<std::size_t>(timing.size() + 1)) {}
 
     /// From the first input that output j reads to the last.
-    TimingStage::Span reads(Index j) {
+    TimingStage::Span reads(Time j) {
       return back(j, [](const TimingStage& stage, TimingStage::Span outputs) { return stage.reads(outputs); });
     }
     /// The input that releases output j; at every node at least `least`.
-    Index last_input(Index j, Index least) {
+    Time last_input(Time j, Time least) {
       const auto released = [&](const TimingStage& stage, TimingStage::Span outputs) {
-        const Index last = std::max(least, stage.last_input(outputs.last));
+        const Time last = std::max(least, stage.last_input(outputs.last));
         return TimingStage::Span{last, last};
       };
       return back(j, released).last;
@@ -181,8 +181,8 @@ class Timing {
 
    private:
     template <class Step>
-    TimingStage::Span back(Index j, Step&& step) {
-      constexpr TimingStage::Span unused{std::numeric_limits<Index>::max(), std::numeric_limits<Index>::min()};
+    TimingStage::Span back(Time j, Step&& step) {
+      constexpr TimingStage::Span unused{std::numeric_limits<Time>::max(), std::numeric_limits<Time>::min()};
       std::fill(spans_.begin(), spans_.end(), unused);
       spans_.back() = {j, j};
       for (Index value = timing_.size(); value > 0; --value) {
@@ -262,7 +262,7 @@ class Timing::Builder {
     return value == 0 ? Rate() : nodes_[static_cast<std::size_t>(value - 1)].rate;
   }
   /// What was left out of operand k of a value that `join` gave.
-  Index skip(Index value, Index k) const {
+  Time skip(Index value, Index k) const {
     return operands_[static_cast<std::size_t>(nodes_[static_cast<std::size_t>(value - 1)].first + k)].skip;
   }
   /// How many frames a value has after n inputs: while the signal goes on, and of a signal of n frames.
@@ -298,7 +298,7 @@ class Timing::Builder {
     check((before * own).value() <= 1048576.0, "timing: the layers raise the rate by more than 2^20");
     FrameCount after = joined(operands, false).through(stage, false);
     FrameCount ended = joined(operands, true).through(stage, true);
-    constexpr Index most_numbers = Index{1} << 26;  // that loading can pay, in time and memory
+    constexpr Time most_numbers = Time{1} << 26;  // that loading can pay, in time and memory
     numbers_ += after.step() + ended.step();
     check(numbers_ <= most_numbers, "timing: too many layers whose strides up and down repeat only after many outputs");
     after_.push_back(std::move(after));
@@ -320,7 +320,7 @@ class Timing::Builder {
   std::vector<Node> nodes_;
   std::vector<Operand> operands_;
   std::vector<FrameCount> after_{FrameCount()}, ended_{FrameCount()};  // of each value
-  Index numbers_ = 0;                                                   // of all patterns
+  Time numbers_ = 0;                                                   // of all patterns
 };
 
 inline Timing::Timing(TimingStage stage) {

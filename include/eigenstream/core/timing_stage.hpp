@@ -21,69 +21,69 @@ EIGENSTREAM_BEGIN_NAMESPACE
 struct TimingStage {
   enum class Kind { gather, scatter, resample };
   Kind kind = Kind::gather;
-  Index reach = 1;   ///< frames from the first tap to the last, both included (resample: see above)
-  Index stride = 1;  ///< inputs per output (gather), outputs per input (scatter), inputs per `up` outputs (resample)
-  Index left = 0;    ///< start padding; of a gather, negative if it drops frames there (then right is not positive)
-  Index right = 0;   ///< end padding; of a gather, negative if it drops frames there (then left is not positive)
-  Index extra = 0;   ///< output_padding (scatter)
-  Index dilation = 1;  ///< inputs (gather) or positions (scatter) from tap to tap
+  Time reach = 1;   ///< frames from the first tap to the last, both included (resample: see above)
+  Time stride = 1;  ///< inputs per output (gather), outputs per input (scatter), inputs per `up` outputs (resample)
+  Time left = 0;    ///< start padding; of a gather, negative if it drops frames there (then right is not positive)
+  Time right = 0;   ///< end padding; of a gather, negative if it drops frames there (then left is not positive)
+  Time extra = 0;   ///< output_padding (scatter)
+  Time dilation = 1;  ///< inputs (gather) or positions (scatter) from tap to tap
   bool ceil = false;   ///< an end window may hang over (pools)
   bool replicates = false;  ///< virtual frames are the nearest real one (gather)
-  Index up = 1;       ///< outputs per `stride` inputs (resample)
+  Time up = 1;       ///< outputs per `stride` inputs (resample)
   bool soon = false;  ///< outputs do not wait for the others of their block (resample)
   bool recursive = false;  ///< what has been seen before counts, too, however long ago (gather)
 
   /// Scatter: positions held back until a further input, or the end, shows whether they belong to the result.
-  constexpr Index held_back() const noexcept {
-    return std::max<Index>(0, stride - reach + std::max<Index>(0, right - extra));
+  constexpr Time held_back() const noexcept {
+    return std::max<Time>(0, stride - reach + std::max<Time>(0, right - extra));
   }
 
   /// Gather: inputs held back until as many further ones show that they are not the last.
-  constexpr Index dropped_at_end() const noexcept { return std::max<Index>(0, -right); }
+  constexpr Time dropped_at_end() const noexcept { return std::max<Time>(0, -right); }
 
   /// Outputs that n inputs determine while the signal goes on.
-  constexpr Index outputs_after(Index n) const noexcept {
+  constexpr Time outputs_after(Time n) const noexcept {
     if (n <= 0) return 0;
     if (kind == Kind::gather) {
-      const Index room = n + left - dropped_at_end() - reach;
+      const Time room = n + left - dropped_at_end() - reach;
       return room < 0 ? 0 : room / stride + 1;
     }
     if (kind == Kind::resample) {
       if (soon) return n * up <= reach ? 0 : (n * up - 1 - reach) / stride + 1;
       return n < left + stride ? 0 : (n - left) / stride * up;
     }
-    return std::max<Index>(0, n * stride - held_back() - left);
+    return std::max<Time>(0, n * stride - held_back() - left);
   }
 
   /// Outputs of a signal of n frames.
-  constexpr Index outputs_in_all(Index n) const noexcept {
+  constexpr Time outputs_in_all(Time n) const noexcept {
     if (n <= 0) return 0;
-    if (kind == Kind::scatter) return std::max<Index>(0, (n - 1) * stride + reach - right + extra - left);
+    if (kind == Kind::scatter) return std::max<Time>(0, (n - 1) * stride + reach - right + extra - left);
     if (kind == Kind::resample) return ceil_div(n * up, stride);
-    const Index room = n + left + right - reach;
+    const Time room = n + left + right - reach;
     if (!ceil) return room < 0 ? 0 : room / stride + 1;
-    const Index windows = std::max<Index>(0, ceil_div(room, stride) + 1);  // one may hang over a signal that is short
+    const Time windows = std::max<Time>(0, ceil_div(room, stride) + 1);  // one may hang over a signal that is short
     return (windows - 1) * stride >= n + left ? windows - 1 : windows;  // no window starts beyond the signal
   }
 
   /// Frames first ... last.
   struct Span {
-    Index first, last;
+    Time first, last;
   };
   /// The inputs that some of the outputs read, from the first to the last (negative: virtual ones). Not those of the
   /// outermost outputs alone: with a stride and dilation a neighbour may reach further. Empty if no tap reaches them.
   constexpr Span reads(Span outputs) const noexcept {
     if (kind == Kind::gather) {
-      const Index first = outputs.first * stride - left;
-      return {recursive ? std::min<Index>(0, first) : first, outputs.last * stride - left + reach - 1};
+      const Time first = outputs.first * stride - left;
+      return {recursive ? std::min<Time>(0, first) : first, outputs.last * stride - left + reach - 1};
     }
     if (kind == Kind::resample)
       return {ceil_div(outputs.first * stride - reach, up), floor_div(outputs.last * stride + reach, up)};
-    const Index earliest = ceil_div(outputs.first + left - reach + 1, stride);
+    const Time earliest = ceil_div(outputs.first + left - reach + 1, stride);
     Span inputs{earliest, earliest - 1};
-    for (Index back = 0; back < reach; back += dilation) {  // later taps hit earlier inputs
-      const Index first = ceil_div(outputs.first + left - back, stride);
-      const Index last = floor_div(outputs.last + left - back, stride);
+    for (Time back = 0; back < reach; back += dilation) {  // later taps hit earlier inputs
+      const Time first = ceil_div(outputs.first + left - back, stride);
+      const Time last = floor_div(outputs.last + left - back, stride);
       if (first > last) continue;
       if (inputs.last < inputs.first) inputs = {first, last};
       inputs = {std::min(inputs.first, first), std::max(inputs.last, last)};
@@ -93,8 +93,8 @@ struct TimingStage {
   /// Calls f(i) for each frame i that output j reads of a signal of n frames; virtual ones are left out, or stand for
   /// the nearest real one, which may then come several times.
   template <class F>
-  constexpr void for_each_read(Index j, Index n, F&& f) const {
-    const auto real = [&](Index i) {
+  constexpr void for_each_read(Time j, Time n, F&& f) const {
+    const auto real = [&](Time i) {
       if (i >= 0 && i < n)
         f(i);
       else if (replicates && n > 0)
@@ -102,20 +102,20 @@ struct TimingStage {
     };
     if (kind == Kind::gather) {
       if (recursive)
-        for (Index i = 0; i < std::min(n, j * stride - left); ++i) f(i);
-      for (Index k = 0; k < reach; k += dilation) real(j * stride - left + k);
+        for (Time i = 0; i < std::min(n, j * stride - left); ++i) f(i);
+      for (Time k = 0; k < reach; k += dilation) real(j * stride - left + k);
     } else if (kind == Kind::resample) {
       const Span inputs = reads({j, j});
-      for (Index i = inputs.first; i <= inputs.last; ++i) real(i);
+      for (Time i = inputs.first; i <= inputs.last; ++i) real(i);
     } else {
-      for (Index k = 0; k < reach; k += dilation) {
-        const Index position = j + left - k;
+      for (Time k = 0; k < reach; k += dilation) {
+        const Time position = j + left - k;
         if (floor_div(position, stride) * stride == position) real(floor_div(position, stride));
       }
     }
   }
   /// Input whose arrival releases output j.
-  constexpr Index last_input(Index j) const noexcept {
+  constexpr Time last_input(Time j) const noexcept {
     if (kind == Kind::resample)
       return soon ? floor_div(j * stride + reach, up) : (floor_div(j, up) + 1) * stride + left - 1;
     return kind == Kind::gather ? j * stride - left + reach - 1 + dropped_at_end()
@@ -123,22 +123,22 @@ struct TimingStage {
   }
   /// Least number of inputs by which outputs 0 ... j are determined while the signal goes on. By the formula that holds once
   /// windows are whole: a result below 1 means that the first input determines them.
-  constexpr Index inputs_for(Index j) const noexcept { return last_input(j) + 1; }
+  constexpr Time inputs_for(Time j) const noexcept { return last_input(j) + 1; }
   /// The same for a signal that ends with the last of these inputs.
-  constexpr Index inputs_in_all_for(Index j) const noexcept {
+  constexpr Time inputs_in_all_for(Time j) const noexcept {
     if (kind == Kind::scatter) return ceil_div(j + 1 + left + right - extra - reach, stride) + 1;
     if (kind == Kind::resample) return floor_div(j * stride, up) + 1;
-    const Index whole = j * stride + reach - left - right;  // the window ends with the padded signal
+    const Time whole = j * stride + reach - left - right;  // the window ends with the padded signal
     // One that hangs over begins before the signal's end, and the one before it is no longer the last.
     return ceil ? std::max(j * stride - left, whole - stride) + 1 : whole;
   }
   /// Outputs after which the inputs they wait for repeat, shifted, and by how many inputs.
-  constexpr Index cycle_outputs() const noexcept {
+  constexpr Time cycle_outputs() const noexcept {
     return kind == Kind::gather ? 1 : kind == Kind::scatter ? stride : up;
   }
-  constexpr Index cycle_inputs() const noexcept { return kind == Kind::scatter ? 1 : stride; }
+  constexpr Time cycle_inputs() const noexcept { return kind == Kind::scatter ? 1 : stride; }
   /// Inputs (gather, resample) or positions (scatter) from the first tap to the last, both included.
-  constexpr Index span() const noexcept { return kind == Kind::resample ? 2 * reach / up + 1 : reach; }
+  constexpr Time span() const noexcept { return kind == Kind::resample ? 2 * reach / up + 1 : reach; }
   constexpr Rate rate() const noexcept {
     if (kind == Kind::resample) return Rate::of(up, stride);
     return kind == Kind::gather ? Rate::of(1, stride) : Rate::of(stride, 1);

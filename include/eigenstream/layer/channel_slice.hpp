@@ -2,6 +2,7 @@
 #define EIGENSTREAM_LAYER_CHANNEL_SLICE_HPP
 
 #include <algorithm>  // copy_n
+#include <limits>     // greatest size
 
 #include "eigenstream/core/layer.hpp"
 
@@ -20,7 +21,7 @@ class ChannelSlice : public StatelessLayer<T> {
     check(start >= 0, "ChannelSlice: start = ", start, ", must not be negative");
     check(channels >= 1, "ChannelSlice: ", channels, " channels, must be at least 1");
     check(start <= most && channels <= most, "ChannelSlice: start = ", start, " and ", channels,
-          " channels, must be within 2^40");
+          " channels, more than there can be");
   }
 
   Index start() const noexcept { return start_; }
@@ -44,7 +45,7 @@ class ChannelSlice : public StatelessLayer<T> {
   static constexpr bool in_place() noexcept { return false; }
 
  private:
-  static constexpr Index most = Index{1} << 40;
+  static constexpr Index most = std::numeric_limits<Index>::max() / 4;
   Index start_, channels_;
 };
 

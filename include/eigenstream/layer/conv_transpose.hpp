@@ -154,14 +154,14 @@ class ConvTranspose1d {
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     Index written = 0;
-    const Index n = window_.seen(inputs(state));
+    const Time n = window_.seen(inputs(state));
     if (n > 0) {
       // What is left of the result, in blocks of stride that only virtual zero inputs remain to reach.
       const Index last = stage_.outputs_in_all(n) - stage_.outputs_after(n);
       y.count = last;
-      const Index positions = n * stage_.stride - stage_.held_back();
-      const Index end = stage_.outputs_in_all(n) + stage_.left;
-      window_.advance_fill(inputs(state), T(0), last > 0 ? ceil_div(end - positions, stage_.stride) : 0,
+      const Time positions = n * stage_.stride - stage_.held_back();
+      const Time end = stage_.outputs_in_all(n) + stage_.left;
+      window_.advance_fill(inputs(state), T(0), last > 0 ? static_cast<Index>(ceil_div(end - positions, stage_.stride)) : 0,
                            [&](const T* first, Index blocks, Index) {
                              written += emit(state, first, blocks, y.from(written));
                            });
@@ -170,7 +170,7 @@ class ConvTranspose1d {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.count(to_skip(state), std::max<Index>(0, skip_ - codec.frames() * stage_.stride));
+    codec.count(to_skip(state), std::max<Time>(0, skip_ - codec.frames() * stage_.stride));
     window_.template exchange<T>(inputs(state), codec);
   }
   T* input_room(StateRef state, Index n) const noexcept {

@@ -34,8 +34,8 @@ class Pad {
         hold_(std::max<Index>(0, -right)),
         value_(static_cast<T>(options.value)),
         replicates_(options.mode == PaddingMode::replicate) {
-    constexpr Index most = Index{1} << 40;
-    check(std::max(left_, skip_) <= most && std::max(right_, hold_) <= most, "Pad: left = ", left, ", right = ", right,
+    constexpr double most = 1099511627776.0;  // 2^40, which a 32-bit size does not reach
+    check(static_cast<double>(std::max(left_, skip_)) <= most && static_cast<double>(std::max(right_, hold_)) <= most, "Pad: left = ", left, ", right = ", right,
           ", must be within 2^40");
     check(options.mode == PaddingMode::constant || options.value == 0, "Pad: value = ", options.value,
           " needs mode constant");
@@ -74,7 +74,7 @@ class Pad {
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     if (hold_ > 0) return delayed(state, x, y);
-    const Index skipped = std::clamp<Index>(skip_ - seen(state), 0, x.count);
+    const Index skipped = std::clamp<Time>(skip_ - seen(state), 0, x.count);
     const Frames<const T> kept = x.from(skipped);
     Index written = 0;
     if (kept.count > 0) {
@@ -110,7 +110,7 @@ class Pad {
 
  private:
   // The state: frames seen; then those held back, or the last one if it is to be repeated.
-  static Index& seen(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
+  static Time& seen(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
   bool repeats_last() const noexcept { return replicates_ && right_ > 0; }
   static T* last(StateRef state) noexcept { return reinterpret_cast<T*>(state.data + memory_alignment); }
   History<T> history(StateRef state) const noexcept {
@@ -139,8 +139,8 @@ class Pad {
     for (Index at = 0; at < x.count;) {
       const Index n = std::min(x.count - at, frames.max_frames());
       const T* place = frames.append(x.frame(at), n);
-      const Index before = seen(state);
-      const Index released = std::min(n, before + n - skip_ - hold_);
+      const Time before = seen(state);
+      const Index released = std::min<Time>(n, before + n - skip_ - hold_);
       if (released > 0) {
         const T* first = place + (n - released - hold_) * x.frame_size();
         if (before <= skip_ + hold_) written += begin(first, y.from(written));

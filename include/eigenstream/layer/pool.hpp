@@ -56,7 +56,7 @@ class Pool1d {
     return written;
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
-    const Index n = window_.seen(inner(state));
+    const Time n = window_.seen(inner(state));
     Index written = 0;
     if (n > 0) {
       const Index last = stage_.outputs_in_all(n) - outputs(state);
@@ -102,16 +102,16 @@ class Pool1d {
   Fingerprint fingerprint_{""};
 
  private:
-  static Index& outputs(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
+  static Time& outputs(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
   static StateRef inner(StateRef state) noexcept { return {state.data + memory_alignment, state.shape}; }
   // Virtual frames after the signal: the padding, and what a window may hang over.
   Index end_frames() const noexcept { return stage_.right + (stage_.ceil ? stage_.stride - 1 : 0); }
 
-  void emit(StateRef state, const T* first, Index windows, Index ended, Frames<T> y) const noexcept {
+  void emit(StateRef state, const T* first, Index windows, Time ended, Frames<T> y) const noexcept {
     const Index frame = state.shape.size();
     const Pool& pool = static_cast<const Pool&>(*this);
     for (Index m = 0, some = 1; m < windows; m += some) {
-      const Index output = outputs(state) + m;
+      const Time output = outputs(state) + m;
       // With stride 1, windows that are alike are one long frame.
       some = stage_.stride == 1 && pool.is_whole(output, ended) ? windows - m : 1;
       pool.pool(first + m * stage_.stride * frame, output, ended, frame, some * frame, y.frame(m));
@@ -150,15 +150,15 @@ class AvgPool1d : public detail::Pool1d<T, AvgPool1d<T>> {
   static constexpr T virtual_value = T(0);
 
   // Whether this window and all that follow divide by the number of taps.
-  bool is_whole(Index output, Index ended) const noexcept {
+  bool is_whole(Time output, Time ended) const noexcept {
     return ended < 0 && (include_pad_ || output * this->stage_.stride >= this->stage_.left);
   }
-  void pool(const T* first, Index output, Index ended, Index frame, Index n, T* y) const noexcept {
+  void pool(const T* first, Time output, Time ended, Index frame, Index n, T* y) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
     const Index padding = this->stage_.left;
-    Index begin = output * this->stage_.stride - padding, end = begin + this->taps_;
+    Time begin = output * this->stage_.stride - padding, end = begin + this->taps_;
     if (ended >= 0) end = std::min(end, include_pad_ ? ended + padding : ended);
-    if (!include_pad_) begin = std::max<Index>(begin, 0);
+    if (!include_pad_) begin = std::max<Time>(begin, 0);
     const P divisor = P::broadcast(static_cast<T>(end - begin));
     kernel::window_reduce(
         first, frame, this->taps_, n, y, [](P a, P b) { return a + b; }, [&](P sum) { return sum / divisor; });
@@ -189,8 +189,8 @@ class MaxPool1d : public detail::Pool1d<T, MaxPool1d<T>> {
   friend class detail::Pool1d<T, MaxPool1d>;
   static constexpr T virtual_value = -std::numeric_limits<T>::infinity();
 
-  static constexpr bool is_whole(Index, Index) noexcept { return true; }
-  void pool(const T* first, Index, Index, Index frame, Index n, T* y) const noexcept {
+  static constexpr bool is_whole(Time, Time) noexcept { return true; }
+  void pool(const T* first, Time, Time, Index frame, Index n, T* y) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
     kernel::window_reduce(
         first, this->dilation_ * frame, this->taps_, n, y, [](P a, P b) { return simd::max(a, b); },

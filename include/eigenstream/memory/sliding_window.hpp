@@ -46,7 +46,7 @@ struct SlidingWindow {
     return History<T>(state.data + memory_alignment, state.shape.size(), keep());
   }
   /// Frames since the last reset.
-  Index seen(StateRef state) const noexcept { return position(state)->seen; }
+  Time seen(StateRef state) const noexcept { return position(state)->seen; }
 
   /// Windows that n further frames will complete.
   EIGENSTREAM_ALWAYS_INLINE Index completes(StateRef state, Index n) const noexcept {
@@ -161,11 +161,11 @@ struct SlidingWindow {
  private:
   struct Position {
     Index due;   // frames still to come until the next window is complete; below 1 only before the first frame
-    Index seen;  // real frames since the start
+    Time seen;  // real frames since the start
   };
   static Position* position(StateRef state) noexcept { return reinterpret_cast<Position*>(state.data); }
   // `due` when n frames have come.
-  constexpr Index due_after(Index n) const noexcept {
+  constexpr Index due_after(Time n) const noexcept {
     const Index first = reach - left;
     if (n == 0) return first_due_;
     return n < first ? first - n : stride - (n - first) % stride;

@@ -50,15 +50,15 @@ class BlockAdapter {
           " inputs; as many frames out as in need a rate of 1 (use a Stream)");
     check(multiple_ >= 1 && multiple_ <= most_frames, "BlockAdapter: multiple = ", multiple_, ", must be from 1 to ",
           most_frames);
-    const Index cycle = std::lcm(timing.cycle(), multiple_);
+    const Time cycle = std::lcm<Time, Time>(timing.cycle(), multiple_);
     check(cycle / multiple_ <= most_frames, "BlockAdapter: the network's strides and multiple = ", multiple_,
           " repeat only after more than 2^20 blocks");
     // Before the first output, what is missing grows with each frame. Behind it, a pattern repeats.
-    const Index first = timing.first_output(), begin = (first / multiple_ + 1) * multiple_;
+    const Time first = timing.first_output(), begin = (first / multiple_ + 1) * multiple_;
     latency_ = first / multiple_ * multiple_;
-    Index ahead = 0;
-    for (Index n = begin; n < begin + cycle; n += multiple_) {
-      const Index lead = timing.outputs_after(n) - n;
+    Time ahead = 0;
+    for (Time n = begin; n < begin + cycle; n += multiple_) {
+      const Time lead = timing.outputs_after(n) - n;
       latency_ = std::max(latency_, -lead);
       ahead = std::max(ahead, lead);
     }
@@ -72,15 +72,15 @@ class BlockAdapter {
 
   const Net& net() const noexcept { return stream_.net(); }
   /// Frames of zeros in front of the network's output; what a host asks for to line the effect up with other tracks.
-  Index latency() const noexcept { return latency_; }
+  Time latency() const noexcept { return latency_; }
   Index multiple() const noexcept { return multiple_; }
   FrameShape in_shape() const noexcept { return stream_.in_shape(); }
   FrameShape out_shape() const noexcept { return stream_.out_shape(); }
   const Timing& timing() const noexcept { return stream_.timing(); }
   /// Frames given since the signal began, and as many taken.
-  Index frames_seen() const noexcept { return stream_.frames_seen(); }
+  Time frames_seen() const noexcept { return stream_.frames_seen(); }
   /// Frames that are still to come if the signal ends after n further ones, those of the n included.
-  Index remaining(Index n = 0) const noexcept {
+  Time remaining(Time n = 0) const noexcept {
     return latency_ + stream_.outputs_after(frames_seen() + n, true) - frames_seen();
   }
 
@@ -175,7 +175,7 @@ class BlockAdapter {
   // Frames in the queue: they follow from those that came. None if the last block, which need not be a multiple, took
   // more.
   Index waiting() const noexcept {
-    return std::max<Index>(0, latency_ + stream_.outputs_after(frames_seen()) - frames_seen());
+    return std::max<Time>(0, latency_ + stream_.outputs_after(frames_seen()) - frames_seen());
   }
 
   void check_shape(const char* what, const FrameShape& given, const FrameShape& wanted) const {
@@ -190,10 +190,10 @@ class BlockAdapter {
     check_shape("input", x.shape(), in_shape());
     check_count(x.count, last);
   }
-  void check_room(Index room, Index wanted) const {
+  void check_room(Index room, Time wanted) const {
     check(room >= wanted, "BlockAdapter: room for ", room, " frames where ", wanted, " will come");
   }
-  void check_output(Frames<T> y, Index wanted) const {
+  void check_output(Frames<T> y, Time wanted) const {
     check_shape("output", y.shape(), out_shape());
     check_room(y.count, wanted);
   }
@@ -203,7 +203,7 @@ class BlockAdapter {
     check(!std::less<const T*>()(x.data, y.data) && y.frame_size() <= x.frame_size(),
           "BlockAdapter: the output would overwrite input that is not read yet; give another buffer");
   }
-  void check_planar(const T* const* in, Index n, T* const* out, Index room, Index wanted, bool last) const {
+  void check_planar(const T* const* in, Index n, T* const* out, Index room, Time wanted, bool last) const {
     check(in_shape().batch == 1, "BlockAdapter: planar buffers need a batch of 1, this one has ", in_shape().batch);
     check_count(n, last);
     check_room(room, wanted);
@@ -260,7 +260,7 @@ class BlockAdapter {
 
   Stream<Net> stream_;
   Index multiple_;
-  Index latency_ = 0;
+  Time latency_ = 0;
   Index tile_ = 1;  // frames that are passed on at a time
   Index most_ = 0;  // outputs that come at a time
   Index keep_ = 0;  // outputs that wait between calls

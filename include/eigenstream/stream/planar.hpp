@@ -114,7 +114,7 @@ class PlanarStream : public Stream<Net> {
     const auto overwrites = [&](Index read, Index written) {
       return detail::overlap(in, this->in().channels, read, n, out, this->out().channels, written);
     };
-    const auto outputs_of = [&](Index frames) {
+    const auto outputs_of = [&](Index frames) -> Index {
       return this->outputs_after(this->frames_seen() + frames) - this->outputs_after(this->frames_seen());
     };
     if (n <= tile_ || !overwrites(tile_, outputs_of(n))) return;

@@ -78,15 +78,15 @@ class Stream {
   FrameShape in_shape() const noexcept { return in_; }
   FrameShape out_shape() const noexcept { return out_; }
   const Timing& timing() const noexcept { return timing_; }
-  Index receptive_field() const noexcept { return timing_.receptive_field(); }
-  Index delay() const noexcept { return timing_.delay(); }
-  Index stride() const noexcept { return timing_.stride(); }
-  Index padding() const noexcept { return timing_.padding(); }
+  Time receptive_field() const noexcept { return timing_.receptive_field(); }
+  Time delay() const noexcept { return timing_.delay(); }
+  Time stride() const noexcept { return timing_.stride(); }
+  Time padding() const noexcept { return timing_.padding(); }
   Rate rate() const noexcept { return timing_.rate(); }
   /// Outputs of the first n frames of a signal; of a signal of n frames if it has ended. Of a negative n, none.
-  Index outputs_after(Index n, bool ended = false) const noexcept { return timing_.outputs_after(n, ended); }
+  Time outputs_after(Time n, bool ended = false) const noexcept { return timing_.outputs_after(n, ended); }
   /// Frames given since the signal began.
-  Index frames_seen() const noexcept { return seen_; }
+  Time frames_seen() const noexcept { return seen_; }
   /// Room that is enough for any call with n frames, and for any flush.
   Index max_outputs(Index n) const noexcept { return net_->max_outputs(n); }
   Index max_flush() const noexcept { return net_->max_flush(); }
@@ -184,7 +184,7 @@ class Stream {
     check(state.payload().size() == static_cast<std::size_t>(state_bytes_), "Stream: the state has ",
           state.payload().size(), " bytes, this stream's has ", state_bytes_);
     StateBlock fresh = make_state(*net_, in_);
-    const Index seen = state.frames_seen();
+    const Time seen = state.frames_seen();
     check(seen >= 0 && seen <= timing_.max_frames(), "Stream: the state is damaged (it says that ", seen,
           " frames came, of at most ", timing_.max_frames(), ")");
     StateCodec reader = StateCodec::reader(state.payload(), seen);
@@ -234,7 +234,7 @@ class Stream {
     if (room < net_->max_outputs(n) + (ended ? net_->max_flush() : 0)) check_exact_room(room, n, ended);
   }
   EIGENSTREAM_OUTLINED void check_exact_room(Index room, Index n, bool ended) const {
-    const Index wanted = timing_.outputs_after(seen_ + n, ended) - timing_.outputs_after(seen_);
+    const Time wanted = timing_.outputs_after(seen_ + n, ended) - timing_.outputs_after(seen_);
     check(room >= wanted, "Stream: room for ", room, " frames where ", wanted, " will come");
   }
   EIGENSTREAM_ALWAYS_INLINE Index advance(Frames<const T> x, Frames<T> y) noexcept {
@@ -251,7 +251,7 @@ class Stream {
   FrameShape in_, out_;
   Timing timing_;
   StateBlock block_;
-  Index seen_ = 0;
+  Time seen_ = 0;
   Index state_bytes_ = 0;
 };
 

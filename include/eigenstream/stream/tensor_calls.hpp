@@ -81,7 +81,7 @@ struct TensorCalls<Stream, X> {
     const FrameShape out = stream.out_shape();
     if constexpr (Rank == 1)
       check(out.size() == 1, "Stream: a signal (T) goes in, but ", out.channels, " channels come out; give it as (1,T)");
-    const Index seen = stream.frames_seen();
+    const Time seen = stream.frames_seen();
     const Index expected = stream.outputs_after(seen + x.count, ended) - stream.outputs_after(seen);
     auto y = make_tensor<Rank>(out, expected);
     const Frames<T> to(y.data(), out, expected);

@@ -123,7 +123,8 @@ class OnlineAverager : public detail::OverlapSum<T> {
     const FrameShape shape = sums(x.shape());
     const Index ignored = x.channels - channels_ * (size_ + offset_);  // the oldest samples
     for (Index k = 0; k < x.count; ++k) {
-      const Index block = windows(state), n = update_ * shape.size();
+      const Time block = windows(state);
+      const Index n = update_ * shape.size();
       const T* done = this->advance(state, [&](T* to) {
         if (x.batch == 1) return add(x.frame(k) + ignored, to, channels_ * size_);
         for (Index b = 0; b < x.batch; ++b)
@@ -137,12 +138,13 @@ class OnlineAverager : public detail::OverlapSum<T> {
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     const FrameShape shape = sums(state.shape);
-    const Index predictions = windows(state), n = update_ * shape.size();
+    const Time predictions = windows(state);
+    const Index n = update_ * shape.size();
     Index written = 0;
     if (predictions > 0) {
       std::copy_n(open(state), keep() * shape.size(), y.data);
       for (Index i = 0; i < updates_ - 1; ++i)  // block predictions + i has what reached so far ahead
-        make_mean(y.frame(i * update_), n, std::min(predictions, updates_ - 1 - i));
+        make_mean(y.frame(i * update_), n, std::min<Time>(predictions, updates_ - 1 - i));
       written = keep();
     }
     this->reset(state);

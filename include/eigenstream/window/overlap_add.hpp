@@ -39,7 +39,7 @@ class OverlapSum {
 
   FrameShape sums(FrameShape shape) const noexcept { return {channels_, shape.batch}; }
   Index keep() const noexcept { return size_ - stride_; }
-  static Index& windows(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
+  static Time& windows(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
   History<T> history(StateRef state) const noexcept {
     return History<T>(state.data + memory_alignment, sums(state.shape).size(), keep(), stride_);
   }
@@ -130,7 +130,7 @@ class OverlapAdd : public detail::OverlapSum<T> {
     const FrameShape shape = sums(x.shape());
     Index written = 0;
     for (Index w = 0; w < x.count; ++w) {
-      const Index before = windows(state);
+      const Time before = windows(state);
       const T* done = this->advance(state, [&](T* to) { add(x.frame(w), x.batch, to); });
       written += emit(done, before, shape, before * stride_, stride_, y.from(written));
     }
@@ -138,7 +138,7 @@ class OverlapAdd : public detail::OverlapSum<T> {
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     const FrameShape shape = sums(state.shape);
-    const Index came = windows(state);
+    const Time came = windows(state);
     Index written = 0;
     // Behind the last window's first `stride` frames, up to what is left out.
     if (came > 0)
@@ -162,19 +162,19 @@ class OverlapAdd : public detail::OverlapSum<T> {
 
   // Writes `count` sums that begin at position `at` of the time line, but for what is left out at the start. Of the
   // windows that have come, number `newest` is the last.
-  Index emit(const T* from, Index newest, FrameShape shape, Index at, Index count, Frames<T> y) const noexcept {
-    const Index skip = std::clamp<Index>(left_ - at, 0, count), n = count - skip;
+  Index emit(const T* from, Time newest, FrameShape shape, Time at, Index count, Frames<T> y) const noexcept {
+    const Index skip = std::clamp<Time>(left_ - at, 0, count), n = count - skip;
     std::copy_n(from + skip * shape.size(), n * shape.size(), y.data);
     if (normalise_)
       for (Index i = 0; i < n; ++i) normalise(y.frame(i), shape.size(), at + skip + i, newest);
     return n;
   }
   // Divides the frame at position t by the weights of windows 0 ... newest that reach it.
-  void normalise(T* y, Index n, Index t, Index newest) const noexcept {
-    const Index first = std::max<Index>(0, ceil_div(t - size_ + 1, stride_));
-    const Index last = std::min(newest, t / stride_);
+  void normalise(T* y, Index n, Time t, Time newest) const noexcept {
+    const Time first = std::max<Time>(0, ceil_div(t - size_ + 1, stride_));
+    const Time last = std::min(newest, t / stride_);
     T weight = 0;
-    for (Index w = first; w <= last; ++w)
+    for (Time w = first; w <= last; ++w)
       weight += weights_.empty() ? T(1) : weights_[static_cast<std::size_t>(t - w * stride_)];
     const T scale = weight == T(0) ? T(0) : T(1) / weight;
     kernel::map_pointwise(y, y, n, [&](auto v) { return v * decltype(v)::broadcast(scale); });
