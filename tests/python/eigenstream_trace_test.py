@@ -1232,7 +1232,7 @@ class RecurrentStreamTest(TraceCase):
 
         self.assert_both(Enhancer(), 1, lengths=(2, 24, 64))
         self.assert_both(nn.Sequential(nn.Conv1d(2, 3, 3, padding=1), Block(3), nn.ReLU(), Block(3), nn.Conv1d(3, 1, 2)), 2, lengths=(5, 64))
-        self.assert_both(nn.Sequential(Residual(Recurrent(nn.GRU(3, 3)), nn.Conv1d(3, 3, 3))), 3, 1, (3, 4, 64))
+        self.assert_both(nn.Sequential(Residual(Recurrent(nn.GRU(3, 3)), nn.Conv1d(3, 3, 3))), 3, 2, (3, 4, 64))
         self.assert_both(Parallel(Recurrent(nn.RNN(3, 2)), nn.Conv1d(3, 4, 3, padding=1), reduce="concat"), 3, 1)
         self.assert_both(nn.Sequential(Residual(Recurrent(nn.LSTM(3, 5, proj_size=3))), Recurrent(nn.GRU(3, 2)), nn.Conv1d(2, 2, 5, 2)), 3,
                          lengths=(9, 64))
