@@ -14,6 +14,7 @@
 #include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/pool.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/random.hpp"

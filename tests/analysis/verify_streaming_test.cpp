@@ -9,6 +9,7 @@
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/pointwise.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/random.hpp"

@@ -1,7 +1,7 @@
 #include "eigenstream/core/check.hpp"
 
-#include <ostream>
 #include <string>
+#include <string_view>
 
 #include "support/catch.hpp"
 
@@ -15,6 +15,11 @@ TEST_CASE("check: throws an Error with the parts as its message, only when neede
   } catch (const es::Error& error) {
     CHECK(std::string(error.what()) == "Layer: 3 channels, not 2.5");
   }
+  try {
+    es::fail('a', std::string("b"), std::string_view("c"), true, -7L, 1e-20, 1234567.0f, std::size_t{8});
+  } catch (const es::Error& error) {
+    CHECK(std::string(error.what()) == "abc1-71e-201.23457e+068");  // as a stream would write them
+  }
   CHECK_THROWS_AS(es::fail("always"), std::runtime_error);
   CHECK_THROWS_AS(es::fail(), es::Error);
 }
@@ -22,9 +27,9 @@ TEST_CASE("check: throws an Error with the parts as its message, only when neede
 namespace {
 struct Part {
   bool* spoke;
-  friend std::ostream& operator<<(std::ostream& out, const Part& part) {
-    *part.spoke = true;
-    return out << "part";
+  operator std::string_view() const {
+    *spoke = true;
+    return "part";
   }
 };
 }  // namespace

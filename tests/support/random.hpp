@@ -13,8 +13,11 @@
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"
 #include "eigenstream/layer/channel_pointwise.hpp"
+#include "eigenstream/layer/glu.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"
+#include "eigenstream/layer/pointwise.hpp"
+#include "eigenstream/layer/softmax.hpp"
 
 namespace support {
 

@@ -54,10 +54,10 @@ class PlanarStream : public Stream<Net> {
       : PlanarStream(Stream<Net>(std::move(net), options)) {}
   /// Goes on where the stream is.
   explicit PlanarStream(Stream<Net> stream) : Stream<Net>(std::move(stream)) {
-    check(in().batch == 1, "PlanarStream: planar buffers need a batch of 1, this stream has ", in().batch);
-    tile_ = std::clamp<Index>(4096 / in().size(), 1, 256);
+    check(in_frame().batch == 1, "PlanarStream: planar buffers need a batch of 1, this stream has ", in_frame().batch);
+    tile_ = std::clamp<Index>(4096 / in_frame().size(), 1, 256);
     room_ = std::max<Index>(1, std::max(this->max_outputs(tile_), this->max_flush()));
-    planar_.resize(static_cast<std::size_t>(tile_ * in().size() + room_ * out().size()));
+    planar_.resize(static_cast<std::size_t>(tile_ * in_frame().size() + room_ * out_frame().size()));
   }
 
   /// n frames from one buffer per channel to one buffer per channel, each of which has room for `room` frames.
@@ -90,14 +90,14 @@ class PlanarStream : public Stream<Net> {
   }
 
  private:
-  FrameShape in() const noexcept { return this->in_shape(); }
-  FrameShape out() const noexcept { return this->out_shape(); }
-  Frames<T> planar_output() noexcept { return {planar_.data() + tile_ * in().size(), out(), room_}; }
+  FrameShape in_frame() const noexcept { return this->in_shape(); }
+  FrameShape out_frame() const noexcept { return this->out_shape(); }
+  Frames<T> planar_output() noexcept { return {planar_.data() + tile_ * in_frame().size(), out_frame(), room_}; }
   Index advance_planar(const T* const* in, Index n, T* const* out) noexcept {
     const Frames<T> y = planar_output();
     Index written = 0;
     for (Index at = 0; at < n; at += tile_) {
-      const Frames<T> x(planar_.data(), in(), std::min(tile_, n - at));
+      const Frames<T> x(planar_.data(), in_frame(), std::min(tile_, n - at));
       detail::from_planar(in, at, x);
       written += detail::to_planar<T>(y.first(this->advance(x, y)), out, written);
     }
@@ -112,7 +112,7 @@ class PlanarStream : public Stream<Net> {
     this->check_room(room, n, ended);
     // What a tile gives must not lie where later tiles are still to be read.
     const auto overwrites = [&](Index read, Index written) {
-      return detail::overlap(in, this->in().channels, read, n, out, this->out().channels, written);
+      return detail::overlap(in, in_frame().channels, read, n, out, out_frame().channels, written);
     };
     const auto outputs_of = [&](Index frames) -> Index {
       return this->outputs_after(this->frames_seen() + frames) - this->outputs_after(this->frames_seen());
