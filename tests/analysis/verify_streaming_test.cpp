@@ -198,9 +198,12 @@ TEST_CASE("verify_streaming: layers, networks and streams", "[analysis]") {
   const es::State before = stream.get_state();
   CHECK(verify_streaming(stream, stereo));
   CHECK(stream.get_state() == before);
-  // As a callable: forward(x, last) gives frames or nothing.
+  // As a callable that gives frames or nothing.
   es::Stream called(conv);
-  const auto forward = [&](const Tensor2& chunk, bool last) { return called.forward(chunk, last); };
+  const auto forward = [&](const Tensor2& chunk, bool last) -> std::optional<Tensor2> {
+    const Tensor2 y = last ? called(chunk, es::final) : called(chunk);
+    return y.dimension(1) > 0 ? std::optional(y) : std::nullopt;
+  };
   const auto whole = [&](const Tensor2& all) { return called.forward(all); };
   CHECK(verify_streaming(forward, whole, stereo));
 }

@@ -9,6 +9,7 @@
 #include "support/random.hpp"
 
 namespace es = eigenstream;
+namespace simd = eigenstream::simd;
 using es::Index;
 
 TEMPLATE_TEST_CASE("map_pointwise: a number's result does not depend on where it stands", "[kernel][property]", float,
