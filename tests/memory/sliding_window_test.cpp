@@ -21,16 +21,6 @@ StateBlock garbage(Index bytes, es::FrameShape shape) {
   return block;
 }
 
-template <class T>
-std::vector<std::byte> saved(History<T>& history) {
-  es::StateCodec count;
-  history.exchange(count);
-  std::vector<std::byte> bytes(count.position());
-  es::StateCodec writer = es::StateCodec::writer(bytes, 0);
-  history.exchange(writer);
-  return bytes;
-}
-
 }  // namespace
 
 TEST_CASE("SlidingWindow: every window once, complete, in order, however the frames come", "[memory][property]") {

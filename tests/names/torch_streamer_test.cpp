@@ -176,7 +176,7 @@ TEST_CASE("create_stream: valid takes padding away before modules are put togeth
         "module \"\" (Residual): Residual: the network's output is 2 frames longer than its input (without its padding "
         "it may fit: residual(without_padding(net)))");
   for (const es::ModuleSpec& spec : {residual, net}) {
-    const Tensor2 y = es::create_stream(registry, spec, weights, PaddingPolicy::valid).forward(ramp(8));
+    const Tensor2 y = es::create_stream(registry, spec, weights, PaddingPolicy::valid)(ramp(8), es::final);
     REQUIRE(y.dimension(1) == 6);
     for (Index m = 0; m < 6; ++m) CHECK(y(0, m) == static_cast<float>(16 + 7 * m));
   }

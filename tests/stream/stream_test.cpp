@@ -187,7 +187,4 @@ TEST_CASE("Stream: wrong shapes and too little room are refused before anything 
   CHECK(support::refuses([] { es::Stream(small_net(), {.batch = 0}); }, {"batch of 0"}));
   CHECK(support::refuses([] { es::Stream(es::Relu<float>{}, {.channels = 0}); }, {"0 channels"}));
   CHECK(support::refuses([] { es::Stream(std::shared_ptr<const es::Relu<float>>()); }, {"no network"}));
-  es::Stream pair(small_net(), {.batch = 2});
-  CHECK(support::refuses([&] { pair.process_planar(nullptr, 0, nullptr); }, {"batch of 1", "has 2"}));
-  CHECK(support::refuses([&] { pair.process_planar(nullptr, 0, nullptr, es::final); }, {"batch of 1", "has 2"}));
 }

@@ -20,8 +20,10 @@ class ChannelSlice : public StatelessLayer<T> {
   ChannelSlice(Index start, Index channels) : start_(start), channels_(channels) {
     check(start >= 0, "ChannelSlice: start = ", start, ", must not be negative");
     check(channels >= 1, "ChannelSlice: ", channels, " channels, must be at least 1");
-    check(start <= most && channels <= most, "ChannelSlice: start = ", start, " and ", channels,
-          " channels, more than there can be");
+    constexpr double most = 1099511627776.0;  // 2^40, which a 32-bit size does not reach
+    check(static_cast<double>(start) <= most && static_cast<double>(channels) <= most &&
+              start <= std::numeric_limits<Index>::max() - channels,
+          "ChannelSlice: start = ", start, " and ", channels, " channels, must be within 2^40");
   }
 
   Index start() const noexcept { return start_; }
@@ -45,7 +47,6 @@ class ChannelSlice : public StatelessLayer<T> {
   static constexpr bool in_place() noexcept { return false; }
 
  private:
-  static constexpr Index most = std::numeric_limits<Index>::max() / 4;
   Index start_, channels_;
 };
 
