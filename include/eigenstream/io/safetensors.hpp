@@ -3,6 +3,7 @@
 
 // One of the few headers that need more than Eigen: the file's own header is JSON, read and written by nlohmann-json.
 
+#include <Eigen/Core>         // half, bfloat16
 #include <algorithm>          // sort, find_if, transform
 #include <array>              // the table of dtypes
 #include <bit>                // bit_cast
