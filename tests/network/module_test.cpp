@@ -12,7 +12,8 @@ TEST_CASE("Built: a layer, and the modules inside it", "[network]") {
   CHECK(leaf.children.empty());
   CHECK(leaf.layer.as<es::Tanh<float>>() != nullptr);
   es::Module child{"Tanh", "net.0", leaf.layer, {}, {}};
-  const es::Built container(es::AnySequential<float>({child.layer}), {std::move(child)});
+  const es::AnySequential<float> row({child.layer});  // before the child is moved
+  const es::Built container(row, {std::move(child)});
   REQUIRE(container.children.size() == 1);
   CHECK(container.children.front().path == "net.0");
   CHECK(container.windows.empty());
