@@ -46,6 +46,23 @@ class Check(unittest.TestCase):
     def test_a_good_house_has_no_violations(self):
         self.assert_found()
 
+    def test_heavy_ground_floor(self):
+        self.write("eigenstream/core/frames.hpp", "#include <sstream>  // text", "#include <vector>  // frames")
+        self.assert_found("light")
+
+    def test_class_that_does_not_say_what_it_takes(self):
+        block = ["/// Holds frames back.", "/// Shapes   x -> y", "/// Timing   late", "/// Errors   none", "/// Source   none"]
+        include = '#include "eigenstream/core/frames.hpp"'
+        body = ["template <class T>", "class Delay {", "};", "struct DelayOptions {", "};", "class Known;"]
+        self.write("eigenstream/layer/delay.hpp", include, *block, *body)
+        self.assert_found()
+        self.write("eigenstream/layer/delay.hpp", include, *block[:3], *body)
+        self.assert_found("doc")
+
+    def test_packet_loop_outside_of_kernel(self):
+        self.write("eigenstream/layer/delay.hpp", "for (Index i = 0; i < n; i += P::lanes) {}")
+        self.assert_found("simd")
+
     def test_upward_include(self):
         self.write("eigenstream/core/frames.hpp", '#include "eigenstream/layer/delay.hpp"')
         self.assert_found("include")

@@ -1,0 +1,7 @@
+#ifndef EIGENSTREAM_LAYER_CONV1D_HPP
+#define EIGENSTREAM_LAYER_CONV1D_HPP
+
+// Where this was until 0.2; it goes with 0.3.
+#include "eigenstream/layer/conv.hpp"
+
+#endif  // EIGENSTREAM_LAYER_CONV1D_HPP
