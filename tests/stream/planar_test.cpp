@@ -77,7 +77,7 @@ TEST_CASE("PlanarStream: planar calls know the room, and what in place would ove
   CHECK(y[128] == -7.0f);
 }
 
-TEST_CASE("PlanarStream: goes on where a stream is; one signal at a time", "[stream]") {
+TEST_CASE("PlanarStream: goes on where a stream is, one signal at a time", "[stream]") {
   es::Stream stream(small_net());
   const Signal x = signal(2, 20);
   (void)stream(x);
