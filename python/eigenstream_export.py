@@ -679,8 +679,9 @@ def _takes(node: Node) -> Optional[int]:
     kind = node["type"]
     if kind == "Sequential":
         for layer in node["layers"]:
-            if _takes(layer) is not None or not _keeps_channels(layer):
-                return _takes(layer)
+            taken = _takes(layer)  # asked once: twice at each level would be 2^depth times
+            if taken is not None or not _keeps_channels(layer):
+                return taken
         return None
     if kind == "Residual":
         return _takes(node["net"])

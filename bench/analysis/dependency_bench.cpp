@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "eigenstream/network/any_layer.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/pointwise.hpp"
 #include "support/run.hpp"

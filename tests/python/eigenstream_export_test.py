@@ -1148,6 +1148,19 @@ class ReaderTest(Case):
         self.assert_written(Residual(parallel(nn.Conv1d(1, 1, 5, padding=2), nn.Conv1d(1, 1, 3, padding=2))))
         self.assert_written(parallel(*(nn.AvgPool1d(1) for _ in range(100))))
 
+    def test_deep_nesting_takes_no_longer_than_what_is_nested(self) -> None:
+        """Were anything asked for twice at each level, this would never be done."""
+        def nested(wrap: Any) -> nn.Module:
+            net: nn.Module = nn.Sequential(nn.Conv1d(1, 1, 3, padding=1), nn.ReLU())
+            for _ in range(58):
+                net = wrap(net)
+            return net
+
+        self.assert_written(nested(nn.Sequential))
+        self.assert_written(nested(Residual))
+        self.assert_written(nested(lambda net: eigenstream_export.Parallel(net, nn.ReLU())))
+        self.assert_written(nested(lambda net: nn.Sequential(net, nn.ReLU())))
+
     def test_registered_types_are_left_to_their_factories(self) -> None:
         class Own(nn.Module):
             pass
