@@ -10,8 +10,8 @@
 #include <vector>     // frames
 
 #include "eigenstream/analysis/verify_streaming.hpp"
-#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/kernel/flush_denormals.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "text.hpp"
 
 namespace tool {

@@ -8,8 +8,8 @@
 #include <optional>    // sample rate
 #include <string>      // string
 
-#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/network/load_model.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "text.hpp"
 
 namespace tool {

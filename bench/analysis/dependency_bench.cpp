@@ -4,10 +4,10 @@
 
 #include <vector>
 
-#include "eigenstream/network/any_layer.hpp"
-#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/pointwise.hpp"
+#include "eigenstream/network/any_layer.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/run.hpp"
 
 namespace bench {

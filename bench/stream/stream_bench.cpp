@@ -6,9 +6,9 @@
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/network/any_graph.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/pointwise.hpp"
+#include "eigenstream/network/any_graph.hpp"
 #include "support/eigen_history.hpp"
 
 namespace bench {

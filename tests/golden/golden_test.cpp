@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <string>
 
-#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/network/load_model.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 
 namespace es = eigenstream;

@@ -7,8 +7,8 @@
 #include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
-#include "support/scratch.hpp"
 #include "support/reference.hpp"
+#include "support/scratch.hpp"
 
 namespace es = eigenstream;
 namespace fs = std::filesystem;

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <vector>
 
-#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/layer/identity.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/network/any_layer.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
 

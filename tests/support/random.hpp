@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "eigenstream/core/weights.hpp"
-#include "eigenstream/network/any_graph.hpp"
+#include "eigenstream/layer/channel_pointwise.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"
-#include "eigenstream/layer/channel_pointwise.hpp"
 #include "eigenstream/layer/glu.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"
 #include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/softmax.hpp"
+#include "eigenstream/network/any_graph.hpp"
 
 namespace support {
 

@@ -9,10 +9,10 @@
 #include <unsupported/Eigen/CXX11/Tensor>
 #include <vector>
 
-#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/weights.hpp"
 #include "eigenstream/layer/conv.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 
 // Second opinions: the definitions, written as plain loops that accumulate in double.

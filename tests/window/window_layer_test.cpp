@@ -2,8 +2,8 @@
 
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/identity.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/window.hpp"

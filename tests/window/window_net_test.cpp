@@ -1,9 +1,9 @@
 #include "eigenstream/window/window_net.hpp"
 
-#include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/identity.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/pad.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/window/adaptive_pool1d.hpp"
 #include "eigenstream/window/group_norm.hpp"
 #include "eigenstream/window/rearrange.hpp"

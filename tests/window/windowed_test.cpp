@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "eigenstream/compose/sequential.hpp"
-#include "eigenstream/stream/tensor_calls.hpp"
+#include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/softmax.hpp"
-#include "eigenstream/layer/linear.hpp"
+#include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/window/adaptive_pool1d.hpp"
 #include "eigenstream/window/group_norm.hpp"
 #include "eigenstream/window/rearrange.hpp"

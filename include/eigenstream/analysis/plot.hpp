@@ -9,8 +9,8 @@
 #include <vector>       // runs
 
 #include "eigenstream/analysis/dependency_matrix.hpp"
-#include "eigenstream/draw/drawing.hpp"
 #include "eigenstream/core/timing.hpp"
+#include "eigenstream/draw/drawing.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 

@@ -10,8 +10,8 @@
 #include <variant>      // shapes
 #include <vector>       // shapes, pixels
 
-#include "eigenstream/draw/glyphs.hpp"
 #include "eigenstream/core/check.hpp"
+#include "eigenstream/draw/glyphs.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 

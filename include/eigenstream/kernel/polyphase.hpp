@@ -6,8 +6,8 @@
 #include <limits>     // the one NaN that comes out
 #include <vector>     // panels
 
-#include "eigenstream/kernel/packet.hpp"
 #include "eigenstream/kernel/aligned_vector.hpp"
+#include "eigenstream/kernel/packet.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 

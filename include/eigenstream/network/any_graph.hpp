@@ -2,8 +2,8 @@
 #define EIGENSTREAM_NETWORK_ANY_GRAPH_HPP
 
 #include "eigenstream/compose/wired.hpp"
-#include "eigenstream/network/any_layer.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
+#include "eigenstream/network/any_layer.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 

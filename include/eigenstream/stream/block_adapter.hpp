@@ -8,9 +8,9 @@
 #include <span>        // saved bytes
 #include <vector>      // planar buffers
 
+#include "eigenstream/memory/history.hpp"
 #include "eigenstream/stream/planar.hpp"
 #include "eigenstream/stream/stream.hpp"
-#include "eigenstream/memory/history.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
