@@ -74,7 +74,9 @@ void check_law(const tool::OpenedModel& model, tool::LawOptions options) {
   options.channels = model.channels();
   if (options.frames == 0) {
     // Long enough for every layer to be in full swing, and for several tiles.
-    options.frames = std::clamp<Index>(std::min<Index>(model.layer().timing().receptive_field(), 200000) * 3, 1500, 200000);
+    options.frames = model.layer().timing().recursive()
+                         ? 6000  // what never forgets has no reach to go by
+                         : std::clamp<Index>(3 * model.layer().timing().receptive_field(), 1500, 200000);
   }
   const tool::LawResult result = tool::try_law(std::make_shared<const tool::Net>(model.layer()), options);
   const std::string trial = text("; ", options.frames, " frames, seed ", options.seed);
