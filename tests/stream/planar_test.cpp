@@ -9,25 +9,14 @@
 #include "support/contract.hpp"
 #include "support/errors.hpp"
 #include "support/reference.hpp"
+#include "support/small_stream.hpp"
 
 namespace es = eigenstream;
 using es::Conv1d;
 using es::Index;
 using Signal = Eigen::Tensor<float, 2>;
-
-namespace {
-
-auto small_net() {
-  return es::sequential(support::random_conv<Conv1d<float>>(2, 4, 3, {.padding = 1}), es::Tanh<float>{},
-                        support::random_conv<Conv1d<float>>(4, 3, 2, {.stride = 2}));
-}
-
-Signal signal(Index channels, Index frames, std::uint64_t seed = 1) {
-  support::Random random(seed);
-  return support::random_tensor<float>(random, channels, frames);
-}
-
-}  // namespace
+using support::signal;
+using support::small_net;
 
 TEST_CASE("PlanarStream: planar buffers, as an audio host hands them over", "[stream]") {
   es::PlanarStream stream(small_net());

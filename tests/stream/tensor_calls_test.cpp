@@ -4,30 +4,15 @@
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/reference.hpp"
+#include "support/small_stream.hpp"
 
 namespace es = eigenstream;
 using es::Conv1d;
 using es::Index;
 using Signal = Eigen::Tensor<float, 2>;
-
-namespace {
-
-auto small_net() {
-  return es::sequential(support::random_conv<Conv1d<float>>(2, 4, 3, {.padding = 1}), es::Tanh<float>{},
-                        support::random_conv<Conv1d<float>>(4, 3, 2, {.stride = 2}));
-}
-
-Signal signal(Index channels, Index frames, std::uint64_t seed = 1) {
-  support::Random random(seed);
-  return support::random_tensor<float>(random, channels, frames);
-}
-
-bool same(const Signal& a, const Signal& b) {
-  return a.dimension(0) == b.dimension(0) && a.dimension(1) == b.dimension(1) &&
-         std::equal(a.data(), a.data() + a.size(), b.data());
-}
-
-}  // namespace
+using support::same;
+using support::signal;
+using support::small_net;
 
 TEST_CASE("tensor calls: takes every Eigen object that is a run of frames", "[stream]") {
   es::Stream stream(small_net());
