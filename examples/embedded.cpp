@@ -25,7 +25,7 @@ void filter_samples(const char* name) {
 
   // All that the stream remembers and all its scratch memory.
   alignas(es::memory_alignment) static std::array<std::byte, 64 * 1024> memory;
-  const es::FrameShape mono{.channels = 1, .batch = 1};
+  const es::FrameShape mono{.channels = 1};
   const es::StateRef state = es::place_state(net, mono, memory);
 
   const auto run = [&](Index chunk) {
@@ -45,7 +45,7 @@ void filter_samples(const char* name) {
   es::check(allocations == before, "allocated ", allocations - before, " times while streaming");
   es::check(one == many, "single frames give ", one, ", blocks ", many);
   std::printf("%s: %td bytes of state and scratch memory, no allocation, checksum %g\n", name,
-              net.state_bytes(mono) + es::scratch_bytes(net, mono), static_cast<double>(one));
+              net.facts(mono).state_bytes + net.facts(mono).scratch_bytes, static_cast<double>(one));
 }
 
 int main() {

@@ -60,5 +60,5 @@ int main() {
   es::check(equal(receiver(one_future, es::final), expected), "the restored stream differs");
 
   std::printf("%zu streams of %td bytes over one network of %td parameters; a saved state has %zu bytes\n", count,
-              receiver.memory_bytes(), shared->parameters(), message.size());
+              receiver.memory_bytes(), receiver.facts().parameters, message.size());
 }

@@ -9,8 +9,9 @@ namespace es = eigenstream;
 using es::Index;
 
 void print(const es::Module& module, int depth = 0) {
-  std::printf("%*s%s \"%s\": %td parameters\n", 2 * depth, "", module.type.c_str(), module.path.c_str(),
-              module.layer.parameters());
+  const Index channels = module.layer.wanted().channels;
+  std::printf("%*s%s \"%s\" takes %s channels\n", 2 * depth, "", module.type.c_str(), module.path.c_str(),
+              channels == 0 ? "any number of" : std::to_string(channels).c_str());
   for (const es::Module& child : module.children) print(child, depth + 1);
 }
 

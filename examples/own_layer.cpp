@@ -20,17 +20,17 @@ class OnePole : public es::StatelessLayer<T> {  // for timing and rooms: one fra
  public:
   explicit OnePole(T pole) : pole_(pole) { es::check(pole > -1 && pole < 1, "OnePole: pole = ", pole, ", unstable"); }
 
-  Index in_channels() const noexcept { return es::Dynamic; }
-  Index out_channels(Index in) const noexcept { return in; }
-  Index parameters() const noexcept { return 1; }
-  double macs(Index in) const noexcept { return static_cast<double>(in); }
+  es::FrameShape wanted() const noexcept { return es::FrameShape::any(); }
+  // The state is the last output.
+  es::Facts facts(const es::FrameShape& in) const noexcept {
+    return {.out = in,
+            .state_bytes = in.size() * static_cast<Index>(sizeof(T)),
+            .parameters = 1,
+            .macs = static_cast<double>(in.size())};
+  }
   std::uint64_t fingerprint() const { return es::Fingerprint("OnePole").add(pole_); }
   static constexpr bool in_place() noexcept { return true; }
 
-  // The state: the last output.
-  Index state_bytes(es::FrameShape shape) const noexcept {
-    return es::aligned_bytes(shape.size() * static_cast<Index>(sizeof(T)));
-  }
   void reset(es::StateRef state) const noexcept { std::fill_n(last(state), state.shape.size(), T(0)); }
   void exchange(es::StateRef state, es::StateCodec& codec) const { codec.values(last(state), state.shape.size()); }
 
@@ -79,7 +79,7 @@ int main() {
   // where the three are the type's name, its fields, and its tensors (a factory gets those by reader.weight(name, shape)).
   es::Registry registry = es::builtin_registry();
   es::register_streamer(registry, "OnePole",
-                        [](es::ModuleReader& reader, Index) { return OnePole<float>(reader.number("pole", 0.5)); });
+                        [](es::ModuleReader& reader, const es::FrameShape&) { return OnePole<float>(reader.number("pole", 0.5)); });
   es::Safetensors contents;
   contents.metadata["eigenstream"] = R"({"version": 1, "network": {"type": "Graph", "path": "", "nodes": [
       {"type": "OnePole", "path": "smooth", "pole": 0.9, "from": [0]},
@@ -93,7 +93,7 @@ int main() {
             "the loaded network differs in chunks");
 
   // A built-in type is replaced only if that is said.
-  const auto leaky = [](es::ModuleReader&, Index) { return es::LeakyRelu<float>(0.1f); };
+  const auto leaky = [](es::ModuleReader&, const es::FrameShape&) { return es::LeakyRelu<float>(0.1f); };
   std::string message = "none";
   try {
     es::register_streamer(registry, "ReLU", leaky);

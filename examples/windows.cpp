@@ -10,7 +10,6 @@
 namespace es = eigenstream;
 using es::Index;
 using Tensor = Eigen::Tensor<float, 2>;
-using Net = es::WindowNet<float>;
 
 es::Conv1d<float> conv(Index out, Index in, Index taps, es::Conv1dOptions options = {}) {
   const Eigen::Tensor<float, 3> weight = Eigen::Tensor<float, 3>(out, in, taps).setRandom() * 0.3f;
@@ -49,13 +48,11 @@ int main() {
   std::printf("views:    the loudest window has an RMS of %.3f\n", static_cast<double>(loudest));
 
   // A classifier that no stream could run: every output of GroupNorm and of the mean depends on the whole signal.
-  const Net classifier{conv(16, 2, 8, {.stride = 4, .padding = 2}),
-                       es::GroupNorm<float>(4, 16),
-                       es::Silu<float>{},
-                       Net::residual({conv(16, 16, 3, {.padding = 1}), es::GroupNorm<float>(4, 16), es::Silu<float>{}}),
-                       es::AdaptiveAvgPool1d<float>(1),
-                       es::Linear<float>(Eigen::MatrixXf::Random(3, 16)),
-                       es::Softmax<float>{}};
+  // What goes over time elsewhere goes along each window.
+  const auto classifier = es::sequential(
+      es::along(conv(16, 2, 8, {.stride = 4, .padding = 2})), es::GroupNorm<float>(4, 16), es::Silu<float>{},
+      es::residual(es::along(conv(16, 16, 3, {.padding = 1})), es::GroupNorm<float>(4, 16), es::Silu<float>{}),
+      es::AdaptiveAvgPool1d<float>(1), es::Linear<float>(Eigen::MatrixXf::Random(3, 16)), es::Softmax<float>{});
   es::Stream classes(es::Windowed(classifier, snapshotter));
   const Tensor probabilities = classes.forward(x);
   std::printf("windowed: %td frames in, %td times %td probabilities out, one every %td frames\n", x.dimension(1),
@@ -65,7 +62,7 @@ int main() {
   std::vector<double> hann;
   for (Index p = 0; p < 256; ++p)
     hann.push_back(0.5 - 0.5 * std::cos(2 * std::numbers::pi * (static_cast<double>(p) + 0.5) / 256));
-  const auto cut = es::Windowed<float>(Net{es::GroupNorm<float>(2, 2)}, 256, 64, {.padding = {192, 192}});
+  const auto cut = es::Windowed(es::GroupNorm<float>(2, 2), 256, 64, {.padding = {192, 192}});
   const auto back = es::OverlapAdd<float>(2, 256, 64, {.window = hann, .normalise = true, .left = 192, .right = 192});
   es::Stream levelled(es::sequential(cut, back));
   const Tensor y = levelled.forward(x);

@@ -69,7 +69,7 @@ inline BenchRow bench_block(const Net& net, Index channels, Index block, double 
 inline std::string bench_text(const OpenedModel& model, const std::vector<Index>& blocks, double seconds) {
   const std::optional<double> rate_hz = model.sample_rate_hz();
   const Index channels = model.channels();
-  const double macs = model.layer().macs(channels);
+  const double macs = model.layer().facts({channels}).macs;
   std::vector<Table::Column> columns{{"block", true}, {"ns/frame", true}, {"slowest call", true}, {"MACs/s", true}};
   if (rate_hz) {
     columns.push_back({"real-time factor", true});

@@ -18,11 +18,11 @@ struct ModuleRow {
   std::string path, type;
   std::size_t depth = 0;
   const es::ModuleSpec* spec = nullptr;
-  Index in = 0, out = 0;  // channels
+  es::FrameShape in, out;
   Index parameters = 0;
   double macs = 0;  // for each frame that the network takes
   Index value = -1;  // in a graph, the number of what it gives; 0 is what the graph is given
-  Index in_frames = 0, out_frames = 0;  // of a window, inside a Windowed
+  bool in_window = false;  // inside a Windowed: a frame's columns are the window's frames
 };
 
 /// How the values of a graph's Reduce are joined.
@@ -32,96 +32,56 @@ inline es::Reduce reduce_of(const es::ModuleSpec& node) {
   return static_cast<es::Reduce>(known - std::begin(es::reduce_names));
 }
 
-/// A module inside a Windowed and those inside it, in the order in which windows meet them. `rate` is how many windows
-/// there are for each frame that the network takes. Returns what the module makes of a window.
-inline es::WindowShape list_windows(const es::WindowModule& module, const es::ModuleSpec& spec, es::WindowShape in, double rate,
-                                    std::size_t depth, std::vector<ModuleRow>& rows) {
-  const es::WindowNet<float>::Plan plan(module.net, in);
-  const auto row_of = [&](const es::ModuleSpec& own, es::WindowShape from, es::WindowShape to) {
-    ModuleRow row{own.path, own.type, depth, &own, from.channels, to.channels};
-    row.in_frames = from.frames, row.out_frames = to.frames;
-    return row;
-  };
-  rows.push_back(row_of(spec, in, plan.out()));
-  rows.back().parameters = module.net.parameters();
-  rows.back().macs = rate * plan.macs();
-  ++depth;
-  if (module.type == "Graph") {
-    std::vector<es::WindowShape> shapes{in};
-    std::size_t at = 0;
-    for (const es::ModuleSpec& node : spec.children.at("nodes")) {
-      const auto& from = std::get<std::vector<std::int64_t>>(node.fields.at("from"));
-      const es::WindowShape first = shapes[static_cast<std::size_t>(from.front())];
-      const std::size_t row = rows.size();
-      if (node.type == "Reduce") {
-        es::WindowShape out{0, 0};
-        for (const std::int64_t value : from)
-          out = es::joined_window(reduce_of(node), out, shapes[static_cast<std::size_t>(value)]);
-        rows.push_back(row_of(node, first, out));
-        shapes.push_back(out);
-      } else {
-        shapes.push_back(list_windows(module.children[at++], node, first, rate, depth, rows));
-      }
-      rows[row].value = static_cast<Index>(shapes.size()) - 1;
-    }
-    return plan.out();
-  }
-  std::size_t at = 0;
-  for (const auto& [field, specs] : spec.children) {
-    for (const es::ModuleSpec& child_spec : specs) {
-      const es::WindowShape out = list_windows(module.children[at++], child_spec, in, rate, depth, rows);
-      if (module.type == "Sequential") in = out;  // elsewhere, all start from the container's input
-    }
-  }
-  return plan.out();
-}
-
 /// The module and those inside it, in the order in which frames meet them. `rate` is how many frames the module takes
-/// for each one that the network takes.
-inline void list_modules(const es::Module& module, const es::ModuleSpec& spec, Index in, double rate, std::size_t depth,
-                         std::vector<ModuleRow>& rows) {
-  const Net& layer = module.layer;
-  rows.push_back(
-      {module.path, module.type, depth, &spec, in, layer.out_channels(in), layer.parameters(), rate * layer.macs(in)});
-  if (module.type == "Windowed" && module.windows.size() == 1) {
-    const Index size = static_cast<Index>(std::get<std::int64_t>(spec.fields.at("size")));
-    list_windows(module.windows.front(), spec.children.at("net").front(), {in, size},
-                 rate * layer.timing().rate().value(), depth + 1, rows);
-    return;
-  }
+/// for each one that the network takes. Returns what it makes of a frame, and at which rate.
+struct Listed {
+  es::FrameShape out;
+  double rate;
+};
+inline Listed list_modules(const es::Module& module, const es::ModuleSpec& spec, const es::FrameShape& in, double rate,
+                           std::size_t depth, bool in_window, std::vector<ModuleRow>& rows) {
+  const es::Facts facts = module.layer.facts(in);
+  const Listed listed{facts.out, rate * module.layer.timing().rate().value()};
+  ModuleRow row{module.path, module.type, depth, &spec, in, facts.out, facts.parameters, rate * facts.macs};
+  row.in_window = in_window;
+  rows.push_back(row);
   std::size_t at = 0;
+  if (module.type == "Windowed" && module.children.size() == 1) {
+    const Index size = static_cast<Index>(std::get<std::int64_t>(spec.fields.at("size")));
+    const double windows = in_window ? rate * static_cast<double>(facts.out.width) : listed.rate;
+    list_modules(module.children.front(), spec.children.at("net").front(), {in.channels, size}, windows, depth + 1, true,
+                 rows);
+    return listed;
+  }
   if (module.type == "Graph") {
-    std::vector<Index> channels{in};
-    std::vector<double> rates{rate};
+    std::vector<Listed> values{{in, rate}};
     for (const es::ModuleSpec& node : spec.children.at("nodes")) {
       const auto& from = std::get<std::vector<std::int64_t>>(node.fields.at("from"));
-      const std::size_t first = static_cast<std::size_t>(from.front()), row = rows.size();
+      const Listed first = values[static_cast<std::size_t>(from.front())];
+      const std::size_t place = rows.size();
       if (node.type == "Reduce") {
-        Index out = 0;
+        es::FrameShape out = es::FrameShape::any();
         for (const std::int64_t value : from)
-          out = es::joined_channels(reduce_of(node), out, channels[static_cast<std::size_t>(value)]);
-        rows.push_back({node.path, node.type, depth + 1, &node, channels[first], out});
-        rates.push_back(rates[first]);
-        channels.push_back(out);
+          out = es::joined_shape(reduce_of(node), out, values[static_cast<std::size_t>(value)].out);
+        ModuleRow join{node.path, node.type, depth + 1, &node, first.out, out};
+        join.in_window = in_window;
+        rows.push_back(join);
+        values.push_back({out, first.rate});
       } else {
-        const es::Module& child = module.children[at++];
-        list_modules(child, node, channels[first], rates[first], depth + 1, rows);
-        rates.push_back(rates[first] * child.layer.timing().rate().value());
-        channels.push_back(child.layer.out_channels(channels[first]));
+        values.push_back(list_modules(module.children[at++], node, first.out, first.rate, depth + 1, in_window, rows));
       }
-      rows[row].value = static_cast<Index>(channels.size()) - 1;
+      rows[place].value = static_cast<Index>(values.size()) - 1;
     }
-    return;
+    return listed;
   }
+  Listed last{in, rate};
   for (const auto& [field, specs] : spec.children) {
-    for (const es::ModuleSpec& child_spec : specs) {
-      const es::Module& child = module.children[at++];
-      list_modules(child, child_spec, in, rate, depth + 1, rows);
-      if (module.type != "Sequential") continue;  // elsewhere, all start from the container's input
-      in = child.layer.out_channels(in);
-      rate *= child.layer.timing().rate().value();
+    for (const es::ModuleSpec& child : specs) {
+      const Listed given = list_modules(module.children[at++], child, last.out, last.rate, depth + 1, in_window, rows);
+      if (module.type == "Sequential") last = given;  // elsewhere, all start from the container's input
     }
   }
+  return listed;
 }
 
 /// A module's options without those that have their usual value: k=3 s=2 p=[1,0] no bias.
@@ -198,7 +158,7 @@ inline std::string info_text(const OpenedModel& model) {
   const es::Stream<Net> stream(model.layer(), {.channels = channels});
   const std::optional<double> rate_hz = model.sample_rate_hz();
   std::vector<ModuleRow> rows;
-  list_modules(model.network, model.spec, channels, 1, 0, rows);
+  list_modules(model.network, model.spec, stream.in_shape(), 1, 0, false, rows);
 
   // A network with branches says what each module gives and takes.
   const bool branches = std::any_of(rows.begin(), rows.end(), [](const ModuleRow& row) { return row.value >= 0; });
@@ -220,11 +180,13 @@ inline std::string info_text(const OpenedModel& model) {
         takes += (takes.empty() ? "" : " ") + std::to_string(value);
       cells.insert(cells.end(), {text(row.value), takes});
     }
-    const auto shape = [](Index channels_, Index frames) {
-      return frames == 0 ? text(channels_) : text(channels_, " x ", frames);
+    const auto shape = [&](const es::FrameShape& frame) {
+      std::string all_ = text(Index{frame.channels});
+      if (row.in_window || frame.has_space()) all_ += text(" x ", Index{frame.width});
+      return frame.height == 1 ? all_ : all_ + text(" x ", Index{frame.height});
     };
-    const std::string taken = shape(row.in, row.in_frames), given = shape(row.out, row.out_frames);
-    windows = windows || row.in_frames > 0;
+    const std::string taken = shape(row.in), given = shape(row.out);
+    windows = windows || row.in_window;
     cells.insert(cells.end(), {printable(row.path), options, taken == given ? taken : taken + " -> " + given,
                                text(row.parameters), macs_text(row.macs)});
     table.add(std::move(cells));
@@ -239,15 +201,16 @@ inline std::string info_text(const OpenedModel& model) {
 
   if (windows) all += "inside Windowed, channels are those of a window x its frames\n";
 
-  const double macs = model.layer().macs(channels);
+  const es::Facts facts = model.layer().facts(stream.in_shape());
+  const double macs = facts.macs;
   const es::Rate rate = stream.rate();
   all += "\n";
   const auto fact = [&](const std::string& name, const std::string& value) {
     all += name + std::string(17 - std::min<std::size_t>(17, columns(name)), ' ') + value + "\n";
   };
-  fact("channels", text(model.layer().in_channels() == es::Dynamic ? "any; all this is for " : "",
-                        stream.in_shape().channels, " in, ", stream.out_shape().channels, " out"));
-  fact("parameters", text(model.layer().parameters()));
+  fact("channels", text(model.layer().wanted().channels == 0 ? "any; all this is for " : "",
+                        Index{stream.in_shape().channels}, " in, ", Index{stream.out_shape().channels}, " out"));
+  fact("parameters", text(facts.parameters));
   fact("MACs",
        short_number(macs) + " per input frame" + (rate_hz ? ", " + short_number(macs * *rate_hz) + " per second" : ""));
   fact("receptive field", frames_text(stream.receptive_field(), rate_hz));
@@ -272,7 +235,7 @@ inline std::string info_json(const OpenedModel& model) {
   const es::Stream<Net> stream(model.layer(), {.channels = channels});
   const std::optional<double> rate_hz = model.sample_rate_hz();
   std::vector<ModuleRow> rows;
-  list_modules(model.network, model.spec, channels, 1, 0, rows);
+  list_modules(model.network, model.spec, stream.in_shape(), 1, 0, false, rows);
 
   json all;
   all["file"] = model.path.string();
@@ -285,21 +248,23 @@ inline std::string info_json(const OpenedModel& model) {
                               {"type", row.type},
                               {"depth", row.depth},
                               {"options", std::move(options)},
-                              {"in_channels", row.in},
-                              {"out_channels", row.out},
+                              {"in_channels", Index{row.in.channels}},
+                              {"out_channels", Index{row.out.channels}},
                               {"parameters", row.parameters},
                               {"macs_per_input_frame", row.macs}});
     if (row.value >= 0) all["modules"].back()["value"] = row.value;
-    if (row.in_frames > 0) {
-      all["modules"].back()["in_frames"] = row.in_frames;
-      all["modules"].back()["out_frames"] = row.out_frames;
+    if (row.in_window) {
+      all["modules"].back()["in_frames"] = Index{row.in.width};
+      all["modules"].back()["out_frames"] = Index{row.out.width};
     }
   }
-  all["takes_any_channels"] = model.layer().in_channels() == es::Dynamic;
-  all["in_channels"] = stream.in_shape().channels;
-  all["out_channels"] = stream.out_shape().channels;
-  all["parameters"] = model.layer().parameters();
-  all["macs_per_input_frame"] = model.layer().macs(channels);
+  all["takes_any_channels"] = model.layer().wanted().channels == 0;
+  const es::Facts facts = model.layer().facts(stream.in_shape());
+  all["in_channels"] = Index{stream.in_shape().channels};
+  all["out_channels"] = Index{stream.out_shape().channels};
+  if (stream.out_shape().has_space()) all["out_width"] = Index{stream.out_shape().width};
+  all["parameters"] = facts.parameters;
+  all["macs_per_input_frame"] = facts.macs;
   const bool unbounded = stream.timing().recursive();
   if (unbounded)
     all["receptive_field_frames"] = "unbounded";
@@ -308,7 +273,7 @@ inline std::string info_json(const OpenedModel& model) {
   all["delay_frames"] = stream.delay();
   if (rate_hz) {
     all["sample_rate_hz"] = *rate_hz;
-    all["macs_per_second"] = model.layer().macs(channels) * *rate_hz;
+    all["macs_per_second"] = facts.macs * *rate_hz;
     if (!unbounded) all["receptive_field_ms"] = 1000 * static_cast<double>(stream.receptive_field()) / *rate_hz;
     all["delay_ms"] = 1000 * static_cast<double>(stream.delay()) / *rate_hz;
   }

@@ -40,10 +40,10 @@ struct OpenedModel {
 
   /// The channels it takes; of a network that takes any number, the least that works.
   Index channels() const {
-    if (layer().in_channels() != es::Dynamic) return layer().in_channels();
+    if (const Index own = layer().wanted().channels; own != 0) return own;
     for (Index n = 1; n < 4096; ++n) {
       try {
-        (void)layer().out_channels(n);
+        (void)layer().facts({n});
         return n;
       } catch (const es::Error&) {
       }

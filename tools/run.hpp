@@ -174,9 +174,9 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   es::check(!wanted_hz || *wanted_hz == static_cast<double>(reader.sample_rate_hz()), input, ": sampled at ",
             reader.sample_rate_hz(), " Hz, the model is for ", wanted_hz.value_or(0), " Hz; resample the file first");
 
-  const Index wanted = model.layer().in_channels();
+  const Index wanted = model.layer().wanted().channels;
   const bool each_alone = wanted == 1 && reader.channels() > 1;
-  es::check(wanted == es::Dynamic || wanted == reader.channels() || each_alone, input, ": ", reader.channels(),
+  es::check(wanted == 0 || wanted == reader.channels() || each_alone, input, ": ", reader.channels(),
             reader.channels() == 1 ? " channel" : " channels", ", the network takes ", wanted);
   es::StreamOptions shape{.channels = reader.channels()};
   if (each_alone) shape = {.channels = 1, .batch = reader.channels()};
@@ -240,8 +240,8 @@ inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
   const Index batch = batched ? x.shape[0] : 1, channels = x.shape[batched ? 1 : 0], frames = x.shape.back();
   const bool nothing = batch == 0 || channels == 0 || (frames == 0 && !options.is_part());
   es::check(!nothing, input, ": x has shape ", x.shape_text(), ", it is empty");
-  const Index wanted = model.layer().in_channels();
-  es::check(wanted == es::Dynamic || wanted == channels, input, ": x of shape ", x.shape_text(), " has ", channels,
+  const Index wanted = model.layer().wanted().channels;
+  es::check(wanted == 0 || wanted == channels, input, ": x of shape ", x.shape_text(), " has ", channels,
             channels == 1 ? " channel" : " channels", ", the network takes ", wanted);
   es::Stream<Net> stream = open_stream(model, {.channels = channels, .batch = batch}, input);
 

@@ -81,7 +81,7 @@ const bool registered = [] {
             const Signal window = Noise(2).signal(1, s.size);
             const std::vector<double> weights(window.data(), window.data() + window.size());
             const es::OverlapAdd<float> layer(s.channels, s.size, s.stride, {.window = weights});
-            run_windows(state, s, Ours(layer, layer.in_channels()), Plain(s, 1, window), ours);
+            run_windows(state, s, Ours(layer, layer.wanted().channels), Plain(s, 1, window), ours);
           });
       const Index updates = s.size / s.stride;
       benchmark::RegisterBenchmark(

@@ -27,7 +27,7 @@ struct Recording {
   std::vector<float> samples;
 
   Index frames() const { return static_cast<Index>(samples.size()); }
-  es::Frames<const float> view() const { return {samples.data(), {.channels = 1, .batch = 1}, frames()}; }
+  es::Frames<const float> view() const { return {samples.data(), {.channels = 1}, frames()}; }
 };
 
 using SoundFile = std::unique_ptr<SNDFILE, int (*)(SNDFILE*)>;
@@ -165,7 +165,7 @@ int demo(const Options& options) {
             stream.rate().inputs, ", this takes one for one");
 
   // Streamed: everything that the passes touch is allocated here.
-  const es::FrameShape mono{.channels = 1, .batch = 1};
+  const es::FrameShape mono{.channels = 1};
   std::vector<float> streamed(static_cast<std::size_t>(stream.outputs_after(noisy.frames(), true)));
   std::vector<double> seconds, slowest_calls;
   Progress progress(options.passes * noisy.frames());
@@ -207,7 +207,7 @@ int demo(const Options& options) {
   const auto ll = [](Index value) { return static_cast<long long>(value); };
 
   std::printf("network   %lld parameters, %.1f million multiply-adds per second of signal\n",
-              ll(stream.net().parameters()), stream.net().macs(1) * rate_hz * 1e-6);
+              ll(stream.facts().parameters), stream.facts().macs * rate_hz * 1e-6);
   std::printf("signal    %lld frames at %g Hz: %.2f s\n", ll(noisy.frames()), rate_hz, duration);
   std::printf("block     %lld frames: %.2f ms\n", ll(options.block), block_ms);
   std::printf(

@@ -465,7 +465,7 @@ int search(const Options& options) {
   // From the first sample of a stretch to its complete score.
   const Index latency = setting.score_delay * stride + stream.delay() + 1;
   std::printf("network   %lld parameters, %.1f million multiply-adds per second of strain\n",
-              ll(stream.net().parameters()), stream.net().macs(num_detectors) * setting.rate_hz * 1e-6);
+              ll(stream.facts().parameters), stream.facts().macs * setting.rate_hz * 1e-6);
   std::printf("strain    %lld s of %lld detectors at %g Hz, in blocks of %lld samples\n", ll(scene.seconds),
               ll(num_detectors), setting.rate_hz, ll(options.block));
   if (scene.snr > 0)

@@ -2,7 +2,11 @@
 #define EIGENSTREAM_COMPOSE_HPP
 
 // All of compose/.
+#include "eigenstream/compose/along.hpp"
+#include "eigenstream/compose/bidirectional.hpp"
 #include "eigenstream/compose/chain.hpp"
+#include "eigenstream/compose/each_frame.hpp"
+#include "eigenstream/compose/join.hpp"
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"

@@ -4,6 +4,7 @@
 // All of core/.
 #include "eigenstream/core/check.hpp"
 #include "eigenstream/core/description.hpp"
+#include "eigenstream/core/facts.hpp"
 #include "eigenstream/core/fingerprint.hpp"
 #include "eigenstream/core/frame_count.hpp"
 #include "eigenstream/core/frame_shape.hpp"

@@ -2,18 +2,21 @@
 #define EIGENSTREAM_LAYER_HPP
 
 // All of layer/.
+#include "eigenstream/layer/adaptive_pool.hpp"
 #include "eigenstream/layer/affine.hpp"
 #include "eigenstream/layer/channel_pointwise.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"
 #include "eigenstream/layer/glu.hpp"
+#include "eigenstream/layer/group_norm.hpp"
 #include "eigenstream/layer/identity.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"
 #include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/pool.hpp"
+#include "eigenstream/layer/rearrange.hpp"
 #include "eigenstream/layer/recurrent.hpp"
 #include "eigenstream/layer/softmax.hpp"
 

@@ -213,11 +213,9 @@ namespace {
 // y = x, and one frame fewer than timing() says, or another one than before.
 struct Faulty : es::StatelessLayer<float> {
   bool early = false, wrong = false;
-  Index in_channels() const { return es::Dynamic; }
-  Index out_channels(Index in) const { return in; }
+  es::FrameShape wanted() const { return es::FrameShape::any(); }
+  es::Facts facts(const es::FrameShape& in) const { return {.out = in}; }
   es::Timing timing() const { return early ? es::Timing(es::TimingStage{.reach = 2}) : es::Timing(); }
-  Index parameters() const { return 0; }
-  double macs(Index) const { return 0; }
   std::uint64_t fingerprint() const { return 1; }
   Index steps(es::StateRef, es::Frames<const float> x, es::Frames<float> y) const noexcept {
     std::copy_n(x.data, x.scalars(), y.data);

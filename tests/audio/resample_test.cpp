@@ -14,6 +14,7 @@
 #include "nlohmann/json.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -328,7 +329,7 @@ TEST_CASE("Resample: equal rates are the identity", "[audio]") {
   const Resample<float> resample(48000, 48000);
   CHECK(resample.delay() == 0);
   CHECK(resample.taps() == 1);
-  CHECK(resample.state_bytes({2, 1}) == 0);
+  CHECK(resample.facts({2}).state_bytes == 0);
   CHECK(resample.in_place());
   support::Random random(1);
   const std::vector<float> x = support::random_values<float>(100, random);
@@ -357,12 +358,12 @@ TEST_CASE("Resample: counts, delay and timing", "[audio]") {
         flushed = std::max(flushed, resample.timing().outputs_after(n, true) - resample.timing().outputs_after(n));
       }
       CHECK(resample.max_outputs(5) == most);
-      CHECK(resample.max_flush() == flushed);
+      CHECK(support::facts_of(resample).max_flush == flushed);
     }
   // The formula in whole numbers, where a quotient in single precision would be one less.
   CHECK(Resample<float>(44100, 16000).timing().outputs_after(180697, true) == 65560);
-  CHECK(down.macs(2) == 2 * 37.0 / 3);
-  CHECK(down.parameters() == 0);
+  CHECK(down.facts({2}).macs == 2 * 37.0 / 3);
+  CHECK(support::facts_of(down).parameters == 0);
 }
 
 TEST_CASE("Resample: one output frame for each input frame of a constant", "[audio]") {

@@ -4,6 +4,7 @@
 #include "eigenstream/layer/pointwise.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -15,15 +16,13 @@ TEST_CASE("Chain: layers of one type in a list, and none at all", "[compose][pro
   const auto conv = [](Index in, Index out) { return support::random_conv<Conv>(in, out, 3, {.padding = 1}); };
   const es::Chain<float, Convs> chain(Convs{{conv(2, 5), conv(5, 3), conv(3, 3)}});
   support::check_contract(chain, 2);
-  CHECK(chain.in_channels() == 2);
-  CHECK(chain.out_channels(2) == 3);
+  CHECK(chain.wanted().channels == 2);
+  CHECK(chain.facts({2}).out.channels == 3);
   CHECK(chain.timing().receptive_field() == 7);
-  CHECK(chain.max_flush() == 3);
-  CHECK(chain.footprint({2, 1}).state == chain.state_bytes({2, 1}));
-  CHECK(chain.footprint({2, 1}).scratch == chain.scratch_bytes({2, 1}));
+  CHECK(support::facts_of(chain).max_flush == 3);
 
   const es::Chain<float, Convs> empty(Convs{});
   support::check_contract(empty, 1, {.channels = 4});
-  CHECK(empty.in_channels() == es::Dynamic);
+  CHECK(empty.wanted().channels == 0);
   CHECK(empty.keeps_channels());
 }

@@ -4,6 +4,7 @@
 #include "eigenstream/layer/pool.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -37,10 +38,10 @@ TEST_CASE("Sequential: any chunking gives the offline output", "[compose][proper
 
 TEST_CASE("Sequential: pointwise layers alone take any number of channels", "[compose][property]") {
   support::check_contract(es::sequential(es::Elu<float>{}, es::Tanh<float>{}), 2, {.channels = 5, .exact = false});
-  CHECK(es::sequential(es::Elu<float>{}, es::Tanh<float>{}).in_channels() == es::Dynamic);
-  CHECK(es::sequential(es::Elu<float>{}, support::random_linear<float>(3, 2)).in_channels() == 3);
+  CHECK(es::sequential(es::Elu<float>{}, es::Tanh<float>{}).wanted().channels == 0);
+  CHECK(es::sequential(es::Elu<float>{}, support::random_linear<float>(3, 2)).wanted().channels == 3);
   // GLU halves the channels, so what comes before it cannot be told from what comes behind.
-  CHECK(es::sequential(es::Glu<float>{}, support::random_linear<float>(3, 2)).in_channels() == es::Dynamic);
+  CHECK(es::sequential(es::Glu<float>{}, support::random_linear<float>(3, 2)).wanted().channels == 0);
 }
 
 TEST_CASE("Sequential: 300 random networks of up to 8 layers", "[compose][property]") {
@@ -97,8 +98,8 @@ TEST_CASE("Sequential: timing, counts and fingerprint", "[compose]") {
   CHECK(net.timing().stride() == 4);
   CHECK(net.timing().outputs_after(30) == 7);
   CHECK(net.timing().outputs_after(30, true) == 8);
-  CHECK(net.parameters() == 6);
-  CHECK(net.macs(1) == 3 + 3.0 / 4);
+  CHECK(support::facts_of(net).parameters == 6);
+  CHECK(net.facts({1}).macs == 3 + 3.0 / 4);
   CHECK(net.layer<0>().taps() == 3);
   CHECK(es::sequential(counting_conv(2), counting_conv(3)).fingerprint() !=
         es::sequential(counting_conv(3), counting_conv(2)).fingerprint());

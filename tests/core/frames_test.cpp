@@ -85,7 +85,7 @@ TEST_CASE("Frames: what is not a run of frames is refused", "[core][error]") {
 
 TEST_CASE("Frames: slices", "[core]") {
   float numbers[24];
-  const Frames<float> frames(numbers, {3, 2}, 4);
+  const Frames<float> frames(numbers, {.channels = 3, .batch = 2}, 4);
   CHECK(frames.frame_size() == 6);
   CHECK(frames.scalars() == 24);
   CHECK(frames.frame(2) == numbers + 12);
@@ -93,7 +93,7 @@ TEST_CASE("Frames: slices", "[core]") {
   CHECK(is(frames.first(3), numbers, 3, 2, 3));
   CHECK(is(frames.from(3), numbers + 18, 3, 2, 1));
   CHECK(is(frames.from(4), numbers + 24, 3, 2, 0));
-  CHECK(frames.shape() == FrameShape{3, 2});
-  CHECK(FrameShape{3, 2} != FrameShape{2, 3});
-  CHECK(FrameShape{3, 2}.size() == 6);
+  CHECK(frames.shape() == FrameShape{.channels = 3, .batch = 2});
+  CHECK(FrameShape{.channels = 3, .batch = 2} != FrameShape{.channels = 2, .batch = 3});
+  CHECK(FrameShape{.channels = 3, .batch = 2}.size() == 6);
 }

@@ -12,17 +12,13 @@ namespace {
 /// A layer of a user's own, with memory: the sum of all frames so far.
 struct RunningSum {
   using Scalar = float;
-  Index in_channels() const noexcept { return es::Dynamic; }
-  Index out_channels(Index in) const noexcept { return in; }
+  es::FrameShape wanted() const noexcept { return es::FrameShape::any(); }
+  es::Facts facts(const es::FrameShape& in) const noexcept {
+    return {.out = in, .state_bytes = in.size() * static_cast<Index>(sizeof(float))};
+  }
   es::Timing timing() const { return {}; }
   Index max_outputs(Index n) const noexcept { return n; }
-  Index max_flush() const noexcept { return 0; }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index) const noexcept { return 0; }
   std::uint64_t fingerprint() const noexcept { return es::Fingerprint("RunningSum"); }
-  Index state_bytes(es::FrameShape shape) const noexcept {
-    return es::aligned_bytes(shape.size() * static_cast<Index>(sizeof(float)));
-  }
   void reset(es::StateRef state) const noexcept { std::fill_n(sums(state), state.shape.size(), 0.0f); }
   Index steps(es::StateRef state, es::Frames<const float> x, es::Frames<float> y) const noexcept {
     for (Index t = 0; t < x.count; ++t)
@@ -48,10 +44,8 @@ static_assert(!es::Layer<WithoutFlush>);
 static_assert(!es::Layer<int>);
 
 struct Doubled : es::StatelessLayer<float> {
-  Index in_channels() const noexcept { return es::Dynamic; }
-  Index out_channels(Index in) const noexcept { return 2 * in; }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index) const noexcept { return 0; }
+  es::FrameShape wanted() const noexcept { return es::FrameShape::any(); }
+  es::Facts facts(const es::FrameShape& in) const noexcept { return {.out = in.with_channels(2 * in.channels)}; }
   std::uint64_t fingerprint() const noexcept { return es::Fingerprint("Doubled"); }
   Index steps(es::StateRef, es::Frames<const float> x, es::Frames<float> y) const noexcept {
     for (Index i = 0; i < x.scalars(); ++i) y.data[2 * i] = y.data[2 * i + 1] = x.data[i];

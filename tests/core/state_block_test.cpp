@@ -10,10 +10,10 @@ using es::Index;
 using es::StateBlock;
 
 TEST_CASE("StateBlock: a regular value, aligned, zero at first", "[core]") {
-  StateBlock a(100, {3, 2});
+  StateBlock a(100, {.channels = 3, .batch = 2});
   CHECK(a.bytes() == 128);
   CHECK(reinterpret_cast<std::uintptr_t>(a.ref().data) % static_cast<std::uintptr_t>(es::memory_alignment) == 0);
-  CHECK(a.ref().shape == es::FrameShape{3, 2});
+  CHECK(a.ref().shape == es::FrameShape{.channels = 3, .batch = 2});
   for (Index i = 0; i < a.bytes(); ++i) REQUIRE(a.ref().data[i] == std::byte{0});
   a.ref().data[5] = std::byte{7};
 
@@ -27,10 +27,10 @@ TEST_CASE("StateBlock: a regular value, aligned, zero at first", "[core]") {
   a = b;  // of equal size: in place
   CHECK(a.ref().data == place);
   CHECK(a.ref().data[5] == std::byte{8});
-  const StateBlock larger(1000, {1, 1});
+  const StateBlock larger(1000, {});
   a = larger;
   CHECK(a.bytes() == 1024);
-  CHECK(a.ref().shape == es::FrameShape{1, 1});
+  CHECK(a.ref().shape == es::FrameShape{1});
   const StateBlock& self = a;
   a = self;
   CHECK(a.bytes() == 1024);
@@ -39,9 +39,9 @@ TEST_CASE("StateBlock: a regular value, aligned, zero at first", "[core]") {
   CHECK(moved.ref().data[5] == std::byte{8});
   a = std::move(moved);
   CHECK(a.ref().data[5] == std::byte{8});
-  CHECK(a.ref().shape == es::FrameShape{3, 2});
+  CHECK(a.ref().shape == es::FrameShape{.channels = 3, .batch = 2});
 
-  const StateBlock none(0, {1, 1}), copy = none;
+  const StateBlock none(0, {}), copy = none;
   CHECK(copy.bytes() == 0);
   CHECK(es::aligned_bytes(0) == 0);
   CHECK(es::aligned_bytes(1) == es::memory_alignment);

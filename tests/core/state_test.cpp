@@ -29,26 +29,26 @@ Bytes bytes_of(const State& state) { return {state.bytes().begin(), state.bytes(
 }  // namespace
 
 TEST_CASE("State: saved and loaded, compared, carried as bytes", "[core]") {
-  const State state = state_of(42, {3, 2}, 17, "remember");
+  const State state = state_of(42, {.channels = 3, .batch = 2}, 17, "remember");
   CHECK(state.fingerprint() == 42);
-  CHECK(state.shape() == es::FrameShape{3, 2});
+  CHECK(state.shape() == es::FrameShape{.channels = 3, .batch = 2});
   CHECK(state.frames_seen() == 17);
   CHECK(state.payload().size() == 8);
   CHECK_FALSE(state.empty());
   CHECK(State::from_bytes(bytes_of(state)) == state);
-  CHECK(state == state_of(42, {3, 2}, 17, "remember"));
-  CHECK_FALSE(state == state_of(43, {3, 2}, 17, "remember"));
-  CHECK_FALSE(state == state_of(42, {2, 3}, 17, "remember"));
-  CHECK_FALSE(state == state_of(42, {3, 2}, 18, "remember"));
-  CHECK_FALSE(state == state_of(42, {3, 2}, 17, "forgotten"));
-  CHECK(State::from_bytes(bytes_of(state_of(1, {1, 1}, 0, ""))).payload().empty());
+  CHECK(state == state_of(42, {.channels = 3, .batch = 2}, 17, "remember"));
+  CHECK_FALSE(state == state_of(43, {.channels = 3, .batch = 2}, 17, "remember"));
+  CHECK_FALSE(state == state_of(42, {.channels = 2, .batch = 3}, 17, "remember"));
+  CHECK_FALSE(state == state_of(42, {.channels = 3, .batch = 2}, 18, "remember"));
+  CHECK_FALSE(state == state_of(42, {.channels = 3, .batch = 2}, 17, "forgotten"));
+  CHECK(State::from_bytes(bytes_of(state_of(1, {}, 0, ""))).payload().empty());
   CHECK(State().empty());
   CHECK(State().payload().empty());
   CHECK(State() == State());
 }
 
 TEST_CASE("State: damaged bytes are refused, whatever is damaged", "[core][error]") {
-  const Bytes good = bytes_of(state_of(42, {3, 2}, 17, "remember"));
+  const Bytes good = bytes_of(state_of(42, {.channels = 3, .batch = 2}, 17, "remember"));
   for (std::size_t n = 0; n < good.size(); ++n) {
     INFO("cut off after " << n << " bytes");
     CHECK(support::refuses([&] { State::from_bytes(std::span(good).first(n)); }, {"state"}));

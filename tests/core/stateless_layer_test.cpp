@@ -3,6 +3,7 @@
 #include "eigenstream/core/layer.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 
 namespace es = eigenstream;
 using es::Index;
@@ -11,10 +12,8 @@ namespace {
 
 // What is left to say of a layer without memory.
 struct Doubled : es::StatelessLayer<float> {
-  Index in_channels() const noexcept { return es::Dynamic; }
-  Index out_channels(Index in) const noexcept { return in; }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index in) const noexcept { return static_cast<double>(in); }
+  es::FrameShape wanted() const noexcept { return es::FrameShape::any(); }
+  es::Facts facts(const es::FrameShape& in) const noexcept { return {.out = in, .macs = static_cast<double>(in.size())}; }
   std::uint64_t fingerprint() const { return es::Fingerprint("Doubled"); }
   Index steps(es::StateRef, es::Frames<const float> x, es::Frames<float> y) const noexcept {
     for (Index i = 0; i < x.scalars(); ++i) y.data[i] = 2 * x.data[i];
@@ -28,9 +27,9 @@ static_assert(es::Layer<Doubled>);
 
 TEST_CASE("StatelessLayer: nothing to remember, a frame for each frame", "[core]") {
   const Doubled layer;
-  CHECK(layer.state_bytes({3, 2}) == 0);
+  CHECK(layer.facts({.channels = 3, .batch = 2}).state_bytes == 0);
   CHECK(layer.max_outputs(7) == 7);
-  CHECK(layer.max_flush() == 0);
+  CHECK(support::facts_of(layer).max_flush == 0);
   CHECK(layer.input_room({}, 4) == nullptr);
   CHECK(layer.timing().size() == 0);
   support::check_contract(layer, 2, {.channels = 3});

@@ -60,6 +60,9 @@ DOORS = {
     "layer/conv_transpose1d.hpp",
     "layer/elementwise.hpp",
     "layer/pool1d.hpp",
+    "window/adaptive_pool1d.hpp",
+    "window/group_norm.hpp",
+    "window/rearrange.hpp",
     "window/recurrent.hpp",
 }
 

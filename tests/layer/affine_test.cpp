@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -62,16 +63,16 @@ TEST_CASE("Affine: counts, fingerprints and errors", "[layer][error]") {
   using support::counting;
   using support::refuses;
   const Affine<float> one(2, 3), each(counting({3}), counting({3}));
-  CHECK(one.in_channels() == es::Dynamic);
-  CHECK(one.out_channels(7) == 7);
-  CHECK(one.parameters() == 0);
-  CHECK(each.in_channels() == 3);
-  CHECK(each.parameters() == 6);
-  CHECK(each.macs(3) == 3);
+  CHECK(one.wanted().channels == 0);
+  CHECK(one.facts({7}).out.channels == 7);
+  CHECK(support::facts_of(one).parameters == 0);
+  CHECK(each.wanted().channels == 3);
+  CHECK(support::facts_of(each).parameters == 6);
+  CHECK(each.facts({3}).macs == 3);
   CHECK(one.fingerprint() == Affine<float>(2, 3).fingerprint());
   CHECK(one.fingerprint() != Affine<float>(3, 2).fingerprint());
   CHECK(one.fingerprint() != each.fingerprint());
-  CHECK(refuses([&] { each.out_channels(4); }, {"Affine", "3 channels", "not 4"}));
+  CHECK(refuses([&] { each.facts({4}); }, {"Affine", "3 channels", "not 4"}));
   CHECK(refuses([] { Affine<float>(counting({3, 1}), counting({3})); }, {"Affine", "scale", "(3,1)"}));
   CHECK(refuses([] { Affine<float>(counting({3}), counting({2})); }, {"Affine", "offset", "(2)", "(3)"}));
   CHECK(refuses([] { Affine<float>(es::Weights<float>(), es::Weights<float>()); }, {"Affine", "scale"}));

@@ -3,6 +3,7 @@
 #include "eigenstream/compose/sequential.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -19,8 +20,8 @@ TEMPLATE_TEST_CASE("ChannelSlice: any chunking gives the offline output", "[laye
 TEST_CASE("ChannelSlice: the law in a sequence that writes into a history", "[layer][property]") {
   const auto net = es::sequential(ChannelSlice<float>(1, 3), support::random_conv<es::Conv1d<float>>(3, 5, 3),
                                   ChannelSlice<float>(4, 1));
-  CHECK(net.in_channels() == es::Dynamic);
-  CHECK(net.out_channels(4) == 1);
+  CHECK(net.wanted().channels == 0);
+  CHECK(net.facts({4}).out.channels == 1);
   for (const Index batch : {1, 3}) support::check_contract(net, batch, {.channels = 6});
 }
 
@@ -39,12 +40,12 @@ TEST_CASE("ChannelSlice: counts, fingerprints and errors", "[layer][error]") {
   const ChannelSlice<float> slice(2, 4);
   CHECK(slice.start() == 2);
   CHECK(slice.channels() == 4);
-  CHECK(slice.out_channels(6) == 4);
-  CHECK(slice.parameters() == 0);
-  CHECK(slice.macs(6) == 0);
+  CHECK(slice.facts({6}).out.channels == 4);
+  CHECK(support::facts_of(slice).parameters == 0);
+  CHECK(slice.facts({6}).macs == 0);
   CHECK(slice.fingerprint() == ChannelSlice<float>(2, 4).fingerprint());
   CHECK(slice.fingerprint() != ChannelSlice<float>(4, 2).fingerprint());
-  CHECK(refuses([&] { slice.out_channels(5); }, {"ChannelSlice", "2 to 5", "only 5"}));
+  CHECK(refuses([&] { slice.facts({5}); }, {"ChannelSlice", "2 to 5", "only 5"}));
   CHECK(refuses([] { ChannelSlice<float>(-1, 2); }, {"ChannelSlice", "start = -1"}));
   CHECK(refuses([] { ChannelSlice<float>(1, 0); }, {"ChannelSlice", "0 channels"}));
   CHECK(refuses([] { ChannelSlice<float>(Index{1} << 62, Index{1} << 62); }, {"ChannelSlice", "2^40"}));

@@ -6,6 +6,7 @@
 
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -203,17 +204,17 @@ TEST_CASE("Conv1d: worked examples", "[layer]") {
 
 TEST_CASE("Conv1d: shapes, counts and timing", "[layer]") {
   const auto conv = support::random_conv<Conv1d<float>>(4, 6, 3, with(2, 3, {2, 5}, 2));
-  CHECK(conv.in_channels() == 4);
-  CHECK(conv.out_channels(4) == 6);
+  CHECK(conv.wanted().channels == 4);
+  CHECK(conv.facts({4}).out.channels == 6);
   CHECK(conv.taps() == 3);
-  CHECK(conv.parameters() == 6 * 2 * 3 + 6);
-  CHECK(conv.macs(4) == 18);
+  CHECK(support::facts_of(conv).parameters == 6 * 2 * 3 + 6);
+  CHECK(conv.facts({4}).macs == 18);
   CHECK(conv.timing().receptive_field() == 7);
   CHECK(conv.timing().padding() == 2);
   CHECK(conv.timing().delay() == 4);
   CHECK(conv.timing().stride() == 2);
   CHECK(conv.timing().rate() == es::Rate{1, 2});
-  CHECK(support::random_conv<Conv1d<float>>(4, 6, 3, {}, false).parameters() == 72);
+  CHECK(support::facts_of(support::random_conv<Conv1d<float>>(4, 6, 3, {}, false)).parameters == 72);
   CHECK(Padding::causal(3, 4).left == 8);
   CHECK(Padding::causal(3, 4).right == 0);
 }
@@ -320,7 +321,7 @@ TEST_CASE("Conv1d: impossible sizes are refused by name", "[layer][error]") {
   value.padding_value = 2;
   CHECK(refuses([&] { conv({2, 3, 4}, {}, value); }, {"Conv1d", "padding_value = 2", "constant"}));
   CHECK(refuses([&] { conv({2, 3, 4}, {}, filled(with(1, 1, 1), 1e300)); }, {"Conv1d", "padding_value", "finite"}));
-  CHECK(refuses([&] { conv({2, 3, 4}, {}, {}).out_channels(2); }, {"Conv1d", "3 channels", "not 2"}));
+  CHECK(refuses([&] { conv({2, 3, 4}, {}, {}).facts({2}); }, {"Conv1d", "3 channels", "not 2"}));
 
   using Fixed = Conv1d<float, 3, 2, 4>;
   CHECK(refuses([&] { Fixed(counting({2, 2, 4})); }, {"Conv1d", "2 input channels", "type 3"}));

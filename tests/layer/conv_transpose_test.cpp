@@ -6,6 +6,7 @@
 
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -99,7 +100,7 @@ TEST_CASE("ConvTranspose1d: what is cut off at the end costs no delay", "[layer]
     for (const Index taps : {stride, stride + 1, 2 * stride, 2 * stride + 3}) {
       const auto up = support::random_conv_transpose<float>(2, 2, taps, {.stride = stride, .padding = {0, taps - stride}});
       CHECK(up.timing().delay() == 0);
-      CHECK(up.max_flush() == 0);
+      CHECK(support::facts_of(up).max_flush == 0);
       CHECK(up.timing().outputs_after(7) == 7 * stride);
     }
 }
@@ -167,9 +168,9 @@ TEST_CASE("ConvTranspose1d: worked examples", "[layer]") {
 TEST_CASE("ConvTranspose1d: shapes, counts and timing", "[layer]") {
   const auto conv =
       support::random_conv_transpose<float>(4, 6, 3, {.stride = 2, .padding = 1, .output_padding = 1, .groups = 2});
-  CHECK(conv.in_channels() == 4);
-  CHECK(conv.out_channels(4) == 6);
-  CHECK(conv.parameters() == 4 * 3 * 3 + 6);
+  CHECK(conv.wanted().channels == 4);
+  CHECK(conv.facts({4}).out.channels == 6);
+  CHECK(support::facts_of(conv).parameters == 4 * 3 * 3 + 6);
   CHECK(conv.timing().rate() == es::Rate{2, 1});
   CHECK(conv.timing().stride() == 1);
   CHECK(conv.timing().receptive_field() == 2);
@@ -213,7 +214,7 @@ TEST_CASE("ConvTranspose1d: impossible sizes are refused by name", "[layer][erro
   CHECK_NOTHROW(conv({2, 3, 4}, {.output_padding = 1, .dilation = 2}));
   CHECK(refuses([&] { ConvTranspose1d<float>(counting({2, 3, 4}), counting({2})); },
                 {"ConvTranspose1d", "bias", "(2)", "(3)"}));
-  CHECK(refuses([&] { conv({2, 3, 4}, {}).out_channels(3); }, {"ConvTranspose1d", "2 channels", "not 3"}));
+  CHECK(refuses([&] { conv({2, 3, 4}, {}).facts({3}); }, {"ConvTranspose1d", "2 channels", "not 3"}));
 }
 
 TEST_CASE("ConvTranspose1d: without_padding() is the same without padding", "[layer]") {

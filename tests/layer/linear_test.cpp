@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -33,15 +34,15 @@ TEST_CASE("Linear: counts, fingerprint and errors", "[layer][error]") {
   using support::counting;
   using support::refuses;
   const Linear<float> linear(counting({2, 3}), counting({2}));
-  CHECK(linear.in_channels() == 3);
-  CHECK(linear.out_channels(3) == 2);
-  CHECK(linear.parameters() == 8);
-  CHECK(linear.macs(3) == 6);
+  CHECK(linear.wanted().channels == 3);
+  CHECK(linear.facts({3}).out.channels == 2);
+  CHECK(support::facts_of(linear).parameters == 8);
+  CHECK(linear.facts({3}).macs == 6);
   CHECK(linear.timing().receptive_field() == 1);
   CHECK(linear.fingerprint() != Linear<float>(counting({2, 3})).fingerprint());
   CHECK(linear.fingerprint() != Linear<float>(counting({3, 2}), counting({3})).fingerprint());
   CHECK(refuses([] { Linear<float>(counting({2, 3, 1})); }, {"Linear", "(2,3,1)"}));
   CHECK(refuses([] { Linear<float>(counting({0, 3})); }, {"Linear", "(0,3)"}));
   CHECK(refuses([] { Linear<float>(counting({2, 3}), counting({3})); }, {"Linear", "bias", "(3)", "(2)"}));
-  CHECK(refuses([&] { linear.out_channels(2); }, {"Linear", "3 channels", "not 2"}));
+  CHECK(refuses([&] { linear.facts({2}); }, {"Linear", "3 channels", "not 2"}));
 }

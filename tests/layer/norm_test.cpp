@@ -4,6 +4,7 @@
 
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -54,7 +55,7 @@ TEMPLATE_TEST_CASE("LayerNorm: the definition, each frame by itself", "[layer]",
       const auto weight = parts > 0 ? support::random_weights<T>({channels}, random) : es::Weights<T>();
       const auto bias = parts > 1 ? support::random_weights<T>({channels}, random) : es::Weights<T>();
       const LayerNorm<T> norm(channels, weight, bias, eps);
-      CHECK(norm.parameters() == parts * channels);
+      CHECK(support::facts_of(norm).parameters == parts * channels);
       const auto x = support::random_tensor<T>(random, channels, 2, 5);
       support::Signal<double> expected(channels, 2, 5);
       for (Index t = 0; t < 5; ++t)
@@ -85,9 +86,9 @@ TEST_CASE("Norms: counts, fingerprints and errors", "[layer][error]") {
   using support::counting;
   using support::refuses;
   const BatchNorm1d<float> batch(counting({3}), counting({3}), counting({3}), counting({3}));
-  CHECK(batch.in_channels() == 3);
-  CHECK(batch.parameters() == 6);
-  CHECK(BatchNorm1d<float>(counting({3}), counting({3})).parameters() == 0);
+  CHECK(batch.wanted().channels == 3);
+  CHECK(support::facts_of(batch).parameters == 6);
+  CHECK(support::facts_of(BatchNorm1d<float>(counting({3}), counting({3}))).parameters == 0);
   CHECK(batch.fingerprint() != BatchNorm1d<float>(counting({3}), counting({3})).fingerprint());
   CHECK(LayerNorm<float>(3).fingerprint() != LayerNorm<float>(3, 1e-3).fingerprint());
   CHECK(LayerNorm<float>(3).fingerprint() != LayerNorm<float>(4).fingerprint());
@@ -102,10 +103,10 @@ TEST_CASE("Norms: counts, fingerprints and errors", "[layer][error]") {
   CHECK(refuses([] { BatchNorm1d<float>(counting({3}), counting({3}), counting({3})); }, {"BatchNorm1d", "bias"}));
   CHECK(refuses([] { BatchNorm1d<float>(counting({2}), es::Weights<float>({2}, {1, -1})); },
                 {"BatchNorm1d", "channel 1", "positive"}));
-  CHECK(refuses([&] { batch.out_channels(4); }, {"BatchNorm1d", "3 channels", "not 4"}));
+  CHECK(refuses([&] { batch.facts({4}); }, {"BatchNorm1d", "3 channels", "not 4"}));
   CHECK(refuses([] { LayerNorm<float>(0); }, {"LayerNorm", "0 channels"}));
   CHECK(refuses([] { LayerNorm<float>(3, -1.0); }, {"LayerNorm", "eps = -1"}));
   CHECK(refuses([] { LayerNorm<float>(counting({3}), counting({4})); }, {"LayerNorm", "bias", "(4)", "(3)"}));
   CHECK(refuses([] { LayerNorm<float>(counting({3, 1}), {}); }, {"LayerNorm", "weight", "(3,1)"}));
-  CHECK(refuses([] { LayerNorm<float>(3).out_channels(2); }, {"LayerNorm", "3 channels", "not 2"}));
+  CHECK(refuses([] { LayerNorm<float>(3).facts({2}); }, {"LayerNorm", "3 channels", "not 2"}));
 }

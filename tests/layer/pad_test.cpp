@@ -7,6 +7,7 @@
 #include "eigenstream/compose/sequential.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -121,15 +122,15 @@ TEST_CASE("Pad: counts, timing, memory", "[layer]") {
   CHECK(pad.timing().padding() == 3);
   CHECK(pad.timing().first_output() == 2);
   CHECK(pad.timing().receptive_field() == 1);
-  CHECK(pad.in_channels() == es::Dynamic);
-  CHECK(pad.out_channels(4) == 4);
-  CHECK(pad.parameters() == 0);
-  CHECK(pad.macs(4) == 0);
+  CHECK(pad.wanted().channels == 0);
+  CHECK(pad.facts({4}).out.channels == 4);
+  CHECK(support::facts_of(pad).parameters == 0);
+  CHECK(pad.facts({4}).macs == 0);
   CHECK(Pad<float>(-3, -2).timing().delay() == 5);
   // Only a crop at the end needs a queue, and only a repeated last frame must be remembered.
-  CHECK(Pad<float>(3, 2).state_bytes({8, 1}) == es::memory_alignment);
-  CHECK(Pad<float>(-3, 0).state_bytes({8, 1}) == es::memory_alignment);
-  CHECK(Pad<float>(3, 2, replicate).state_bytes({8, 1}) == 2 * es::memory_alignment);
+  CHECK(Pad<float>(3, 2).facts({8}).state_bytes == es::memory_alignment);
+  CHECK(Pad<float>(-3, 0).facts({8}).state_bytes == es::memory_alignment);
+  CHECK(Pad<float>(3, 2, replicate).facts({8}).state_bytes == 2 * es::memory_alignment);
 }
 
 TEST_CASE("Pad: without_padding() keeps the crops only", "[layer]") {

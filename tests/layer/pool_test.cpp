@@ -5,6 +5,7 @@
 
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -121,9 +122,9 @@ TEST_CASE("Pools: counts and timing", "[layer]") {
   CHECK(pool.timing().delay() == 7);
   CHECK(pool.timing().padding() == 1);
   CHECK(pool.timing().rate() == es::Rate{1, 2});
-  CHECK(pool.in_channels() == es::Dynamic);
-  CHECK(pool.out_channels(5) == 5);
-  CHECK(pool.parameters() == 0);
+  CHECK(pool.wanted().channels == 0);
+  CHECK(pool.facts({5}).out.channels == 5);
+  CHECK(support::facts_of(pool).parameters == 0);
   CHECK(AvgPool1d<float>(4).timing().stride() == 4);  // as long as the window
 }
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "eigenstream/window/bidirectional.hpp"
+#include "eigenstream/compose/bidirectional.hpp"
 #include "eigenstream/window/windowed.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
@@ -194,8 +194,8 @@ TEST_CASE("Recurrent: both directions, several layers, in a stream of windows", 
     with_cell<float>(cell, [&]<class L>() {
       const L forwards(random_recurrent<float>(cell, 3, 4)), backwards(random_recurrent<float>(cell, 3, 4, {.seed = 2})),
           second(random_recurrent<float>(cell, 8, 5));
-      const es::Windowed<float> layer({es::bidirectional<float>(forwards, backwards), second}, 9, 4);
-      CHECK(layer.out_channels(3) == 45);
+      const es::Windowed layer(es::sequential(es::bidirectional(forwards, backwards), es::along(second)), 9, 4);
+      CHECK(layer.facts({3}).out == es::FrameShape{5, 9});
       support::check_contract(layer, 2, {.exact = false});
     });
 }
@@ -219,5 +219,5 @@ TEST_CASE("Recurrent: what does not add up is an error that names it", "[layer][
   CHECK_THAT(build([](auto& w) { w.projection = support::counting({2, 3}); }, RecurrentCell::lstm),
              Contains("LSTM: weight_hr has shape (2,3), expected (3,3)"));
   const es::Gru<float> layer(random_recurrent<float>(RecurrentCell::gru, 2, 3));
-  CHECK_THAT(error_of([&] { layer.out_channels(3); }), Contains("GRU: takes 2 channels, not 3"));
+  CHECK_THAT(error_of([&] { layer.facts({3}); }), Contains("GRU: takes 2 channels, not 3"));
 }

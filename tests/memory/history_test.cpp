@@ -39,7 +39,7 @@ TEST_CASE("History: what was kept lies in front of what comes, for any run of ap
   for (const Index frame : {1, 3, 16, 700})
     for (const Index keep : {0, 1, 2, 9, 600}) {
       INFO("frame of " << frame << ", keep " << keep);
-      const StateBlock block = garbage(History<float>::bytes(frame, keep), {frame, 1});
+      const StateBlock block = garbage(History<float>::bytes(frame, keep), {frame});
       History<float> history(block.ref().data, frame, keep);
       history.reset(2.5f);
       std::vector<float> all(static_cast<std::size_t>(keep * frame), 2.5f);  // everything since the virtual frames
@@ -69,8 +69,8 @@ TEST_CASE("History: what was kept lies in front of what comes, for any run of ap
 
 TEST_CASE("History: virtual frames, and a state that does not depend on where things lie", "[memory]") {
   const Index frame = 2, keep = 3;
-  const StateBlock a = garbage(History<float>::bytes(frame, keep), {frame, 1});
-  const StateBlock b = garbage(History<float>::bytes(frame, keep), {frame, 1});
+  const StateBlock a = garbage(History<float>::bytes(frame, keep), {frame});
+  const StateBlock b = garbage(History<float>::bytes(frame, keep), {frame});
   History<float> one(a.ref().data, frame, keep), many(b.ref().data, frame, keep);
   one.reset();
   many.reset();

@@ -31,7 +31,7 @@ TEST_CASE("SlidingWindow: every window once, complete, in order, however the fra
         for (const Index most : {1, 5, 700}) {
           INFO("reach " << reach << ", stride " << stride << ", left " << left << ", chunks up to " << most);
           const SlidingWindow window{reach, stride, left};
-          const es::FrameShape shape{2, 1};
+          const es::FrameShape shape{2};
           const StateBlock block = garbage(window.state_bytes<float>(shape), shape);
           window.reset<float>(block.ref(), -1.0f);
           Index fed = 0, windows = 0;
@@ -69,7 +69,7 @@ TEST_CASE("SlidingWindow: every window once, complete, in order, however the fra
 
 TEST_CASE("SlidingWindow: counts that do not follow from the frames that came are not taken", "[memory][error]") {
   const SlidingWindow window{3, 2, 0};
-  const StateBlock block = garbage(window.state_bytes<float>({1, 1}), {1, 1});
+  const StateBlock block = garbage(window.state_bytes<float>({}), {});
   window.reset<float>(block.ref(), 0.0f);
   Index seen = 0;
   es::StateCodec count;
@@ -80,7 +80,7 @@ TEST_CASE("SlidingWindow: counts that do not follow from the frames that came ar
   const auto load = [&](std::size_t at, std::int64_t value) {
     std::vector<std::byte> other = bytes;
     std::memcpy(other.data() + at, &value, sizeof value);
-    const StateBlock target = garbage(window.state_bytes<float>({1, 1}), {1, 1});
+    const StateBlock target = garbage(window.state_bytes<float>({}), {});
     window.reset<float>(target.ref(), 0.0f);
     es::StateCodec reader = es::StateCodec::reader(other, seen);
     window.exchange<float>(target.ref(), reader);
@@ -101,7 +101,7 @@ TEST_CASE("SlidingWindow: the first frame repeated before the signal, the last o
         for (const Index after : {1, 4, 20000}) {
           INFO("reach " << reach << ", left " << left << ", " << n << " frames, then " << after);
           const SlidingWindow window{reach, 1, left, true};
-          const es::FrameShape shape{3, 1};
+          const es::FrameShape shape{3};
           const StateBlock block = garbage(window.state_bytes<float>(shape), shape);
           window.reset<float>(block.ref(), -1.0f);
           Index windows = 0;

@@ -142,7 +142,7 @@ TEST_CASE("create_stream: the interior of a padded network of stride 1", "[names
 
 TEST_CASE("register_streamer: types of the user's, built-in ones only if it is said", "[names]") {
   es::Registry registry = es::builtin_registry();
-  const es::Registry::Factory twice = [](es::ModuleReader& reader, Index) {
+  const es::Registry::Factory twice = [](es::ModuleReader& reader, const es::FrameShape&) {
     return es::Built(es::AvgPool1d<float>(reader.integer("n"), {.stride = 1}));
   };
   es::register_streamer(registry, "Smooth", twice);

@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/errors.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -33,10 +34,10 @@ TEST_CASE("AnyGraph: the same network as the one with known types", "[network][p
   const auto one = support::offline(known, signal), other = support::offline(any, signal);
   REQUIRE(one.size() == other.size());
   CHECK(std::memcmp(one.data(), other.data(), sizeof(float) * static_cast<std::size_t>(one.size())) == 0);
-  CHECK(any.parameters() == known.parameters());
-  CHECK(any.macs(2) == known.macs(2));
-  CHECK(any.in_channels() == 2);
-  CHECK(any.out_channels(2) == 4);
+  CHECK(support::facts_of(any).parameters == support::facts_of(known).parameters);
+  CHECK(any.facts({2}).macs == known.facts({2}).macs);
+  CHECK(any.wanted().channels == 2);
+  CHECK(any.facts({2}).out.channels == 4);
 }
 
 TEST_CASE("AnyGraph: a WaveNet with sums of skips", "[network][property]") {
@@ -66,7 +67,7 @@ TEST_CASE("AnyGraph: one layer is conditioned by further channels of the input",
     const auto shift = graph.add(conv(3, 8, 1, {}, 2), condition);
     const auto net =
         graph.build(graph.add(conv(4, 1, 1), graph.add(es::Glu<float>(), graph.reduce(Reduce::sum, {filtered, shift}))));
-    CHECK(net.in_channels() == 5);
+    CHECK(net.wanted().channels == 5);
     support::check_contract(net, batch, {.exact = false});
   }
 }

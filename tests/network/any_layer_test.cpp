@@ -3,6 +3,7 @@
 #include "eigenstream/compose/residual.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
+#include "support/facts.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -16,10 +17,10 @@ TEST_CASE("AnyLayer: the same network as the one with known types", "[network][p
   const es::AnySequential<float> any(
       {conv, es::Tanh<float>{}, es::residual(es::AnyLayer<float>(conv)), es::AnyLayer<float>(up)});
   for (const Index batch : {1, 3}) support::check_equal(known, any, batch);
-  CHECK(any.parameters() == known.parameters());
-  CHECK(any.macs(3) == known.macs(3));
-  CHECK(any.max_flush() == known.max_flush());
-  CHECK(es::make_state(any, {3, 1}).bytes() == es::make_state(known, {3, 1}).bytes());
+  CHECK(support::facts_of(any).parameters == support::facts_of(known).parameters);
+  CHECK(any.facts({3}).macs == known.facts({3}).macs);
+  CHECK(support::facts_of(any).max_flush == support::facts_of(known).max_flush);
+  CHECK(es::make_state(any, {3}).bytes() == es::make_state(known, {3}).bytes());
 }
 
 TEST_CASE("AnyLayer: shares the layer, and gives it back by type", "[network]") {
@@ -36,7 +37,7 @@ TEST_CASE("AnySequential: an empty one is the identity", "[network][property]") 
   const es::AnySequential<float> identity;
   support::check_contract(identity, 1, {.channels = 3});
   support::check_contract(identity, 2, {.channels = 1});
-  CHECK(identity.in_channels() == es::Dynamic);
+  CHECK(identity.wanted().channels == 0);
   CHECK(identity.timing().receptive_field() == 1);
 }
 

@@ -18,7 +18,7 @@ namespace {
 std::string reads(std::map<std::string, es::ModuleSpec::Value> fields, const std::function<void(ModuleReader&)>& read,
                   const es::WeightMap& weights = {}) {
   es::Registry registry;
-  registry.add("Own", [&](ModuleReader& r, Index) {
+  registry.add("Own", [&](ModuleReader& r, const es::FrameShape&) {
     read(r);
     return es::Built(es::Identity<float>());
   });

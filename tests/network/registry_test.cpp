@@ -4,10 +4,12 @@
 
 #include <string>
 
+#include "eigenstream/compose/along.hpp"
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
+#include "support/facts.hpp"
 
 namespace es = eigenstream;
 using es::Index;
@@ -166,7 +168,7 @@ TEST_CASE("registry: every mistake is an error that names the module", "[network
 
 TEST_CASE("registry: user types are added, names are not taken twice", "[network]") {
   es::Registry registry = es::builtin_registry();
-  registry.add("Twice", [](es::ModuleReader& reader, Index) {
+  registry.add("Twice", [](es::ModuleReader& reader, const es::FrameShape&) {
     return es::Built(es::LeakyRelu<float>(2.0f * reader.number("factor", 1)));
   });
   const es::Module network = registry.create({"Twice", "t", {{"factor", std::int64_t{3}}}, {}}, {});
@@ -200,8 +202,8 @@ TEST_CASE("registry: a graph becomes the network that was described", "[network]
   const auto x = builder.input(), y = builder.add(es::Tanh<float>(), builder.add(layer, x));
   const auto by_hand = builder.build(builder.reduce(es::Reduce::concat, {builder.reduce(es::Reduce::sum, {x, y}), x, y}));
   CHECK(network.layer.fingerprint() == by_hand.fingerprint());
-  CHECK(network.layer.in_channels() == 2);
-  CHECK(network.layer.out_channels(2) == 6);
+  CHECK(network.layer.wanted().channels == 2);
+  CHECK(network.layer.facts({2}).out.channels == 6);
 
   const es::Module parallel = es::builtin_registry().create(
       {"Parallel", "p", {{"reduce", std::string("mean")}}, {{"branches", {conv("a", 2, 2, 3), tanh_spec}}}}, weights);
@@ -210,7 +212,7 @@ TEST_CASE("registry: a graph becomes the network that was described", "[network]
   CHECK(es::builtin_registry().create(graph({}), {}).layer.timing().receptive_field() == 1);
   es::ModuleSpec wide = graph({from(tanh_spec, {0})});
   wide.fields["in_channels"] = std::int64_t{7};
-  CHECK(es::builtin_registry().create(wide, {}).layer.in_channels() == 7);
+  CHECK(es::builtin_registry().create(wide, {}).layer.wanted().channels == 7);
 }
 
 TEST_CASE("registry: a graph's mistakes are named", "[network][error]") {
@@ -293,7 +295,6 @@ es::ModuleSpec leaf(const std::string& type, const std::string& path, std::map<s
 }  // namespace
 
 TEST_CASE("registry: a network over windows becomes the one that was described", "[network]") {
-  using Net = es::WindowNet<float>;
   const es::WeightMap weights{{"w.0.weight", filled({6, 2, 3})},  {"w.0.bias", filled({6})},
                               {"w.1.weight", filled({6})},        {"w.1.bias", filled({6})},
                               {"w.3.net.weight", filled({6, 6, 3})}, {"w.3.net.bias", filled({6})},
@@ -309,23 +310,26 @@ TEST_CASE("registry: a network over windows becomes the one that was described",
   es::ModuleSpec whole = windowed(net, 20, 5);
   whole.fields["padding"] = std::vector<std::int64_t>{15, 2};
   const es::Module module = es::builtin_registry().create(whole, weights);
-  REQUIRE(module.windows.size() == 1);
-  REQUIRE(module.windows[0].children.size() == 7);
-  CHECK(module.windows[0].children[1].path == "w.1");
+  REQUIRE(module.children.size() == 1);
+  REQUIRE(module.children[0].children.size() == 7);
+  CHECK(module.children[0].children[1].path == "w.1");
 
+  es::GraphBuilder<float> residual;
+  const auto inside = residual.add(
+      es::along(es::Conv1d<float>(weights.at("w.3.net.weight"), weights.at("w.3.net.bias"), {.padding = 1})),
+      residual.input());
   const es::Windowed by_hand(
-      Net{es::Conv1d<float>(weights.at("w.0.weight"), weights.at("w.0.bias")),
-          es::GroupNorm<float>(2, weights.at("w.1.weight"), weights.at("w.1.bias")), es::Tanh<float>(),
-          Net::residual(es::Conv1d<float>(weights.at("w.3.net.weight"), weights.at("w.3.net.bias"), {.padding = 1})),
-          es::AdaptiveAvgPool1d<float>(4), es::Flatten<float>(),
-          es::Linear<float>(weights.at("w.6.weight"), weights.at("w.6.bias"))},
+      es::sequential(es::along(es::Conv1d<float>(weights.at("w.0.weight"), weights.at("w.0.bias"))),
+                     es::GroupNorm<float>(2, weights.at("w.1.weight"), weights.at("w.1.bias")), es::Tanh<float>(),
+                     residual.build(residual.reduce(es::Reduce::sum, {inside, residual.input()})),
+                     es::AdaptiveAvgPool1d<float>(4), es::Flatten<float>(),
+                     es::Linear<float>(weights.at("w.6.weight"), weights.at("w.6.bias"))),
       20, 5, {.padding = {15, 2}});
   CHECK(module.layer.fingerprint() == by_hand.fingerprint());
-  CHECK(module.layer.out_channels(2) == 3);
+  CHECK(module.layer.facts({2}).out.channels == 3);
 }
 
 TEST_CASE("registry: graphs and branches over windows", "[network]") {
-  using Net = es::WindowNet<float>;
   const es::WeightMap weights{{"a.weight", filled({4, 4, 1})}, {"a.bias", filled({4})}};
   es::ModuleSpec a = conv("a", 4, 4, 1), pool = leaf("AdaptiveMaxPool1d", "b", {{"output_size", std::int64_t{1}}}),
                  join = leaf("Reduce", "c", {{"op", std::string("product")}}), back = leaf("Reverse", "d");
@@ -335,19 +339,24 @@ TEST_CASE("registry: graphs and branches over windows", "[network]") {
   back.fields["from"] = std::vector<std::int64_t>{3};
   const es::ModuleSpec graph{"Graph", "", {{"in_channels", std::int64_t{4}}}, {{"nodes", {a, pool, join, back}}}};
   const es::Module module = es::builtin_registry().create(windowed(graph, 9, 3), weights);
-  Net net;
-  const auto x = net.add(es::Conv1d<float>(weights.at("a.weight"), weights.at("a.bias")), net.input());
-  net.add(es::Reverse<float>(), net.reduce(es::Reduce::product, {x, net.add(es::AdaptiveMaxPool1d<float>(1), x)}));
-  CHECK(module.layer.fingerprint() == es::Windowed(net, 9, 3).fingerprint());
-  REQUIRE(module.windows[0].children.size() == 3);
+  es::GraphBuilder<float> net(4);
+  const auto x = net.add(es::along(es::Conv1d<float>(weights.at("a.weight"), weights.at("a.bias"))), net.input());
+  const auto y = net.add(es::Reverse<float>(),
+                         net.reduce(es::Reduce::product, {x, net.add(es::AdaptiveMaxPool1d<float>(1), x)}));
+  const auto merged = [](const auto& windows) { return es::sequential(windows, es::Merge<float>()).fingerprint(); };
+  CHECK(module.layer.fingerprint() == merged(es::Windowed(net.build(y), 9, 3)));
+  REQUIRE(module.children[0].children.size() == 3);
 
   es::ModuleSpec parallel{"Parallel", "", {{"reduce", std::string("concat")}}, {{"branches", {leaf("Tanh", "0"), leaf("Transpose", "1")}}}};
   es::ModuleSpec square = windowed(parallel, 4, 3);
   square.fields["channels"] = std::int64_t{4};
   const es::Module branches = es::builtin_registry().create(square, {});
   CHECK(branches.layer.fingerprint() ==
-        es::Windowed(Net::parallel(es::Reduce::concat, {es::Tanh<float>(), es::Transpose<float>()}), 4, 3, {.channels = 4})
-            .fingerprint());
+        merged(es::Windowed(es::parallel(es::Reduce::concat, es::Tanh<float>(), es::Transpose<float>()), 4, 3,
+                            {.channels = 4})));
+  // With its axes.
+  square.fields["merge"] = false;
+  CHECK(es::builtin_registry().create(square, {}).layer.facts({4}).out == es::FrameShape{8, 4});
 }
 
 TEST_CASE("registry: what cuts and puts back windows", "[network]") {
@@ -357,6 +366,8 @@ TEST_CASE("registry: what cuts and puts back windows", "[network]") {
   };
   const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
   CHECK(built(leaf("Snapshotter", "", {{"num_channels", n(2)}, {"snapshot_size", n(6)}, {"stride_size", n(2)}})) ==
+        es::sequential(es::Snapshotter<float>(2, 6, 2), es::Merge<float>()).fingerprint());
+  CHECK(built(leaf("Snapshotter", "", {{"num_channels", n(2)}, {"snapshot_size", n(6)}, {"stride_size", n(2)}, {"merge", false}})) ==
         es::Snapshotter<float>(2, 6, 2).fingerprint());
   CHECK(built(leaf("OnlineAverager", "", {{"update_size", n(2)}, {"num_updates", n(3)}, {"num_channels", n(1)}})) ==
         es::OnlineAverager<float>(2, 1, 3, 1).fingerprint());
@@ -392,7 +403,6 @@ TEST_CASE("registry: errors about windows name the module", "[network]") {
 }
 
 TEST_CASE("registry: recurrent layers over windows have torch's names", "[network]") {
-  using Net = es::WindowNet<float>;
   const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
   es::WeightMap weights;
   const auto add = [&](const std::string& end, Index in) {
@@ -401,11 +411,11 @@ TEST_CASE("registry: recurrent layers over windows have torch's names", "[networ
     weights["g.bias_ih_l" + end] = own.input_bias, weights["g.bias_hh_l" + end] = own.hidden_bias;
     return es::Gru<float>(own);
   };
-  const Net by_hand{es::bidirectional<float>(add("0", 2), add("0_reverse", 2)),
-                    es::bidirectional<float>(add("1", 6), add("1_reverse", 6))};
+  const auto by_hand = es::sequential(es::bidirectional(add("0", 2), add("0_reverse", 2)),
+                                      es::bidirectional(add("1", 6), add("1_reverse", 6)));
   const es::ModuleSpec gru = leaf("GRU", "g", {{"input_size", n(2)}, {"hidden_size", n(3)}, {"num_layers", n(2)}, {"bidirectional", true}});
   CHECK(es::builtin_registry().create(windowed(gru, 7, 3), weights).layer.fingerprint() ==
-        es::Windowed(by_hand, 7, 3).fingerprint());
+        es::sequential(es::Windowed(by_hand, 7, 3), es::Merge<float>()).fingerprint());
   weights.erase("g.bias_hh_l1_reverse");
   mentions(error_of([&] { es::builtin_registry().create(windowed(gru, 7, 3), weights); }),
            {"module \"g\" (GRU)", "\"g.bias_hh_l1_reverse\" is missing"});
@@ -435,7 +445,7 @@ TEST_CASE("registry: recurrent layers run over streams", "[network]") {
   const es::AnyLayer<float> built = es::builtin_registry().create(spec, weights).layer;
   CHECK(built.fingerprint() == es::sequential(layer("0", {0.1f, 0.2f}, {1, 2, 3}), layer("1", {0.3f, 0.4f}, {4, 5, 6})).fingerprint());
   CHECK(built.timing().recursive());
-  CHECK(built.out_channels(2) == 2);
+  CHECK(built.facts({2}).out.channels == 2);
   spec.fields["proj_size"] = n(3);
   mentions(error_of([&] { es::builtin_registry().create(spec, weights); }),
            {"module \"r\" (LSTM)", "proj_size = 3, must be from 0 to 2"});
@@ -510,8 +520,8 @@ TEST_CASE("registry: containers in containers take no longer than what is in the
     CHECK(stream(x, es::final).dimension(1) >= 1);
     stream.reset();
     stream.set_state(stream.get_state());
-    CHECK(network.layer.parameters() == 4);
-    CHECK(network.layer.macs(1) > 0);
+    CHECK(support::facts_of(network.layer).parameters == 4);
+    CHECK(network.layer.facts({1}).macs > 0);
   };
   for (const std::string& type : types) runs(nested(inside, [&](std::size_t) { return type; }));
   runs(nested(inside, [&](std::size_t level) { return types[level % types.size()]; }));

@@ -63,7 +63,7 @@ std::vector<float> offline(const Any& net, Index channels, Index batch, const st
   es::Stream stream(net, {.channels = channels, .batch = batch});
   const Index n = static_cast<Index>(x.size()) / (channels * batch), count = stream.outputs_after(n, true);
   std::vector<float> y(static_cast<std::size_t>(count * stream.out_shape().size()));
-  stream.process({x.data(), {channels, batch}, n}, Frames<float>(y.data(), stream.out_shape(), count), es::final);
+  stream.process({x.data(), {.channels = channels, .batch = batch}, n}, Frames<float>(y.data(), stream.out_shape(), count), es::final);
   return y;
 }
 
@@ -164,11 +164,11 @@ void check_planar(const Any& net, Index channels) {
     const Index given = last ? mixed.remaining(n) : n;
     const std::vector<float> x = support::random_values<float>(n * channels, random);
     std::vector<float> expected(static_cast<std::size_t>(given * out));
-    const Frames<float> y(expected.data(), {out, 1}, given);
+    const Frames<float> y(expected.data(), {out}, given);
     if (last)
-      mixed.process({x.data(), {channels, 1}, n}, y, es::final);
+      mixed.process({x.data(), {channels}, n}, y, es::final);
     else
-      mixed.process({x.data(), {channels, 1}, n}, y);
+      mixed.process({x.data(), {channels}, n}, y);
     std::vector<std::vector<float>> buffers(
         static_cast<std::size_t>(both), std::vector<float>(static_cast<std::size_t>(std::max(n, given) + 1), -7.0f));
     std::vector<float*> to;
@@ -228,15 +228,15 @@ TEST_CASE("BlockAdapter: the latency of the usual networks", "[stream]") {
 TEST_CASE("BlockAdapter: a copy goes on by itself", "[stream]") {
   BlockAdapter one(down_and_up(1, 8, 1));
   std::vector<float> x(50, 1.0f), y(50), z(50);
-  one.process({x.data(), {1, 1}, 50}, {y.data(), {1, 1}, 50});
+  one.process({x.data(), {1}, 50}, {y.data(), {1}, 50});
   BlockAdapter two = one;
   BlockAdapter three(down_and_up(1, 8, 1));
   three = one;
   CHECK(&two.net() == &one.net());
-  one.process({x.data(), {1, 1}, 50}, {y.data(), {1, 1}, 50});
-  two.process({x.data(), {1, 1}, 50}, {z.data(), {1, 1}, 50});
+  one.process({x.data(), {1}, 50}, {y.data(), {1}, 50});
+  two.process({x.data(), {1}, 50}, {z.data(), {1}, 50});
   CHECK(same(y, z));
-  three.process({x.data(), {1, 1}, 50}, {z.data(), {1, 1}, 50});
+  three.process({x.data(), {1}, 50}, {z.data(), {1}, 50});
   CHECK(same(y, z));
   CHECK(one.memory_bytes() > one.state_bytes());
 }
@@ -251,8 +251,8 @@ TEST_CASE("BlockAdapter: what cannot be is refused before anything changes", "[s
 
   BlockAdapter adapter(down_and_up(1, 8, 1), {.multiple = 4});
   std::vector<float> x(3000, 1.0f), y(3000, 5.0f);
-  const auto in = [&](Index n, Index channels = 1) { return Frames<const float>(x.data(), {channels, 1}, n); };
-  const auto out = [&](Index n, Index channels = 1) { return Frames<float>(y.data(), {channels, 1}, n); };
+  const auto in = [&](Index n, Index channels = 1) { return Frames<const float>(x.data(), {channels}, n); };
+  const auto out = [&](Index n, Index channels = 1) { return Frames<float>(y.data(), {channels}, n); };
   adapter.process(in(20), out(20));
   std::fill(y.begin(), y.end(), 5.0f);
   const es::State before = adapter.get_state();

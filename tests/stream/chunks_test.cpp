@@ -114,7 +114,7 @@ TEST_CASE("chunks: slices of a tensor write through", "[stream]") {
 
 TEST_CASE("chunks: frames", "[stream]") {
   std::vector<float> values(2 * 3 * 10);
-  const Frames<float> x(values.data(), {2, 3}, 10);
+  const Frames<float> x(values.data(), {.channels = 2, .batch = 3}, 10);
   std::vector<Index> counts;
   for (const Frames<float> chunk : chunks(x, 4)) {
     CHECK(chunk.shape() == x.shape());

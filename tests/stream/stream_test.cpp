@@ -20,8 +20,8 @@ using support::small_net;
 
 TEST_CASE("Stream: the names of the field", "[stream]") {
   const es::Stream stream(small_net());
-  CHECK(stream.in_shape() == es::FrameShape{2, 1});
-  CHECK(stream.out_shape() == es::FrameShape{3, 1});
+  CHECK(stream.in_shape() == es::FrameShape{2});
+  CHECK(stream.out_shape() == es::FrameShape{3});
   CHECK(stream.receptive_field() == 4);
   CHECK(stream.delay() == 2);
   CHECK(stream.padding() == 1);
@@ -58,8 +58,8 @@ TEST_CASE("Stream: negative counts of frames are refused", "[stream][error]") {
   (void)stream(x);
   const es::State before = stream.get_state();
   std::array<float, 300> memory{};
-  const es::Frames<float> y(memory.data(), {3, 1}, 100);
-  const es::Frames<const float> negative(x.data(), {2, 1}, -3);
+  const es::Frames<float> y(memory.data(), {3}, 100);
+  const es::Frames<const float> negative(x.data(), {2}, -3);
   CHECK(support::refuses([&] { stream.process(negative, y); }, {"input of -3 frames"}));
   CHECK(support::refuses([&] { stream.process(negative, y, es::final); }, {"-3 frames"}));
   CHECK(support::refuses([&] { (void)stream(negative); }, {"-3 frames"}));
@@ -98,7 +98,7 @@ TEST_CASE("Stream: states that say that other frames came are refused", "[stream
   es::Stream pointwise(es::Tanh<float>{}, {.channels = 1});
   const auto pointwise_says = [&](Index seen) {
     es::State state;
-    state.assign(pointwise.net().fingerprint(), {1, 1}, seen, 0, [](std::span<std::byte>) {});
+    state.assign(pointwise.net().fingerprint(), {1}, seen, 0, [](std::span<std::byte>) {});
     return state;
   };
   pointwise.set_state(pointwise_says(Index{1} << 60));
@@ -154,7 +154,7 @@ TEST_CASE("Stream: wrong shapes and too little room are refused before anything 
   const es::State before = stream.get_state();
   std::array<float, 300> memory{};
   const auto room = [&](Index channels, Index frames) {
-    return es::Frames<float>(memory.data(), {channels, 1}, frames);
+    return es::Frames<float>(memory.data(), {channels}, frames);
   };
   const Signal x = signal(2, 20);
   CHECK(support::refuses([&] { (void)stream(signal(3, 4)); }, {"input", "3 channels", "2 channels"}));

@@ -126,7 +126,10 @@ class Contract {
       : options_(options),
         random_(options.seed),
         net_(std::make_shared<const Net>(layer)),
-        fresh_(net_, {.channels = options.channels, .batch = batch}),
+        fresh_(net_, {.channels = options.channels,
+                      .batch = batch,
+                      .width = options.width > 1 ? options.width : es::Dynamic,
+                      .height = options.height > 1 ? options.height : es::Dynamic}),
         in_(fresh_.in_shape()),
         out_(fresh_.out_shape()),
         timing_(fresh_.timing()) {}
@@ -156,6 +159,9 @@ class Contract {
   }
 
  private:
+  es::StreamOptions stream_options() const {
+    return {.channels = in_.channels, .batch = in_.batch, .width = in_.width, .height = in_.height};
+  }
   std::vector<T> signal(Index n) { return random_values<T>(n * in_.size(), random_); }
   Frames<const T> view(const std::vector<T>& x, Index from, Index n) const {
     return {x.data() + from * in_.size(), in_, n};
@@ -177,7 +183,7 @@ class Contract {
   /// One call on the whole signal: what every partition must give.
   std::vector<T> whole(const std::vector<T>& x) const {
     const Index n = static_cast<Index>(x.size()) / in_.size();
-    Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+    Stream stream(net_, stream_options());
     const Index count = timing_.outputs_after(n, true);
     std::vector<T> y(static_cast<std::size_t>(count * out_.size()));
     const Index written = stream.process(view(x, 0, n), Frames<T>(y.data(), out_, count), es::final);
@@ -250,12 +256,17 @@ class Contract {
   }
 
   void check_declarations() const {
-    require(net_->out_channels(in_.channels) == out_.channels, "out_channels and the stream's shape differ");
-    require(net_->in_channels() == in_.channels || net_->in_channels() == es::Dynamic, "in_channels differs");
-    require(net_->parameters() >= 0 && net_->macs(in_.channels) >= 0, "negative parameters or macs");
-    const Index bytes = net_->state_bytes(in_);
-    require(bytes >= 0 && bytes % es::memory_alignment == 0, "state_bytes = ", bytes, ", not a multiple of ",
-            es::memory_alignment);
+    const es::Facts facts = net_->facts(in_);
+    require(facts.out == out_, "the facts and the stream differ in the output's shape");
+    const FrameShape wanted = net_->wanted();
+    require(wanted.channels == in_.channels || wanted.channels == 0, "it wants other channels than it takes");
+    require((wanted.width == in_.width || wanted.width == 0) && (wanted.height == in_.height || wanted.height == 0) &&
+                wanted.batch == 0,
+            "it wants frames of another shape than it takes");
+    require(facts.parameters >= 0 && facts.macs >= 0 && facts.max_flush >= 0 && facts.scratch_bytes >= 0,
+            "negative facts");
+    const Index bytes = facts.state_bytes;
+    require(bytes >= 0, "state_bytes = ", bytes);
     require(net_->fingerprint() == Net(*net_).fingerprint(), "the fingerprint of a copy differs");
   }
 
@@ -277,7 +288,7 @@ class Contract {
 
   void check_chunks(Index n, const std::vector<T>& x) {
     const std::vector<T> expected = whole(x);
-    Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+    Stream stream(net_, stream_options());
     const es::State initial = stream.get_state();
     int round = static_cast<int>(n);
     for (const std::vector<Index>& cuts : cuts_of(n, random_, options_.light)) {
@@ -292,19 +303,35 @@ class Contract {
 
   /// The calls that take and give tensors.
   void check_tensors(Index n, const std::vector<T>& x) {
-    using Tensor3 = Eigen::Tensor<T, 3>;
+    if (in_.has_space())
+      check_tensors_of<5>(n, x);
+    else
+      check_tensors_of<3>(n, x);
+  }
+  template <int Rank>
+  void check_tensors_of(Index n, const std::vector<T>& x) {
+    using Tensor = Eigen::Tensor<T, Rank>;
     const std::vector<T> expected = whole(x);
     const auto part = [&](Index from, Index count) {
-      return Eigen::TensorMap<const Tensor3>(x.data() + from * in_.size(), in_.channels, in_.batch, count);
+      const T* first = x.data() + from * in_.size();
+      if constexpr (Rank == 3)
+        return Eigen::TensorMap<const Tensor>(first, in_.channels, in_.batch, count);
+      else
+        return Eigen::TensorMap<const Tensor>(first, in_.channels, in_.width, in_.height, in_.batch, count);
     };
     const auto append = [&](std::vector<T>& y, const auto& more) {
       y.insert(y.end(), more.data(), more.data() + more.size());
     };
-    Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+    Stream stream(net_, stream_options());
     const es::State initial = stream.get_state();
 
-    const Tensor3 offline = stream.forward(part(0, n));
-    require(offline.dimension(0) == out_.channels && offline.dimension(1) == out_.batch, "forward: wrong shape");
+    const Tensor offline = stream.forward(part(0, n));
+    require(offline.dimension(Rank - 2) == out_.batch, "forward: wrong batch");
+    if (Rank == 3) require(offline.dimension(0) == out_.channels * out_.width * out_.height, "forward: wrong shape");
+    if (Rank == 5)
+      require(offline.dimension(0) == out_.channels && offline.dimension(1) == out_.width &&
+                  offline.dimension(2 % Rank) == out_.height,
+              "forward: wrong shape");
     require_same({offline.data(), offline.data() + offline.size()}, expected, "forward");
     require(stream.get_state() == initial, "forward touches the stream");
 
@@ -322,12 +349,12 @@ class Contract {
     for (const Index count : cuts) {
       // What forward_steps would give if the signal ended here, and the state as it was.
       const es::State before = stream.get_state();
-      const std::optional<Tensor3> padded = stream.forward_steps(part(at, count), true, false);
+      const std::optional<Tensor> padded = stream.forward_steps(part(at, count), true, false);
       require(stream.get_state() == before, "forward_steps without update_state changes the state");
       std::vector<T> ended = stepped;
       if (padded) append(ended, *padded);
       require_same(ended, whole({x.data(), x.data() + (at + count) * in_.size()}), "forward_steps with pad_end");
-      const std::optional<Tensor3> given =
+      const std::optional<Tensor> given =
           at % 2 == 0 ? stream.forward_steps(part(at, count)) : stream.forward_steps(part(at, count), true);
       at += count;
       require(stream.frames_seen() == at, "forward_steps loses count");
@@ -340,7 +367,7 @@ class Contract {
     require_same(stepped, expected, "forward_steps");
 
     for (at = 0; at < n; ++at) {
-      const Eigen::TensorMap<const Eigen::Tensor<T, 2>> frame(x.data() + at * in_.size(), in_.channels, in_.batch);
+      const Eigen::TensorMap<const Eigen::Tensor<T, 2>> frame(x.data() + at * in_.size(), in_.channels, in_.columns());
       const es::State before = stream.get_state();
       const auto peek = stream.forward_step(frame, false);
       require(stream.get_state() == before, "forward_step without update_state changes the state");
@@ -360,18 +387,18 @@ class Contract {
   void check_planar(Index n, const std::vector<T>& x) {
     if (in_.batch != 1) return;
     const std::vector<T> expected = whole(x);
-    const Index total = static_cast<Index>(expected.size()) / out_.channels;
+    const Index total = static_cast<Index>(expected.size()) / out_.size();
     std::vector<std::vector<T>> in, out;
-    for (Index c = 0; c < in_.channels; ++c) {
+    for (Index c = 0; c < in_.size(); ++c) {
       in.emplace_back();
-      for (Index t = 0; t < n; ++t) in.back().push_back(x[static_cast<std::size_t>(t * in_.channels + c)]);
+      for (Index t = 0; t < n; ++t) in.back().push_back(x[static_cast<std::size_t>(t * in_.size() + c)]);
     }
     // One more frame than needed, to see whether it is left alone.
     const T mark = std::numeric_limits<T>::max();
-    out.assign(static_cast<std::size_t>(out_.channels), std::vector<T>(static_cast<std::size_t>(total + 1), mark));
+    out.assign(static_cast<std::size_t>(out_.size()), std::vector<T>(static_cast<std::size_t>(total + 1), mark));
     const std::vector<std::vector<T>> given = in;
 
-    es::PlanarStream<Net> stream(net_, {.channels = in_.channels, .batch = in_.batch});
+    es::PlanarStream<Net> stream(net_, stream_options());
     std::vector<const T*> from(in.size());
     std::vector<T*> to(out.size());
     Index at = 0, written = 0;
@@ -434,7 +461,7 @@ class Contract {
                                           : std::vector<Index>{0, 1, n / 3, random_.integer(1, n - 1), n - 1, n};
     for (const Index split : splits) {
       INFO("state after " << split << " of " << n << " frames");
-      Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+      Stream stream(net_, stream_options());
       const es::State initial = stream.get_state();
       require(static_cast<Index>(initial.payload().size()) == stream.state_bytes(), "state_bytes differs");
       std::vector<T> head;
@@ -444,7 +471,7 @@ class Contract {
 
       // Equal inputs, equal states, however they were cut.
       for (const std::vector<Index>& cuts : cuts_of(split, random_, options_.light)) {
-        Stream other(net_, {.channels = in_.channels, .batch = in_.batch});
+        Stream other(net_, stream_options());
         std::vector<T> y;
         for (Index at = 0, i = 0; i < static_cast<Index>(cuts.size()); ++i) {
           feed(other, x, at, cuts[static_cast<std::size_t>(i)], false, false, y);
@@ -463,14 +490,14 @@ class Contract {
         require(other.get_state() == initial, how, ": not fresh after the end");
       };
       Stream copy = stream;
-      Stream assigned(net_, {.channels = in_.channels, .batch = in_.batch});
+      Stream assigned(net_, stream_options());
       assigned = stream;
-      Stream loaded(net_, {.channels = in_.channels, .batch = in_.batch});
+      Stream loaded(net_, stream_options());
       std::vector<T> ignored;
       feed(loaded, x, 0, std::min<Index>(n, 7), false, true, ignored);  // something else to forget
       loaded.set_state(state);
       require(loaded.get_state() == state && loaded.frames_seen() == split, "a loaded state is another one");
-      Stream sent(net_, {.channels = in_.channels, .batch = in_.batch});
+      Stream sent(net_, stream_options());
       const std::vector<std::byte> bytes(state.bytes().begin(), state.bytes().end());
       sent.set_state(es::State::from_bytes(bytes));
       finish(copy, "a copy");
@@ -496,7 +523,7 @@ class Contract {
     const Index n = middle();
     const std::vector<T> x = signal(n);
     for (const Index split : options_.light ? std::vector<Index>{n / 2} : std::vector<Index>{0, n / 2}) {
-      Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+      Stream stream(net_, stream_options());
       std::vector<T> ignored;
       feed(stream, x, 0, split, false, true, ignored);
       const es::State good = stream.get_state();
@@ -556,7 +583,8 @@ class Contract {
     const std::vector<T> expected = whole(x);
     for (const int garbage : {0xff, 0x5a}) {
       INFO("block filled with " << garbage);
-      es::StateBlock block(net_->state_bytes(in_), in_, es::scratch_bytes(*net_, in_));
+      const es::Facts facts = net_->facts(in_);
+      es::StateBlock block(facts.state_bytes, in_, facts.scratch_bytes);
       if (block.bytes() > 0) std::memset(block.ref().data, garbage, static_cast<std::size_t>(block.bytes()));
       net_->reset(block.ref());
       std::vector<std::byte> remembered(static_cast<std::size_t>(fresh_.state_bytes()));
@@ -566,8 +594,8 @@ class Contract {
       require(writer.good() && std::equal(remembered.begin(), remembered.end(), initial.payload().begin(),
                                           initial.payload().end()),
               "reset leaves something of what the block held");
-      std::vector<T> y(static_cast<std::size_t>((net_->max_outputs(n) + net_->max_flush()) * out_.size()));
-      const Frames<T> room(y.data(), out_, net_->max_outputs(n) + net_->max_flush());
+      std::vector<T> y(static_cast<std::size_t>((net_->max_outputs(n) + fresh_.max_flush()) * out_.size()));
+      const Frames<T> room(y.data(), out_, net_->max_outputs(n) + fresh_.max_flush());
       Index written = net_->steps(block.ref(), view(x, 0, n), room);
       written += net_->flush(block.ref(), room.from(written));
       y.resize(static_cast<std::size_t>(written * out_.size()));
@@ -578,8 +606,8 @@ class Contract {
   void check_interleaved() {
     const Index n = middle();
     const std::vector<T> x1 = signal(n), x2 = signal(n);
-    Stream one(net_, {.channels = in_.channels, .batch = in_.batch});
-    Stream two(net_, {.channels = in_.channels, .batch = in_.batch});
+    Stream one(net_, stream_options());
+    Stream two(net_, stream_options());
     std::vector<T> y1, y2;
     Index at1 = 0, at2 = 0;
     while (at1 < n || at2 < n) {
@@ -605,7 +633,7 @@ class Contract {
     std::vector<std::thread> running;
     for (int id = 0; id < threads; ++id)
       running.emplace_back([&, id] {  // no assertions in here: Catch2 wants them in one thread
-        Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+        Stream stream(net_, stream_options());
         for (int round = 0; round < rounds; ++round) {
           const std::size_t which = static_cast<std::size_t>(id * rounds + round);
           std::vector<T>& y = given[which];
@@ -625,13 +653,13 @@ class Contract {
   }
 
   void check_warm_up() {
-    Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+    Stream stream(net_, stream_options());
     stream.warm_up();
     const Index fed = stream.frames_seen();
     require(fed == timing_.first_output(), "warm_up feeds ", fed, " frames instead of ", timing_.first_output());
     require(stream.outputs_after(fed) == 0 && stream.outputs_after(fed + 1) > 0,
             "the frame after warm_up does not yield the first output");
-    Stream by_hand(net_, {.channels = in_.channels, .batch = in_.batch});
+    Stream by_hand(net_, stream_options());
     std::vector<T> ignored;
     feed(by_hand, std::vector<T>(static_cast<std::size_t>(fed * in_.size())), 0, fed, false, true, ignored);
     require(by_hand.get_state() == stream.get_state(), "warm_up is not a run of zeros");
@@ -665,7 +693,7 @@ class Contract {
   void check_refusals() {
     const Index n = middle();
     const std::vector<T> x = signal(n);
-    Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+    Stream stream(net_, stream_options());
     std::vector<T> y;
     feed(stream, x, 0, n / 2, false, true, y);
     const Index seen = stream.frames_seen(), rest = n - seen;
@@ -687,8 +715,8 @@ class Contract {
     refuse(stream, "a negative count of steps", [&] { stream.forward_steps(view(x, seen, -1), true, false); });
     if (in_.batch == 1) {
       // All channels of all buffers at one place: refused calls neither read nor write.
-      const std::vector<const T*> from(static_cast<std::size_t>(in_.channels), x.data());
-      const std::vector<T*> to(static_cast<std::size_t>(out_.channels), output.data());
+      const std::vector<const T*> from(static_cast<std::size_t>(in_.size()), x.data());
+      const std::vector<T*> to(static_cast<std::size_t>(out_.size()), output.data());
       es::PlanarStream<Net> planar(stream);
       if (const Index room = room_of(rest, false); room > 0)
         refuse(planar, "planar buffers one frame too short",
@@ -707,16 +735,19 @@ class Contract {
     }
     require(output.intact(0), "a refused call writes");
 
-    const FrameShape wider{in_.channels + 1, in_.batch}, more{in_.channels, in_.batch + 1};
-    const std::vector<T> other(static_cast<std::size_t>(std::max(wider.size(), more.size())));
+    FrameShape wider = in_, more = in_, broader = in_;
+    wider.channels = in_.channels + 1, more.batch = in_.batch + 1, broader.width = in_.width + 1;
+    const std::vector<T> other(static_cast<std::size_t>(std::max({wider.size(), more.size(), broader.size()})));
     refuse(stream, "another number of channels",
            [&] { stream.process(Frames<const T>(other.data(), wider, 1), output.frames()); });
     refuse(stream, "another batch", [&] { stream.process(Frames<const T>(other.data(), more, 1), output.frames()); });
+    if (in_.columns() > 1)
+      refuse(stream, "another width", [&] { stream.process(Frames<const T>(other.data(), broader, 1), output.frames()); });
     refuse(stream, "another number of channels as a tensor", [&] {
-      stream(Eigen::TensorMap<const Eigen::Tensor<T, 3>>(other.data(), wider.channels, wider.batch, 1));
+      stream(Eigen::TensorMap<const Eigen::Tensor<T, 3>>(other.data(), wider.channels, wider.columns(), 1));
     });
     refuse(stream, "an output of another shape",
-           [&] { stream.process(view(x, seen, 1), Frames<T>(output.data(), {out_.channels + 1, out_.batch}, 0)); });
+           [&] { stream.process(view(x, seen, 1), Frames<T>(output.data(), out_.with_channels(out_.channels + 1), 0)); });
     require_same((in_chunks(stream, x, {rest}, End::with_last)), tail_of(whole(x), y), "after refused calls");
   }
   static std::vector<T> tail_of(const std::vector<T>& all, const std::vector<T>& head) {
@@ -785,7 +816,7 @@ class Contract {
   }
   /// Adds to `changed` which outputs are not what they were when one frame changes.
   void perturb(const std::vector<T>& x, const std::vector<T>& base, T change, DependencyMatrix& changed) const {
-    Stream stream(net_, {.channels = in_.channels, .batch = in_.batch});
+    Stream stream(net_, stream_options());
     const Index n = changed.inputs(), outputs = changed.outputs(), frame = out_.size();
     std::vector<T> y(base.size());
     for (Index i = 0; i < n; ++i) {
@@ -826,6 +857,11 @@ template <class T>
 void check_any_contract(const es::AnyLayer<T>& layer, Index batch, const ContractOptions& options) {
   INFO("contract of " << options.name << ", batch " << batch);
   Contract<T>(layer, batch, options).check();
+  if (options.light || !options.columns || options.width > 1 || options.height > 1 || layer.wanted().width != 0) return;
+  ContractOptions space = options;
+  space.width = 3, space.height = 2, space.light = true;
+  INFO("over frames of width 3 and height 2");
+  Contract<T>(layer, batch, space).check();
 }
 
 template void check_any_contract(const es::AnyLayer<float>&, Index, const ContractOptions&);

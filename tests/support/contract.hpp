@@ -19,6 +19,9 @@ struct ContractOptions {
   bool light = false;            ///< the law and the state only, at one length: for long tables and random networks
   std::uint64_t seed = 1;
   std::string name = {};  ///< for messages
+  Index width = 1;        ///< space axes of the input's frames
+  Index height = 1;
+  bool columns = true;    ///< it does the same to each column of frames with space, which is tried, too
 };
 
 /// The law of the library and all that is promised around it, tried on one layer or network; fails the running test
@@ -39,23 +42,28 @@ extern template void check_any_contract(const es::AnyLayer<double>&, Index, cons
 
 /// The same network under two types: equal fingerprints, and bit for bit equal outputs and states.
 template <es::Layer A, es::Layer B>
-void check_equal(const A& a, const B& b, Index batch = 1, Index channels = es::Dynamic) {
+void check_equal(const A& a, const B& b, Index batch = 1, const ContractOptions& like = {}) {
   using T = typename A::Scalar;
   static_assert(std::is_same_v<T, typename B::Scalar>);
-  es::Stream one(a, {.channels = channels, .batch = batch});
-  es::Stream two(b, {.channels = channels, .batch = batch});
+  es::StreamOptions options{.channels = like.channels, .batch = batch};
+  if (like.width > 1) options.width = like.width;
+  if (like.height > 1) options.height = like.height;
+  es::Stream one(a, options);
+  es::Stream two(b, options);
   if (a.fingerprint() != b.fingerprint()) FAIL("the fingerprints differ");
   Random random(7);
-  const Index in = one.in_shape().channels, out = one.out_shape().channels;
+  const es::FrameShape in = one.in_shape(), out = one.out_shape();
   for (const Index n : {1, 2, 3, 40, 0, 7, 8, 16}) {
     const bool last = n == 16;
-    const auto x = random_tensor<T>(random, in, batch, n);
+    const std::vector<T> values = random_values<T>(n * in.size(), random);
+    const es::Frames<const T> x(values.data(), in, n);
     const Index room = one.max_outputs(n) + one.max_flush();
-    Eigen::Tensor<T, 3> y1(out, batch, room), y2(out, batch, room);
-    const Index n1 = last ? one.process(x, y1, es::final) : one.process(x, y1);
-    const Index n2 = last ? two.process(x, y2, es::final) : two.process(x, y2);
+    std::vector<T> y1(static_cast<std::size_t>(room * out.size())), y2(y1);
+    const es::Frames<T> to1(y1.data(), out, room), to2(y2.data(), out, room);
+    const Index n1 = last ? one.process(x, to1, es::final) : one.process(x, to1);
+    const Index n2 = last ? two.process(x, to2, es::final) : two.process(x, to2);
     if (n1 != n2) FAIL("after " << n << " frames one type gives " << n1 << " outputs, the other " << n2);
-    if (n1 > 0 && std::memcmp(y1.data(), y2.data(), sizeof(T) * static_cast<std::size_t>(n1 * out * batch)) != 0)
+    if (n1 > 0 && std::memcmp(y1.data(), y2.data(), sizeof(T) * static_cast<std::size_t>(n1 * out.size())) != 0)
       FAIL("the two types give different outputs for a chunk of " << n << " frames");
     if (!(one.get_state() == two.get_state())) FAIL("the two types remember different things");
   }
@@ -67,7 +75,7 @@ template <es::Layer L>
 void check_contract(const L& layer, Index batch = 1, const ContractOptions& options = {}) {
   const es::AnyLayer<typename L::Scalar> any(layer);
   check_any_contract(any, batch, options);
-  check_equal(layer, any, batch, options.channels);
+  check_equal(layer, any, batch, options);
 }
 
 template <class T>

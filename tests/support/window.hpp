@@ -32,57 +32,50 @@ class WindowMemory {
   Index size_;
 };
 
-/// What a window layer makes of a window is `expected`; nothing is allocated, nothing written outside; it gives the same in
-/// place if it may, whatever its scratch memory holds; and what lies behind the window does not matter.
-template <es::WindowLayer L, class T>
-void check_window(const L& layer, const Eigen::Tensor<T, 2>& x, const Eigen::Tensor<double, 2>& expected, double allowed) {
-  const es::WindowShape in{x.dimension(0), x.dimension(1)}, out = layer.out_window(in);
-  INFO("a window of " << in.channels << " channels and " << in.frames << " frames");
-  REQUIRE(out == es::WindowShape{expected.dimension(0), expected.dimension(1)});
+/// What a layer makes of one frame with a column for each frame of a window; nothing is allocated, written outside, or
+/// changed in the window, whatever its memory holds; and what lies behind the window does not matter.
+template <es::Layer L, class T>
+Eigen::Tensor<T, 2> run_window(const L& layer, const Eigen::Tensor<T, 2>& x, T behind = T(0)) {
+  const es::FrameShape in{x.dimension(0), x.dimension(1)};
+  const es::Facts facts = layer.facts(in);
+  REQUIRE(layer.timing().frame_by_frame());
   constexpr T mark = T(12345);
-  std::vector<T> first;
-  for (const T behind : {T(0), std::numeric_limits<T>::quiet_NaN()}) {
-    WindowMemory<T> from(in.size(), behind), to(out.size(), mark);
-    std::copy_n(x.data(), x.size(), from.data());
-    es::StateBlock scratch(layer.scratch_bytes(in), {}, 0);
-    if (scratch.bytes() > 0) std::memset(scratch.ref().data, 0xff, static_cast<std::size_t>(scratch.bytes()));
-    const NoAllocation guard;
-    layer.apply(in, from.data(), to.data(), scratch.ref().data);
-    CHECK(guard.count() == 0);
-    CHECK(to.untouched(mark));
-    Signal<T> y(out.channels, 1, out.frames);
-    std::copy_n(to.data(), out.size(), y.data());
-    Signal<double> wanted(out.channels, 1, out.frames);
-    std::copy_n(expected.data(), expected.size(), wanted.data());
-    CHECK(difference(y, wanted) < allowed);
-    if (first.empty()) first.assign(y.data(), y.data() + y.size());
-    CHECK(std::memcmp(first.data(), y.data(), first.size() * sizeof(T)) == 0);
-    if (layer.in_place()) {
-      REQUIRE(in == out);
-      layer.apply(in, from.data(), from.data(), scratch.ref().data);
-      CHECK(std::memcmp(first.data(), from.data(), first.size() * sizeof(T)) == 0);
-    }
-  }
-}
-
-/// What a network makes of a window; nothing is allocated, written outside, or changed in the window, whatever the
-/// scratch memory holds.
-template <class T>
-Eigen::Tensor<T, 2> run_window(const es::WindowNet<T>& net, const Eigen::Tensor<T, 2>& x) {
-  const typename es::WindowNet<T>::Plan plan(net, {x.dimension(0), x.dimension(1)});
-  constexpr T mark = T(77);
-  WindowMemory<T> from(x.size()), to(plan.out().size(), mark);
+  WindowMemory<T> from(in.size(), behind), to(facts.out.size(), mark);
   std::copy_n(x.data(), x.size(), from.data());
-  es::StateBlock scratch(plan.scratch_bytes(), {}, 0);
-  if (scratch.bytes() > 0) std::memset(scratch.ref().data, 0xff, static_cast<std::size_t>(scratch.bytes()));
+  es::StateBlock block(facts.state_bytes, in, facts.scratch_bytes);
+  if (block.bytes() > 0) std::memset(block.ref().data, 0xff, static_cast<std::size_t>(block.bytes()));
+  layer.reset(block.ref());
   const NoAllocation guard;
-  plan.apply(from.data(), to.data(), scratch.ref().data);
+  const Index given = layer.steps(block.ref(), es::Frames<const T>(from.data(), in, 1), es::Frames<T>(to.data(), facts.out, 1));
   CHECK(guard.count() == 0);
+  CHECK(given == 1);
   CHECK(to.untouched(mark));
   CHECK(std::equal(x.data(), x.data() + x.size(), from.data()));
-  Eigen::Tensor<T, 2> y(plan.out().channels, plan.out().frames);
+  REQUIRE((facts.out.height == 1 && facts.out.batch == 1));
+  Eigen::Tensor<T, 2> y(facts.out.channels, facts.out.width);
   std::copy_n(to.data(), y.size(), y.data());
+  if (layer.in_place()) {
+    REQUIRE(facts.out.size() == in.size());
+    layer.steps(block.ref(), es::Frames<const T>(from.data(), in, 1), es::Frames<T>(from.data(), facts.out, 1));
+    CHECK(std::memcmp(y.data(), from.data(), sizeof(T) * static_cast<std::size_t>(y.size())) == 0);
+  }
   return y;
+}
+
+/// What a layer makes of a window is `expected`, whatever lies behind the window.
+template <es::Layer L, class T>
+void check_window(const L& layer, const Eigen::Tensor<T, 2>& x, const Eigen::Tensor<double, 2>& expected, double allowed) {
+  INFO("a window of " << x.dimension(0) << " channels and " << x.dimension(1) << " frames");
+  const Eigen::Tensor<T, 2> y = run_window(layer, x);
+  REQUIRE(y.dimension(0) == expected.dimension(0));
+  REQUIRE(y.dimension(1) == expected.dimension(1));
+  Signal<T> given(y.dimension(0), 1, y.dimension(1));
+  std::copy_n(y.data(), y.size(), given.data());
+  Signal<double> wanted(y.dimension(0), 1, y.dimension(1));
+  std::copy_n(expected.data(), expected.size(), wanted.data());
+  CHECK(difference(given, wanted) < allowed);
+  const Eigen::Tensor<T, 2> again = run_window(layer, x, std::numeric_limits<T>::quiet_NaN());
+  CHECK(std::memcmp(y.data(), again.data(), sizeof(T) * static_cast<std::size_t>(y.size())) == 0);
 }
 
 }  // namespace support

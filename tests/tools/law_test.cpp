@@ -20,15 +20,11 @@ template <Fault fault>
 class Faulty {
  public:
   using Scalar = float;
-  Index in_channels() const { return es::Dynamic; }
-  Index out_channels(Index in) const { return in; }
+  es::FrameShape wanted() const { return es::FrameShape::any(); }
+  es::Facts facts(const es::FrameShape& in) const { return {.out = in, .state_bytes = es::memory_alignment}; }
   es::Timing timing() const { return {}; }
   Index max_outputs(Index n) const noexcept { return n; }
-  Index max_flush() const noexcept { return 0; }
-  Index parameters() const { return 0; }
-  double macs(Index) const { return 0; }
   std::uint64_t fingerprint() const { return 1; }
-  Index state_bytes(es::FrameShape) const { return es::memory_alignment; }
   void reset(es::StateRef state) const noexcept { seen(state) = 0; }
   Index steps(es::StateRef state, es::Frames<const float> x, es::Frames<float> y) const noexcept {
     const Index before = seen(state);

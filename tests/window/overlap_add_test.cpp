@@ -38,7 +38,7 @@ TEMPLATE_TEST_CASE("OverlapAdd: any chunking gives the offline output", "[window
   const OverlapAddOptions plain{.normalise = normalise, .left = left, .right = right};
   OverlapAddOptions weighted = plain;
   weighted.window = ramp(size);
-  support::check_contract(OverlapAdd<TestType>(channels, size, stride, plain), 1, {.light = left > 0});
+  support::check_contract(OverlapAdd<TestType>(channels, size, stride, plain), 1, {.light = left > 0, .columns = false});
   support::check_contract(OverlapAdd<TestType>(channels, size, stride, weighted), 3, {.light = true});
 }
 

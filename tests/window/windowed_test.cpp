@@ -2,18 +2,21 @@
 
 #include <utility>
 
+#include "eigenstream/compose/along.hpp"
+#include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
+#include "eigenstream/layer/adaptive_pool.hpp"
+#include "eigenstream/layer/group_norm.hpp"
+#include "eigenstream/layer/identity.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/softmax.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
-#include "eigenstream/window/adaptive_pool1d.hpp"
-#include "eigenstream/window/group_norm.hpp"
-#include "eigenstream/window/rearrange.hpp"
 #include "eigenstream/window/unfold_windows.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/errors.hpp"
+#include "support/facts.hpp"
 #include "support/window.hpp"
 
 namespace es = eigenstream;
@@ -32,15 +35,10 @@ auto conv(Index in, Index out, Index taps, es::Conv1dOptions options = {}) {
 
 // A small classifier with everything that needs the whole window.
 template <class T>
-es::WindowNet<T> classifier(Index channels) {
-  using Net = es::WindowNet<T>;
-  return Net{conv<T>(channels, 6, 3, {.padding = 1}),
-             es::GroupNorm<T>(2, 6),
-             es::Tanh<T>(),
-             Net::residual({conv<T>(6, 6, 3, {.padding = 1}), es::Tanh<T>()}),
-             es::AdaptiveAvgPool1d<T>(1),
-             support::random_linear<T>(6, 4),
-             es::Softmax<T>()};
+auto classifier(Index channels) {
+  return es::sequential(es::along(conv<T>(channels, 6, 3, {.padding = 1})), es::GroupNorm<T>(2, 6), es::Tanh<T>(),
+                        es::residual(es::along(conv<T>(6, 6, 3, {.padding = 1})), es::Tanh<T>()),
+                        es::AdaptiveAvgPool1d<T>(1), support::random_linear<T>(6, 4), es::Softmax<T>());
 }
 
 }  // namespace
@@ -52,9 +50,9 @@ TEMPLATE_TEST_CASE("Windowed: any chunking gives the offline output", "[window][
   const Padding padding = GENERATE_COPY(Padding{0}, Padding{size - 1, 0}, Padding{size / 2, size - 1});
   const Index batch = GENERATE(1, 3);
   INFO("size " << size << ", stride " << stride << ", padding " << padding.left << " and " << padding.right);
-  support::check_contract(Windowed<T>(es::WindowNet<T>(), size, stride, {.padding = padding, .channels = 2}), batch,
+  support::check_contract(Windowed(es::Identity<T>(), size, stride, {.padding = padding, .channels = 2}), batch,
                           {.light = batch > 1});
-  support::check_contract(Windowed<T>(classifier<T>(2), size, stride, {.padding = padding}), batch,
+  support::check_contract(Windowed(classifier<T>(2), size, stride, {.padding = padding}), batch,
                           {.exact = false, .light = batch > 1});
 }
 
@@ -63,10 +61,10 @@ TEST_CASE("Windowed: each output is the network's for that window", "[window]") 
   const Index size = std::get<0>(sizes), stride = std::get<1>(sizes);
   support::Random random(6);
   const auto x = support::random_tensor<float>(random, 2, 100);
-  const es::WindowNet<float> net = classifier<float>(2);
+  const auto net = classifier<float>(2);
   const Windowed layer(net, size, stride);
-  CHECK(layer.in_window() == es::WindowShape{2, size});
-  CHECK(layer.out_window() == es::WindowShape{4, 1});
+  CHECK(layer.in_window() == es::FrameShape{2, size});
+  CHECK(layer.out_window() == es::FrameShape{4});
   es::Stream stream(layer);
   const Eigen::Tensor<float, 2> y = stream.forward(x);
   const auto [windows, rest] = es::unfold_windows(x, size, stride);
@@ -95,7 +93,7 @@ TEST_CASE("Windowed: over the windows of a snapshotter", "[window]") {
   }
   // Without a network it is the snapshotter itself.
   es::Stream plain(snapshotter);
-  es::Stream empty(es::Windowed<float>({}, snapshotter));
+  es::Stream empty(es::Windowed(es::Identity<float>(), snapshotter));
   const Eigen::Tensor<float, 2> a = plain(x), b = empty(x);
   CHECK(std::equal(a.data(), a.data() + a.size(), b.data(), b.data() + b.size()));
 }
@@ -103,8 +101,8 @@ TEST_CASE("Windowed: over the windows of a snapshotter", "[window]") {
 TEST_CASE("Windowed: numbers for reports", "[window]") {
   const Windowed layer(classifier<float>(2), 20, 5, {.padding = {15, 4}});
   const auto one = conv<float>(2, 6, 3, {.padding = 1});
-  CHECK(layer.parameters() > one.parameters());
-  CHECK(layer.macs(2) * 5 > one.macs(2) * 20);
+  CHECK(support::facts_of(layer).parameters > support::facts_of(one).parameters);
+  CHECK(layer.facts({2}).macs * 5 > one.facts({2}).macs * 20);
   const es::Timing timing = layer.timing();
   CHECK(timing.receptive_field() == 20);
   CHECK(timing.delay() == 4);
@@ -116,8 +114,8 @@ TEST_CASE("Windowed: numbers for reports", "[window]") {
 }
 
 TEST_CASE("Windowed: what does not add up is an error that names it", "[window]") {
-  using W = Windowed<float>;
-  const es::WindowNet<float> net = conv<float>(2, 6, 3);
+  const auto net = es::along(conv<float>(2, 6, 3));
+  using W = Windowed<std::remove_const_t<decltype(net)>>;
   CHECK_THAT(error_of([&] { W(net, 0, 1); }), Contains("size = 0"));
   CHECK_THAT(error_of([&] { W(net, 5, 0); }), Contains("stride = 0"));
   CHECK_THAT(error_of([&] {
@@ -126,7 +124,33 @@ TEST_CASE("Windowed: what does not add up is an error that names it", "[window]"
              Contains("padding = 5, must be from 0 to size - 1 = 4"));
   CHECK_THAT(error_of([&] { W(net, 5, 1, {.padding = {0, -1}}); }), Contains("padding = -1"));
   CHECK_THAT(error_of([&] { W(net, 2, 1); }), Contains("a window of 2 frames is too short"));
-  CHECK_THAT(error_of([&] { W({}, 2, 1); }), Contains("say how many"));
+  CHECK_THAT(error_of([&] { Windowed(es::Identity<float>(), 2, 1); }), Contains("say how many"));
+  CHECK_THAT(error_of([&] { Windowed(conv<float>(2, 6, 3), 5, 1); }), Contains("es::along(layer)"));
+  CHECK_THAT(error_of([&] { es::Stream(W(net, 5, 1), {.width = 2}); }), Contains("takes frames without space"));
   CHECK_THAT(error_of([&] { W(net, 5, 1, {.channels = 3}); }), Contains("channels = 3, but the network takes 2"));
   CHECK_THAT(error_of([&] { es::Stream(W(net, 5, 1), {.channels = 3}); }), Contains("takes 2 channels, not 3"));
+}
+
+TEST_CASE("Windowed: frames of several columns, as a tensor with that axis", "[window]") {
+  support::Random random(6);
+  const auto x = support::random_tensor<float>(random, 2, 30);
+  const es::Windowed layer(es::along(conv<float>(2, 3, 3)), 6, 4);
+  es::Stream stream(layer);
+  CHECK(stream.out_shape() == es::FrameShape{3, 4});
+  const Eigen::Tensor<float, 2> y = stream.forward(x);
+  const auto frames = es::with_axes<3>(y, stream.out_shape());
+  REQUIRE((frames.dimension(0) == 3 && frames.dimension(1) == 4 && frames.dimension(2) == 7));
+  const auto [windows, rest] = es::unfold_windows(x, 6, 4);
+  for (Index w = 0; w < 7; ++w) {
+    const Eigen::Tensor<float, 2> one = windows.chip(w, 2), expected = support::run_window(layer.net(), one);
+    for (Index t = 0; t < 4; ++t)
+      for (Index c = 0; c < 3; ++c) CHECK(frames(c, t, w) == expected(c, t));
+  }
+  const es::Windowed merged(es::along(conv<float>(2, 3, 3)), 6, 4, {.merge = true});
+  es::Stream flat(merged);
+  CHECK(flat.out_shape() == es::FrameShape{12});
+  const Eigen::Tensor<float, 2> z = flat.forward(x);
+  CHECK(std::equal(y.data(), y.data() + y.size(), z.data(), z.data() + z.size()));
+  support::check_contract(layer, 2);
+  support::check_contract(merged, 2);
 }

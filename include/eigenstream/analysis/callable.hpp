@@ -17,11 +17,13 @@ struct SignalShape {
   Index channels = 1;
   Index batch = 1;
   Index frames = 0;
+  Index width = 1;   ///< space axes of the frames
+  Index height = 1;
 
-  constexpr FrameShape frame() const noexcept { return {channels, batch}; }
+  constexpr FrameShape frame() const noexcept { return {channels, width, height, batch}; }
   /// Errors   Error if there is nothing in it
   void check_positive(const char* who) const {
-    check(channels >= 1 && batch >= 1 && frames >= 1, who, ": a signal of ", channels, " channels, a batch of ", batch,
+    check(channels >= 1 && batch >= 1 && frames >= 1 && width >= 1 && height >= 1, who, ": a signal of ", channels, " channels, a batch of ", batch,
           " and ", frames, " frames; none may be below 1");
   }
 };
@@ -77,16 +79,16 @@ auto as_signal(Frames<const T> x) {
       y = X(x.count);
     } else if constexpr (X::NumDimensions == 2) {
       check(x.batch == 1, "a model of tensors (C,T) cannot take a batch of ", x.batch);
-      y = X(x.channels, x.count);
+      y = X(Index{x.channels}, x.count);
     } else {
-      y = X(x.channels, x.batch, x.count);
+      y = X(Index{x.channels}, Index{x.batch}, x.count);
     }
     std::copy_n(x.data, x.scalars(), y.data());
     return y;
   } else {
     static_assert(MatrixLike<X>, "eigenstream: a model takes a tensor, a matrix (C,T) or Frames<const T>");
     check(x.batch == 1, "a model of matrices (C,T) cannot take a batch of ", x.batch);
-    typename X::PlainObject y(x.channels, x.count);
+    typename X::PlainObject y(Index{x.channels}, x.count);
     std::copy_n(x.data, x.scalars(), y.data());
     return y;
   }
@@ -108,7 +110,7 @@ auto as_frames(const Y& y) {
                   "eigenstream: a model gives a tensor, a matrix (C,T) or Frames, not an unevaluated expression");
     using T = typename ScalarOf<Y>::type;
     if constexpr (requires { requires TensorLike<const Y> && Y::NumDimensions == 1; })
-      return Frames<const T>(y.data(), {1, 1}, y.dimension(0));
+      return Frames<const T>(y.data(), {}, y.dimension(0));
     else
       return Frames<const T>(y);
   }

@@ -187,7 +187,7 @@ template <Layer L>
 DependencyMatrix infer_dependency_matrix(const L& layer, SignalShape shape, Index in_stride = 1,
                                          const InferOptions& options = {}) {
   shape.check_positive("infer_dependency_matrix");
-  Stream<L> stream(layer, {.channels = shape.channels, .batch = shape.batch});
+  Stream<L> stream(layer, {.channels = shape.channels, .batch = shape.batch, .width = shape.width, .height = shape.height});
   using Tensor = Eigen::Tensor<typename L::Scalar, 3>;
   return infer_dependency_matrix([&](const Tensor& x) { return stream(x, final); }, shape, in_stride, options);
 }

@@ -269,7 +269,7 @@ template <Layer L>
 StreamingVerdict verify_streaming(const L& layer, SignalShape shape, const VerifyOptions& options = {}) {
   using T = typename L::Scalar;
   shape.check_positive("verify_streaming");
-  Stream<L> stream(layer, {.channels = shape.channels, .batch = shape.batch});
+  Stream<L> stream(layer, {.channels = shape.channels, .batch = shape.batch, .width = shape.width, .height = shape.height});
   std::vector<T> room;
   Index seen = 0, given = 0;
   std::string late;

@@ -210,28 +210,22 @@ class Resample {
   /// Most inputs that an output is computed from.
   Index taps() const noexcept { return is_identity() ? 1 : 2 * reach_ / up_ + 1; }
 
-  Index in_channels() const noexcept { return Dynamic; }
-  Index out_channels(Index in) const noexcept { return in; }
+  FrameShape wanted() const noexcept { return FrameShape::any(); }
+  Facts facts(const FrameShape& in) const noexcept {
+    if (is_identity()) return {.out = in};
+    return {.out = in,
+            .state_bytes = memory_alignment + History<T>::bytes(in.size(), keep_, ahead_for(in)),
+            .max_flush = options_.low_delay ? ceil_div(reach_, down_) : ceil_div((padding_ + down_ - 1) * up_, down_),
+            .macs = static_cast<double>(2 * reach_ + 1) / static_cast<double>(down_) * static_cast<double>(in.size())};
+  }
   bool keeps_channels() const noexcept { return true; }
   Timing timing() const { return is_identity() ? Timing() : Timing(stage()); }
   Index max_outputs(Index n) const noexcept {
     if (n == 0 || is_identity()) return n;
     return options_.low_delay ? ceil_div(n * up_, down_) : ((n - 1) / down_ + 1) * up_;
   }
-  Index max_flush() const noexcept {
-    if (is_identity()) return 0;
-    return options_.low_delay ? ceil_div(reach_, down_) : ceil_div((padding_ + down_ - 1) * up_, down_);
-  }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index in) const noexcept {
-    if (is_identity()) return 0;
-    return static_cast<double>(2 * reach_ + 1) / static_cast<double>(down_) * static_cast<double>(in);
-  }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  Index state_bytes(FrameShape shape) const noexcept {
-    return is_identity() ? 0 : memory_alignment + History<T>::bytes(shape.size(), keep_, ahead_for(shape));
-  }
   void reset(StateRef state) const noexcept {
     if (is_identity()) return;
     seen(state) = 0;
@@ -296,7 +290,7 @@ class Resample {
             .soon = options_.low_delay};
   }
   static Time& seen(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
-  Index ahead_for(FrameShape shape) const noexcept { return std::min<Index>(ahead_, 65536 / shape.size()); }
+  Index ahead_for(const FrameShape& shape) const noexcept { return std::min<Index>(ahead_, 65536 / shape.size()); }
   History<T> history(StateRef state) const noexcept {
     return History<T>(state.data + memory_alignment, state.shape.size(), keep_, ahead_for(state.shape));
   }

@@ -2,6 +2,7 @@
 #define EIGENSTREAM_COMPOSE_CHAIN_HPP
 
 #include <cstring>  // memcpy
+#include <vector>   // rates
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/memory/room.hpp"
@@ -19,7 +20,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Timing   that of the layers, composed
 /// Errors   constructor: Error if a layer cannot take the channels of the one before. steps/flush: noexcept, no allocation
 /// Source   torch.nn.Sequential
-/// Layout   table (tile, scratch size, then offset and channels of each stage), the layers' blocks; as scratch, two
+/// Layout   table (tile, scratch size, then offset, flush and input shape of each stage), the layers' blocks; as scratch, two
 ///          buffers for what finds no place in a history, then the layers' own, which work in turn and share it
 template <class T, class Stages>
 class Chain {
@@ -28,48 +29,36 @@ class Chain {
 
   explicit Chain(Stages stages) : stages_(std::move(stages)) {
     Timing::Builder timing;
-    Index value = 0, channels = Dynamic;
-    bool known = false, kept = true;
+    Index value = 0;
+    FrameShape shape;
+    bool known = false, kept = true, like = true;
     stages_.for_each([&](auto, const auto& layer) {
+      rates_.push_back(timing.rate(value).value());
       value = timing.append(layer.timing(), value);
-      max_flush_ = layer.max_outputs(max_flush_) + layer.max_flush();
-      const Index wanted = layer.in_channels();
-      if (!known && wanted != Dynamic) known = true, channels = wanted;
-      if (kept && in_channels_ == Dynamic) in_channels_ = wanted;
+      const FrameShape wanted = layer.wanted();
+      if (kept && wanted_.channels == 0) wanted_.channels = wanted.channels;
+      if (like && wanted_.width == 0) wanted_.width = wanted.width;
+      if (like && wanted_.height == 0) wanted_.height = wanted.height;
+      if (kept && space_ == Space::none && !known && wanted_.channels != 0) known = true, shape.channels = wanted_.channels;
+      space_ = space_behind(space_, space_of(layer));
       kept = kept && eigenstream::keeps_channels(layer);
-      if (known) channels = layer.out_channels(channels);
+      like = like && layer.in_place();
+      if (known && space_ != Space::needed) shape = layer.facts(shape).out;  // whether it can take what comes
     });
     keeps_channels_ = kept;
     timing_ = timing.finish();
     timing_.check_bounds();
   }
 
-  /// The channels that the first layer which minds asks for; Dynamic if none does, or if a layer before it changes
-  /// their number.
-  Index in_channels() const noexcept { return in_channels_; }
-  Index out_channels(Index in) const {
-    stages_.for_each([&](auto, const auto& layer) { in = layer.out_channels(in); });
-    return in;
-  }
+  /// The channels that the first layer which minds asks for; any if none does, or if a layer before it changes their
+  /// number. Space as the first layer asks for it.
+  FrameShape wanted() const noexcept { return wanted_; }
+  Facts facts(const FrameShape& in) const { return lay_out(in, nullptr); }
   Timing timing() const { return timing_; }
+  Space space() const noexcept { return space_; }
   EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept {
     stages_.for_each([&](auto, const auto& layer) EIGENSTREAM_INLINE_LAMBDA { n = layer.max_outputs(n); });
     return n;
-  }
-  Index max_flush() const noexcept { return max_flush_; }
-  Index parameters() const noexcept {
-    Index n = 0;
-    stages_.for_each([&](auto, const auto& layer) { n += layer.parameters(); });
-    return n;
-  }
-  double macs(Index in) const {
-    double all = 0, rate = 1;
-    stages_.for_each([&](auto, const auto& layer) {
-      all += rate * layer.macs(in);
-      rate *= layer.timing().rate().value();
-      in = layer.out_channels(in);
-    });
-    return all;
   }
   std::uint64_t fingerprint() const {
     Fingerprint all("Sequential");
@@ -77,9 +66,6 @@ class Chain {
     return all;
   }
 
-  Index state_bytes(FrameShape shape) const { return footprint(shape).state; }
-  Index scratch_bytes(FrameShape shape) const { return footprint(shape).scratch; }
-  Footprint footprint(FrameShape shape) const { return lay_out(shape, nullptr); }
   void reset(StateRef state) const noexcept {
     lay_out(state.shape, state.data);
     stages_.for_each([&](Index i, const auto& layer) { layer.reset(stage_state(state, i)); });
@@ -93,8 +79,8 @@ class Chain {
     stages_.for_each([&](auto i, const auto& layer) {
       const StateRef own = stage_state(state, i);
       Frames<T> rest = y.from(written);
-      Frames<T> released(destination(state, next(i), layer.max_flush(), nullptr, rest), out_shape(state, i), 0);
-      released.count = layer.max_flush();
+      const Index most = slot(state.data, i)->max_flush;
+      Frames<T> released(destination(state, next(i), most, nullptr, rest), out_shape(state, i), most);
       if (released.data == rest.data) released.count = rest.count;
       released.count = layer.flush(own, released);
       written += run_from(state, next(i), released, true, rest);
@@ -131,8 +117,9 @@ class Chain {
     Index scratch;  // bytes of each scratch buffer
   };
   struct Slot {
-    Index offset;    // of the layer's block, in bytes
-    Index channels;  // of its input
+    Index offset;      // of the layer's block, in bytes
+    Index max_flush;   // of the layer
+    FrameShape shape;  // of its input
   };
   static EIGENSTREAM_ALWAYS_INLINE Head* head(StateRef state) noexcept { return reinterpret_cast<Head*>(state.data); }
   static EIGENSTREAM_ALWAYS_INLINE Slot* slot(std::byte* block, Index i) noexcept {
@@ -143,55 +130,57 @@ class Chain {
   }
   static EIGENSTREAM_ALWAYS_INLINE StateRef stage_state(StateRef state, Index i) noexcept {
     const Slot* own = slot(state.data, i);
-    return {state.data + own->offset, {own->channels, state.shape.batch}, state.scratch + 2 * head(state)->scratch};
+    return {state.data + own->offset, own->shape, state.scratch + 2 * head(state)->scratch};
   }
-  static EIGENSTREAM_ALWAYS_INLINE FrameShape out_shape(StateRef state, Index i) noexcept {
-    return {slot(state.data, i + 1)->channels, state.shape.batch};
+  static EIGENSTREAM_ALWAYS_INLINE const FrameShape& out_shape(StateRef state, Index i) noexcept {
+    return slot(state.data, i + 1)->shape;
   }
   template <class I>
   static constexpr auto next(I i) noexcept {
     return Stages::next(i);
   }
 
-  // The frames that may lie in front of each layer, and with them the size of the scratch buffers: what a tile grows
-  // to, and what a flush releases further up.
-  template <class Visit>
-  void for_each_boundary(FrameShape shape, Index tile, Visit&& visit) const noexcept {
-    Index frames = tile, flushed = 0, channels = shape.channels;
-    stages_.for_each([&](auto, const auto& layer) {
-      frames = layer.max_outputs(frames);
-      flushed = std::max(layer.max_outputs(flushed), layer.max_flush());
-      channels = layer.out_channels(channels);
-      visit(frames, std::max(frames, flushed) * channels * shape.batch * static_cast<Index>(sizeof(T)));
-    });
-  }
-
-  // Sizes; writes the table if there is a block.
-  Footprint lay_out(FrameShape shape, std::byte* block) const {
+  // All that follows from the input's shape; writes the table if there is a block. Each layer is asked once, as it may be
+  // a chain itself: what passes between two layers is worked out for tiles of several sizes side by side.
+  Facts lay_out(const FrameShape& in, std::byte* block) const {
     constexpr Index largest = 65536;  // bytes between two layers
-    Index tile = room_for(shape.size(), static_cast<Index>(sizeof(T)));
-    for (; tile > 1; tile /= 2) {
-      Index most = 0;
-      for_each_boundary(shape, tile, [&](Index frames, Index) { most = std::max(most, frames); });
+    constexpr int sizes = 9;          // tiles from max_room down to 1
+    static_assert(max_room >> (sizes - 1) == 0);
+    struct {
+      Index tile, frames, scratch = 0;
       bool fits = true;
-      for_each_boundary(shape, tile, [&](Index, Index bytes) { fits = fits && bytes <= largest; });
-      if (fits && most <= 16 * max_room) break;
-    }
-    Index scratch = 0;
-    for_each_boundary(shape, tile, [&](Index, Index bytes) { scratch = std::max(scratch, aligned_bytes(bytes)); });
-    scratch += memory_alignment;  // packets may run over the end
+    } of[sizes];
+    Index tile = room_for(in.size(), static_cast<Index>(sizeof(T)));
+    for (auto& each : of) each.tile = each.frames = tile, tile /= 2;
 
-    Index offset = table_bytes(), channels = shape.channels, inner_scratch = 0;
-    if (block != nullptr) *reinterpret_cast<Head*>(block) = {tile, scratch};
+    Facts all{.out = in, .state_bytes = table_bytes()};
+    Index released = 0, inner_scratch = 0;  // most frames that a flush brings further up, at a time
     stages_.for_each([&](Index i, const auto& layer) {
-      if (block != nullptr) *slot(block, i) = {offset, channels};
-      const Footprint inner = eigenstream::footprint(layer, {channels, shape.batch});
-      offset += inner.state;
-      inner_scratch = std::max(inner_scratch, inner.scratch);
-      channels = layer.out_channels(channels);
+      const Facts own = layer.facts(all.out);
+      if (block != nullptr) *slot(block, i) = {all.state_bytes, own.max_flush, all.out};
+      all.state_bytes += aligned_bytes(own.state_bytes);
+      inner_scratch = std::max(inner_scratch, aligned_bytes(own.scratch_bytes));
+      all.max_flush = layer.max_outputs(all.max_flush) + own.max_flush;
+      all.parameters += own.parameters;
+      all.macs += rates_[static_cast<std::size_t>(i)] * own.macs;
+      all.out = own.out;
+      released = std::max(layer.max_outputs(released), own.max_flush);
+      for (auto& each : of) {
+        each.frames = layer.max_outputs(each.frames);
+        const Index bytes = std::max(each.frames, released) * own.out.size() * static_cast<Index>(sizeof(T));
+        each.scratch = std::max(each.scratch, aligned_bytes(bytes));
+        each.fits = each.fits && bytes <= largest && each.frames <= 16 * max_room;
+      }
     });
-    if (block != nullptr) *slot(block, stages_.size()) = {offset, channels};
-    return {offset, 2 * scratch + inner_scratch};
+    int chosen = 0;
+    while (of[chosen].tile > 1 && !of[chosen].fits) ++chosen;
+    const Index scratch = of[chosen].scratch + memory_alignment;  // packets may run over the end
+    if (block != nullptr) {
+      *reinterpret_cast<Head*>(block) = {of[chosen].tile, scratch};
+      *slot(block, stages_.size()) = {all.state_bytes, 0, all.out};
+    }
+    all.scratch_bytes = 2 * scratch + inner_scratch;
+    return all;
   }
 
   // Where layers from i on want their input: in the history of the first one that keeps it, in a scratch buffer, or,
@@ -258,7 +247,9 @@ class Chain {
 
   Stages stages_;
   Timing timing_;
-  Index in_channels_ = Dynamic, max_flush_ = 0;
+  std::vector<double> rates_;  // frames that each stage takes for each one of the input
+  FrameShape wanted_ = FrameShape::any();
+  Space space_ = Space::none;
   bool keeps_channels_ = true;
 };
 

@@ -21,7 +21,11 @@ class Parallel : public Wired<typename First::Scalar, detail::TupleStages<First,
   using Base = Wired<typename First::Scalar, detail::TupleStages<First, Rest...>>;
 
  public:
-  static_assert(detail::runs_over_streams<First> && (detail::runs_over_streams<Rest> && ...));
+  static constexpr Space space_of_type = [] {
+    Space all = eigenstream::space_of_type<First>;
+    ((all = space_beside(all, eigenstream::space_of_type<Rest>)), ...);
+    return all;
+  }();
   static_assert((std::is_same_v<typename First::Scalar, typename Rest::Scalar> && ...),
                 "eigenstream: the branches have one scalar type");
   Parallel(Reduce op, First first, Rest... rest)

@@ -12,7 +12,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///   y[m] = net(x)[m] + x[m + floor(shrink / 2)]
 /// where shrink is the number of frames by which the network's output is shorter than its input: the input is cropped
 /// by floor(shrink/2) frames at the start and ceil(shrink/2) at the end. With padding that keeps the length, nothing is.
-/// Shapes   x (C,T) or (C,B,T) -> y (C,T - shrink) or (C,B,T - shrink)
+/// Shapes   x (C,T) or (C,B,T) -> y (C,T - shrink) or (C,B,T - shrink); the network keeps the extents of a frame
 /// Timing   that of the network; it depends on the input that is added, too
 /// Errors   constructor: Error if a layer inside has a stride, if the output is longer than the input, or if the
 ///          numbers of channels differ. steps/flush: noexcept, no allocation
@@ -23,7 +23,7 @@ class Residual {
  public:
   using Scalar = typename Net::Scalar;
   using T = Scalar;
-  static_assert(detail::runs_over_streams<Net>);
+  static constexpr Space space_of_type = eigenstream::space_of_type<Net>;
 
   explicit Residual(Net net) : net_(std::move(net)) {
     const Timing timing = net_.timing();
@@ -37,7 +37,8 @@ class Residual {
     const Index output = both.append(timing, 0);
     shrink_ = both.ended(0).least_lead(both.ended(output));
     check(shrink_ >= 0, "Residual: the network's output is ", -shrink_, " frames longer than its input (without its padding it may fit: residual(without_padding(net)))");
-    if (net_.in_channels() != Dynamic) (void)out_channels(net_.in_channels());
+    const Index channels = net_.wanted().channels;
+    if (channels != 0 && space() != Space::needed) (void)facts({.channels = channels});
     crop_ = shrink_ / 2;
     keep_ = std::max<Index>(0, timing.first_output() - crop_);  // most are waiting just before the first output
     both.join({output, 0});
@@ -50,26 +51,21 @@ class Residual {
   /// Frames by which the output is shorter than the input.
   Index shrink() const noexcept { return shrink_; }
 
-  Index in_channels() const { return net_.in_channels(); }
-  Index out_channels(Index in) const {
-    const Index out = net_.out_channels(in);
-    check(out == in, "Residual: the network turns ", in, " channels into ", out, ", they cannot be added");
-    return out;
-  }
-  Timing timing() const { return timing_; }
-  EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept { return net_.max_outputs(n); }
-  Index max_flush() const noexcept { return net_.max_flush(); }
-  Index parameters() const noexcept { return net_.parameters(); }
-  double macs(Index in) const { return net_.macs(in); }
-  std::uint64_t fingerprint() const { return Fingerprint("Residual").add(std::uint64_t{net_.fingerprint()}); }
-
-  Index state_bytes(FrameShape shape) const { return footprint(shape).state; }
-  Index scratch_bytes(FrameShape shape) const { return footprint(shape).scratch; }
-  Footprint footprint(FrameShape shape) const {
-    Footprint all = eigenstream::footprint(net_, shape);
-    all.state += own_bytes(shape);
+  FrameShape wanted() const { return net_.wanted(); }
+  Facts facts(const FrameShape& in) const {
+    Facts all = net_.facts(in);
+    check(all.out.channels == in.channels, "Residual: the network turns ", in.channels, " channels into ",
+          all.out.channels, ", they cannot be added");
+    check(all.out == in, "Residual: the network turns frames of ", in, " into ", all.out,
+          ", they cannot be added (parallel(Reduce::sum, net, Identity) crops and broadcasts)");
+    all.state_bytes = aligned_bytes(all.state_bytes) + own_bytes(in);
     return all;
   }
+  Space space() const noexcept { return space_of(net_); }
+  Timing timing() const { return timing_; }
+  EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept { return net_.max_outputs(n); }
+  std::uint64_t fingerprint() const { return Fingerprint("Residual").add(std::uint64_t{net_.fingerprint()}); }
+
   void reset(StateRef state) const noexcept {
     if (waits()) {
       lead(state) = 0;
@@ -127,7 +123,7 @@ class Residual {
   History<T> queue(StateRef state) const noexcept {
     return History<T>(state.data + memory_alignment, state.shape.size(), keep_);
   }
-  EIGENSTREAM_ALWAYS_INLINE Index own_bytes(FrameShape shape) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE Index own_bytes(const FrameShape& shape) const noexcept {
     return waits() ? memory_alignment + History<T>::bytes(shape.size(), keep_) : 0;
   }
   EIGENSTREAM_ALWAYS_INLINE StateRef inner(StateRef state) const noexcept {

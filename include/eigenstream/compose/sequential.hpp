@@ -15,7 +15,11 @@ EIGENSTREAM_BEGIN_NAMESPACE
 template <class First, class... Rest>
 class Sequential : public Chain<typename First::Scalar, detail::TupleStages<First, Rest...>> {
  public:
-  static_assert(detail::runs_over_streams<First> && (detail::runs_over_streams<Rest> && ...));
+  static constexpr Space space_of_type = [] {
+    Space all = eigenstream::space_of_type<First>;
+    ((all = space_behind(all, eigenstream::space_of_type<Rest>)), ...);
+    return all;
+  }();
   static_assert((std::is_same_v<typename First::Scalar, typename Rest::Scalar> && ...),
                 "eigenstream: the layers of a sequence have one scalar type");
   explicit Sequential(First first, Rest... rest)

@@ -6,10 +6,10 @@
 #include <string>   // messages
 #include <vector>   // nodes
 
+#include "eigenstream/compose/join.hpp"
 #include "eigenstream/compose/stages.hpp"
 #include "eigenstream/compose/wiring.hpp"
 #include "eigenstream/core/layer.hpp"
-#include "eigenstream/kernel/reduce.hpp"
 #include "eigenstream/memory/history.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -31,10 +31,10 @@ class Wired {
  public:
   using Scalar = T;
 
-  /// Errors   Error if a value is used by none, or if a layer cannot take the channels it gets. `in_channels`: those of
+  /// Errors   Error if a value is used by none, or if a layer cannot take the frames it gets. `in_channels`: those of
   ///          the input, if the layers do not say
   Wired(Stages stages, const Wiring& wiring, Index in_channels = Dynamic)
-      : stages_(std::move(stages)), timing_(wiring.timing()), in_channels_(in_channels) {
+      : stages_(std::move(stages)), timing_(wiring.timing()) {
     timing_.check_bounds();
     values_.resize(1);
     for (const Wiring::Node& node : wiring.nodes()) {
@@ -56,8 +56,9 @@ class Wired {
     check(layers_ == stages_.size(), "Graph: ", stages_.size(), " layers for ", layers_, " nodes");
     count_frames(wiring);
     find_homes();
-    if (in_channels_ == Dynamic) in_channels_ = wanted_channels();
-    if (in_channels_ != Dynamic) (void)out_channels(in_channels_);
+    find_wanted();
+    if (in_channels != Dynamic) wanted_.channels = in_channels;
+    if (wanted_.channels != 0 && space_ != Space::needed) (void)facts({.channels = wanted_.channels});
   }
 
   const Stages& stages() const noexcept { return stages_; }
@@ -80,31 +81,11 @@ class Wired {
     return wiring;
   }
 
-  Index in_channels() const noexcept { return in_channels_; }
-  Index out_channels(Index in) const {
-    check(in_channels_ == Dynamic || in == in_channels_, "Graph: takes ", in_channels_, " channels, not ", in);
-    std::vector<Place> places(values_.size());
-    find_channels(in, places.data());
-    return places.back().channels;
-  }
+  FrameShape wanted() const noexcept { return wanted_; }
+  Facts facts(const FrameShape& in) const { return lay_out(in, nullptr); }
   Timing timing() const { return timing_; }
+  Space space() const noexcept { return space_; }
   Index max_outputs(Index n) const noexcept { return most(last(), n); }
-  Index max_flush() const noexcept { return values_.back().flushed; }
-  Index parameters() const noexcept {
-    Index n = 0;
-    stages_.for_each([&](auto, const auto& layer) { n += layer.parameters(); });
-    return n;
-  }
-  double macs(Index in) const {
-    std::vector<Place> places(values_.size());
-    find_channels(in, places.data());
-    double all = 0;
-    for_each_value([&](Index v, auto, const auto& layer) {
-      const std::size_t from = static_cast<std::size_t>(value(v).from);
-      all += values_[from].rate.value() * layer.macs(places[from].channels);
-    });
-    return all;
-  }
   std::uint64_t fingerprint() const {
     Fingerprint all("Graph");
     for_each_value([&](Index v, auto, const auto& layer) { all.add(value(v).from).add(std::uint64_t{layer.fingerprint()}); },
@@ -115,9 +96,6 @@ class Wired {
     return all;
   }
 
-  Index state_bytes(FrameShape shape) const { return footprint(shape).state; }
-  Index scratch_bytes(FrameShape shape) const { return footprint(shape).scratch; }
-  Footprint footprint(FrameShape shape) const { return lay_out(shape); }
   void reset(StateRef state) const noexcept {
     lay_out(state.shape, state.data);
     stages_.for_each([&](Index i, const auto& layer) { layer.reset(layer_state(state, i)); });
@@ -194,8 +172,9 @@ class Wired {
     Index tile;
   };
   struct Place {
-    Index channels;
-    Index buffer;  // offset in the scratch memory
+    FrameShape shape;
+    Index buffer;       // offset in the scratch memory
+    bool alike = true;  // of a join: all operands have its extents but for the channels
   };
   // In scratch: a value on its way.
   struct Live {
@@ -296,39 +275,35 @@ class Wired {
     buffers_ = static_cast<Index>(owners.size());
   }
 
-  // The channels of the first layer that minds and that the input reaches with its number of channels unchanged.
-  Index wanted_channels() const {
-    std::vector<char> same(values_.size(), 0);
-    same[0] = 1;
-    Index wanted = Dynamic;
-    const auto is_same = [&](Index v) -> char& { return same[static_cast<std::size_t>(v)]; };
+  // What the first layer asks for that minds and that the input reaches with its number of channels unchanged, and what
+  // the layers have to do with space.
+  void find_wanted() {
+    struct Path {
+      bool same = true;  // its channels are the input's
+      Space space = Space::none;
+    };
+    std::vector<Path> paths(values_.size());
+    const auto path = [&](Index v) -> Path& { return paths[static_cast<std::size_t>(v)]; };
+    Space all = Space::none;
     for_each_value(
         [&](Index v, auto, const auto& layer) {
-          if (!is_same(value(v).from)) return;
-          if (wanted == Dynamic) wanted = layer.in_channels();
-          is_same(v) = eigenstream::keeps_channels(layer);
+          const Path& from = path(value(v).from);
+          if (from.same && wanted_.channels == 0) wanted_.channels = layer.wanted().channels;
+          if (value(v).from == 0 && wanted_.width == 0) wanted_.width = layer.wanted().width;
+          if (value(v).from == 0 && wanted_.height == 0) wanted_.height = layer.wanted().height;
+          path(v) = {from.same && eigenstream::keeps_channels(layer), space_behind(from.space, space_of(layer))};
+          if (path(v).space == Space::needed) all = Space::needed;
         },
         [&](Index v) {
-          is_same(v) = value(v).op != Reduce::concat;
-          for_each_operand(v, [&](const Operand& operand) { is_same(v) = is_same(v) && is_same(operand.from); });
-        });
-    return wanted;
-  }
-
-  // Errors   Error if a layer or a join cannot take what it gets
-  void find_channels(Index in, Place* places) const {
-    places[0].channels = in;
-    for_each_value(
-        [&](Index v, auto, const auto& layer) { places[v].channels = layer.out_channels(places[value(v).from].channels); },
-        [&](Index v) {
-          Index all = 0;
+          Path joined{value(v).op != Reduce::concat, path(value(v).from).space};
           for_each_operand(v, [&](const Operand& operand) {
-            const Index own = places[operand.from].channels, both = joined_channels(value(v).op, all, own);
-            check(both > 0, "Reduce: ", name_of(value(v).op), " of ", all, " and ", own, " channels");
-            all = both;
+            const Path& own = path(operand.from);
+            joined.same = joined.same && own.same;
+            joined.space = space_beside(joined.space, own.space);
           });
-          places[v].channels = all;
+          path(v) = joined;
         });
+    space_ = all == Space::needed ? all : path(last()).space;
   }
 
   // Most frames of a value that n inputs bring.
@@ -353,11 +328,11 @@ class Wired {
 
   EIGENSTREAM_ALWAYS_INLINE StateRef layer_state(StateRef state, Index i) const noexcept {
     const Index* offsets = layer_offsets(state.data);
-    return {state.data + offsets[i], {places(state.data)[layer_from_[static_cast<std::size_t>(i)]].channels, state.shape.batch},
+    return {state.data + offsets[i], places(state.data)[layer_from_[static_cast<std::size_t>(i)]].shape,
             state.scratch + queue_offsets(state.data)[operands_.size()]};
   }
-  EIGENSTREAM_ALWAYS_INLINE FrameShape shape_of(StateRef state, Index v) const noexcept {
-    return {places(state.data)[v].channels, state.shape.batch};
+  EIGENSTREAM_ALWAYS_INLINE const FrameShape& shape_of(StateRef state, Index v) const noexcept {
+    return places(state.data)[v].shape;
   }
   EIGENSTREAM_ALWAYS_INLINE Index& waiting(StateRef state, const Operand& operand) const noexcept {
     return *reinterpret_cast<Index*>(queue_block(state, operand));
@@ -382,23 +357,48 @@ class Wired {
     }
   }
 
-  // Sizes; writes the table if there is a block.
-  Footprint lay_out(FrameShape shape, std::byte* block = nullptr) const {
+  // All that follows from the input's shape; writes the table if there is a block. Each layer is asked once, as it may be
+  // a network itself.
+  Facts lay_out(const FrameShape& in, std::byte* block) const {
     std::array<Place, 128> few;  // most networks are small enough not to touch the heap
     std::vector<Place> many(block == nullptr && values_.size() > few.size() ? values_.size() : 0);
     Place* table = block != nullptr ? places(block) : many.empty() ? few.data() : many.data();
-    find_channels(shape.channels, table);
-    const auto frame_bytes = [&](Index v) { return table[v].channels * shape.batch * static_cast<Index>(sizeof(T)); };
+    Facts all{.state_bytes = table_bytes(), .max_flush = values_.back().flushed};
+    Index inner_scratch = 0;
+    table[0] = {in, 0};
+    for_each_value(
+        [&](Index v, Index i, const auto& layer) {
+          const Facts own = layer.facts(table[value(v).from].shape);
+          table[v] = {own.out, 0};
+          if (block != nullptr) layer_offsets(block)[i] = all.state_bytes;
+          all.state_bytes += aligned_bytes(own.state_bytes);
+          inner_scratch = std::max(inner_scratch, aligned_bytes(own.scratch_bytes));
+          all.parameters += own.parameters;
+          all.macs += value(value(v).from).rate.value() * own.macs;
+        },
+        [&](Index v) {
+          FrameShape joined = FrameShape::any();
+          for_each_operand(v, [&](const Operand& operand) {
+            joined = joined_shape(value(v).op, joined, table[operand.from].shape);
+          });
+          table[v] = {joined, 0};
+          for_each_operand(v, [&](const Operand& operand) {
+            const FrameShape& own = table[operand.from].shape;
+            table[v].alike = table[v].alike && own.width == joined.width && own.height == joined.height;
+          });
+        });
+    all.out = table[last()].shape;
+    const auto frame_bytes = [&](Index v) { return table[v].shape.size() * static_cast<Index>(sizeof(T)); };
 
     constexpr Index largest = 65536;  // bytes of a value
-    Index tile = room_for(shape.size(), static_cast<Index>(sizeof(T)));
+    Index tile = room_for(in.size(), static_cast<Index>(sizeof(T)));
     const auto fits = [&](Index v) {
       return most(v, tile) * frame_bytes(v) <= largest && most(v, tile) <= 16 * max_room;
     };
     for (; tile > 1; tile /= 2) {
-      bool all = true;
-      for (Index v = 1; v <= last(); ++v) all = all && fits(v);
-      if (all) break;
+      bool every = true;
+      for (Index v = 1; v <= last(); ++v) every = every && fits(v);
+      if (every) break;
     }
     if (block != nullptr) *reinterpret_cast<Head*>(block) = {tile};
 
@@ -412,22 +412,15 @@ class Wired {
       scratch += aligned_bytes(size) + memory_alignment;  // packets may run over the end
     }
 
-    Index offset = table_bytes(), inner_scratch = 0;
-    stages_.for_each([&](Index i, const auto& layer) {
-      const FrameShape inner{table[layer_from_[static_cast<std::size_t>(i)]].channels, shape.batch};
-      if (block != nullptr) layer_offsets(block)[i] = offset;
-      const Footprint bytes = eigenstream::footprint(layer, inner);
-      offset += bytes.state;
-      inner_scratch = std::max(inner_scratch, bytes.scratch);
-    });
     for (const Operand& operand : operands_) {
-      if (block != nullptr) queue_offsets(block)[&operand - operands_.data()] = offset;
+      if (block != nullptr) queue_offsets(block)[&operand - operands_.data()] = all.state_bytes;
       if (operand.direct) continue;
-      offset += memory_alignment + History<T>::bytes(table[operand.from].channels * shape.batch, operand.keep,
-                                                     most_at_once(operand.from, tile));
+      all.state_bytes += memory_alignment + History<T>::bytes(table[operand.from].shape.size(), operand.keep,
+                                                              most_at_once(operand.from, tile));
     }
     if (block != nullptr) queue_offsets(block)[operands_.size()] = scratch;
-    return {offset, scratch + inner_scratch};
+    all.scratch_bytes = scratch + inner_scratch;
+    return all;
   }
 
   // Where a value is wanted if there is room for n frames, else null.
@@ -480,7 +473,7 @@ class Wired {
       return;
     }
     const StateRef inner = layer_state(state, i);
-    const Index most = layer.max_outputs(in.count) + (Ended ? layer.max_flush() : 0);
+    const Index most = Ended ? own.flushed : layer.max_outputs(in.count);
     T* place = own.in_place && in.count > 0 ? const_cast<T*>(in.data) : destination<Ended>(state, v, most, y);
     const Frames<T> out(place, shape_of(state, v), place == y.data ? y.count : most);
     Index count = 0;
@@ -506,37 +499,27 @@ class Wired {
     values[v] = {nullptr, 0};
     if (n <= 0) return;
 
-    const Index channels = places(state.data)[v].channels, columns = n * state.shape.batch;
+    const FrameShape& out = shape_of(state, v);
     T* place = destination<Ended>(state, v, n, y);
-    const T* sum = nullptr;  // what the operands so far give, and its channels; for concat, the channels that are done
-    Index done = 0;
+    detail::Join<T> joined(own.op, out, place, n, places(state.data)[v].alike);
     for_each_operand(v, [&](const Operand& operand) {
-      const Index in = places(state.data)[operand.from].channels;
+      const FrameShape& in = shape_of(state, operand.from);
       const T* data = values[operand.from].data;
       if (!operand.direct) {
         Index& left = waiting(state, operand);
-        data = history(state, operand).newest_end() - left * in * state.shape.batch;
+        data = history(state, operand).newest_end() - left * in.size();
         left -= n;
       }
-      if (own.op == Reduce::concat) {
-        kernel::copy_columns(data, in, place + done, channels, columns);
-        done += in;
-      } else if (sum == nullptr) {
-        sum = data, done = in;
-      } else {
-        const Index both = std::max(done, in);
-        kernel::reduce_pair(own.op, sum, done, data, in, place, both, columns);
-        sum = place, done = both;
-      }
+      joined.add(data, in);
     });
-    if (own.op == Reduce::mean)
-      kernel::divide_all(place, channels * columns, static_cast<T>(own.end_operand - own.first_operand));
+    joined.finish(own.end_operand - own.first_operand);
     values[v] = {place, n};
   }
 
   Stages stages_;
   Timing timing_;
-  Index in_channels_;
+  FrameShape wanted_ = FrameShape::any();
+  Space space_ = Space::none;
   std::vector<Value> values_;      // value 0 is the input
   std::vector<Operand> operands_;  // of all joins
   std::vector<Index> layer_from_;  // the value that each layer takes

@@ -52,7 +52,7 @@ namespace detail {
 }  // namespace detail
 
 namespace detail {
-/// A part of a message behind what is there: a text, a character or a number, as a stream would write it.
+/// A part of a message behind what is there: a text, a character or a number, as a stream would write it, or a shape.
 template <class Part>
 void append_part(std::string& message, const Part& part) {
   if constexpr (std::is_same_v<Part, char>) {
@@ -63,6 +63,10 @@ void append_part(std::string& message, const Part& part) {
     message += text;
   } else if constexpr (std::is_arithmetic_v<Part>) {
     message += std::to_string(part);
+  } else if constexpr (requires { part.text(); }) {
+    message += part.text();
+  } else if constexpr (std::is_convertible_v<Part, Index>) {
+    message += std::to_string(Index{part});
   } else {
     message += std::string_view(part);
   }

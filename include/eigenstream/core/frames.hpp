@@ -41,20 +41,19 @@ void check_contiguous(const X& x) {
 }  // namespace detail
 
 /// A run of consecutive frames in somebody else's memory: one contiguous block, frame after frame, batch entry after
-/// batch entry, channels fastest. Frames<const T> is read-only.
-/// Shapes   converts from Eigen column-major tensors (C,T) and (C,B,T), TensorMap, Matrix (C,T), Map and contiguous
-///          blocks of whole columns. A row-major object does not compile
+/// batch entry, space axes within, channels fastest. Frames<const T> is read-only.
+/// Shapes   converts from Eigen column-major tensors (C,T), (C,B,T), (C,W,B,T) and (C,W,H,B,T), TensorMap, Matrix (C,T),
+///          Map and contiguous blocks of whole columns. A row-major object does not compile. A tensor does not say which
+///          axes its middle ones are: whoever knows the shape of the frames reads them so (`same_layout`)
 /// Errors   Error from a matrix that is not contiguous (a Map with an outer stride, a row of a matrix)
 template <class T>
-struct Frames {
+struct Frames : FrameShape {
   T* data = nullptr;
-  Index channels = 0;
-  Index batch = 1;
   Index count = 0;  ///< in frames
 
-  constexpr Frames() = default;
-  constexpr Frames(T* data_, FrameShape shape, Index count_) noexcept
-      : data(data_), channels(shape.channels), batch(shape.batch), count(count_) {}
+  constexpr Frames() noexcept : FrameShape{0, 1, 1, 1} {}
+  constexpr Frames(T* data_, const FrameShape& shape, Index count_) noexcept
+      : FrameShape(shape), data(data_), count(count_) {}
 
   /// A read-only view of writable frames.
   constexpr operator Frames<const T>() const noexcept
@@ -67,29 +66,32 @@ struct Frames {
     requires std::is_convertible_v<decltype(std::declval<X&>().data()), T*>
   Frames(X&& x) noexcept : data(x.data()) {
     using Tensor = std::remove_cvref_t<X>;
+    constexpr int rank = Tensor::NumDimensions;
     static_assert(static_cast<int>(Tensor::Layout) == detail::column_major,
                   "eigenstream: tensors must be column-major, channel first: (C,T) or (C,B,T)");
-    static_assert(Tensor::NumDimensions == 2 || Tensor::NumDimensions == 3,
-                  "eigenstream: a run of frames is a tensor (C,T) or (C,B,T)");
+    static_assert(rank >= 2 && rank <= 5,
+                  "eigenstream: a run of frames is a tensor (C,T) or (C,B,T), or with space axes behind the channels");
     channels = x.dimensions()[0];
-    if constexpr (Tensor::NumDimensions == 3) batch = x.dimensions()[1];
-    count = x.dimensions()[Tensor::NumDimensions - 1];
+    if constexpr (rank >= 3) batch = x.dimensions()[rank - 2];
+    if constexpr (rank >= 4) width = x.dimensions()[1];
+    if constexpr (rank >= 5) height = x.dimensions()[2];
+    count = x.dimensions()[rank - 1];
   }
 
   template <detail::MatrixLike X>
     requires(!detail::TensorLike<X> && std::is_convertible_v<decltype(std::declval<X&>().data()), T*>)
-  Frames(X&& x) : data(x.data()), channels(x.rows()), count(x.cols()) {
+  Frames(X&& x) : FrameShape{x.rows(), 1, 1, 1}, data(x.data()), count(x.cols()) {
     using Matrix = std::remove_cvref_t<X>;
     static_assert(!Matrix::IsRowMajor || Matrix::RowsAtCompileTime == 1 || Matrix::ColsAtCompileTime == 1,
                   "eigenstream: matrices must be column-major: channels down, time to the right");
     detail::check_contiguous<Matrix>(x);
   }
 
-  constexpr FrameShape shape() const noexcept { return {channels, batch}; }
+  constexpr const FrameShape& shape() const noexcept { return *this; }
   /// Scalars from one frame to the next.
-  constexpr Index frame_size() const noexcept { return channels * batch; }
-  constexpr Index scalars() const noexcept { return frame_size() * count; }
-  constexpr T* frame(Index i) const noexcept { return data + i * frame_size(); }
+  constexpr Index frame_size() const noexcept { return size(); }
+  constexpr Index scalars() const noexcept { return size() * count; }
+  constexpr T* frame(Index i) const noexcept { return data + i * size(); }
   /// `n` frames from frame `begin` on.
   constexpr Frames slice(Index begin, Index n) const noexcept { return {frame(begin), shape(), n}; }
   constexpr Frames first(Index n) const noexcept { return {data, shape(), n}; }

@@ -6,7 +6,9 @@
 #include <cstddef>    // byte
 #include <cstdint>    // uint64_t
 #include <span>       // memory of the caller's
+#include <type_traits>  // integral_constant
 
+#include "eigenstream/core/facts.hpp"
 #include "eigenstream/core/fingerprint.hpp"
 #include "eigenstream/core/frames.hpp"
 #include "eigenstream/core/state_block.hpp"
@@ -20,17 +22,11 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// construction; what a stream remembers lives in a block that the caller owns (StateRef).
 ///
 ///   Scalar                   element type
-///   in_channels()            channels it takes, Dynamic if any number will do
-///   out_channels(in)         channels it gives for `in`; Error if it cannot take `in`
+///   wanted()                 shape of the frames that it takes; 0 in an axis: any
+///   facts(shape)             what follows from the shape of its input frames: Facts. Error if it cannot take them
 ///   timing()                 when outputs come and what they depend on
 ///   max_outputs(n)           most frames that one `steps` with n frames can give
-///   max_flush()              most frames that `flush` can give
-///   parameters()             trainable numbers (for reports)
-///   macs(in)                 multiply-adds per input frame and batch entry (for reports)
 ///   fingerprint()            digest of what it computes
-///   state_bytes(shape)       size of its block for input frames of this shape, a multiple of memory_alignment
-///   scratch_bytes(shape)     optional: scratch memory that a call needs, in bytes; without it, none
-///   footprint(shape)         optional: state_bytes and scratch_bytes in one, both aligned; for containers
 ///   reset(state)             initial state, also of a block that holds anything
 ///   steps(state, x, y)       takes x.count frames, writes those that they determine to y, returns how many
 ///   flush(state, y)          writes what only the end of the signal releases, then resets; returns how many
@@ -39,9 +35,11 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///   input_room(state, n)     where a producer may write the next n frames, so that `steps` need not copy them; null if
 ///                            it does not keep its input. Valid until the next call with this state; n at most
 ///                            max_room
-///   in_place                 true if `steps` may be called with y.data == x.data (one output per input, same size)
-///   without_padding()                  optional: the same layer without any padding in time; without it, it has none
-///   keeps_channels           optional: true if the output has as many channels as the input; without it, in_place says
+///   in_place()               true if `steps` may be called with y.data == x.data (one output per input, same size)
+///   without_padding()        optional: the same layer without any padding in time; without it, it has none
+///   keeps_channels()         optional: true if the output has as many channels as the input; without it, in_place says
+///   space()                  optional: whether it works over space axes that frames of a plain signal do not have, or
+///                            makes them; see Space
 ///
 /// Preconditions of steps and flush, asserted only: x has the shape of the state, y has room for max_outputs(x.count)
 /// or the exact number, x and y do not overlap unless in_place. Both are noexcept, and neither allocates, locks, or
@@ -51,15 +49,11 @@ concept Layer = std::copy_constructible<L> &&
                 requires(const L& layer, StateRef state, Frames<const typename L::Scalar> x,
                          Frames<typename L::Scalar> y, FrameShape shape, StateCodec& codec, Index n) {
                   typename L::Scalar;
-                  { layer.in_channels() } -> std::same_as<Index>;
-                  { layer.out_channels(n) } -> std::same_as<Index>;
+                  { layer.wanted() } -> std::same_as<FrameShape>;
+                  { layer.facts(shape) } -> std::same_as<Facts>;
                   { layer.timing() } -> std::same_as<Timing>;
                   { layer.max_outputs(n) } -> std::same_as<Index>;
-                  { layer.max_flush() } -> std::same_as<Index>;
-                  { layer.parameters() } -> std::same_as<Index>;
-                  { layer.macs(n) } -> std::same_as<double>;
                   { layer.fingerprint() } -> std::same_as<std::uint64_t>;
-                  { layer.state_bytes(shape) } -> std::same_as<Index>;
                   { layer.reset(state) } noexcept;
                   { layer.steps(state, x, y) } noexcept -> std::same_as<Index>;
                   { layer.flush(state, y) } noexcept -> std::same_as<Index>;
@@ -68,12 +62,41 @@ concept Layer = std::copy_constructible<L> &&
                   { layer.in_place() } noexcept -> std::same_as<bool>;
                 };
 
+/// What a layer has to do with the space axes of frames. One that needs them, as GroupNorm does, works over all frames of
+/// a window at once; over a plain signal it would need the whole of it, so that a stream refuses it. What makes them, as
+/// Snapshotter does, may come before it.
+enum class Space { none, needed, made };
+/// What a layer's type says; `space()` of one that holds others of any type may say more.
+template <class L>
+inline constexpr Space space_of_type = [] {
+  if constexpr (requires { std::integral_constant<Space, L::space_of_type>(); })
+    return L::space_of_type;
+  else
+    return Space::none;
+}();
+template <class L>
+Space space_of(const L& layer) noexcept {
+  if constexpr (requires { layer.space(); })
+    return layer.space();
+  else
+    return space_of_type<L>;
+}
+/// Of layers one after another, from what was before: the first that has to do with space decides.
+constexpr Space space_behind(Space before, Space next) noexcept { return before == Space::none ? next : before; }
+/// Of layers side by side.
+constexpr Space space_beside(Space one, Space other) noexcept {
+  if (one == Space::needed || other == Space::needed) return Space::needed;
+  return one == other ? one : Space::none;
+}
+
 namespace detail {
-/// True; what takes whole windows only (a WindowLayer) does not compile.
+inline constexpr char needs_windows[] =
+    "eigenstream: this layer needs the whole signal, so it cannot run over a stream; run it over windows: "
+    "Windowed(net, size, stride)";
+/// True; what needs whole windows does not compile.
 template <class L>
 inline constexpr bool runs_over_streams = [] {
-  constexpr bool whole_windows = requires { &L::out_window; } && !requires(const L& layer) { layer.timing(); };
-  static_assert(!whole_windows,
+  static_assert(space_of_type<L> != Space::needed,
                 "eigenstream: this layer needs the whole signal, so it cannot run over a stream; run it over windows: "
                 "Windowed(net, size, stride)");
   return true;
@@ -99,33 +122,11 @@ auto without_padding(const L& layer) {
     return layer;
 }
 
-/// Scratch memory that a layer's calls need, in bytes.
-template <class L>
-Index scratch_bytes(const L& layer, FrameShape shape) {
-  if constexpr (requires { layer.scratch_bytes(shape); })
-    return aligned_bytes(layer.scratch_bytes(shape));
-  else
-    return 0;
-}
-
-/// What a stream of a layer occupies, in bytes.
-struct Footprint {
-  Index state = 0, scratch = 0;
-};
-/// Both at once: a container, which has to lay out all that is in it for each of them, answers in one walk.
-template <class L>
-Footprint footprint(const L& layer, FrameShape shape) {
-  if constexpr (requires { layer.footprint(shape); })
-    return layer.footprint(shape);
-  else
-    return {aligned_bytes(layer.state_bytes(shape)), scratch_bytes(layer, shape)};
-}
-
 /// The memory of a new stream of a layer or network, in its initial state.
 template <Layer L>
 StateBlock make_state(const L& layer, FrameShape shape) {
-  const Footprint bytes = footprint(layer, shape);
-  StateBlock block(bytes.state, shape, bytes.scratch);
+  const Facts facts = layer.facts(shape);
+  StateBlock block(facts.state_bytes, shape, facts.scratch_bytes);
   layer.reset(block.ref());
   return block;
 }
@@ -134,7 +135,8 @@ StateBlock make_state(const L& layer, FrameShape shape) {
 /// Errors   Error if the memory is too small or not aligned to memory_alignment
 template <Layer L>
 StateRef place_state(const L& layer, FrameShape shape, std::span<std::byte> memory) {
-  const auto [bytes, scratch] = footprint(layer, shape);
+  const Facts facts = layer.facts(shape);
+  const Index bytes = aligned_bytes(facts.state_bytes), scratch = aligned_bytes(facts.scratch_bytes);
   check(bytes + scratch <= static_cast<Index>(memory.size()), "state: ", memory.size(), " bytes of memory where ",
         bytes + scratch, " are needed");
   check(reinterpret_cast<std::uintptr_t>(memory.data()) % static_cast<std::uintptr_t>(memory_alignment) == 0,

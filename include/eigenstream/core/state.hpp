@@ -1,9 +1,11 @@
 #ifndef EIGENSTREAM_CORE_STATE_HPP
 #define EIGENSTREAM_CORE_STATE_HPP
 
+#include <algorithm>  // min
 #include <cstddef>  // byte
 #include <cstdint>  // uint64_t
 #include <cstring>  // memcpy
+#include <limits>   // numeric_limits
 #include <span>     // saved bytes
 #include <vector>   // owned bytes
 
@@ -44,7 +46,10 @@ class State {
   // For whoever saves and restores a stream.
 
   std::uint64_t fingerprint() const { return header().fingerprint; }
-  FrameShape shape() const { return {static_cast<Index>(header().channels), static_cast<Index>(header().batch)}; }
+  FrameShape shape() const {
+    const Header all = header();
+    return {all.channels, beyond_one(all.more_width), beyond_one(all.more_height), all.batch};
+  }
   Time frames_seen() const { return header().frames_seen; }
   std::span<const std::byte> payload() const { return bytes().subspan(empty() ? 0 : sizeof(Header)); }
 
@@ -53,7 +58,17 @@ class State {
   void assign(std::uint64_t fingerprint, FrameShape shape, Time frames_seen, std::size_t size, Write&& write) {
     bytes_.assign(sizeof(Header) + size, std::byte{});
     write(std::span(bytes_).subspan(sizeof(Header)));
-    Header header{magic, version, fingerprint, shape.channels, shape.batch, frames_seen, size, 0};
+    const auto extent = [](Index n) { return static_cast<std::int32_t>(n); };
+    Header header{.magic = magic,
+                  .version = version,
+                  .fingerprint = fingerprint,
+                  .channels = extent(shape.channels),
+                  .more_width = extent(shape.width - 1),
+                  .batch = extent(shape.batch),
+                  .more_height = extent(shape.height - 1),
+                  .frames_seen = frames_seen,
+                  .payload = size,
+                  .digest = 0};
     std::memcpy(bytes_.data(), &header, sizeof header);
     header.digest = digest();
     std::memcpy(bytes_.data(), &header, sizeof header);
@@ -64,13 +79,18 @@ class State {
     std::uint32_t magic;
     std::uint32_t version;
     std::uint64_t fingerprint;
-    std::int64_t channels, batch, frames_seen;
+    std::int32_t channels, more_width;  // beyond 1: states of before there were space axes have 0 there
+    std::int32_t batch, more_height;
+    std::int64_t frames_seen;
     std::uint64_t payload;
     std::uint64_t digest;  // of all bytes, itself taken as 0
   };
   static constexpr std::uint32_t magic = 0x54535345;  // "ESST"
   static constexpr std::uint32_t version = 1;
 
+  static Index beyond_one(std::int32_t more) noexcept {
+    return Index{std::min(more, std::numeric_limits<std::int32_t>::max() - 1)} + 1;
+  }
   Header header() const {
     check(!empty(), "state: this state is empty");
     Header header;

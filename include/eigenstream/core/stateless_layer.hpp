@@ -14,8 +14,6 @@ struct StatelessLayer {
   using Scalar = T;
   Timing timing() const { return {}; }
   Index max_outputs(Index n) const noexcept { return n; }
-  Index max_flush() const noexcept { return 0; }
-  Index state_bytes(FrameShape) const noexcept { return 0; }
   void reset(StateRef) const noexcept {}
   Index flush(StateRef, Frames<T>) const noexcept { return 0; }
   void exchange(StateRef, StateCodec&) const {}

@@ -65,6 +65,13 @@ class Timing {
   bool recursive() const noexcept {
     return std::any_of(nodes().begin(), nodes().end(), [](const Node& node) { return node.stage.recursive; });
   }
+  /// Whether each output comes with the input in its place and depends on no other.
+  bool frame_by_frame() const noexcept {
+    for (const Node& node : nodes())
+      if (!node.stage.frame_by_frame()) return false;
+    return network_ == nullptr || std::all_of(network_->operands.begin(), network_->operands.end(),
+                                              [](const Operand& operand) { return operand.skip == 0; });
+  }
   /// Greatest number of consecutive inputs that one output depends on; `unbounded` for a recursive network.
   Time receptive_field() const {
     if (recursive()) return unbounded;

@@ -33,6 +33,10 @@ struct TimingStage {
   bool soon = false;  ///< outputs do not wait for the others of their block (resample)
   bool recursive = false;  ///< what has been seen before counts, too, however long ago (gather)
 
+  /// Whether each output comes with the input in its place and depends on no other.
+  constexpr bool frame_by_frame() const noexcept {
+    return kind == Kind::gather && reach == 1 && stride == 1 && left == 0 && right == 0 && !recursive;
+  }
   /// Scatter: positions held back until a further input, or the end, shows whether they belong to the result.
   constexpr Time held_back() const noexcept {
     return std::max<Time>(0, stride - reach + std::max<Time>(0, right - extra));

@@ -29,16 +29,14 @@ class Affine : public StatelessLayer<T> {
     fingerprint_ = Fingerprint("Affine").add(scale.span()).add(offset.span());
   }
 
-  Index in_channels() const noexcept { return channels_; }
-  Index out_channels(Index in) const {
-    check(in == channels_ || channels_ == Dynamic, "Affine: takes ", channels_, " channels, not ", in);
-    return in;
+  FrameShape wanted() const noexcept { return FrameShape::any(channels_); }
+  Facts facts(const FrameShape& in) const {
+    check_channels("Affine", channels_, in);
+    return {.out = in, .parameters = 2 * channels_, .macs = static_cast<double>(in.size())};
   }
-  Index parameters() const noexcept { return channels_ == Dynamic ? 0 : 2 * channels_; }
-  double macs(Index in) const noexcept { return static_cast<double>(in); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
-    if (channels_ == Dynamic) {
+    if (channels_ == 0) {
       using P = simd::Packet<T, simd::max_lanes<T>>;
       const P scale = P::broadcast(one_scale_), offset = P::broadcast(one_offset_);
       kernel::map_pointwise(x.data, y.data, x.scalars(), [&](P v) { return multiply_add(v, scale, offset); });
@@ -51,7 +49,7 @@ class Affine : public StatelessLayer<T> {
   static constexpr bool in_place() noexcept { return true; }
 
  private:
-  Index channels_ = Dynamic;
+  Index channels_ = 0;  // 0: one number for all
   T one_scale_ = T(1), one_offset_ = T(0);
   kernel::ChannelPattern<T> scale_, offset_;
   Fingerprint fingerprint_{""};

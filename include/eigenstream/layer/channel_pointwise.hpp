@@ -16,10 +16,10 @@ EIGENSTREAM_BEGIN_NAMESPACE
 template <class T, class Derived>
 class ChannelPointwise : public StatelessLayer<T> {
  public:
-  Index in_channels() const noexcept { return channels_; }
-  Index out_channels(Index in) const {
-    check(in == channels_ || channels_ == Dynamic, Derived::name, ": takes ", channels_, " channels, not ", in);
-    return in;
+  FrameShape wanted() const noexcept { return FrameShape::any(channels_); }
+  Facts facts(const FrameShape& in) const {
+    check_channels(Derived::name, channels_, in);
+    return {.out = in, .parameters = parameters_, .macs = Derived::macs_each * static_cast<double>(in.size())};
   }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
@@ -30,16 +30,16 @@ class ChannelPointwise : public StatelessLayer<T> {
   static constexpr bool in_place() noexcept { return true; }
 
  protected:
-  // `channels` Dynamic: one parameter for all.
+  // `parameters` one for each channel, or one for any number of them.
   template <class A, class B>
-  ChannelPointwise(Index channels, A&& a, B&& b)
-      : channels_(channels), a_(channels == Dynamic ? 1 : channels, a), b_(channels == Dynamic ? 1 : channels, b) {
-    fingerprint_ = Fingerprint(Derived::name).add(channels);
-    for (Index c = 0; c < (channels == Dynamic ? 1 : channels); ++c) fingerprint_.add(a(c)).add(b(c));
+  ChannelPointwise(Index parameters, bool one_for_all, A&& a, B&& b)
+      : channels_(one_for_all ? 0 : parameters), parameters_(parameters), a_(parameters, a), b_(parameters, b) {
+    fingerprint_ = Fingerprint(Derived::name).add(one_for_all ? Dynamic : parameters);
+    for (Index c = 0; c < parameters; ++c) fingerprint_.add(a(c)).add(b(c));
   }
 
  private:
-  Index channels_;
+  Index channels_, parameters_;
   kernel::ChannelPattern<T> a_, b_;
   Fingerprint fingerprint_{""};
 };
@@ -53,23 +53,21 @@ template <class T>
 class Prelu : public ChannelPointwise<T, Prelu<T>> {
  public:
   static constexpr const char* name = "PReLU";
+  static constexpr double macs_each = 1;
   explicit Prelu(const Weights<T>& weight)
-      : ChannelPointwise<T, Prelu>(channels(weight), [&](Index c) { return weight(c); }, [](Index) { return T(0); }),
-        count_(weight.size()) {}
-  Index parameters() const noexcept { return count_; }
-  double macs(Index in) const noexcept { return static_cast<double>(in); }
+      : ChannelPointwise<T, Prelu>(count(weight), weight.size() == 1, [&](Index c) { return weight(c); },
+                                   [](Index) { return T(0); }) {}
   template <class P>
   static EIGENSTREAM_ALWAYS_INLINE P apply(P x, P weight, P) noexcept {
     return select_greater(x, P::broadcast(T(0)), x, weight * x);
   }
 
  private:
-  static Index channels(const Weights<T>& weight) {
+  static Index count(const Weights<T>& weight) {
     check(weight.shape.size() == 1 && !weight.empty(), "PReLU: weight has shape ", weight.shape_text(),
           ", expected (1) or (channels)");
-    return weight.size() == 1 ? Dynamic : weight.size();
+    return weight.size();
   }
-  Index count_;
 };
 
 /// x + sin(alpha x)^2 / alpha, with an alpha for each channel.
@@ -81,11 +79,10 @@ template <class T>
 class Snake : public ChannelPointwise<T, Snake<T>> {
  public:
   static constexpr const char* name = "Snake";
+  static constexpr double macs_each = 3;
   explicit Snake(const Weights<T>& alpha)
-      : ChannelPointwise<T, Snake>(channels(alpha), [&](Index c) { return alpha(c); },
+      : ChannelPointwise<T, Snake>(channels(alpha), false, [&](Index c) { return alpha(c); },
                                    [&](Index c) { return T(1) / alpha(c); }) {}
-  Index parameters() const noexcept { return this->in_channels(); }
-  double macs(Index in) const noexcept { return 3.0 * static_cast<double>(in); }
   template <class P>
   static EIGENSTREAM_ALWAYS_INLINE P apply(P x, P alpha, P inverse) noexcept {
     const P wave = simd::sin(alpha * x);

@@ -11,7 +11,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Some of the channels: start ... start + channels - 1.
 /// Shapes   x (C,T) or (C,B,T) with C of at least start + channels -> y (channels,T) or (channels,B,T)
 /// Timing   none: a frame in, a frame out
-/// Errors   constructor: Error on impossible numbers; out_channels: Error if there are too few. steps: noexcept, no
+/// Errors   constructor: Error on impossible numbers; facts: Error if there are too few. steps: noexcept, no
 ///          allocation
 /// Source   torch.narrow(x, 1, start, channels); torch.chunk and torch.split are several of these
 template <class T>
@@ -28,19 +28,17 @@ class ChannelSlice : public StatelessLayer<T> {
 
   Index start() const noexcept { return start_; }
   Index channels() const noexcept { return channels_; }
-  Index in_channels() const noexcept { return Dynamic; }
-  Index out_channels(Index in) const {
-    check(start_ + channels_ <= in, "ChannelSlice: channels ", start_, " to ", start_ + channels_ - 1,
-          " of only ", in);
-    return channels_;
+  FrameShape wanted() const noexcept { return FrameShape::any(); }
+  Facts facts(const FrameShape& in) const {
+    check(start_ + channels_ <= in.channels, "ChannelSlice: channels ", start_, " to ", start_ + channels_ - 1,
+          " of only ", in.channels);
+    return {.out = in.with_channels(channels_)};
   }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index) const noexcept { return 0; }
   std::uint64_t fingerprint() const { return Fingerprint("ChannelSlice").add(start_).add(channels_); }
   Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
     const T* from = x.data + start_;
     T* to = y.data;
-    for (Index column = x.count * x.batch; column > 0; --column, from += x.channels, to += channels_)
+    for (Index column = x.count * x.columns(); column > 0; --column, from += x.channels, to += channels_)
       std::copy_n(from, channels_, to);
     return x.count;
   }

@@ -114,10 +114,14 @@ class Conv1d {
     return {{out_}, std::move(values)};
   }
 
-  Index in_channels() const noexcept { return in_; }
-  Index out_channels(Index in) const {
-    check(in == in_, "Conv1d: takes ", in_, " channels, not ", in);
-    return out_;
+  FrameShape wanted() const noexcept { return FrameShape::any(in_); }
+  Facts facts(const FrameShape& in) const {
+    check_channels("Conv1d", in_, in);
+    return {.out = in.with_channels(out_),
+            .state_bytes = is_pointwise() ? 0 : window_.template state_bytes<T>(in),
+            .max_flush = window_.max_windows(options_.padding.right),
+            .parameters = weights() + (has_bias_ ? out_ : 0),
+            .macs = static_cast<double>(weights() * in.columns()) / static_cast<double>(window_.stride)};
   }
   const Conv1dOptions& options() const noexcept { return options_; }
   Index taps() const noexcept { return taps_; }
@@ -130,16 +134,8 @@ class Conv1d {
                        .replicates = replicates_};
   }
   EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
-  Index max_flush() const noexcept { return window_.max_windows(options_.padding.right); }
-  Index parameters() const noexcept { return weights() + (has_bias_ ? out_ : 0); }
-  double macs(Index) const noexcept {
-    return static_cast<double>(weights()) / static_cast<double>(window_.stride);
-  }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  Index state_bytes(FrameShape shape) const noexcept {
-    return is_pointwise() ? 0 : window_.template state_bytes<T>(shape);
-  }
   void reset(StateRef state) const noexcept {
     if (!is_pointwise()) window_.reset(state, fill_);
   }
@@ -149,12 +145,12 @@ class Conv1d {
       return x.count;
     }
     if constexpr (is_static)
-      if (x.count == 1 && state.shape.batch == 1 && window_.one_at_a_time(state))
-        return window_.template advance_one<T>({state.data, {In, 1}}, x.data, [&](const T* first)
+      if (x.count == 1 && state.shape.columns() == 1 && window_.one_at_a_time(state))
+        return window_.template advance_one<T>({state.data, {.channels = In}}, x.data, [&](const T* first)
                                                    EIGENSTREAM_INLINE_LAMBDA {
           groups_.front().column(first, {lags_.data(), In}, y.data);
         });
-    return many_steps(state.data, state.shape.batch, x.data, x.count, y.data);
+    return many_steps(state.data, state.shape.columns(), x.data, x.count, y.data);
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     Index written = 0;
@@ -187,14 +183,14 @@ class Conv1d {
     return !groups_.empty() && window_.reach == 1 && window_.stride == 1 && window_.left == 0 && options_.padding.right == 0;
   }
   // Everything in registers: structures of 32 bytes would go through the stack, which a single frame feels.
-  EIGENSTREAM_OUTLINED Index many_steps(std::byte* data, Index batch, const T* x, Index n, T* y) const noexcept {
-    const FrameShape shape{in(), batch};
+  EIGENSTREAM_OUTLINED Index many_steps(std::byte* data, Index columns, const T* x, Index n, T* y) const noexcept {
+    const FrameShape shape{.channels = in(), .batch = columns};
     if (replicates_ && n > 0 && !window_.one_at_a_time({data, shape})) [[unlikely]]  // the first frame
       window_.template repeat_before<T>({data, shape}, x);
     // The depthwise kernel may load beyond the last channel, which only a history allows.
     return window_.template advance<T>(
         {data, shape}, Frames<const T>(x, shape, n),
-        [&](const T* first, Index windows, Index done) { convolve(first, windows, shape, y + done * out_ * batch); },
+        [&](const T* first, Index windows, Index done) { convolve(first, windows, shape, y + done * out_ * columns); },
         !groups_.empty());
   }
 
@@ -203,17 +199,17 @@ class Conv1d {
 
   EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, FrameShape shape, T* y) const noexcept {
     const kernel::TapOffsets offsets{lags_.data(), shape.size()};
-    const Index stride = window_.stride, batch = shape.batch;
-    // Batch entries are further columns; with a stride they are contiguous only within a frame.
-    if (stride == 1) return columns(first, in(), offsets, windows * batch, y);
+    const Index stride = window_.stride;
+    // Space and batch are further columns; with a stride they are contiguous only within a frame.
+    if (stride == 1) return columns(first, in(), offsets, windows * shape.columns(), y);
     strided(first, windows, shape, y);
   }
   EIGENSTREAM_OUTLINED void strided(const T* first, Index windows, const FrameShape& shape, T* y) const noexcept {
     const kernel::TapOffsets offsets{lags_.data(), shape.size()};
-    const Index stride = window_.stride, batch = shape.batch;
-    if (batch == 1) return columns(first, stride * in(), offsets, windows, y);
+    const Index stride = window_.stride, per_frame = shape.columns();
+    if (per_frame == 1) return columns(first, stride * in(), offsets, windows, y);
     for (Index m = 0; m < windows; ++m)
-      columns(first + m * stride * shape.size(), in(), offsets, batch, y + m * batch * out_);
+      columns(first + m * stride * shape.size(), in(), offsets, per_frame, y + m * per_frame * out_);
   }
   EIGENSTREAM_ALWAYS_INLINE void columns(const T* x, Index x_step, kernel::TapOffsets offsets, Index n, T* y) const noexcept {
     if constexpr (is_static) {

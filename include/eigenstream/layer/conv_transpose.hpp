@@ -122,25 +122,21 @@ class ConvTranspose1d {
     return {{out_}, std::move(values)};
   }
 
-  Index in_channels() const noexcept { return in_; }
-  Index out_channels(Index in) const {
-    check(in == in_, "ConvTranspose1d: takes ", in_, " channels, not ", in);
-    return out_;
+  FrameShape wanted() const noexcept { return FrameShape::any(in_); }
+  Facts facts(const FrameShape& in) const {
+    check_channels("ConvTranspose1d", in_, in);
+    return {.out = in.with_channels(out_),
+            .state_bytes = memory_alignment + window_.template state_bytes<T>(in),
+            .scratch_bytes = 2 * block_bytes_ * in.columns(),
+            .max_flush = std::max<Index>(0, stage_.reach - stage_.stride - stage_.right + stage_.extra + stage_.held_back()),
+            .parameters = weights() + (has_bias_ ? out_ : 0),
+            .macs = static_cast<double>(weights() * in.columns())};
   }
   const ConvTranspose1dOptions& options() const noexcept { return options_; }
   Timing timing() const { return stage_; }
   Index max_outputs(Index n) const noexcept { return n * stage_.stride; }
-  Index max_flush() const noexcept {
-    return std::max<Index>(0, stage_.reach - stage_.stride - stage_.right + stage_.extra + stage_.held_back());
-  }
-  Index parameters() const noexcept { return weights() + (has_bias_ ? out_ : 0); }
-  double macs(Index) const noexcept { return static_cast<double>(weights()); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  Index state_bytes(FrameShape shape) const noexcept {
-    return memory_alignment + window_.template state_bytes<T>(shape);
-  }
-  Index scratch_bytes(FrameShape shape) const noexcept { return 2 * block_bytes_ * shape.batch; }
   void reset(StateRef state) const noexcept {
     to_skip(state) = skip_;
     window_.reset(inputs(state), T(0));
@@ -204,13 +200,13 @@ class ConvTranspose1d {
   // Writes the blocks that start with the window at `first`, without what is dropped at the start and what exceeds
   // y.count (at the end). Whole blocks go straight to y, cut ones through the spare block.
   Index emit(StateRef state, const T* first, Index blocks, Frames<T> y) const noexcept {
-    const Index stride = stage_.stride, frame = out_ * state.shape.batch, in_frame = state.shape.size();
+    const Index stride = stage_.stride, frame = out_ * state.shape.columns(), in_frame = state.shape.size();
     Index& skip = to_skip(state);
     Index written = 0;
     while (blocks > 0) {
       const Index whole = skip > 0 ? 0 : std::min(blocks, (y.count - written) / stride);
       if (whole > 0) {
-        if (state.shape.batch == 1 && options_.groups == 1)
+        if (state.shape.columns() == 1 && options_.groups == 1)
           for (const Run& run : runs_)
             run.groups.front()(first, in_, {run.offsets.data(), in_frame}, whole, y.frame(written + run.first),
                                stride * out_);
@@ -234,18 +230,18 @@ class ConvTranspose1d {
     return written;
   }
 
-  // One block: a column per batch entry, run and group, computed aside, and its frames put where they belong in y.
+  // One block: a column per column of a frame, run and group, computed aside, and its frames put where they belong in y.
   void spread(StateRef state, const T* first, T* y) const noexcept {
-    const Index batch = state.shape.batch;
+    const Index columns = state.shape.columns();
     const Index in = in_ / options_.groups, out = out_ / options_.groups;
-    T* aside = spare(state) + stage_.stride * out_ * batch;
+    T* aside = spare(state) + stage_.stride * out_ * columns;
     for (const Run& run : runs_)
       for (Index g = 0; g < options_.groups; ++g) {
-        run.groups[static_cast<std::size_t>(g)](first + g * in, in_, {run.offsets.data(), state.shape.size()}, batch,
+        run.groups[static_cast<std::size_t>(g)](first + g * in, in_, {run.offsets.data(), state.shape.size()}, columns,
                                                 aside, run.phases * out);
-        for (Index b = 0; b < batch; ++b)
+        for (Index b = 0; b < columns; ++b)
           for (Index phase = 0; phase < run.phases; ++phase)
-            std::memcpy(y + ((run.first + phase) * batch + b) * out_ + g * out, aside + (b * run.phases + phase) * out,
+            std::memcpy(y + ((run.first + phase) * columns + b) * out_ + g * out, aside + (b * run.phases + phase) * out,
                         static_cast<std::size_t>(out) * sizeof(T));
       }
   }
@@ -255,7 +251,7 @@ class ConvTranspose1d {
   Index in_ = 0, out_ = 0, taps_ = 0;
   TimingStage stage_;
   Index skip_ = 0;         // positions before the first output
-  Index block_bytes_ = 0;  // of `stride` output frames, one batch entry
+  Index block_bytes_ = 0;  // of `stride` output frames, one column
   SlidingWindow window_;
   std::vector<Run> runs_;
   Fingerprint fingerprint_{""};

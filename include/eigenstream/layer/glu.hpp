@@ -10,21 +10,19 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Gated linear unit: the first half of the channels times the sigmoid of the second.
 /// Shapes   x (2C,T) or (2C,B,T) -> y (C,T) or (C,B,T)
 /// Timing   none: a frame in, a frame out
-/// Errors   out_channels: Error if the channels are not even. steps: noexcept, no allocation
+/// Errors   facts: Error if the channels are not even. steps: noexcept, no allocation
 /// Source   torch.nn.GLU over the channel axis
 template <class T>
 struct Glu : StatelessLayer<T> {
-  Index in_channels() const noexcept { return Dynamic; }
-  Index out_channels(Index in) const {
-    check(in % 2 == 0, "GLU: takes an even number of channels, not ", in);
-    return in / 2;
+  FrameShape wanted() const noexcept { return FrameShape::any(); }
+  Facts facts(const FrameShape& in) const {
+    check(in.channels % 2 == 0, "GLU: takes an even number of channels, not ", in.channels);
+    return {.out = in.with_channels(in.channels / 2), .macs = 0.5 * static_cast<double>(in.size())};
   }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index in) const noexcept { return 0.5 * static_cast<double>(in); }
   std::uint64_t fingerprint() const { return Fingerprint("GLU"); }
   Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
     const Index half = x.channels / 2;
-    for (Index column = 0; column < x.count * x.batch; ++column) {
+    for (Index column = 0; column < x.count * x.columns(); ++column) {
       const T* from = x.data + column * x.channels;
       kernel::map_two(from, from + half, y.data + column * half, half,
                       [](auto a, auto b) { return a * simd::sigmoid(b); });

@@ -14,10 +14,8 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Source   torch.nn.Identity
 template <class T>
 struct Identity : StatelessLayer<T> {
-  static constexpr Index in_channels() noexcept { return Dynamic; }
-  static constexpr Index out_channels(Index in) noexcept { return in; }
-  static constexpr Index parameters() noexcept { return 0; }
-  static constexpr double macs(Index) noexcept { return 0; }
+  FrameShape wanted() const noexcept { return FrameShape::any(); }
+  Facts facts(const FrameShape& in) const noexcept { return {.out = in}; }
   std::uint64_t fingerprint() const { return Fingerprint("Identity"); }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
     if (x.data != y.data && x.count > 0)

@@ -27,17 +27,17 @@ class Linear : public StatelessLayer<T> {
     fingerprint_ = Fingerprint("Linear").add(in_).add(out_).add(weight.span()).add(bias.span());
   }
 
-  Index in_channels() const noexcept { return in_; }
-  Index out_channels(Index in) const {
-    check(in == in_, "Linear: takes ", in_, " channels, not ", in);
-    return out_;
+  FrameShape wanted() const noexcept { return FrameShape::any(in_); }
+  Facts facts(const FrameShape& in) const {
+    check_channels("Linear", in_, in);
+    return {.out = in.with_channels(out_),
+            .parameters = in_ * out_ + (has_bias_ ? out_ : 0),
+            .macs = static_cast<double>(in_ * out_ * in.columns())};
   }
-  Index parameters() const noexcept { return in_ * out_ + (has_bias_ ? out_ : 0); }
-  double macs(Index) const noexcept { return static_cast<double>(in_ * out_); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
     static constexpr Index lag = 0;
-    kernel_(x.data, in_, {&lag, 0}, x.count * x.batch, y.data, out_);
+    kernel_(x.data, in_, {&lag, 0}, x.count * x.columns(), y.data, out_);
     return x.count;
   }
   static constexpr bool in_place() noexcept { return false; }

@@ -43,13 +43,11 @@ class BatchNorm1d : public StatelessLayer<T> {
     fingerprint_ = Fingerprint("BatchNorm1d").add(std::span<const T>(scales)).add(std::span<const T>(shifts));
   }
 
-  Index in_channels() const noexcept { return channels_; }
-  Index out_channels(Index in) const {
-    check(in == channels_, "BatchNorm1d: takes ", channels_, " channels, not ", in);
-    return in;
+  FrameShape wanted() const noexcept { return FrameShape::any(channels_); }
+  Facts facts(const FrameShape& in) const {
+    check_channels("BatchNorm1d", channels_, in);
+    return {.out = in, .parameters = affine_ ? 2 * channels_ : 0, .macs = static_cast<double>(in.size())};
   }
-  Index parameters() const noexcept { return affine_ ? 2 * channels_ : 0; }
-  double macs(Index in) const noexcept { return static_cast<double>(in); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
     kernel::map_channels(x.data, y.data, x.scalars(), scale_, shift_,
@@ -90,18 +88,16 @@ class LayerNorm : public StatelessLayer<T> {
     parameters_ = weight.size() + bias.size();
   }
 
-  Index in_channels() const noexcept { return channels_; }
-  Index out_channels(Index in) const {
-    check(in == channels_, "LayerNorm: takes ", channels_, " channels, not ", in);
-    return in;
+  FrameShape wanted() const noexcept { return FrameShape::any(channels_); }
+  Facts facts(const FrameShape& in) const {
+    check_channels("LayerNorm", channels_, in);
+    return {.out = in, .parameters = parameters_, .macs = 3.0 * static_cast<double>(in.size())};
   }
-  Index parameters() const noexcept { return parameters_; }
-  double macs(Index in) const noexcept { return 3.0 * static_cast<double>(in); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
     const T count = static_cast<T>(channels_);
-    for (Index column = 0; column < x.count * x.batch; ++column) {
+    for (Index column = 0; column < x.count * x.columns(); ++column) {
       const T* from = x.data + column * channels_;
       const P mean = P::broadcast(kernel::column_sum(from, channels_, [](P v) { return v; }) / count);
       const T var = kernel::column_sum(from, channels_, [&](P v) { return (v - mean) * (v - mean); }) / count;

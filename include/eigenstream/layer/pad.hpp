@@ -49,8 +49,10 @@ class Pad {
 
   Index left() const noexcept { return left_ - skip_; }
   Index right() const noexcept { return right_ - hold_; }
-  Index in_channels() const noexcept { return Dynamic; }
-  Index out_channels(Index in) const noexcept { return in; }
+  FrameShape wanted() const noexcept { return FrameShape::any(); }
+  Facts facts(const FrameShape& in) const noexcept {
+    return {.out = in, .state_bytes = memory_alignment + kept_bytes(in), .max_flush = right_};
+  }
   Timing timing() const {
     Timing timing;
     if (skip_ > 0 || hold_ > 0) timing = timing.then(TimingStage{.left = -skip_, .right = -hold_});
@@ -58,15 +60,8 @@ class Pad {
     return timing;
   }
   Index max_outputs(Index n) const noexcept { return n == 0 ? 0 : n + left_; }
-  Index max_flush() const noexcept { return right_; }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index) const noexcept { return 0; }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  Index state_bytes(FrameShape shape) const noexcept {
-    if (hold_ > 0) return memory_alignment + History<T>::bytes(shape.size(), hold_);
-    return memory_alignment + (repeats_last() ? aligned_bytes(shape.size() * static_cast<Index>(sizeof(T))) : 0);
-  }
   void reset(StateRef state) const noexcept {
     seen(state) = 0;
     if (hold_ > 0) history(state).reset();
@@ -111,6 +106,10 @@ class Pad {
  private:
   // The state: frames seen; then those held back, or the last one if it is to be repeated.
   static Time& seen(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
+  Index kept_bytes(const FrameShape& shape) const noexcept {
+    if (hold_ > 0) return History<T>::bytes(shape.size(), hold_);
+    return repeats_last() ? aligned_bytes(shape.size() * static_cast<Index>(sizeof(T))) : 0;
+  }
   bool repeats_last() const noexcept { return replicates_ && right_ > 0; }
   static T* last(StateRef state) noexcept { return reinterpret_cast<T*>(state.data + memory_alignment); }
   History<T> history(StateRef state) const noexcept {

@@ -19,10 +19,8 @@ class Pointwise : public StatelessLayer<T>, public F {
   Pointwise() = default;
   explicit Pointwise(F function) : F(function) {}
 
-  Index in_channels() const noexcept { return Dynamic; }
-  Index out_channels(Index in) const noexcept { return in; }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index) const noexcept { return 0; }
+  FrameShape wanted() const noexcept { return FrameShape::any(); }
+  Facts facts(const FrameShape& in) const noexcept { return {.out = in}; }
   std::uint64_t fingerprint() const {
     Fingerprint all(F::name);
     if constexpr (requires { this->options([](T) {}); }) this->options([&](T option) { all.add(option); });

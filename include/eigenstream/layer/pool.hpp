@@ -32,18 +32,16 @@ class Pool1d {
  public:
   using Scalar = T;
 
-  Index in_channels() const noexcept { return Dynamic; }
-  Index out_channels(Index in) const noexcept { return in; }
+  FrameShape wanted() const noexcept { return FrameShape::any(); }
+  Facts facts(const FrameShape& in) const noexcept {
+    return {.out = in,
+            .state_bytes = memory_alignment + window_.template state_bytes<T>(in),
+            .max_flush = window_.max_windows(end_frames())};
+  }
   Timing timing() const { return stage_; }
   Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
-  Index max_flush() const noexcept { return window_.max_windows(end_frames()); }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index) const noexcept { return 0; }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  Index state_bytes(FrameShape shape) const noexcept {
-    return memory_alignment + window_.template state_bytes<T>(shape);
-  }
   void reset(StateRef state) const noexcept {
     outputs(state) = 0;
     window_.reset(inner(state), Pool::virtual_value);

@@ -92,48 +92,44 @@ class Recurrent {
   }
 
   Index hidden_size() const noexcept { return hidden_; }
-  Index in_channels() const noexcept { return in_; }
-  Index out_channels(Index in) const {
-    check(in == in_, name, ": takes ", in_, " channels, not ", in);
-    return out_;
+  FrameShape wanted() const noexcept { return FrameShape::any(in_); }
+  Facts facts(const FrameShape& in) const {
+    check_channels(name, in_, in);
+    const Index columns = in.columns();
+    return {.out = in.with_channels(out_),
+            .state_bytes = bytes(remembered() * columns),
+            .scratch_bytes = bytes(gates() * columns * tile(in)) + bytes(gates() * columns) + bytes(hidden_ * columns),
+            .parameters = parameters_,
+            .macs = static_cast<double>((gates() * (in_ + out_) + (projects_ ? hidden_ * out_ : 0)) * columns)};
   }
   Timing timing() const { return TimingStage{.recursive = true}; }
   Index max_outputs(Index n) const noexcept { return n; }
-  Index max_flush() const noexcept { return 0; }
-  Index parameters() const noexcept { return parameters_; }
-  double macs(Index) const noexcept {
-    return static_cast<double>(gates() * (in_ + out_) + (projects_ ? hidden_ * out_ : 0));
-  }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  Index state_bytes(FrameShape shape) const noexcept { return bytes(remembered() * shape.batch); }
-  Index scratch_bytes(FrameShape shape) const noexcept {
-    return bytes(gates() * shape.batch * tile(shape)) + bytes(gates() * shape.batch) + bytes(hidden_ * shape.batch);
-  }
   void reset(StateRef state) const noexcept {
-    const Index batch = state.shape.batch;
-    for (Index b = 0; b < batch; ++b) {
+    const Index columns = state.shape.columns();
+    for (Index b = 0; b < columns; ++b) {
       std::copy_n(initial_.data(), out_, h(state) + b * out_);
       if constexpr (is_lstm) std::copy_n(initial_.data() + out_, hidden_, c(state) + b * hidden_);
     }
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     static constexpr Index lag = 0;
-    const Index batch = x.batch, most = tile(x.shape());
+    const Index columns = x.columns(), most = tile(x.shape());
     T* projected = reinterpret_cast<T*>(state.scratch);
-    T* recurrent = projected + bytes(gates() * batch * most) / size;
-    T* unprojected = recurrent + bytes(gates() * batch) / size;
+    T* recurrent = projected + bytes(gates() * columns * most) / size;
+    T* unprojected = recurrent + bytes(gates() * columns) / size;
     for (Index at = 0; at < x.count; at += most) {
       const Index n = std::min(most, x.count - at);
-      from_input_(x.frame(at), in_, {&lag, 0}, n * batch, projected, gates());
+      from_input_(x.frame(at), in_, {&lag, 0}, n * columns, projected, gates());
       for (Index t = 0; t < n; ++t) {
-        from_hidden_(h(state), out_, {&lag, 0}, batch, recurrent, gates());
-        for (Index b = 0; b < batch; ++b)
-          kernel::recurrent_step<Cell>(projected + (t * batch + b) * gates(), recurrent + b * gates(), hidden_,
+        from_hidden_(h(state), out_, {&lag, 0}, columns, recurrent, gates());
+        for (Index b = 0; b < columns; ++b)
+          kernel::recurrent_step<Cell>(projected + (t * columns + b) * gates(), recurrent + b * gates(), hidden_,
                                        h(state) + b * out_, c(state) + b * hidden_,
                                        (projects_ ? unprojected : h(state)) + b * hidden_);
-        if (projects_) projection_(unprojected, hidden_, {&lag, 0}, batch, h(state), out_);
-        std::copy_n(h(state), out_ * batch, y.frame(at + t));
+        if (projects_) projection_(unprojected, hidden_, {&lag, 0}, columns, h(state), out_);
+        std::copy_n(h(state), out_ * columns, y.frame(at + t));
       }
     }
     return x.count;
@@ -142,7 +138,7 @@ class Recurrent {
     reset(state);
     return 0;
   }
-  void exchange(StateRef state, StateCodec& codec) const { codec.values(h(state), remembered() * state.shape.batch); }
+  void exchange(StateRef state, StateCodec& codec) const { codec.values(h(state), remembered() * state.shape.columns()); }
   T* input_room(StateRef, Index) const noexcept { return nullptr; }
   static constexpr bool in_place() noexcept { return false; }
 
@@ -160,9 +156,9 @@ class Recurrent {
   // Packets may run over the end.
   static Index bytes(Index numbers) noexcept { return aligned_bytes(numbers * size) + memory_alignment; }
   // Frames whose gates are worked out from the input at a time.
-  Index tile(FrameShape shape) const noexcept { return room_for(gates() * shape.batch, size); }
+  Index tile(const FrameShape& shape) const noexcept { return room_for(gates() * shape.columns(), size); }
   static T* h(StateRef state) noexcept { return reinterpret_cast<T*>(state.data); }
-  T* c(StateRef state) const noexcept { return h(state) + out_ * state.shape.batch; }
+  T* c(StateRef state) const noexcept { return h(state) + out_ * state.shape.columns(); }
 
   Index in_ = 0, hidden_ = 0, out_ = 0, parameters_ = 0;
   bool projects_ = false;

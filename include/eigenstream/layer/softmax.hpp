@@ -16,22 +16,21 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Source   torch.nn.Softmax over the channel axis (over time it needs the whole signal and cannot be streamed)
 template <class T>
 struct Softmax : StatelessLayer<T> {
-  Index in_channels() const noexcept { return Dynamic; }
-  Index out_channels(Index in) const noexcept { return in; }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index in) const noexcept { return static_cast<double>(in); }
+  FrameShape wanted() const noexcept { return FrameShape::any(); }
+  Facts facts(const FrameShape& in) const noexcept { return {.out = in, .macs = static_cast<double>(in.size())}; }
   std::uint64_t fingerprint() const { return Fingerprint("Softmax"); }
   Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+    const Index channels = x.channels;
     using P = simd::Packet<T, simd::max_lanes<T>>;
-    for (Index column = 0; column < x.count * x.batch; ++column) {
-      const T* from = x.data + column * x.channels;
-      T* to = y.data + column * x.channels;
+    for (Index column = 0; column < x.count * x.columns(); ++column) {
+      const T* from = x.data + column * channels;
+      T* to = y.data + column * channels;
       T most = from[0];
-      for (Index c = 1; c < x.channels; ++c) most = from[c] > most ? from[c] : most;
+      for (Index c = 1; c < channels; ++c) most = from[c] > most ? from[c] : most;
       const P top = P::broadcast(most);
-      kernel::map_pointwise(from, to, x.channels, [&](P v) { return simd::exp(v - top); });
-      const P sum = P::broadcast(kernel::column_sum(to, x.channels, [](P v) { return v; }));
-      kernel::map_pointwise(to, to, x.channels, [&](P v) { return v / sum; });
+      kernel::map_pointwise(from, to, channels, [&](P v) { return simd::exp(v - top); });
+      const P sum = P::broadcast(kernel::column_sum(to, channels, [](P v) { return v; }));
+      kernel::map_pointwise(to, to, channels, [&](P v) { return v / sum; });
     }
     return x.count;
   }
@@ -45,20 +44,19 @@ struct Softmax : StatelessLayer<T> {
 /// Source   torch.nn.LogSoftmax over the channel axis
 template <class T>
 struct LogSoftmax : StatelessLayer<T> {
-  Index in_channels() const noexcept { return Dynamic; }
-  Index out_channels(Index in) const noexcept { return in; }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index in) const noexcept { return static_cast<double>(in); }
+  FrameShape wanted() const noexcept { return FrameShape::any(); }
+  Facts facts(const FrameShape& in) const noexcept { return {.out = in, .macs = static_cast<double>(in.size())}; }
   std::uint64_t fingerprint() const { return Fingerprint("LogSoftmax"); }
   Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+    const Index channels = x.channels;
     using P = simd::Packet<T, simd::max_lanes<T>>;
-    for (Index column = 0; column < x.count * x.batch; ++column) {
-      const T* from = x.data + column * x.channels;
+    for (Index column = 0; column < x.count * x.columns(); ++column) {
+      const T* from = x.data + column * channels;
       T most = from[0];
-      for (Index c = 1; c < x.channels; ++c) most = from[c] > most ? from[c] : most;
+      for (Index c = 1; c < channels; ++c) most = from[c] > most ? from[c] : most;
       const P top = P::broadcast(most);
-      const P rest = P::broadcast(std::log(kernel::column_sum(from, x.channels, [&](P v) { return simd::exp(v - top); })));
-      kernel::map_pointwise(from, y.data + column * x.channels, x.channels, [&](P v) { return (v - top) - rest; });
+      const P rest = P::broadcast(std::log(kernel::column_sum(from, channels, [&](P v) { return simd::exp(v - top); })));
+      kernel::map_pointwise(from, y.data + column * channels, channels, [&](P v) { return (v - top) - rest; });
     }
     return x.count;
   }

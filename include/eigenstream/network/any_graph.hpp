@@ -22,7 +22,7 @@ class AnyGraph : public Wired<T, detail::VectorStages<AnyLayer<T>>> {
     detail::VectorStages<AnyLayer<T>> layers;
     for (const AnyLayer<T>& layer : this->stages().layers) layers.layers.push_back(layer.without_padding());
     const Wiring wiring = this->rewire(layers);
-    return AnyGraph(std::move(layers.layers), wiring, this->in_channels());
+    return AnyGraph(std::move(layers.layers), wiring, this->wanted().channels == 0 ? Dynamic : Index{this->wanted().channels});
   }
 };
 

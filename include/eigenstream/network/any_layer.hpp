@@ -25,7 +25,7 @@ class AnyLayer {
   AnyLayer(L&& layer)
       : layer_(std::make_shared<const Model<std::remove_cvref_t<L>>>(std::forward<L>(layer))),
         in_place_(layer_->in_place()) {
-    static_assert(detail::runs_over_streams<std::remove_cvref_t<L>> && Layer<std::remove_cvref_t<L>>);
+    static_assert(Layer<std::remove_cvref_t<L>>);
   }
 
   /// The layer itself if it is an L, else null.
@@ -41,17 +41,11 @@ class AnyLayer {
     return without == nullptr ? *this : AnyLayer(std::move(without));
   }
 
-  Index in_channels() const { return layer_->in_channels(); }
-  Index out_channels(Index in) const { return layer_->out_channels(in); }
+  FrameShape wanted() const { return layer_->wanted(); }
+  Facts facts(const FrameShape& in) const { return layer_->facts(in); }
   Timing timing() const { return layer_->timing(); }
   Index max_outputs(Index n) const noexcept { return layer_->max_outputs(n); }
-  Index max_flush() const noexcept { return layer_->max_flush(); }
-  Index parameters() const { return layer_->parameters(); }
-  double macs(Index in) const { return layer_->macs(in); }
   std::uint64_t fingerprint() const { return layer_->fingerprint(); }
-  Index state_bytes(FrameShape shape) const { return layer_->footprint(shape).state; }
-  Index scratch_bytes(FrameShape shape) const { return layer_->footprint(shape).scratch; }
-  Footprint footprint(FrameShape shape) const { return layer_->footprint(shape); }
   void reset(StateRef state) const noexcept { layer_->reset(state); }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept { return layer_->steps(state, x, y); }
   Index flush(StateRef state, Frames<T> y) const noexcept { return layer_->flush(state, y); }
@@ -59,21 +53,18 @@ class AnyLayer {
   T* input_room(StateRef state, Index n) const noexcept { return layer_->input_room(state, n); }
   bool in_place() const noexcept { return in_place_; }
   bool keeps_channels() const noexcept { return layer_->keeps_channels(); }
+  Space space() const noexcept { return layer_->space(); }
 
  private:
   struct Base {
     virtual ~Base() = default;
     virtual const void* tag() const noexcept = 0;
     virtual std::shared_ptr<const Base> without_padding() const = 0;  // null: the layer itself
-    virtual Index in_channels() const = 0;
-    virtual Index out_channels(Index) const = 0;
+    virtual FrameShape wanted() const = 0;
+    virtual Facts facts(const FrameShape&) const = 0;
     virtual Timing timing() const = 0;
     virtual Index max_outputs(Index) const noexcept = 0;
-    virtual Index max_flush() const noexcept = 0;
-    virtual Index parameters() const = 0;
-    virtual double macs(Index) const = 0;
     virtual std::uint64_t fingerprint() const = 0;
-    virtual Footprint footprint(FrameShape) const = 0;
     virtual void reset(StateRef) const noexcept = 0;
     virtual Index steps(const StateRef&, const Frames<const T>&, const Frames<T>&) const noexcept = 0;
     virtual Index flush(StateRef, Frames<T>) const noexcept = 0;
@@ -81,6 +72,7 @@ class AnyLayer {
     virtual T* input_room(StateRef, Index) const noexcept = 0;
     virtual bool in_place() const noexcept = 0;
     virtual bool keeps_channels() const noexcept = 0;
+    virtual Space space() const noexcept = 0;
   };
   // One address for each type: tells layers apart without run-time type information.
   template <class L>
@@ -98,15 +90,11 @@ class AnyLayer {
         return nullptr;
       }
     }
-    Index in_channels() const override { return layer.in_channels(); }
-    Index out_channels(Index in) const override { return layer.out_channels(in); }
+    FrameShape wanted() const override { return layer.wanted(); }
+    Facts facts(const FrameShape& in) const override { return layer.facts(in); }
     Timing timing() const override { return layer.timing(); }
     Index max_outputs(Index n) const noexcept override { return layer.max_outputs(n); }
-    Index max_flush() const noexcept override { return layer.max_flush(); }
-    Index parameters() const override { return layer.parameters(); }
-    double macs(Index in) const override { return layer.macs(in); }
     std::uint64_t fingerprint() const override { return layer.fingerprint(); }
-    Footprint footprint(FrameShape shape) const override { return eigenstream::footprint(layer, shape); }
     void reset(StateRef state) const noexcept override { layer.reset(state); }
     Index steps(const StateRef& state, const Frames<const T>& x, const Frames<T>& y) const noexcept override {
       return layer.steps(state, x, y);
@@ -116,6 +104,7 @@ class AnyLayer {
     T* input_room(StateRef state, Index n) const noexcept override { return layer.input_room(state, n); }
     bool in_place() const noexcept override { return layer.in_place(); }
     bool keeps_channels() const noexcept override { return eigenstream::keeps_channels(layer); }
+    Space space() const noexcept override { return space_of(layer); }
     L layer;
   };
 

@@ -17,6 +17,15 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
+/// A frame of which nothing is known yet: 0 stands for what is unknown.
+inline constexpr FrameShape unknown_frame{0, 0, 0, 1};
+/// What a layer makes of frames of which not all need be known; channels that it asks for are known then.
+inline FrameShape out_of_layer(const AnyLayer<float>& layer, FrameShape& in) {
+  if (in.channels == 0) in.channels = layer.wanted().channels;
+  if (in.size() > 0) return layer.facts(in).out;
+  return layer.in_place() ? in : unknown_frame;
+}
+
 /// Limits on what a description may ask for, checked before anything is allocated.
 inline constexpr Index max_extent = Index{1} << 20;         ///< channels, taps, strides, dilations, paddings
 inline constexpr Index max_reach = Index{1} << 24;          ///< frames from a layer's first tap to its last
@@ -30,10 +39,17 @@ class Registry;
 class ModuleReader {
  public:
   ModuleReader(const Registry& registry, const ModuleSpec& spec, const WeightMap& weights,
-               std::set<std::string>& used_weights, PaddingPolicy policy)
-      : registry_(registry), spec_(spec), weights_(weights), used_weights_(used_weights), policy_(policy) {}
+               std::set<std::string>& used_weights, PaddingPolicy policy, bool in_window)
+      : registry_(registry),
+        spec_(spec),
+        weights_(weights),
+        used_weights_(used_weights),
+        policy_(policy),
+        in_window_(in_window) {}
 
   const ModuleSpec& spec() const noexcept { return spec_; }
+  /// Whether the module is inside a Windowed: what it does over time elsewhere, it does there along the window.
+  bool in_window() const noexcept { return in_window_; }
   /// How errors call the module.
   std::string name() const { return "module \"" + spec_.path + "\" (" + spec_.type + ")"; }
 
@@ -134,11 +150,13 @@ class ModuleReader {
     return wanted ? weight(name, shape) : Weights<float>();
   }
 
-  /// Modules inside this one, built. `in` is the number of channels they get, Dynamic if unknown.
-  inline Module child(const std::string& name, Index in);
-  inline std::vector<Module> children(const std::string& name, Index in);
+  /// Modules inside this one, built. `in` is the shape of the frames they get, with 0 for what is unknown.
+  inline Module child(const std::string& name, const FrameShape& in);
+  inline std::vector<Module> children(const std::string& name, FrameShape in);
+  /// The one that a Windowed runs over each window.
+  inline Module window_child(const std::string& name, const FrameShape& window);
   /// The modules of a graph, built, and what they are wired to. `in` as above; it is found out if it is Dynamic.
-  inline AnyGraph<float> graph(const std::string& name, Index in, std::vector<Module>& modules);
+  inline AnyGraph<float> graph(const std::string& name, const FrameShape& in, std::vector<Module>& modules);
   /// Reads the nodes of a graph: add(description, operand) and join(reader, op, operands) give the value of each. The
   /// values are those before the first node.
   template <class Value, class Add, class Join>
@@ -146,13 +164,7 @@ class ModuleReader {
   /// The modules of a field, as they are described.
   inline const std::vector<ModuleSpec>& specs(const std::string& name) { return child_specs(name); }
   /// One of them, built.
-  inline Module build(const ModuleSpec& spec, Index in) const;
-
-  /// A module that runs over whole windows, built.
-  inline WindowModule window_child(const std::string& name);
-  inline WindowModule build_window(const ModuleSpec& spec) const;
-  /// A window layer as a network, whose errors name this module.
-  inline WindowNet<float> named(AnyWindowLayer<float> layer) const;
+  inline Module build(const ModuleSpec& spec, const FrameShape& in) const;
 
   /// How values are joined.
   Reduce reduce(const std::string& name) {
@@ -260,6 +272,7 @@ class ModuleReader {
   const WeightMap& weights_;
   std::set<std::string>& used_weights_;
   PaddingPolicy policy_;
+  bool in_window_;
   std::set<std::string> used_;
 };
 

@@ -6,6 +6,8 @@
 #include <set>         // what was used
 #include <string>      // names
 
+#include "eigenstream/compose/along.hpp"
+#include "eigenstream/compose/join.hpp"
 #include "eigenstream/network/module_reader.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -13,11 +15,9 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Which module type is built by which factory. An ordinary value: copy it, add to it.
 class Registry {
  public:
-  /// Reads a module's description and weights and builds the layer; `in` is the number of channels that will come,
-  /// Dynamic if it is not known.
-  using Factory = std::function<Built(ModuleReader& reader, Index in)>;
-  /// The same for a module type inside a Windowed.
-  using WindowFactory = std::function<BuiltWindow(ModuleReader& reader)>;
+  /// Reads a module's description and weights and builds the layer; `in` is the shape of the frames that will come, with 0
+  /// for what is not known. Inside a Windowed, a layer that goes over time is run along the window by itself.
+  using Factory = std::function<Built(ModuleReader& reader, const FrameShape& in)>;
 
   /// Adds a type. Errors   Error if there is one of that name
   void add(const std::string& type, Factory factory) {
@@ -31,19 +31,12 @@ class Registry {
     found->second = std::move(factory);
   }
   bool contains(const std::string& type) const { return factories_.contains(type); }
-  /// Adds a type for networks inside a Windowed: one that needs the whole window, or a container. All other types run
-  /// there, too, each window being a signal of its own. Errors   Error if there is one of that name
-  void add_window(const std::string& type, WindowFactory factory) {
-    check(window_factories_.emplace(type, std::move(factory)).second, "registry: there is a window factory for ", type,
-          " already");
-  }
-
   /// Builds a network, with the padding of its modules or without. Every tensor must be used, every field known, and the
   /// channels must agree from layer to layer.
   /// Errors   Error naming the module's path, and both shapes where one is wrong
   Module create(const ModuleSpec& spec, const WeightMap& weights, PaddingPolicy policy = PaddingPolicy::exact) const {
     std::set<std::string> used;
-    Module network = create(spec, weights, used, policy, Dynamic);
+    Module network = create(spec, weights, used, policy, {0, 1, 1, 1}, false);
     for (const auto& [name, values] : weights)
       check(used.contains(name), "tensor \"", name, "\" ", values.shape_text(), " belongs to no module");
     return network;
@@ -52,74 +45,63 @@ class Registry {
  private:
   friend class ModuleReader;
   Module create(const ModuleSpec& spec, const WeightMap& weights, std::set<std::string>& used, PaddingPolicy policy,
-                Index in) const {
-    ModuleReader reader(*this, spec, weights, used, policy);
+                FrameShape in, bool in_window) const {
+    ModuleReader reader(*this, spec, weights, used, policy, in_window);
     const auto found = factories_.find(spec.type);
-    reader.check(found != factories_.end() || !window_factories_.contains(spec.type),
-                 "runs over whole windows only, not over a stream: put it inside a Windowed");
     reader.check(found != factories_.end(), "unknown module type");
     return reader.naming_errors([&]() -> Module {
       Built built = found->second(reader, in);
       reader.finish();
-      if (policy == PaddingPolicy::valid) built.layer = built.layer.without_padding();
-      if (in != Dynamic) (void)built.layer.out_channels(in);
-      return {spec.type, spec.path, std::move(built.layer), std::move(built.children), std::move(built.windows)};
+      const bool leaf = built.children.empty();
+      const Space space = built.layer.space();
+      reader.check(in_window || !leaf || space != Space::needed || (in.size() > 0 && in.has_space()),
+                   "runs over whole windows only, not over a stream: put it inside a Windowed");
+      if (in_window) {
+        if (space == Space::made || (leaf && space == Space::none && !same_for_columns(built.layer, in)))
+          built.layer = along(std::move(built.layer));
+        built.layer = Named(std::move(built.layer), reader.name());
+      } else if (policy == PaddingPolicy::valid) {
+        built.layer = built.layer.without_padding();
+      }
+      static_cast<void>(out_of_layer(built.layer, in));  // Error if it cannot take what comes
+      return {spec.type, spec.path, std::move(built.layer), std::move(built.children)};
     });
   }
-  WindowModule create_window(const ModuleSpec& spec, const WeightMap& weights, std::set<std::string>& used) const {
-    ModuleReader reader(*this, spec, weights, used, PaddingPolicy::exact);  // what is padded inside windows belongs to them
-    const auto own = window_factories_.find(spec.type);
-    const auto streaming = factories_.find(spec.type);
-    reader.check(own != window_factories_.end() || streaming != factories_.end(), "unknown module type");
-    return reader.naming_errors([&]() -> WindowModule {
-      BuiltWindow built;
-      if (own != window_factories_.end())
-        built = own->second(reader);
-      else
-        built.net = reader.named(streaming->second(reader, Dynamic).layer);
-      reader.finish();
-      return {spec.type, spec.path, std::move(built.net), std::move(built.children)};
-    });
+  // Whether a layer over frames does to each column what it does to each frame of a signal.
+  static bool same_for_columns(const AnyLayer<float>& layer, const FrameShape& in) {
+    return layer.timing().frame_by_frame() && in.size() > 0 && layer.facts(in).state_bytes == 0;
   }
-
-  std::map<std::string, Factory> factories_;
-  std::map<std::string, WindowFactory> window_factories_;
-};
-
-inline Module ModuleReader::child(const std::string& name, Index in) {
-  const auto& specs = child_specs(name);
-  check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
-  return registry_.create(specs.front(), weights_, used_weights_, policy_, in);
-}
-inline Module ModuleReader::build(const ModuleSpec& spec, Index in) const {
-  return registry_.create(spec, weights_, used_weights_, policy_, in);
-}
-inline WindowModule ModuleReader::window_child(const std::string& name) {
-  const auto& specs = child_specs(name);
-  check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
-  return build_window(specs.front());
-}
-inline WindowModule ModuleReader::build_window(const ModuleSpec& spec) const {
-  return registry_.create_window(spec, weights_, used_weights_);
-}
-inline WindowNet<float> ModuleReader::named(AnyWindowLayer<float> layer) const {
   // Only when it is known which windows come does it show whether the layer can take them.
-  struct Named : AnyWindowLayer<float> {
-    Named(AnyWindowLayer<float> own, std::string own_name)
-        : AnyWindowLayer<float>(std::move(own)), name(std::move(own_name)) {}
-    WindowShape out_window(WindowShape in) const {
-      return naming_errors(name, [&] { return AnyWindowLayer<float>::out_window(in); });
+  struct Named : AnyLayer<float> {
+    Named(AnyLayer<float> own, std::string own_name) : AnyLayer<float>(std::move(own)), name(std::move(own_name)) {}
+    Facts facts(const FrameShape& in) const {
+      return ModuleReader::naming_errors(name, [&] { return AnyLayer<float>::facts(in); });
     }
     std::string name;
   };
-  return Named(std::move(layer), name());
+
+  std::map<std::string, Factory> factories_;
+};
+
+inline Module ModuleReader::child(const std::string& name, const FrameShape& in) {
+  const auto& specs = child_specs(name);
+  check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
+  return build(specs.front(), in);
+}
+inline Module ModuleReader::build(const ModuleSpec& spec, const FrameShape& in) const {
+  return registry_.create(spec, weights_, used_weights_, policy_, in, in_window_);
+}
+inline Module ModuleReader::window_child(const std::string& name, const FrameShape& window) {
+  const auto& specs = child_specs(name);
+  check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
+  return registry_.create(specs.front(), weights_, used_weights_, policy_, window, true);
 }
 template <class Value, class Add, class Join>
 void ModuleReader::for_each_node(const std::string& name, std::vector<Value> values, Add&& add, Join&& join) {
   for (const ModuleSpec& described : child_specs(name)) {
     ModuleSpec spec = described;
     spec.fields.erase("from");
-    ModuleReader reader(registry_, described, weights_, used_weights_, policy_);
+    ModuleReader reader(registry_, described, weights_, used_weights_, policy_, in_window_);
     std::vector<Value> operands;
     for (const Index from : reader.values("from")) {
       reader.check(from >= 0 && from < static_cast<Index>(values.size()), "from holds ", from,
@@ -138,45 +120,42 @@ void ModuleReader::for_each_node(const std::string& name, std::vector<Value> val
     });
   }
 }
-inline AnyGraph<float> ModuleReader::graph(const std::string& name, Index in, std::vector<Module>& modules) {
-  GraphBuilder<float> graph(in);
-  std::vector<Index> channels{in};  // of each value, as far as known
+inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameShape& in, std::vector<Module>& modules) {
+  GraphBuilder<float> graph(in.channels == 0 ? Dynamic : Index{in.channels});
+  std::vector<FrameShape> shapes{in};  // of each value, as far as known
   GraphBuilder<float>::Value last = graph.input();
   for_each_node(
       name, std::vector{last},
       [&](const ModuleSpec& spec, GraphBuilder<float>::Value from) {
-        Module module =
-            registry_.create(spec, weights_, used_weights_, policy_, channels[static_cast<std::size_t>(from.number)]);
-        Index& own = channels[static_cast<std::size_t>(from.number)];
-        if (own == Dynamic) own = module.layer.in_channels();
-        const Index out = own != Dynamic ? module.layer.out_channels(own) : Dynamic;
-        channels.push_back(out);
+        Module module = build(spec, shapes[static_cast<std::size_t>(from.number)]);
+        shapes.push_back(out_of_layer(module.layer, shapes[static_cast<std::size_t>(from.number)]));
         last = graph.add(module.layer, from);
         modules.push_back(std::move(module));
         return last;
       },
       [&](const ModuleReader& reader, Reduce op, const std::vector<GraphBuilder<float>::Value>& operands) {
         last = graph.reduce(op, operands);
-        Index out = 0;
+        FrameShape out = FrameShape::any();
         for (const auto operand : operands) {
-          const Index own = channels[static_cast<std::size_t>(operand.number)];
-          const bool known = own != Dynamic && out != Dynamic;
-          const Index both = known ? joined_channels(op, out, own) : Dynamic;
-          reader.check(both != 0, "its operands have ", out, " and ", own, " channels");
-          out = both;
+          const FrameShape own = shapes[static_cast<std::size_t>(operand.number)];
+          if (own.size() == 0) {
+            out = unknown_frame;
+            break;
+          }
+          const Index channels = out.batch == 0 ? Index{1} : joined_channels(op, out.channels, own.channels);
+          reader.check(channels != 0, "its operands have ", Index{out.channels}, " and ", Index{own.channels}, " channels");
+          out = joined_shape(op, out, own);
         }
-        channels.push_back(out);
+        shapes.push_back(out);
         return last;
       });
   return graph.build(last);
 }
-inline std::vector<Module> ModuleReader::children(const std::string& name, Index in) {
+inline std::vector<Module> ModuleReader::children(const std::string& name, FrameShape in) {
   std::vector<Module> modules;
   for (const ModuleSpec& spec : child_specs(name)) {
-    modules.push_back(registry_.create(spec, weights_, used_weights_, policy_, in));
-    const AnyLayer<float>& layer = modules.back().layer;
-    if (in == Dynamic) in = layer.in_channels();
-    if (in != Dynamic) in = layer.out_channels(in);
+    modules.push_back(build(spec, in));
+    in = out_of_layer(modules.back().layer, in);
   }
   return modules;
 }
@@ -185,12 +164,7 @@ namespace detail {
 
 template <class L>
 Registry::Factory plain_factory() {
-  return [](ModuleReader&, Index) { return Built(L()); };
-}
-
-template <class L>
-Registry::WindowFactory plain_window_factory() {
-  return [](ModuleReader& r) { return BuiltWindow{r.named(L())}; };
+  return [](ModuleReader&, const FrameShape&) { return Built(L()); };
 }
 
 }  // namespace detail

@@ -179,8 +179,7 @@ class BlockAdapter {
   }
 
   void check_shape(const char* what, const FrameShape& given, const FrameShape& wanted) const {
-    check(given == wanted, "BlockAdapter: ", what, " of ", given.channels, " channels and a batch of ", given.batch,
-          ", this one has ", wanted.channels, " channels and a batch of ", wanted.batch);
+    check(same_layout(given, wanted), "BlockAdapter: ", what, " of ", given, ", this one has ", wanted);
   }
   void check_count(Index n, bool last) const {
     check(n >= 0, "BlockAdapter: input of ", n, " frames, must not be negative");
@@ -208,7 +207,7 @@ class BlockAdapter {
     check_count(n, last);
     check_room(room, wanted);
     for (Index read = tile_; read < n; read += tile_)
-      check(!detail::overlap(in, in_shape().channels, read, n, out, out_shape().channels, read),
+      check(!detail::overlap(in, in_shape().size(), read, n, out, out_shape().size(), read),
             "BlockAdapter: the output would overwrite input that is not read yet; give other buffers");
   }
 

@@ -14,14 +14,14 @@ namespace detail {
 /// Frames of planar buffers from frame `at` on, to where they lie one after the other; batch 1.
 template <class T>
 void from_planar(const T* const* in, Index at, Frames<T> x) noexcept {
-  for (Index c = 0; c < x.channels; ++c)
-    for (Index t = 0; t < x.count; ++t) x.data[t * x.channels + c] = in[c][at + t];
+  for (Index c = 0, size = x.size(); c < size; ++c)
+    for (Index t = 0; t < x.count; ++t) x.data[t * size + c] = in[c][at + t];
 }
 /// And back. Returns how many there were.
 template <class T>
 Index to_planar(Frames<const T> y, T* const* out, Index at) noexcept {
-  for (Index c = 0; c < y.channels; ++c)
-    for (Index t = 0; t < y.count; ++t) out[c][at + t] = y.data[t * y.channels + c];
+  for (Index c = 0, size = y.size(); c < size; ++c)
+    for (Index t = 0; t < y.count; ++t) out[c][at + t] = y.data[t * size + c];
   return y.count;
 }
 /// Whether the first `written` frames of some output buffer lie where frames `read` ... n - 1 of an input buffer do.
@@ -112,7 +112,7 @@ class PlanarStream : public Stream<Net> {
     this->check_room(room, n, ended);
     // What a tile gives must not lie where later tiles are still to be read.
     const auto overwrites = [&](Index read, Index written) {
-      return detail::overlap(in, in_frame().channels, read, n, out, out_frame().channels, written);
+      return detail::overlap(in, in_frame().size(), read, n, out, out_frame().size(), written);
     };
     const auto outputs_of = [&](Index frames) -> Index {
       return this->outputs_after(this->frames_seen() + frames) - this->outputs_after(this->frames_seen());

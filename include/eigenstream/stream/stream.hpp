@@ -1,6 +1,7 @@
 #ifndef EIGENSTREAM_STREAM_STREAM_HPP
 #define EIGENSTREAM_STREAM_STREAM_HPP
 
+#include <limits>   // numeric_limits
 #include <memory>   // shared_ptr
 #include <utility>  // forward
 #include <vector>   // frames to warm up with
@@ -19,6 +20,8 @@ inline constexpr Final final{};
 struct StreamOptions {
   Index channels = Dynamic;  ///< of the input; needed only if the network takes any number
   Index batch = 1;           ///< independent signals in step with each other
+  Index width = Dynamic;     ///< space axes of the input's frames; 1 if the network does not say either
+  Index height = Dynamic;
 };
 
 namespace detail {
@@ -39,8 +42,9 @@ struct TensorCalls {
 ///   process(x, y)             into the caller's memory; no allocation, no lock, no system call
 ///   forward_step, forward_steps  frame by frame, with optional end padding and without touching the state
 ///   forward(x)                the whole signal at once; the stream is not touched
-/// Shapes   (C,T), or (C,B,T) with a batch; column-major, channel first. (T) for a network from one channel to one
-/// Errors   Error when channels or batch differ from the stream's, a count of frames is negative or there is too little
+/// Shapes   (C,T), or (C,B,T) with a batch; column-major, channel first; frames with space have these axes behind the
+///          channels. (T) for a network from one channel to one
+/// Errors   Error when the shape differs from the stream's, a count of frames is negative or there is too little
 ///          room, before anything changes
 /// For one pointer per channel, as audio hosts hand buffers over, see PlanarStream; for as many frames out of each call as go
 /// in, BlockAdapter.
@@ -55,14 +59,22 @@ class Stream {
       : Stream(std::make_shared<const Net>(std::move(net)), options) {}
   explicit Stream(std::shared_ptr<const Net> net, StreamOptions options = {}) : net_(std::move(net)) {
     check(net_ != nullptr, "Stream: no network");
-    const Index wanted = net_->in_channels();
-    in_.channels = options.channels != Dynamic ? options.channels : wanted;
-    in_.batch = options.batch;
-    check(in_.channels != Dynamic,
+    static_assert(detail::runs_over_streams<Net>);
+    check(space_of(*net_) != Space::needed, "Stream: the network needs whole windows, so it cannot run over a stream; run ",
+          "it over windows: Windowed(net, size, stride)");
+    const FrameShape wanted = net_->wanted();
+    check(options.channels != Dynamic || wanted.channels != 0,
           "Stream: this network takes any number of channels; say how many: Stream(net, {.channels = 2})");
-    check(in_.channels >= 1, "Stream: ", in_.channels, " channels, must be at least 1");
-    check(in_.batch >= 1, "Stream: batch of ", in_.batch, ", must be at least 1");
-    out_ = {net_->out_channels(in_.channels), in_.batch};
+    const auto extent = [](Index asked, Index own, const char* name) {
+      const Index n = asked != Dynamic ? asked : own != 0 ? own : 1;
+      check(n >= 1 && n <= most_extent, "Stream: ", n, " ", name, ", must be from 1 to ", most_extent);
+      return n;
+    };
+    check(options.batch >= 1 && options.batch <= most_extent, "Stream: batch of ", options.batch, ", must be at least 1");
+    in_ = {extent(options.channels, wanted.channels, "channels"), extent(options.width, wanted.width, "columns of width"),
+           extent(options.height, wanted.height, "rows of height"), options.batch};
+    facts_ = net_->facts(in_);
+    out_ = facts_.out;
     timing_ = net_->timing();
     block_ = make_state(*net_, in_);
     StateCodec count;
@@ -77,6 +89,8 @@ class Stream {
 
   FrameShape in_shape() const noexcept { return in_; }
   FrameShape out_shape() const noexcept { return out_; }
+  /// What the network says of itself for this shape: parameters, multiply-adds and so on.
+  const Facts& facts() const noexcept { return facts_; }
   const Timing& timing() const noexcept { return timing_; }
   Time receptive_field() const noexcept { return timing_.receptive_field(); }
   Time delay() const noexcept { return timing_.delay(); }
@@ -89,12 +103,12 @@ class Stream {
   Time frames_seen() const noexcept { return seen_; }
   /// Room that is enough for any call with n frames, and for any flush.
   Index max_outputs(Index n) const noexcept { return net_->max_outputs(n); }
-  Index max_flush() const noexcept { return net_->max_flush(); }
+  Index max_flush() const noexcept { return facts_.max_flush; }
 
   // Into the caller's memory.
 
   /// Takes x, writes what is ready to y, returns how many frames that is.
-  /// Errors   Error if x or y has the wrong channels or batch, x a negative count, or y fewer frames than will come
+  /// Errors   Error if x or y has the wrong shape, x a negative count, or y fewer frames than will come
   EIGENSTREAM_ALWAYS_INLINE Index process(Frames<const T> x, Frames<T> y) {
     check_input(x);
     check_output(y, x.count, false);
@@ -115,13 +129,13 @@ class Stream {
 
   /// Takes x and hands what becomes ready to f as views of the stream's own memory, without a copy, for networks that
   /// can (Snapshotter). Returns how often f was called. f must not throw.
-  /// Errors   Error if x has the wrong channels or batch, or a negative count
+  /// Errors   Error if x has the wrong shape, or a negative count
   template <class F>
     requires requires(const Net& net, StateRef state, Frames<const T> x, F& f) { net.visit(state, x, f); }
   Index visit(Frames<const T> x, F&& f) {
     check_input(x);
     seen_ += x.count;
-    return net_->visit(block_.ref(), x, f);
+    return net_->visit(block_.ref(), Frames<const T>(x.data, in_, x.count), f);
   }
 
   /// Error unless x can be given to the stream.
@@ -218,20 +232,19 @@ class Stream {
   }
   static EIGENSTREAM_ALWAYS_INLINE void check_shape(const char* what, const FrameShape& given,
                                                     const FrameShape& wanted) {
-    if (given.channels != wanted.channels || given.batch != wanted.batch) [[unlikely]]
-      refuse_shape(what, given.channels, given.batch, wanted.channels, wanted.batch);
+    if (!(given == wanted)) [[unlikely]]
+      check_layout(what, given, wanted);
   }
-  [[noreturn]] static EIGENSTREAM_NO_INLINE void refuse_shape(const char* what, Index channels, Index batch,
-                                                              Index wanted_channels, Index wanted_batch) {
-    fail("Stream: ", what, " of ", channels, " channels and a batch of ", batch, ", this stream has ", wanted_channels,
-         " channels and a batch of ", wanted_batch);
+  // A tensor does not say which axes its middle ones are.
+  static EIGENSTREAM_NO_INLINE void check_layout(const char* what, const FrameShape& given, const FrameShape& wanted) {
+    check(same_layout(given, wanted), "Stream: ", what, " of ", given, ", this stream has ", wanted);
   }
   EIGENSTREAM_ALWAYS_INLINE void check_output(Frames<T> y, Index n, bool ended) const {
     check_shape("output", y.shape(), out_);
     check_room(y.count, n, ended);
   }
   EIGENSTREAM_ALWAYS_INLINE void check_room(Index room, Index n, bool ended) const {
-    if (room < net_->max_outputs(n) + (ended ? net_->max_flush() : 0)) check_exact_room(room, n, ended);
+    if (room < net_->max_outputs(n) + (ended ? facts_.max_flush : 0)) check_exact_room(room, n, ended);
   }
   EIGENSTREAM_OUTLINED void check_exact_room(Index room, Index n, bool ended) const {
     const Time wanted = timing_.outputs_after(seen_ + n, ended) - timing_.outputs_after(seen_);
@@ -239,20 +252,22 @@ class Stream {
   }
   EIGENSTREAM_ALWAYS_INLINE Index advance(Frames<const T> x, Frames<T> y) noexcept {
     seen_ += x.count;
-    return net_->steps(block_.ref(), x, y);
+    return net_->steps(block_.ref(), Frames<const T>(x.data, in_, x.count), Frames<T>(y.data, out_, y.count));
   }
   Index finish(Frames<T> y) noexcept {
     seen_ = 0;
-    return net_->flush(block_.ref(), y);
+    return net_->flush(block_.ref(), Frames<T>(y.data, out_, y.count));
   }
 
  private:
+  static constexpr Index most_extent = std::numeric_limits<std::int32_t>::max();
   std::shared_ptr<const Net> net_;
   FrameShape in_, out_;
   Timing timing_;
   StateBlock block_;
   Time seen_ = 0;
   Index state_bytes_ = 0;
+  Facts facts_;
 };
 
 EIGENSTREAM_END_NAMESPACE

@@ -18,14 +18,14 @@ struct OnlineAveragerOptions {
 /// predictions, and comes out as soon as no later one can change it.
 ///   y[r] = 1/N * sum over k = j-N+1 ... j, k >= 0, of x_k[K - offset - N*U + r - k*U],  j = floor(r / U)
 /// with U = update_size, N = num_updates, K the length of a prediction. In a stream it is a layer: each input frame is
-/// a prediction of channels * K numbers, channel fastest, as Windowed gives it; any K that is long enough will do. As a
+/// a prediction (C,W=K), as Windowed gives it, or its numbers in one row, channel fastest; any K that is long enough will do. As a
 /// function,
 ///   auto [averages, state] = averager(predictions, state);
 /// it is what ml4gw's module is: the state is the caller's, and batch_size predictions come at a time.
 /// As there, the first N-1 blocks of U samples have fewer predictions than N but are divided by N; normalise_start
 /// makes them means. The end of the signal (the function: `flush`) gives the (N-1)*U samples that the original never
 /// returns, each the mean of the predictions that reached it.
-/// Shapes   layer: x (C*K,T) or (C*K,B,T) -> y (C,T') or (C,B,T'), T' = (T+N-1) * U
+/// Shapes   layer: x (C,K,T) or (C,K,B,T), or (C*K,T) or (C*K,B,T) -> y (C,T') or (C,B,T'), T' = (T+N-1) * U
 ///          function: predictions (C,K,batch), sums (C,(N-1)*U) -> averages (C,batch*U), sums (C,(N-1)*U)
 /// Timing   U outputs for each prediction; rate U/1
 /// Errors   constructor: Error on any impossible size, naming it. Error on predictions that are too short or a state of
@@ -86,7 +86,7 @@ class OnlineAverager : public detail::OverlapSum<T> {
           "), expected (", channels_, ",", least_size(), " or more,", batch_, ")");
     StateBlock block = block_of(state, size);
     Tensor2 y(channels_, batch_ * update_);
-    steps(block.ref(), Frames<const T>(predictions.data(), {channels_ * size, 1}, batch_), y);
+    steps(block.ref(), Frames<const T>(predictions.data(), {.channels = channels_ * size}, batch_), y);
     Averages after{Tensor2(channels_, keep()), state.blocks + batch_};
     std::copy_n(open(block.ref()), after.sums.size(), after.sums.data());
     return {std::move(y), std::move(after)};
@@ -104,24 +104,28 @@ class OnlineAverager : public detail::OverlapSum<T> {
 
   // As a layer.
 
-  Index in_channels() const noexcept { return Dynamic; }
-  Index out_channels(Index in) const {
-    check(in % channels_ == 0 && in / channels_ >= least_size(), "OnlineAverager: predictions of ", in,
-          " numbers, expected ", channels_, " channels of ", least_size(), " samples or more");
-    return channels_;
+  FrameShape wanted() const noexcept { return FrameShape::any(); }
+  Facts facts(const FrameShape& in) const {
+    const Index numbers = in.channels * in.width;
+    check(in.height == 1 && numbers % channels_ == 0 && numbers / channels_ >= least_size() &&
+              (in.width == 1 || in.channels == channels_),
+          "OnlineAverager: predictions of ", in.channels * in.width * in.height, " numbers, expected ", channels_,
+          " channels of ", least_size(), " samples or more");
+    return {.out = sums(in),
+            .state_bytes = this->state_bytes(in),
+            .max_flush = keep(),
+            .macs = static_cast<double>(channels_ * size_ * in.batch)};
   }
   Timing timing() const {
     return TimingStage{.kind = TimingStage::Kind::scatter, .reach = size_, .stride = update_};
   }
   Index max_outputs(Index n) const noexcept { return n * update_; }
-  Index max_flush() const noexcept { return keep(); }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index) const noexcept { return static_cast<double>(channels_ * size_); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     const FrameShape shape = sums(x.shape());
-    const Index ignored = x.channels - channels_ * (size_ + offset_);  // the oldest samples
+    const Index numbers = x.channels * x.width;                      // of a prediction
+    const Index ignored = numbers - channels_ * (size_ + offset_);  // the oldest samples
     for (Index k = 0; k < x.count; ++k) {
       const Time block = windows(state);
       const Index n = update_ * shape.size();
@@ -129,7 +133,7 @@ class OnlineAverager : public detail::OverlapSum<T> {
         if (x.batch == 1) return add(x.frame(k) + ignored, to, channels_ * size_);
         for (Index b = 0; b < x.batch; ++b)
           for (Index r = 0; r < size_; ++r)
-            add(x.frame(k) + b * x.channels + ignored + r * channels_, to + (r * x.batch + b) * channels_, channels_);
+            add(x.frame(k) + b * numbers + ignored + r * channels_, to + (r * x.batch + b) * channels_, channels_);
       });
       std::copy_n(done, n, y.frame(k * update_));
       if (normalise_ && block < updates_ - 1) make_mean(y.frame(k * update_), n, block + 1);
@@ -157,7 +161,7 @@ class OnlineAverager : public detail::OverlapSum<T> {
     check(state.sums.dimension(0) == channels_ && state.sums.dimension(1) == keep() && state.blocks >= 0,
           "OnlineAverager: a state (", state.sums.dimension(0), ",", state.sums.dimension(1), ") after ", state.blocks,
           " blocks, expected (", channels_, ",", keep(), ")");
-    StateBlock block = make_state(*this, {channels_ * size, 1});
+    StateBlock block = make_state(*this, {.channels = channels_ * size});
     windows(block.ref()) = state.blocks;
     this->history(block.ref()).restart(state.sums.data());
     return block;

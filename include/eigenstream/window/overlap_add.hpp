@@ -20,9 +20,6 @@ class OverlapSum {
  public:
   using Scalar = T;
 
-  Index state_bytes(FrameShape shape) const noexcept {
-    return memory_alignment + History<T>::bytes(sums(shape).size(), keep(), stride_);
-  }
   void reset(StateRef state) const noexcept {
     windows(state) = 0;
     history(state).reset();
@@ -37,7 +34,10 @@ class OverlapSum {
  protected:
   OverlapSum(Index channels, Index size, Index stride) : channels_(channels), size_(size), stride_(stride) {}
 
-  FrameShape sums(FrameShape shape) const noexcept { return {channels_, shape.batch}; }
+  Index state_bytes(const FrameShape& shape) const noexcept {
+    return memory_alignment + History<T>::bytes(sums(shape).size(), keep(), stride_);
+  }
+  FrameShape sums(const FrameShape& shape) const noexcept { return {.channels = channels_, .batch = shape.batch}; }
   Index keep() const noexcept { return size_ - stride_; }
   static Time& windows(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
   History<T> history(StateRef state) const noexcept {
@@ -72,8 +72,8 @@ struct OverlapAddOptions {
 ///   y[t] = sum over the windows w of g[p] * x_w[p], p = t + left - w*stride, 0 <= p < size; g = window
 /// With `normalise`, that sum over the same sum of g[p] alone: a weighted mean of what the windows that reach t say, at
 /// the ends of fewer of them; 0 where all their weights are.
-/// Shapes   x (channels*size,T) or (channels*size,B,T), a window for each frame, channel fastest, as Snapshotter and
-///          Windowed give them -> y (channels,T') or (channels,B,T'), T' = (T-1)*stride + size - left - right
+/// Shapes   x (channels,size,T) or (channels,size,B,T), a window for each frame, as Snapshotter and Windowed give them, or
+///          its numbers in one row, channel fastest -> y (channels,T') or (channels,B,T'), T' = (T-1)*stride + size - left - right
 /// Timing   a window completes `stride` frames; the end of the signal gives the rest. rate stride/1. Cutting with
 ///          .padding = {left, right} and adding with the same left and right gives the signal's own time line
 /// Errors   constructor: Error on any impossible size: a stride beyond the size would leave gaps; left and right can be
@@ -107,11 +107,15 @@ class OverlapAdd : public detail::OverlapSum<T> {
     fingerprint_.add(normalise_).add(std::span<const T>(weights_));
   }
 
-  Index in_channels() const noexcept { return channels_ * size_; }
-  Index out_channels(Index in) const {
-    check(in == in_channels(), "OverlapAdd: takes windows of ", size_, " frames of ", channels_, " channels, ",
-          in_channels(), " numbers, not ", in);
-    return channels_;
+  FrameShape wanted() const noexcept { return FrameShape::any(channels_ * size_); }
+  Facts facts(const FrameShape& in) const {
+    check(in.height == 1 && in.channels * in.width == channels_ * size_ && (in.width == 1 || in.width == size_),
+          "OverlapAdd: takes windows of ", size_, " frames of ", channels_, " channels, ", channels_ * size_,
+          " numbers, not ", in.channels * in.width * in.height);
+    return {.out = sums(in),
+            .state_bytes = this->state_bytes(in),
+            .max_flush = keep() - right_,
+            .macs = static_cast<double>(in.size())};
   }
   Timing timing() const {
     return TimingStage{.kind = TimingStage::Kind::scatter,
@@ -121,9 +125,6 @@ class OverlapAdd : public detail::OverlapSum<T> {
                        .right = right_};
   }
   Index max_outputs(Index n) const noexcept { return n * stride_; }
-  Index max_flush() const noexcept { return keep() - right_; }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index in) const noexcept { return static_cast<double>(in); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
@@ -162,7 +163,7 @@ class OverlapAdd : public detail::OverlapSum<T> {
 
   // Writes `count` sums that begin at position `at` of the time line, but for what is left out at the start. Of the
   // windows that have come, number `newest` is the last.
-  Index emit(const T* from, Time newest, FrameShape shape, Time at, Index count, Frames<T> y) const noexcept {
+  Index emit(const T* from, Time newest, const FrameShape& shape, Time at, Index count, Frames<T> y) const noexcept {
     const Index skip = std::clamp<Time>(left_ - at, 0, count), n = count - skip;
     std::copy_n(from + skip * shape.size(), n * shape.size(), y.data);
     if (normalise_)

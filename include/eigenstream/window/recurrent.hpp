@@ -2,7 +2,7 @@
 #define EIGENSTREAM_WINDOW_RECURRENT_HPP
 
 // Where this was until 0.2; it goes with 0.3.
+#include "eigenstream/compose/bidirectional.hpp"
 #include "eigenstream/layer/recurrent.hpp"
-#include "eigenstream/window/bidirectional.hpp"
 
 #endif  // EIGENSTREAM_WINDOW_RECURRENT_HPP

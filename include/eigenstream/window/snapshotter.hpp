@@ -33,15 +33,15 @@ void pack_columns(const T* x, Index step, Index channels, Index count, T* y) noe
 /// Overlapping windows of a multichannel series: the last snapshot_size samples, every stride_size samples. Before the
 /// first sample there are zeros.
 ///   snapshot w covers the samples (w+1)*stride - size ... (w+1)*stride - 1
-/// In a stream it is a layer: updates may have any length, and each snapshot is one output frame of channels * size
-/// numbers, channel fastest, so that n of them are a tensor (C,size,n), see `snapshots`. `Stream::visit` hands them
+/// In a stream it is a layer: updates may have any length, and each snapshot is one output frame with a column for each
+/// sample, so that n of them are a tensor (C,size,n). `Stream::visit` hands them
 /// over where they lie in the ring buffer, without a copy. As a function,
 ///   auto [snapshots, state] = snapshotter(update, state);
 /// it is what ml4gw's module is: the state is the caller's, and an update has batch_size * stride_size samples.
 /// With `Groups` > 1 the channels are split, in order, into so many snapshots of channels_per_snapshot channels each:
-/// the function gives as many tensors, `visit` as many views, and in a stream's frame they lie one after the other (a
-/// ChannelSlice takes one out).
-/// Shapes   layer: x (C,T) or (C,B,T) -> y (C*size,T') or (C*size,B,T'), T' = floor(T / stride)
+/// the function gives as many tensors, `visit` as many views, and in a stream's frame, which then has no space, they
+/// lie one after the other (a ChannelSlice takes one out).
+/// Shapes   layer: x (C,T) or (C,B,T) -> y (C,size,T') or (C,size,B,T'), T' = floor(T / stride)
 ///          function: update (C,batch*stride), state (C,size-stride) -> snapshots (C,size,batch), state (C,size-stride)
 /// Timing   receptive_field size, delay stride - 1, rate 1/stride; the end of a signal releases nothing
 /// Errors   constructor: Error on any impossible size, naming it; the stride must be below the size (or there would be
@@ -53,6 +53,7 @@ class Snapshotter {
   using Scalar = T;
   using Tensor2 = Eigen::Tensor<T, 2>;
   using Tensor3 = Eigen::Tensor<T, 3>;
+  static constexpr Space space_of_type = Groups == 1 ? Space::made : Space::none;
   static_assert(Groups >= 1, "eigenstream: a snapshot has at least one group of channels");
 
   Snapshotter(Index num_channels, Index snapshot_size, Index stride_size, Index batch_size = 1)
@@ -127,19 +128,18 @@ class Snapshotter {
 
   // As a layer.
 
-  Index in_channels() const noexcept { return channels_; }
-  Index out_channels(Index in) const {
-    check(in == channels_, "Snapshotter: takes ", channels_, " channels, not ", in);
-    return channels_ * size_;
+  FrameShape wanted() const noexcept { return {channels_, 1, 1, 0}; }
+  Facts facts(const FrameShape& in) const {
+    check_channels("Snapshotter", channels_, in);
+    check(!in.has_space(), "Snapshotter: takes frames without space, not ", in);
+    FrameShape out{channels_, size_, 1, in.batch};
+    if (Groups > 1) out = {.channels = channels_ * size_, .batch = in.batch};
+    return {.out = out, .state_bytes = group_offset(Groups, in.batch)};
   }
   Timing timing() const { return TimingStage{.reach = size_, .stride = stride_, .left = window_.left}; }
   Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
-  Index max_flush() const noexcept { return 0; }
-  Index parameters() const noexcept { return 0; }
-  double macs(Index) const noexcept { return 0; }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  Index state_bytes(FrameShape shape) const noexcept { return group_offset(Groups, shape.batch); }
   void reset(StateRef state) const noexcept {
     for (std::size_t g = 0; g < Groups; ++g) window_.reset(group_state(state, g), T(0));
   }
@@ -182,7 +182,7 @@ class Snapshotter {
     return advance(state, x, [&](const std::array<const T*, Groups>& first, Index windows, Index) {
       for (Index w = 0; w < windows; ++w)
         [&]<std::size_t... G>(std::index_sequence<G...>) {
-          f(Frames<const T>(first[G] + w * stride_ * groups_[G] * x.batch, {groups_[G], x.batch}, size_)...);
+          f(Frames<const T>(first[G] + w * stride_ * groups_[G] * x.batch, {.channels = groups_[G], .batch = x.batch}, size_)...);
         }(std::make_index_sequence<Groups>());
     });
   }
@@ -192,8 +192,9 @@ class Snapshotter {
   auto snapshots(Tensor& y) const {
     static_assert(Groups == 1, "eigenstream: snapshots of several groups lie one after the other; take a ChannelSlice");
     const Frames<const T> all(y);
-    check(all.channels == channels_ * size_ && all.batch == 1, "Snapshotter: frames of ", all.channels,
-          " channels and a batch of ", all.batch, " are not its snapshots");
+    const bool in_a_row = all.channels == channels_ * size_ && all.columns() == 1;
+    check(in_a_row || (all.channels == channels_ && all.columns() == size_), "Snapshotter: frames of ", all,
+          " are not its snapshots");
     return Eigen::TensorMap<std::conditional_t<std::is_const_v<Tensor>, const Tensor3, Tensor3>>(y.data(), channels_,
                                                                                                  size_, all.count);
   }
@@ -212,17 +213,17 @@ class Snapshotter {
   Index group_offset(std::size_t g, Index batch) const noexcept {
     Index offset = 0;
     for (std::size_t i = 0; i < g; ++i)
-      offset += aligned_bytes(window_.template state_bytes<T>({groups_[i], batch}));
+      offset += aligned_bytes(window_.template state_bytes<T>({.channels = groups_[i], .batch = batch}));
     return offset;
   }
   StateRef group_state(StateRef state, std::size_t g) const noexcept {
-    return {state.data + group_offset(g, state.shape.batch), {groups_[g], state.shape.batch}};
+    return {state.data + group_offset(g, state.shape.batch), {.channels = groups_[g], .batch = state.shape.batch}};
   }
   // Snapshots of an update that is longer than what is kept: part of each is what was kept, the rest lies in x.
   Index long_steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     return window_.template advance_in_pieces<T>(state, x, [&](Index w, const T* kept, Index frames, const T* rest) {
       for (Index b = 0; b < x.batch; ++b) {
-        T* to = y.frame(w) + b * y.channels;
+        T* to = y.frame(w) + b * channels_ * size_;
         detail::pack_columns(kept + b * channels_, x.frame_size(), channels_, frames, to);
         detail::pack_columns(rest + b * channels_, x.frame_size(), channels_, size_ - frames, to + frames * channels_);
       }

@@ -4,72 +4,99 @@
 #include "eigenstream/core/padding.hpp"
 #include "eigenstream/memory/sliding_window.hpp"
 #include "eigenstream/window/snapshotter.hpp"
-#include "eigenstream/window/window_net.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
 struct WindowedOptions {
   Padding padding = {};      ///< zeros before the first frame and behind the last one
   Index channels = Dynamic;  ///< of the input; needed only if the network takes any number
+  bool merge = false;        ///< output frames without space: their numbers as channels, channel fastest
 };
 
-/// A network that needs the whole of what it looks at, run over windows of a stream: `size` frames, every `stride`
-/// frames. This is the way to stream what cannot be streamed: normalisation, softmax or pooling over time, recurrent
+/// A signal cut into windows, and a network over each: `size` frames, every `stride` frames, are one frame with as many
+/// columns. This is the way to stream what cannot be streamed: normalisation, softmax or pooling over time, recurrent
 /// layers that run backwards.
 ///   y[w] = net(x[w*stride - left ... w*stride - left + size - 1]), frames outside of the signal are 0
-/// The network sees each window as a signal of its own, with its own padding at both ends. Its output (C',T'), channel
-/// fastest, becomes one frame of C'*T' channels; OverlapAdd or OnlineAverager put such frames back on a time line, and
-/// with T' = 1 it is one already.
-/// Shapes   x (C,T) or (C,B,T) -> y (C'*T',W) or (C'*T',B,W), W = floor((T + left + right - size) / stride) + 1
+/// What goes over time runs along the window, as over a signal of its own with its own padding: es::along(layer).
+///   es::Windowed(es::sequential(es::along(conv), es::GroupNorm<float>(4, weight, bias), es::Relu<float>{},
+///                               es::AdaptiveAvgPool1d<float>(1), linear),
+///                4096, 1024)
+/// OverlapAdd or OnlineAverager put its output back on a time line; of width 1, it is one already.
+/// Shapes   x (C,T) or (C,B,T) -> y (C',W',n) or (C',W',B,n), as the network makes of (C,size);
+///          n = floor((T + left + right - size) / stride) + 1. With `merge`, (C'*W',n) or (C'*W',B,n)
 /// Timing   receptive_field size, delay size - 1 - left, rate 1/stride. Made from a Snapshotter, or with left =
 ///          size - stride, a window ends with each stride of the signal
-/// Errors   constructor: Error on any impossible size, or if the network cannot take such a window. steps/flush:
-///          noexcept, no allocation
+/// Errors   constructor: Error on any impossible size, if the network cannot take such a window, or if it goes over time.
+///          steps/flush: noexcept, no allocation
 /// Source   torch: net(x.unfold(-1, size, stride))
-template <class T>
+/// Layout   the ring buffer, the network's block; as scratch, what is gathered of a batch, and the network's
+template <Layer Net>
 class Windowed {
  public:
-  using Scalar = T;
+  using Scalar = typename Net::Scalar;
+  using T = Scalar;
+  static constexpr Space space_of_type = Space::made;
 
-  Windowed(const WindowNet<T>& net, Index size, Index stride, WindowedOptions options = {})
-      : padding_(options.padding), plan_(net, shape_of(net, size, stride, options)) {
+  Windowed(Net net, Index size, Index stride, WindowedOptions options = {})
+      : net_(std::move(net)), padding_(options.padding), merge_(options.merge) {
+    check(size >= 1, "Windowed: size = ", size, ", must be at least 1");
+    check(stride >= 1, "Windowed: stride = ", stride, ", must be at least 1");
+    for (const Index padding : {padding_.left, padding_.right})
+      check(padding >= 0 && padding < size, "Windowed: padding = ", padding, ", must be from 0 to size - 1 = ", size - 1);
+    check(net_.timing().frame_by_frame(),
+          "Windowed: the network goes over time, from window to window; what shall go along each window is ",
+          "es::along(layer)");
+    const Index own = net_.wanted().channels;
+    channels_ = own != 0 ? own : options.channels;
+    check(channels_ != Dynamic,
+          "Windowed: this network takes any number of channels; say how many: "
+          "Windowed(net, size, stride, {.channels = 2})");
+    check(channels_ >= 1 && (options.channels == Dynamic || options.channels == channels_), "Windowed: channels = ",
+          options.channels, ", but the network takes ", channels_);
     window_ = {size, stride, padding_.left};
+    out_ = net_.facts(window_shape(1)).out;
     fingerprint_ = Fingerprint("Windowed").add(size).add(stride).add(padding_.left).add(padding_.right);
-    fingerprint_.add(plan_.net().fingerprint());
+    fingerprint_.add(std::uint64_t{net_.fingerprint()});
   }
   /// Over the windows that a snapshotter makes.
-  Windowed(const WindowNet<T>& net, const Snapshotter<T>& snapshotter)
-      : Windowed(net, snapshotter.snapshot_size(), snapshotter.stride_size(),
+  Windowed(Net net, const Snapshotter<T>& snapshotter)
+      : Windowed(std::move(net), snapshotter.snapshot_size(), snapshotter.stride_size(),
                  {.padding = {snapshotter.snapshot_size() - snapshotter.stride_size(), 0},
                   .channels = snapshotter.num_channels()}) {}
 
   /// The same network over windows of real frames only. What is padded inside the windows belongs to the network.
-  Windowed without_padding() const { return Windowed(net(), size(), stride(), {.channels = plan_.in().channels}); }
+  Windowed without_padding() const { return Windowed(net_, size(), stride(), {.channels = channels_, .merge = merge_}); }
 
-  const WindowNet<T>& net() const noexcept { return plan_.net(); }
+  const Net& net() const noexcept { return net_; }
   Index size() const noexcept { return window_.reach; }
   Index stride() const noexcept { return window_.stride; }
   Padding padding() const noexcept { return padding_; }
-  WindowShape in_window() const noexcept { return plan_.in(); }
-  WindowShape out_window() const noexcept { return plan_.out(); }
+  /// What the network is given, and what it gives.
+  FrameShape in_window() const noexcept { return window_shape(1); }
+  FrameShape out_window() const noexcept { return out_; }
 
-  Index in_channels() const noexcept { return plan_.in().channels; }
-  Index out_channels(Index in) const {
-    check(in == in_channels(), "Windowed: takes ", in_channels(), " channels, not ", in);
-    return plan_.out().size();
+  FrameShape wanted() const noexcept { return {channels_, 1, 1, 0}; }
+  Facts facts(const FrameShape& in) const {
+    check_channels("Windowed", channels_, in);
+    check(!in.has_space(), "Windowed: takes frames without space, not ", in);
+    Facts all = net_.facts(window_shape(in.batch));
+    if (merge_) all.out = {.channels = all.out.channels * all.out.width * all.out.height, .batch = in.batch};
+    all.state_bytes = ring_bytes(in) + aligned_bytes(all.state_bytes);
+    all.scratch_bytes = gathered_bytes(in.batch) + aligned_bytes(all.scratch_bytes);
+    all.max_flush = window_.max_windows(padding_.right);
+    all.macs /= static_cast<double>(stride());
+    return all;
   }
   Timing timing() const {
     return TimingStage{.reach = size(), .stride = stride(), .left = padding_.left, .right = padding_.right};
   }
   Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
-  Index max_flush() const noexcept { return window_.max_windows(padding_.right); }
-  Index parameters() const { return net().parameters(); }
-  double macs(Index) const { return plan_.macs() / static_cast<double>(stride()); }
   std::uint64_t fingerprint() const { return fingerprint_; }
 
-  Index state_bytes(FrameShape shape) const noexcept { return window_.template state_bytes<T>(shape); }
-  Index scratch_bytes(FrameShape shape) const noexcept { return gathered_bytes(shape.batch) + plan_.scratch_bytes(); }
-  void reset(StateRef state) const noexcept { window_.reset(state, T(0)); }
+  void reset(StateRef state) const noexcept {
+    window_.reset(state, T(0));
+    net_.reset(inner(state));
+  }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     return window_.template advance<T>(state, x, [&](const T* first, Index windows, Index done) {
       run(state, first, windows, y.from(done));
@@ -81,7 +108,7 @@ class Windowed {
       written = window_.advance_fill(state, T(0), padding_.right, [&](const T* first, Index windows, Index done) {
         run(state, first, windows, y.from(done));
       });
-    reset(state);
+    window_.reset(state, T(0));
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const { window_.template exchange<T>(state, codec); }
@@ -92,55 +119,43 @@ class Windowed {
   static constexpr bool in_place() noexcept { return false; }
 
  private:
-  static WindowShape shape_of(const WindowNet<T>& net, Index size, Index stride, const WindowedOptions& options) {
-    check(size >= 1, "Windowed: size = ", size, ", must be at least 1");
-    check(stride >= 1, "Windowed: stride = ", stride, ", must be at least 1");
-    for (const Index padding : {options.padding.left, options.padding.right})
-      check(padding >= 0 && padding < size, "Windowed: padding = ", padding,
-            ", must be from 0 to size - 1 = ", size - 1);
-    const Index own = net.in_channels(), channels = own != Dynamic ? own : options.channels;
-    check(channels != Dynamic,
-          "Windowed: this network takes any number of channels; say how many: "
-          "Windowed(net, size, stride, {.channels = 2})");
-    check(channels >= 1 && (options.channels == Dynamic || options.channels == channels), "Windowed: channels = ",
-          options.channels, ", but the network takes ", channels);
-    return {channels, size};
-  }
-
-  // A window of one signal of a batch lies scattered in the ring buffer; it is gathered here.
+  FrameShape window_shape(Index batch) const noexcept { return {channels_, size(), 1, batch}; }
+  Index ring_bytes(const FrameShape& in) const noexcept { return aligned_bytes(window_.template state_bytes<T>(in)); }
+  // Windows of a batch lie scattered in the ring buffer; they are gathered here.
   Index gathered_bytes(Index batch) const noexcept {
-    return batch == 1 ? 0 : aligned_bytes(plan_.in().size() * static_cast<Index>(sizeof(T))) + memory_alignment;
+    return batch == 1 ? 0 : aligned_bytes(window_shape(batch).size() * static_cast<Index>(sizeof(T))) + memory_alignment;
+  }
+  StateRef inner(StateRef state) const noexcept {
+    const Index batch = state.shape.batch;
+    return {state.data + ring_bytes(state.shape), window_shape(batch), state.scratch + gathered_bytes(batch)};
   }
   void run(StateRef state, const T* first, Index windows, Frames<T> y) const noexcept {
-    const Index channels = state.shape.channels, batch = state.shape.batch, frame = channels * batch;
-    std::byte* scratch = state.scratch + gathered_bytes(batch);
+    const Index batch = state.shape.batch, frame = channels_ * batch;
+    const StateRef own = inner(state);
+    FrameShape out = out_;
+    out.batch = batch;
     for (Index w = 0; w < windows; ++w) {
       const T* window = first + w * stride() * frame;
-      for (Index b = 0; b < batch; ++b) {
-        T* to = y.frame(w) + b * y.channels;
-        if (batch == 1) {
-          plan_.apply(window, to, scratch);
-        } else {
-          T* gathered = reinterpret_cast<T*>(state.scratch);
-          detail::pack_columns(window + b * channels, frame, channels, size(), gathered);
-          plan_.apply(gathered, to, scratch);
-        }
+      if (batch > 1) {
+        T* gathered = reinterpret_cast<T*>(state.scratch);
+        for (Index b = 0; b < batch; ++b)
+          detail::pack_columns(window + b * channels_, frame, channels_, size(), gathered + b * channels_ * size());
+        window = gathered;
       }
+      net_.steps(own, Frames<const T>(window, own.shape, 1), Frames<T>(y.frame(w), out, 1));
     }
   }
 
+  Net net_;
   Padding padding_;
-  typename WindowNet<T>::Plan plan_;
+  bool merge_;
+  Index channels_ = 1;
+  FrameShape out_;  // of one signal
   SlidingWindow window_;
   Fingerprint fingerprint_{""};
 };
 
-template <class Net>
-Windowed(const Net&, Index, Index, WindowedOptions = {}) -> Windowed<typename Net::Scalar>;
-template <class Net, class T>
-Windowed(const Net&, const Snapshotter<T>&) -> Windowed<T>;
-
-static_assert(Layer<Windowed<float>> && Layer<Windowed<double>>);
+static_assert(Space::made == space_of_type<Snapshotter<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -8,7 +8,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace detail {
 
-inline Built build_resample(ModuleReader& r, Index) {
+inline Built build_resample(ModuleReader& r, const FrameShape&) {
   constexpr Index highest = Index{1} << 30;
   const Index source = r.integer("orig_freq", {}, 1, highest), target = r.integer("new_freq", {}, 1, highest);
   ResampleOptions options;

@@ -11,7 +11,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace detail {
 
-inline Built build_conv1d(ModuleReader& r, Index) {
+inline Built build_conv1d(ModuleReader& r, const FrameShape&) {
   const Index in = r.integer("in_channels"), out = r.integer("out_channels"), taps = r.integer("kernel_size");
   Conv1dOptions options;
   options.stride = r.integer("stride", 1);
@@ -27,7 +27,7 @@ inline Built build_conv1d(ModuleReader& r, Index) {
   return Conv1d<float>(weight, r.weight_if(r.boolean("bias", true), "bias", {out}), options);
 }
 
-inline Built build_conv_transpose1d(ModuleReader& r, Index) {
+inline Built build_conv_transpose1d(ModuleReader& r, const FrameShape&) {
   const Index in = r.integer("in_channels"), out = r.integer("out_channels"), taps = r.integer("kernel_size");
   ConvTranspose1dOptions options;
   options.stride = r.integer("stride", 1);
@@ -46,14 +46,14 @@ inline Built build_conv_transpose1d(ModuleReader& r, Index) {
   return ConvTranspose1d<float>(weight, r.weight_if(r.boolean("bias", true), "bias", {out}), options);
 }
 
-inline Built build_pad(ModuleReader& r, Index) {
+inline Built build_pad(ModuleReader& r, const FrameShape&) {
   const Index left = r.integer("left", 0, -max_extent), right = r.integer("right", 0, -max_extent);
   PadOptions options{.mode = r.padding_mode("mode", PaddingMode::constant)};
   if (options.mode == PaddingMode::constant) options.value = r.number("value", 0);
   return Pad<float>(left, right, options);
 }
 
-inline Built build_linear(ModuleReader& r, Index) {
+inline Built build_linear(ModuleReader& r, const FrameShape&) {
   const Index in = r.integer("in_features"), out = r.integer("out_features");
   const Weights<float> weight = r.weight("weight", {out, in});
   return Linear<float>(weight, r.weight_if(r.boolean("bias", true), "bias", {out}));

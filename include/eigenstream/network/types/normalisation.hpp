@@ -1,15 +1,15 @@
 #ifndef EIGENSTREAM_NETWORK_TYPES_NORMALISATION_HPP
 #define EIGENSTREAM_NETWORK_TYPES_NORMALISATION_HPP
 
+#include "eigenstream/layer/group_norm.hpp"
 #include "eigenstream/layer/norm.hpp"
 #include "eigenstream/network/registry.hpp"
-#include "eigenstream/window/group_norm.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace detail {
 
-inline Built build_batch_norm1d(ModuleReader& r, Index) {
+inline Built build_batch_norm1d(ModuleReader& r, const FrameShape&) {
   const Index channels = r.integer("num_features");
   const float eps = r.number("eps", 1e-5);
   const bool affine = r.boolean("affine", true);
@@ -19,7 +19,7 @@ inline Built build_batch_norm1d(ModuleReader& r, Index) {
                             r.weight_if(affine, "bias", {channels}), eps);
 }
 
-inline Built build_layer_norm(ModuleReader& r, Index) {
+inline Built build_layer_norm(ModuleReader& r, const FrameShape&) {
   const Index channels = r.integer("normalized_shape");
   const float eps = r.number("eps", 1e-5);
   const bool affine = r.boolean("elementwise_affine", true);
@@ -27,21 +27,21 @@ inline Built build_layer_norm(ModuleReader& r, Index) {
                           r.weight_if(affine, "bias", {channels}), eps);
 }
 
-inline BuiltWindow build_group_norm(ModuleReader& r, Index groups, Index channels, bool affine) {
+inline Built build_group_norm(ModuleReader& r, Index groups, Index channels, bool affine) {
   const double eps = r.number_in_double("eps", 1e-5);
   const Weights<float> weight = r.weight_if(affine, "weight", {channels});
-  return {r.named(GroupNorm<float>(groups, channels, weight, r.weight_if(affine, "bias", {channels}), eps))};
+  return GroupNorm<float>(groups, channels, weight, r.weight_if(affine, "bias", {channels}), eps);
 }
 
 /// Norms: the types that model files may hold.
 inline void add_normalisation_types(Registry& registry) {
   registry.add("BatchNorm1d", build_batch_norm1d);
   registry.add("LayerNorm", build_layer_norm);
-  registry.add_window("GroupNorm", [](ModuleReader& r) {
+  registry.add("GroupNorm", [](ModuleReader& r, const FrameShape&) {
     const Index groups = r.integer("num_groups");
     return build_group_norm(r, groups, r.integer("num_channels"), r.boolean("affine", true));
   });
-  registry.add_window("InstanceNorm1d", [](ModuleReader& r) {
+  registry.add("InstanceNorm1d", [](ModuleReader& r, const FrameShape&) {
     const Index channels = r.integer("num_features");
     return build_group_norm(r, channels, channels, r.boolean("affine", false));
   });

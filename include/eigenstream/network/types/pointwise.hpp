@@ -13,12 +13,12 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace detail {
 
-inline Built build_channel_slice(ModuleReader& r, Index) {
+inline Built build_channel_slice(ModuleReader& r, const FrameShape&) {
   const Index start = r.integer("start", {}, 0);
   return ChannelSlice<float>(start, r.integer("channels"));
 }
 
-inline Built build_affine(ModuleReader& r, Index) {
+inline Built build_affine(ModuleReader& r, const FrameShape&) {
   if (!r.spec().fields.contains("channels")) {
     const float scale = r.number("scale", 1);
     return Affine<float>(scale, r.number("offset", 0));
@@ -28,7 +28,7 @@ inline Built build_affine(ModuleReader& r, Index) {
   return Affine<float>(scale, r.weight("bias", {channels}));
 }
 
-inline Built build_gelu(ModuleReader& r, Index) {
+inline Built build_gelu(ModuleReader& r, const FrameShape&) {
   const std::string approximate = r.text("approximate", "none");
   r.check(approximate == "none" || approximate == "tanh", "approximate = \"", approximate,
           "\", must be \"none\" or \"tanh\"");
@@ -40,32 +40,32 @@ inline Built build_gelu(ModuleReader& r, Index) {
 inline void add_pointwise_types(Registry& registry) {
   registry.add("ReLU", plain_factory<Relu<float>>());
   registry.add("LeakyReLU",
-               [](ModuleReader& r, Index) { return Built(LeakyRelu<float>(r.number("negative_slope", 0.01))); });
-  registry.add("PReLU", [](ModuleReader& r, Index) {
+               [](ModuleReader& r, const FrameShape&) { return Built(LeakyRelu<float>(r.number("negative_slope", 0.01))); });
+  registry.add("PReLU", [](ModuleReader& r, const FrameShape&) {
     return Built(Prelu<float>(r.weight("weight", {r.integer("num_parameters", 1)})));
   });
-  registry.add("ELU", [](ModuleReader& r, Index) { return Built(Elu<float>(r.number("alpha", 1))); });
+  registry.add("ELU", [](ModuleReader& r, const FrameShape&) { return Built(Elu<float>(r.number("alpha", 1))); });
   registry.add("SELU", plain_factory<Selu<float>>());
   registry.add("SiLU", plain_factory<Silu<float>>());
   registry.add("GELU", build_gelu);
   registry.add("Sigmoid", plain_factory<Sigmoid<float>>());
   registry.add("Tanh", plain_factory<Tanh<float>>());
-  registry.add("Softplus", [](ModuleReader& r, Index) {
+  registry.add("Softplus", [](ModuleReader& r, const FrameShape&) {
     return Built(Softplus<float>(r.number("beta", 1), r.number("threshold", 20)));
   });
   registry.add("Softsign", plain_factory<Softsign<float>>());
-  registry.add("Hardtanh", [](ModuleReader& r, Index) {
+  registry.add("Hardtanh", [](ModuleReader& r, const FrameShape&) {
     return Built(Hardtanh<float>(r.number("min_val", -1), r.number("max_val", 1)));
   });
   registry.add("Hardsigmoid", plain_factory<Hardsigmoid<float>>());
   registry.add("Hardswish", plain_factory<Hardswish<float>>());
-  registry.add("CELU", [](ModuleReader& r, Index) { return Built(Celu<float>(r.number("alpha", 1))); });
+  registry.add("CELU", [](ModuleReader& r, const FrameShape&) { return Built(Celu<float>(r.number("alpha", 1))); });
   registry.add("Mish", plain_factory<Mish<float>>());
   registry.add("LogSigmoid", plain_factory<LogSigmoid<float>>());
   registry.add("Tanhshrink", plain_factory<Tanhshrink<float>>());
-  registry.add("Softshrink", [](ModuleReader& r, Index) { return Built(Softshrink<float>(r.number("lambd", 0.5))); });
-  registry.add("Hardshrink", [](ModuleReader& r, Index) { return Built(Hardshrink<float>(r.number("lambd", 0.5))); });
-  registry.add("Threshold", [](ModuleReader& r, Index) {
+  registry.add("Softshrink", [](ModuleReader& r, const FrameShape&) { return Built(Softshrink<float>(r.number("lambd", 0.5))); });
+  registry.add("Hardshrink", [](ModuleReader& r, const FrameShape&) { return Built(Hardshrink<float>(r.number("lambd", 0.5))); });
+  registry.add("Threshold", [](ModuleReader& r, const FrameShape&) {
     const float threshold = r.number("threshold");
     return Built(Threshold<float>(threshold, r.number("value")));
   });
@@ -83,7 +83,7 @@ inline void add_pointwise_types(Registry& registry) {
   registry.add("GLU", plain_factory<Glu<float>>());
   registry.add("Softmax", plain_factory<Softmax<float>>());
   registry.add("Snake",
-               [](ModuleReader& r, Index) { return Built(Snake<float>(r.weight("alpha", {r.integer("channels")}))); });
+               [](ModuleReader& r, const FrameShape&) { return Built(Snake<float>(r.weight("alpha", {r.integer("channels")}))); });
 }
 
 }  // namespace detail

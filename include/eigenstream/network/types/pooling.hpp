@@ -1,15 +1,15 @@
 #ifndef EIGENSTREAM_NETWORK_TYPES_POOLING_HPP
 #define EIGENSTREAM_NETWORK_TYPES_POOLING_HPP
 
+#include "eigenstream/layer/adaptive_pool.hpp"
 #include "eigenstream/layer/pool.hpp"
 #include "eigenstream/network/registry.hpp"
-#include "eigenstream/window/adaptive_pool1d.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace detail {
 
-inline Built build_avg_pool1d(ModuleReader& r, Index) {
+inline Built build_avg_pool1d(ModuleReader& r, const FrameShape&) {
   const Index taps = r.integer("kernel_size");
   AvgPool1dOptions options;
   options.stride = r.integer("stride", taps);
@@ -19,7 +19,7 @@ inline Built build_avg_pool1d(ModuleReader& r, Index) {
   return AvgPool1d<float>(taps, options);
 }
 
-inline Built build_max_pool1d(ModuleReader& r, Index) {
+inline Built build_max_pool1d(ModuleReader& r, const FrameShape&) {
   const Index taps = r.integer("kernel_size");
   MaxPool1dOptions options;
   options.stride = r.integer("stride", taps);
@@ -34,11 +34,11 @@ inline Built build_max_pool1d(ModuleReader& r, Index) {
 inline void add_pooling_types(Registry& registry) {
   registry.add("AvgPool1d", build_avg_pool1d);
   registry.add("MaxPool1d", build_max_pool1d);
-  registry.add_window("AdaptiveAvgPool1d", [](ModuleReader& r) {
-    return BuiltWindow{r.named(AdaptiveAvgPool1d<float>(r.integer("output_size")))};
+  registry.add("AdaptiveAvgPool1d", [](ModuleReader& r, const FrameShape&) {
+    return Built(AdaptiveAvgPool1d<float>(r.integer("output_size")));
   });
-  registry.add_window("AdaptiveMaxPool1d", [](ModuleReader& r) {
-    return BuiltWindow{r.named(AdaptiveMaxPool1d<float>(r.integer("output_size")))};
+  registry.add("AdaptiveMaxPool1d", [](ModuleReader& r, const FrameShape&) {
+    return Built(AdaptiveMaxPool1d<float>(r.integer("output_size")));
   });
 }
 

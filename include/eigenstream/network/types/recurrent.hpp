@@ -1,9 +1,9 @@
 #ifndef EIGENSTREAM_NETWORK_TYPES_RECURRENT_HPP
 #define EIGENSTREAM_NETWORK_TYPES_RECURRENT_HPP
 
+#include "eigenstream/compose/bidirectional.hpp"
 #include "eigenstream/layer/recurrent.hpp"
 #include "eigenstream/network/registry.hpp"
-#include "eigenstream/window/bidirectional.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -47,22 +47,18 @@ void read_recurrent(ModuleReader& r, bool both, Add&& add) {
 
 template <RecurrentCell Cell>
 Built build_recurrent(ModuleReader& r) {
-  r.check(!r.boolean("bidirectional", false),
+  const bool both = r.boolean("bidirectional", false);
+  r.check(!both || r.in_window(),
           "runs in both directions, so it needs the whole signal and cannot run over a stream: put it inside a Windowed");
   std::vector<AnyLayer<float>> layers;
-  read_recurrent<Cell>(r, false, [&](const auto& forwards, const auto&) { layers.emplace_back(forwards); });
+  read_recurrent<Cell>(r, both, [&](const auto& forwards, const auto& backwards) {
+    if (backwards)
+      layers.emplace_back(bidirectional(forwards, *backwards));
+    else
+      layers.emplace_back(forwards);
+  });
   if (layers.size() == 1) return Built(std::move(layers.front()));
   return Built(AnySequential<float>(std::move(layers)));
-}
-
-template <RecurrentCell Cell>
-BuiltWindow build_window_recurrent(ModuleReader& r) {
-  BuiltWindow built;
-  read_recurrent<Cell>(r, r.boolean("bidirectional", false), [&](const auto& forwards, const auto& backwards) {
-    const WindowNet<float> ahead = r.named(forwards);
-    built.net.add(backwards ? bidirectional(ahead, WindowNet<float>(r.named(*backwards))) : ahead, built.net.output());
-  });
-  return built;
 }
 
 // An RNN's activation.
@@ -75,18 +71,12 @@ inline bool reads_tanh(ModuleReader& r) {
 
 /// Recurrent layers: the types that model files may hold.
 inline void add_recurrent_types(Registry& registry) {
-  registry.add("RNN", [](ModuleReader& r, Index) {
+  registry.add("RNN", [](ModuleReader& r, const FrameShape&) {
     return reads_tanh(r) ? build_recurrent<RecurrentCell::rnn_tanh>(r)
                                  : build_recurrent<RecurrentCell::rnn_relu>(r);
   });
-  registry.add("GRU", [](ModuleReader& r, Index) { return build_recurrent<RecurrentCell::gru>(r); });
-  registry.add("LSTM", [](ModuleReader& r, Index) { return build_recurrent<RecurrentCell::lstm>(r); });
-  registry.add_window("RNN", [](ModuleReader& r) {
-    return reads_tanh(r) ? build_window_recurrent<RecurrentCell::rnn_tanh>(r)
-                                 : build_window_recurrent<RecurrentCell::rnn_relu>(r);
-  });
-  registry.add_window("GRU", [](ModuleReader& r) { return build_window_recurrent<RecurrentCell::gru>(r); });
-  registry.add_window("LSTM", [](ModuleReader& r) { return build_window_recurrent<RecurrentCell::lstm>(r); });
+  registry.add("GRU", [](ModuleReader& r, const FrameShape&) { return build_recurrent<RecurrentCell::gru>(r); });
+  registry.add("LSTM", [](ModuleReader& r, const FrameShape&) { return build_recurrent<RecurrentCell::lstm>(r); });
 }
 
 }  // namespace detail

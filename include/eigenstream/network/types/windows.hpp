@@ -1,10 +1,10 @@
 #ifndef EIGENSTREAM_NETWORK_TYPES_WINDOWS_HPP
 #define EIGENSTREAM_NETWORK_TYPES_WINDOWS_HPP
 
+#include "eigenstream/layer/rearrange.hpp"
 #include "eigenstream/network/registry.hpp"
 #include "eigenstream/window/online_averager.hpp"
 #include "eigenstream/window/overlap_add.hpp"
-#include "eigenstream/window/rearrange.hpp"
 #include "eigenstream/window/snapshotter.hpp"
 #include "eigenstream/window/windowed.hpp"
 
@@ -18,13 +18,21 @@ inline void check_window_size(const ModuleReader& r, Index channels, Index frame
           channels, " channels and ", frames, " frames are more than can be kept");
 }
 
-inline Built build_snapshotter(ModuleReader& r, Index) {
-  const Index channels = r.integer("num_channels"), size = r.integer("snapshot_size");
-  check_window_size(r, channels, size);
-  return Snapshotter<float>(channels, size, r.integer("stride_size"));
+// The windows as frames without space, as most of what model files put behind them wants them; with "merge": false as frames
+// with a column for each of the window's.
+inline Built merged(ModuleReader& r, AnyLayer<float> windows, std::vector<Module> children) {
+  const bool merge = r.boolean("merge", true), space = windows.facts(windows.wanted().with_batch(1)).out.has_space();
+  if (!merge || !space) return Built(std::move(windows), std::move(children));
+  return Built(AnySequential<float>({std::move(windows), Merge<float>()}), std::move(children));
 }
 
-inline Built build_online_averager(ModuleReader& r, Index) {
+inline Built build_snapshotter(ModuleReader& r, const FrameShape&) {
+  const Index channels = r.integer("num_channels"), size = r.integer("snapshot_size");
+  check_window_size(r, channels, size);
+  return merged(r, Snapshotter<float>(channels, size, r.integer("stride_size")), {});
+}
+
+inline Built build_online_averager(ModuleReader& r, const FrameShape&) {
   const Index update = r.integer("update_size"), updates = r.integer("num_updates"),
               channels = r.integer("num_channels");
   check_window_size(r, channels * updates, update);
@@ -33,7 +41,7 @@ inline Built build_online_averager(ModuleReader& r, Index) {
       {.offset = r.integer("offset", 0, 0), .normalise_start = r.boolean("normalise_start", false)});
 }
 
-inline Built build_overlap_add(ModuleReader& r, Index) {
+inline Built build_overlap_add(ModuleReader& r, const FrameShape&) {
   const Index channels = r.integer("channels"), size = r.integer("size"), stride = r.integer("stride");
   check_window_size(r, channels, size);
   const Padding padding = r.padding("padding");
@@ -45,15 +53,18 @@ inline Built build_overlap_add(ModuleReader& r, Index) {
   return OverlapAdd<float>(channels, size, stride, options);
 }
 
-inline Built build_windowed(ModuleReader& r, Index in) {
+inline Built build_windowed(ModuleReader& r, const FrameShape& in) {
   const Index size = r.integer("size"), stride = r.integer("stride");
   WindowedOptions options{.padding = r.padding("padding"), .channels = r.integer("channels", Dynamic)};
-  WindowModule net = r.window_child("net");
-  if (options.channels == Dynamic) options.channels = net.net.in_channels() != Dynamic ? net.net.in_channels() : in;
-  r.check(options.channels != Dynamic, "field \"channels\" is missing: nothing inside says how many it takes");
-  check_window_size(r, options.channels, size);
-  Windowed<float> layer(net.net, size, stride, options);
-  return Built(std::move(layer), {}, {std::move(net)});
+  FrameShape window{options.channels != Dynamic ? options.channels : Index{in.channels}, size, 1, 1};
+  check_window_size(r, window.channels, size);
+  Module net = r.window_child("net", window);
+  if (window.channels == 0) window.channels = net.layer.wanted().channels;
+  r.check(window.channels != 0, "field \"channels\" is missing: nothing inside says how many it takes");
+  check_window_size(r, window.channels, size);
+  options.channels = window.channels;
+  AnyLayer<float> layer = net.layer;
+  return merged(r, Windowed<AnyLayer<float>>(std::move(layer), size, stride, options), {std::move(net)});
 }
 
 /// Cutting into windows, what needs a whole one, and putting them back: the types that model files may hold.
@@ -62,9 +73,9 @@ inline void add_windows_types(Registry& registry) {
   registry.add("Windowed", build_windowed);
   registry.add("OnlineAverager", build_online_averager);
   registry.add("OverlapAdd", build_overlap_add);
-  registry.add_window("Transpose", plain_window_factory<Transpose<float>>());
-  registry.add_window("Flatten", plain_window_factory<Flatten<float>>());
-  registry.add_window("Reverse", plain_window_factory<Reverse<float>>());
+  registry.add("Transpose", plain_factory<Transpose<float>>());
+  registry.add("Flatten", plain_factory<Flatten<float>>());
+  registry.add("Reverse", plain_factory<Reverse<float>>());
 }
 
 }  // namespace detail

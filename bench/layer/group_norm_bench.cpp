@@ -1,4 +1,4 @@
-#include "eigenstream/window/group_norm.hpp"
+#include "eigenstream/layer/group_norm.hpp"
 
 #include <cmath>  // sqrt
 
@@ -40,14 +40,16 @@ void plain(const Sizes& s, const Parameters& p, const Signal& x, Signal& y) {
 void run_ours(benchmark::State& state, const Sizes& s) {
   const Parameters p(s);
   const es::GroupNorm<float> norm(s.groups, es::Weights<float>(p.weight.col(0)), es::Weights<float>(p.bias.col(0)));
-  const es::WindowShape in{s.channels, s.frames};
-  es::StateBlock scratch(norm.scratch_bytes(in), {});
+  const es::FrameShape in{s.channels, s.frames};
+  es::StateBlock scratch(0, in, norm.facts(in).scratch_bytes);
+  const es::Frames<const float> from(p.x.data(), in, 1);
   Signal expected(s.channels, s.frames), y(s.channels, s.frames);
+  const es::Frames<float> to(y.data(), in, 1);
   plain(s, p, p.x, expected);
-  norm.apply(in, p.x.data(), y.data(), scratch.ref().data);
+  norm.steps(scratch.ref(), from, to);
   if ((y - expected).cwiseAbs().maxCoeff() > 1e-4f) return state.SkipWithError("differs from the formula");
   for (auto _ : state) {
-    norm.apply(in, p.x.data(), y.data(), scratch.ref().data);
+    norm.steps(scratch.ref(), from, to);
     benchmark::DoNotOptimize(y.data());
     benchmark::ClobberMemory();
   }

@@ -1,5 +1,6 @@
-#include "eigenstream/window/group_norm.hpp"
+#include "eigenstream/layer/group_norm.hpp"
 
+#include "eigenstream/compose/each_frame.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/errors.hpp"
@@ -36,7 +37,7 @@ Eigen::Tensor<double, 2> naive(const Eigen::Tensor<T, 2>& x, Index groups, const
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("GroupNorm: the definition", "[window]", float, double) {
+TEMPLATE_TEST_CASE("GroupNorm: the definition", "[layer]", float, double) {
   using T = TestType;
   const auto [groups, channels] =
       GENERATE(table<Index, Index>({{1, 1}, {1, 3}, {3, 3}, {2, 6}, {4, 16}, {16, 16}, {1, 40}, {5, 35}, {3, 48}}));
@@ -54,7 +55,7 @@ TEMPLATE_TEST_CASE("GroupNorm: the definition", "[window]", float, double) {
   }
 }
 
-TEST_CASE("GroupNorm: long windows with a large mean lose nothing", "[window]") {
+TEST_CASE("GroupNorm: long windows with a large mean lose nothing", "[layer]") {
   const GroupNorm<float> layer(2, 4);
   support::Random random(3);
   auto x = support::random_tensor<float>(random, 4, 100000);
@@ -62,7 +63,7 @@ TEST_CASE("GroupNorm: long windows with a large mean lose nothing", "[window]") 
   support::check_window(layer, x, naive(x, 2, {}, {}, 1e-5), 2e-5);  // a step of float at 100 is 7.6e-6
 }
 
-TEST_CASE("GroupNorm: instance_norm is a group for each channel", "[window]") {
+TEST_CASE("GroupNorm: instance_norm is a group for each channel", "[layer]") {
   support::Random random(3);
   const auto x = support::random_tensor<float>(random, 5, 30);
   support::check_window(es::instance_norm<float>(5), x, naive(x, 5, {}, {}, 1e-5), 1e-5);
@@ -70,7 +71,7 @@ TEST_CASE("GroupNorm: instance_norm is a group for each channel", "[window]") {
   support::check_window(es::instance_norm(weight, bias), x, naive(x, 5, weight, bias, 1e-5), 1e-5);
 }
 
-TEST_CASE("GroupNorm: a window of equal numbers becomes the bias", "[window]") {
+TEST_CASE("GroupNorm: a window of equal numbers becomes the bias", "[layer]") {
   const GroupNorm<float> layer(1, 2);
   Eigen::Tensor<float, 2> x(2, 9);
   x.setConstant(0.3f);
@@ -79,13 +80,15 @@ TEST_CASE("GroupNorm: a window of equal numbers becomes the bias", "[window]") {
   support::check_window(layer, x, zero, 1e-4);
 }
 
-TEST_CASE("GroupNorm: any chunking of a stream of windows gives the offline output", "[window][property]") {
+TEST_CASE("GroupNorm: any chunking of a stream of windows gives the offline output", "[layer][property]") {
   support::Random random(3);
   const auto weight = support::random_weights<float>({6}, random), bias = support::random_weights<float>({6}, random);
-  support::check_contract(es::Windowed(GroupNorm<float>(3, weight, bias), 12, 5), 2);
+  const GroupNorm<float> norm(3, weight, bias);
+  support::check_contract(es::Windowed(norm, 12, 5), 2);
+  support::check_contract(es::each_frame(norm), 2, {.width = 5, .height = 3});
 }
 
-TEST_CASE("GroupNorm: what does not add up is an error that names it", "[window]") {
+TEST_CASE("GroupNorm: what does not add up is an error that names it", "[layer]") {
   using G = GroupNorm<float>;
   CHECK_THAT(error_of([] { G(0, 4); }), Contains("num_groups = 0"));
   CHECK_THAT(error_of([] { G(3, 4); }), Contains("num_groups = 3 does not divide 4"));
@@ -94,5 +97,5 @@ TEST_CASE("GroupNorm: what does not add up is an error that names it", "[window]
   support::Random random(3);
   const auto weight = support::random_weights<float>({4}, random), bias = support::random_weights<float>({3}, random);
   CHECK_THAT(error_of([&] { G(2, weight, bias); }), Contains("bias has shape (3), expected (4)"));
-  CHECK_THAT(error_of([] { return G(2, 4).out_window({3, 10}); }), Contains("takes 4 channels, not 3"));
+  CHECK_THAT(error_of([] { return G(2, 4).facts({3, 10}); }), Contains("takes 4 channels, not 3"));
 }
