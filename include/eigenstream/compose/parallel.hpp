@@ -3,6 +3,7 @@
 
 #include "eigenstream/compose/wired.hpp"
 #include "eigenstream/layer/identity.hpp"
+#include "eigenstream/layer/join.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -17,8 +18,10 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///          channels do not fit. steps/flush: noexcept, no allocation
 /// Source   torch: op(a(x), b(x)) in a module's forward
 template <class First, class... Rest>
-class Parallel : public Wired<typename First::Scalar, detail::TupleStages<First, Rest...>> {
-  using Base = Wired<typename First::Scalar, detail::TupleStages<First, Rest...>>;
+class Parallel
+    : public Wired<typename First::Scalar, detail::TupleStages<First, Rest..., Join<typename First::Scalar>>> {
+  using T = typename First::Scalar;
+  using Base = Wired<T, detail::TupleStages<First, Rest..., Join<T>>>;
 
  public:
   static constexpr Space space_of_type = [] {
@@ -29,31 +32,43 @@ class Parallel : public Wired<typename First::Scalar, detail::TupleStages<First,
   static_assert((std::is_same_v<typename First::Scalar, typename Rest::Scalar> && ...),
                 "eigenstream: the branches have one scalar type");
   Parallel(Reduce op, First first, Rest... rest)
-      : Parallel(std::tuple<First, Rest...>(std::move(first), std::move(rest)...), op) {}
+      : Parallel(std::tuple<First, Rest..., Join<T>>(std::move(first), std::move(rest)...,
+                                                     Join<T>(op, 1 + static_cast<Index>(sizeof...(Rest))))) {}
 
   /// The same branches without padding.
   Parallel without_padding() const {
-    return std::apply([&](const auto&... branch) { return Parallel(op_, eigenstream::without_padding(branch)...); },
-                      this->stages().layers);
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return Parallel(op(), eigenstream::without_padding(branch<I>())...);
+    }(std::make_index_sequence<1 + sizeof...(Rest)>());
   }
 
   /// Branch number I.
   template <std::size_t I>
+    requires(I <= sizeof...(Rest))
   const auto& branch() const noexcept {
     return std::get<I>(this->stages().layers);
   }
+  Reduce op() const noexcept { return std::get<1 + sizeof...(Rest)>(this->stages().layers).op(); }
 
  private:
-  Parallel(std::tuple<First, Rest...> branches, Reduce op) : Base({branches}, wire(branches, op)), op_(op) {}
-  static Wiring wire(const std::tuple<First, Rest...>& branches, Reduce op) {
+  using Layers = std::tuple<First, Rest..., Join<T>>;
+  explicit Parallel(Layers layers) : Base({layers}, wire(layers)) {}
+  static Wiring wire(const Layers& layers) {
     Wiring wiring;
     std::vector<Index> outputs;
-    std::apply([&](const auto&... branch) { (outputs.push_back(wiring.add_layer(branch.timing(), 0)), ...); }, branches);
-    wiring.add_join(op, std::move(outputs));
+    std::apply(
+        [&](const auto&... layer) {
+          const auto add = [&](const auto& one) {
+            if (inputs_of(one) > 1)
+              wiring.add(one.timing(), outputs);
+            else
+              outputs.push_back(wiring.add(one.timing(), {0}));
+          };
+          (add(layer), ...);
+        },
+        layers);
     return wiring;
   }
-
-  Reduce op_;
 };
 
 /// One input to several branches: parallel(Reduce::sum, a, b).

@@ -26,6 +26,7 @@ class Residual {
   static constexpr Space space_of_type = eigenstream::space_of_type<Net>;
 
   explicit Residual(Net net) : net_(std::move(net)) {
+    check_one_input("Residual", net_);
     const Timing timing = net_.timing();
     for (Index value = 1; value <= timing.size(); ++value) {
       const Rate rate = timing.stage(value).rate();

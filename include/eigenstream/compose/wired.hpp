@@ -3,10 +3,12 @@
 
 #include <array>    // small tables
 #include <cstdint>  // uint64_t
+#include <cstring>  // memcpy
+#include <span>     // inputs
 #include <string>   // messages
+#include <utility>  // as_const
 #include <vector>   // nodes
 
-#include "eigenstream/compose/join.hpp"
 #include "eigenstream/compose/stages.hpp"
 #include "eigenstream/compose/wiring.hpp"
 #include "eigenstream/core/layer.hpp"
@@ -16,16 +18,18 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 /// Layers wired to a network with branches; what the two kinds of it, of layers known at compile time and at run time,
 /// share. As in a chain, a chunk goes through the whole network a tile of frames at a time, a layer writes straight into
-/// the history of the one that keeps its output, pointwise layers work where the numbers lie. Where branches join, those
-/// that come earlier wait in a queue; where all of them always come together, there is none.
+/// the history of the one that keeps its output, pointwise layers work where the numbers lie. In front of a layer with
+/// several inputs, a Join above all, what comes early waits in a queue; where all of them always come together, there is none.
 ///
-/// `Stages` holds the layers in the order in which they appear among the nodes, as for Chain, and gives visit(i, f) too.
+/// `Stages` holds the layers in the order of the nodes, as for Chain, and gives visit(i, f) too. The network itself may have
+/// several inputs, which come in step with the main one, each at its own rate (NetworkInput).
 /// Shapes   x of the network's input -> y of the value made last
-/// Timing   that of the layers; values that are joined are aligned
-/// Errors   constructor: Error if a value is used by none or channels do not fit. steps/flush: noexcept, no allocation
+/// Timing   that of the layers; the inputs of a layer with several are aligned
+/// Errors   constructor: Error if a value is used by none or shapes do not fit. steps/flush: noexcept, no allocation
 /// Source   torch: a module's own forward
-/// Layout   table (tile; shape and place of each value; offsets of blocks and queues), the layers' blocks, the queues (a
-///          counter and a history each); as scratch, the values on their way, buffers for them, the layers' own scratch
+/// Layout   table (tile, frames seen; shape and place of each value; offsets of blocks and queues), the layers' blocks, the
+///          queues (a counter and a history each); as scratch, the values on their way, a layer's inputs, buffers for
+///          values, the layers' own scratch
 template <class T, class Stages>
 class Wired {
  public:
@@ -34,26 +38,31 @@ class Wired {
   /// Errors   Error if a value is used by none, or if a layer cannot take the frames it gets. `in_channels`: those of
   ///          the input, if the layers do not say
   Wired(Stages stages, const Wiring& wiring, Index in_channels = Dynamic)
-      : stages_(std::move(stages)), timing_(wiring.timing()) {
+      : stages_(std::move(stages)),
+        timing_(wiring.timing()),
+        more_inputs_(wiring.more_inputs()),
+        graph_(wiring.graph().inputs()) {
     timing_.check_bounds();
-    values_.resize(1);
-    for (const Wiring::Node& node : wiring.nodes()) {
-      Value value{.rate = node.rate, .joins = node.joins, .op = node.op};
-      for (const Index from : node.from) ++values_[static_cast<std::size_t>(from)].uses;
-      value.from = node.from.front();
-      if (node.joins) {
-        value.first_operand = static_cast<Index>(operands_.size());
-        for (std::size_t k = 0; k < node.from.size(); ++k) operands_.push_back({.from = node.from[k], .skip = node.skip[k]});
-        value.end_operand = static_cast<Index>(operands_.size());
-      } else {
-        value.layer = layers_++;
-        layer_from_.push_back(value.from);
-      }
-      values_.push_back(value);
+    for (Index v = 0; v <= wiring.last(); ++v) {
+      std::vector<Operand> operands;
+      for (const Wiring::Operand& operand : wiring.graph().operands(v))
+        operands.push_back({.value = operand.value, .skip = operand.skip});
+      for (const Operand& operand : operands) ++graph_[operand.value].uses;
+      most_operands_ = std::max(most_operands_, static_cast<Index>(operands.size()));
+      const Value value{.rate = wiring.graph()[v].rate};
+      if (v < inputs())
+        graph_[v].rate = value.rate;
+      else
+        graph_.add(value, operands);
     }
     for (Index v = 0; v < last(); ++v)
-      check(value(v).uses > 0, "Graph: ", v == 0 ? "the input" : "value ", v == 0 ? "" : std::to_string(v), " is not used");
-    check(layers_ == stages_.size(), "Graph: ", stages_.size(), " layers for ", layers_, " nodes");
+      check(graph_[v].uses > 0, "Graph: ", v == 0 ? "the input" : v < inputs() ? "input " : "value ",
+            v == 0 ? "" : std::to_string(v), " is not used");
+    check(stages_.size() == last() + 1 - inputs(), "Graph: ", stages_.size(), " layers for ", last() + 1 - inputs(), " nodes");
+    for_each_value([&](Index v, auto, const auto& layer) {
+      const Index given = static_cast<Index>(graph_.operands(v).size());
+      check(inputs_of(layer) == given, "Graph: value ", v, " has ", given, " operands, its layer takes ", inputs_of(layer));
+    });
     count_frames(wiring);
     find_homes();
     find_wanted();
@@ -66,33 +75,41 @@ class Wired {
   /// How `layers` are connected if they stand where the own ones do.
   /// Errors   Error if their outputs cannot be aligned
   Wiring rewire(const Stages& layers) const {
-    Wiring wiring;
-    const auto join = [&](Index v) {
+    Wiring wiring(more_inputs_);
+    layers.for_each([&](Index i, const auto& layer) {
       std::vector<Index> from;
-      for_each_operand(v, [&](const Operand& operand) { from.push_back(operand.from); });
-      wiring.add_join(value(v).op, std::move(from));
-    };
-    Index v = 1;
-    layers.for_each([&](auto, const auto& layer) {
-      for (; value(v).joins; ++v) join(v);
-      wiring.add_layer(layer.timing(), value(v++).from);
+      for (const Operand& operand : graph_.operands(inputs() + i)) from.push_back(operand.value);
+      wiring.add(layer.timing(), from);
     });
-    for (; v <= last(); ++v) join(v);
     return wiring;
   }
 
+  /// How many signals it takes, and what the further ones are.
+  Index inputs() const noexcept { return graph_.inputs(); }
+  const std::vector<NetworkInput>& more_inputs() const noexcept { return more_inputs_; }
   FrameShape wanted() const noexcept { return wanted_; }
   Facts facts(const FrameShape& in) const { return lay_out(in, nullptr); }
+  /// As a layer with several inputs in another graph.
+  /// Errors   Error if a further input is not what it was declared to be
+  Facts facts(std::span<const FrameShape> in) const {
+    for (std::size_t k = 0; k < more_inputs_.size(); ++k) {
+      const FrameShape wanted = more_inputs_[k].shape.with_batch(in.front().batch);
+      check(in[k + 1] == wanted, "Graph: input ", k + 1, " takes ", wanted, ", not ", in[k + 1]);
+      check(more_inputs_[k].rate == Rate(), "Graph: input ", k + 1, " comes at another rate; only a stream can bring that");
+    }
+    return facts(in.front());
+  }
   Timing timing() const { return timing_; }
   Space space() const noexcept { return space_; }
   Index max_outputs(Index n) const noexcept { return most(last(), n); }
   std::uint64_t fingerprint() const {
     Fingerprint all("Graph");
-    for_each_value([&](Index v, auto, const auto& layer) { all.add(value(v).from).add(std::uint64_t{layer.fingerprint()}); },
-                   [&](Index v) {
-                     all.add(static_cast<int>(value(v).op));
-                     for_each_operand(v, [&](const Operand& operand) { all.add(operand.from).add(operand.skip); });
-                   });
+    for (const NetworkInput& input : more_inputs_)
+      all.add(input.rate.outputs).add(input.rate.inputs).add(input.shape.size()).add(Index{input.shape.channels});
+    for_each_value([&](Index v, auto, const auto& layer) {
+      for (const Operand& operand : graph_.operands(v)) all.add(operand.value).add(operand.skip);
+      all.add(std::uint64_t{layer.fingerprint()});
+    });
     return all;
   }
 
@@ -102,44 +119,47 @@ class Wired {
     reset_queues(state);
   }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
-    const Index tile = head(state)->tile;
-    if (x.count <= tile) return pass<false>(state, x, y);
+    return steps(state, std::span(&x, 1), y);
+  }
+  /// With frames of all inputs: of the further ones, those that come with the frames of the main one.
+  Index steps(StateRef state, std::span<const Frames<const T>> x, Frames<T> y) const noexcept {
+    const Index tile = head(state)->tile, n = x.front().count;
+    if (n <= tile) return pass_some(state, x, 0, n, y);
     Index written = 0;
-    for (Index at = 0; at < x.count; at += tile)
-      written += pass<false>(state, x.slice(at, std::min(tile, x.count - at)), y.from(written));
+    for (Index at = 0; at < n; at += tile) written += pass_some(state, x, at, std::min(tile, n - at), y.from(written));
     return written;
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
-    const Index written = pass<true>(state, Frames<const T>(nullptr, state.shape, 0), y);
+    for (Index k = 0; k < inputs(); ++k) live(state)[k] = {nullptr, 0};
+    const Index written = pass<true>(state, y);
     reset_queues(state);
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    // How many frames each value has had so far; before the operands of a join are complete, it has none.
-    std::vector<Time> counts(values_.size(), codec.frames());
-    const auto count_of = [&](Index v) -> Time& { return counts[static_cast<std::size_t>(v)]; };
+    // How many frames each value has had so far; before the operands of a layer are complete, it has none.
     const Time seen = codec.frames();
-    for_each_value(
-        [&](Index v, Index i, const auto& layer) {
-          codec.set_frames(count_of(value(v).from));
-          layer.exchange(layer_state(state, i), codec);
-          count_of(v) = layer.timing().outputs_after(codec.frames());
-        },
-        [&](Index v) {
-          Time least = std::numeric_limits<Time>::max();
-          for_each_operand(v, [&](const Operand& operand) { least = std::min(least, count_of(operand.from) - operand.skip); });
-          count_of(v) = std::max<Time>(0, least);
-        });
+    std::vector<Time> counts(static_cast<std::size_t>(graph_.values()), seen), aligned = counts;
+    const auto count_of = [&](Index v) -> Time& { return counts[static_cast<std::size_t>(v)]; };
+    for (Index k = 1; k < inputs(); ++k) count_of(k) = more_inputs_[static_cast<std::size_t>(k - 1)].frames_for(seen);
+    if (inputs() > 1) codec.count(head(state)->seen, seen);
+    for_each_value([&](Index v, Index i, const auto& layer) {
+      Time least = std::numeric_limits<Time>::max();
+      for (const Operand& operand : graph_.operands(v)) least = std::min(least, count_of(operand.value) - operand.skip);
+      aligned[static_cast<std::size_t>(v)] = std::max<Time>(0, least);
+      codec.set_frames(aligned[static_cast<std::size_t>(v)]);
+      layer.exchange(layer_state(state, i), codec);
+      count_of(v) = layer.timing().outputs_after(codec.frames());
+    });
     codec.set_frames(seen);
-    for (Index v = 1; v <= last(); ++v)
-      for_each_operand(v, [&](const Operand& operand) {
-        if (operand.direct) return;
-        codec.count(waiting(state, operand), count_of(operand.from) - operand.skip - count_of(v));
+    for (Index v = inputs(); v <= last(); ++v)
+      for (const Operand& operand : graph_.operands(v)) {
+        if (operand.direct) continue;
+        codec.count(waiting(state, operand), count_of(operand.value) - operand.skip - aligned[static_cast<std::size_t>(v)]);
         history(state, operand).exchange(codec);
-      });
+      }
   }
   T* input_room(StateRef state, Index n) const noexcept {
-    return n <= head(state)->tile ? room(state, value(0), n) : nullptr;
+    return inputs() == 1 && n <= head(state)->tile ? room(state, graph_[0], n) : nullptr;
   }
   static constexpr bool in_place() noexcept { return false; }
 
@@ -147,34 +167,29 @@ class Wired {
   enum class Home { buffer, layer, queue, output };  // where a value is written: where it is wanted, if there is a place
   struct Value {
     Rate rate = {};
-    bool joins = false;
-    Reduce op = Reduce::sum;
-    Index from = -1;                            // operand of a layer
-    Index layer = -1;                           // its number
-    Index first_operand = 0, end_operand = 0;  // of a join
     Index uses = 0;
     bool in_place = false;  // the layer works where its operand lies
     Home home = Home::buffer;
     Index home_index = 0;  // layer or operand whose room it is
     Index buffer = 0;      // number of the scratch buffer for it
-    Time rise = 0;        // most by which the frames ever catch up with the rate, times rate.inputs
+    Time rise = 0;         // most by which the frames ever catch up with the rate, times rate.inputs
     Index flushed = 0;     // most frames that come at the end
   };
   struct Operand {
-    Index from = 0;
+    Index value = 0;
     Index skip = 0;      // frames left out at the start
     Index keep = 0;      // most frames that wait between calls
-    bool direct = false;  // none ever waits: the join takes all that come, and there is no queue
+    bool direct = true;  // none ever waits: the layer takes all that come, and there is no queue
   };
 
   // The state's table.
   struct Head {
     Index tile;
+    Time seen;  // frames of the main input, if there are others
   };
   struct Place {
     FrameShape shape;
-    Index buffer;       // offset in the scratch memory
-    bool alike = true;  // of a join: all operands have its extents but for the channels
+    Index buffer;  // offset in the scratch memory
   };
   // In scratch: a value on its way.
   struct Live {
@@ -182,37 +197,27 @@ class Wired {
     Index count;
   };
 
-  EIGENSTREAM_ALWAYS_INLINE Index last() const noexcept { return static_cast<Index>(values_.size()) - 1; }
-  EIGENSTREAM_ALWAYS_INLINE const Value& value(Index v) const noexcept { return values_[static_cast<std::size_t>(v)]; }
+  EIGENSTREAM_ALWAYS_INLINE Index last() const noexcept { return graph_.last(); }
+  EIGENSTREAM_ALWAYS_INLINE Index number_of(const Operand& operand) const noexcept {
+    return &operand - graph_.operands().data();
+  }
+  EIGENSTREAM_ALWAYS_INLINE const Operand& first_operand(Index v) const noexcept { return graph_.operands(v).front(); }
+  // Calls f(v, i, layer) for all values but the inputs, in order.
   template <class F>
-  EIGENSTREAM_ALWAYS_INLINE void for_each_operand(Index v, F&& f) const {
-    for (Index k = value(v).first_operand; k < value(v).end_operand; ++k) f(operands_[static_cast<std::size_t>(k)]);
-  }
-  // Calls layer(v, i, layer) and join(v) for all values but the input, in order.
-  template <class OnLayer, class OnJoin>
-  EIGENSTREAM_ALWAYS_INLINE void for_each_value(OnLayer&& on_layer, OnJoin&& on_join) const {
-    Index v = 1;
-    stages_.for_each([&](auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA {
-      for (; value(v).joins; ++v) on_join(v);
-      on_layer(v++, i, layer);
-    });
-    for (; v <= last(); ++v) on_join(v);
-  }
-  template <class OnLayer>
-  void for_each_value(OnLayer&& on_layer) const {
-    for_each_value(on_layer, [](Index) {});
+  EIGENSTREAM_ALWAYS_INLINE void for_each_value(F&& f) const {
+    stages_.for_each([&](auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA { f(graph_.inputs() + i, i, layer); });
   }
 
-  // How many frames of each value come at most, and how many wait at the joins.
+  // How many frames of each value come at most, and how many wait in front of layers with several inputs.
   void count_frames(const Wiring& wiring) {
     constexpr Time most_waiting = Index{1} << 26;
     for (Index v = 0; v <= last(); ++v) {
-      Value& value = values_[static_cast<std::size_t>(v)];
+      Value& value = graph_[v];
       value.rise = wiring.after(v).most_rise(value.rate);
       value.flushed = wiring.ended(v).most_lead(wiring.after(v));
-      for (Index k = value.first_operand; k < value.end_operand; ++k) {
-        Operand& operand = operands_[static_cast<std::size_t>(k)];
-        operand.keep = wiring.after(operand.from).without_first(operand.skip).most_lead(wiring.after(v));
+      if (graph_.operands(v).size() < 2) continue;
+      for (Operand& operand : graph_.operands(v)) {
+        operand.keep = wiring.after(operand.value).without_first(operand.skip).most_lead(wiring.aligned_after(v));
         operand.direct = operand.keep == 0 && operand.skip == 0;
         check(operand.keep <= most_waiting, "Graph: ", operand.keep,
               " frames of one branch would have to wait for another, more than 2^26");
@@ -222,48 +227,46 @@ class Wired {
 
   // Decides where each value is written, and which share a scratch buffer.
   void find_homes() {
-    std::vector<Index> end(values_.size(), 0);  // last use of a value's buffer
-    stages_.for_each([&, v = Index{0}](auto, const auto& layer) mutable {
-      for (++v; value(v).joins; ++v) {}
-      Value& own = values_[static_cast<std::size_t>(v)];
-      own.in_place = layer.in_place() && own.from != 0 && value(own.from).uses == 1;
+    std::vector<Index> end(static_cast<std::size_t>(graph_.values()), 0);  // last use of a value's buffer
+    std::vector<char> keeps(static_cast<std::size_t>(graph_.values()), 1);  // whether a value's layer may keep its input
+    for_each_value([&](Index v, auto, const auto& layer) {
+      const Index from = first_operand(v).value;
+      const bool alone = graph_.operands(v).size() == 1;
+      graph_[v].in_place = alone && layer.in_place() && from >= inputs() && graph_[from].uses == 1;
+      keeps[static_cast<std::size_t>(v)] = !layer.in_place();
     });
-    values_.back().home = Home::output;
-    for (Index v = last(); v > 0; --v) {
-      const Value& user = value(v);
+    graph_[last()].home = Home::output;
+    for (Index v = last(); v >= inputs(); --v) {
+      const Value& user = graph_[v];
       const auto claim = [&](Index from, Home home, Index index, Index until) {
-        Value& operand = values_[static_cast<std::size_t>(from)];
         end[static_cast<std::size_t>(from)] = std::max(end[static_cast<std::size_t>(from)], until);
-        operand.home = home, operand.home_index = index;  // the first user, which comes last here, decides
+        graph_[from].home = home, graph_[from].home_index = index;  // the first user, which comes last here, decides
       };
-      if (user.joins) {
-        for (Index k = user.end_operand - 1; k >= user.first_operand; --k) {
-          const Operand& operand = operands_[static_cast<std::size_t>(k)];
-          const Value& from = value(operand.from);
-          if (operand.direct)
-            claim(operand.from, from.home, from.home_index, v);
+      const auto stay = [&](Index from) { claim(from, graph_[from].home, graph_[from].home_index, v); };
+      const auto operands = std::as_const(graph_).operands(v);
+      if (operands.size() > 1) {
+        for (auto operand = operands.rbegin(); operand != operands.rend(); ++operand) {
+          if (operand->direct)
+            stay(operand->value);
           else
-            claim(operand.from, Home::queue, k, v);
+            claim(operand->value, Home::queue, number_of(*operand), v);
         }
       } else if (user.in_place) {
-        claim(user.from, user.home, user.home_index, end[static_cast<std::size_t>(v)]);
+        claim(operands.front().value, user.home, user.home_index, end[static_cast<std::size_t>(v)]);
+      } else if (keeps[static_cast<std::size_t>(v)]) {
+        claim(operands.front().value, Home::layer, v - inputs(), v);
       } else {
-        bool keeps = true;
-        stages_.visit(user.layer, [&](const auto& layer) { keeps = !layer.in_place(); });
-        if (keeps)
-          claim(user.from, Home::layer, user.layer, v);
-        else
-          claim(user.from, value(user.from).home, value(user.from).home_index, v);
+        stay(operands.front().value);
       }
     }
     std::vector<Index> free;
     std::vector<Index> owners;  // of each buffer: until when it is taken
-    for (Index v = 1; v <= last(); ++v) {
-      Value& own = values_[static_cast<std::size_t>(v)];
+    for (Index v = inputs(); v <= last(); ++v) {
+      Value& own = graph_[v];
       for (Index b = 0; b < static_cast<Index>(owners.size()); ++b)
         if (owners[static_cast<std::size_t>(b)] == v - 1) free.push_back(b);
       if (own.in_place) {
-        own.buffer = value(own.from).buffer;
+        own.buffer = graph_[first_operand(v).value].buffer;
         continue;
       }
       if (own.home == Home::output) continue;
@@ -282,54 +285,60 @@ class Wired {
       bool same = true;  // its channels are the input's
       Space space = Space::none;
     };
-    std::vector<Path> paths(values_.size());
-    const auto path = [&](Index v) -> Path& { return paths[static_cast<std::size_t>(v)]; };
+    std::vector<Path> paths(static_cast<std::size_t>(graph_.values()));
+    for (Index k = 1; k < inputs(); ++k) paths[static_cast<std::size_t>(k)].same = false;
     Space all = Space::none;
-    for_each_value(
-        [&](Index v, auto, const auto& layer) {
-          const Path& from = path(value(v).from);
-          if (from.same && wanted_.channels == 0) wanted_.channels = layer.wanted().channels;
-          if (value(v).from == 0 && wanted_.width == 0) wanted_.width = layer.wanted().width;
-          if (value(v).from == 0 && wanted_.height == 0) wanted_.height = layer.wanted().height;
-          path(v) = {from.same && eigenstream::keeps_channels(layer), space_behind(from.space, space_of(layer))};
-          if (path(v).space == Space::needed) all = Space::needed;
-        },
-        [&](Index v) {
-          Path joined{value(v).op != Reduce::concat, path(value(v).from).space};
-          for_each_operand(v, [&](const Operand& operand) {
-            const Path& own = path(operand.from);
-            joined.same = joined.same && own.same;
-            joined.space = space_beside(joined.space, own.space);
-          });
-          path(v) = joined;
-        });
-    space_ = all == Space::needed ? all : path(last()).space;
+    for_each_value([&](Index v, auto, const auto& layer) {
+      const Index from = first_operand(v).value;
+      Path path = paths[static_cast<std::size_t>(from)];
+      for (const Operand& operand : graph_.operands(v)) {
+        const Path& own = paths[static_cast<std::size_t>(operand.value)];
+        path = {path.same && own.same, space_beside(path.space, own.space)};
+      }
+      const FrameShape wanted = layer.wanted();
+      if (path.same && wanted_.channels == 0) wanted_.channels = wanted.channels;
+      if (from == 0 && wanted_.width == 0) wanted_.width = wanted.width;
+      if (from == 0 && wanted_.height == 0) wanted_.height = wanted.height;
+      path = {path.same && eigenstream::keeps_channels(layer), space_behind(path.space, space_of(layer))};
+      if (path.space == Space::needed) all = Space::needed;
+      paths[static_cast<std::size_t>(v)] = path;
+    });
+    space_ = all == Space::needed ? all : paths.back().space;
   }
 
   // Most frames of a value that n inputs bring.
   Index most(Index v, Index n) const noexcept {
-    const Value& own = value(v);
+    const Value& own = graph_[v];
     return n == 0 ? 0 : (n * own.rate.outputs + own.rise) / own.rate.inputs;
   }
 
   static EIGENSTREAM_ALWAYS_INLINE Head* head(StateRef state) noexcept { return reinterpret_cast<Head*>(state.data); }
   static EIGENSTREAM_ALWAYS_INLINE Place* places(std::byte* block) noexcept { return reinterpret_cast<Place*>(block + sizeof(Head)); }
   EIGENSTREAM_ALWAYS_INLINE Index* layer_offsets(std::byte* block) const noexcept {
-    return reinterpret_cast<Index*>(block + sizeof(Head) + values_.size() * sizeof(Place));
+    return reinterpret_cast<Index*>(block + sizeof(Head) + static_cast<std::size_t>(graph_.values()) * sizeof(Place));
   }
-  EIGENSTREAM_ALWAYS_INLINE Index* queue_offsets(std::byte* block) const noexcept { return layer_offsets(block) + layers_; }
+  EIGENSTREAM_ALWAYS_INLINE Index* queue_offsets(std::byte* block) const noexcept {
+    return layer_offsets(block) + stages_.size();
+  }
   Index table_bytes() const noexcept {
-    return aligned_bytes(static_cast<Index>(sizeof(Head) + values_.size() * sizeof(Place) +
-                                            static_cast<std::size_t>(layers_ + 1) * sizeof(Index) +
-                                            operands_.size() * sizeof(Index)));
+    return aligned_bytes(static_cast<Index>(sizeof(Head) + static_cast<std::size_t>(graph_.values()) * sizeof(Place) +
+                                            static_cast<std::size_t>(stages_.size() + 1) * sizeof(Index) +
+                                            graph_.operands().size() * sizeof(Index)));
   }
-  Index live_bytes() const noexcept { return aligned_bytes(static_cast<Index>(values_.size() * sizeof(Live))); }
+  Index live_bytes() const noexcept { return aligned_bytes(graph_.values() * static_cast<Index>(sizeof(Live))); }
+  // The frames of a layer's inputs, behind the values on their way.
+  Index gathered_bytes() const noexcept {
+    return most_operands_ < 2 ? 0 : aligned_bytes(most_operands_ * static_cast<Index>(sizeof(Frames<const T>)));
+  }
+  Frames<const T>* gathered(StateRef state) const noexcept {
+    return reinterpret_cast<Frames<const T>*>(state.scratch + live_bytes());
+  }
   static EIGENSTREAM_ALWAYS_INLINE Live* live(StateRef state) noexcept { return reinterpret_cast<Live*>(state.scratch); }
 
   EIGENSTREAM_ALWAYS_INLINE StateRef layer_state(StateRef state, Index i) const noexcept {
     const Index* offsets = layer_offsets(state.data);
-    return {state.data + offsets[i], places(state.data)[layer_from_[static_cast<std::size_t>(i)]].shape,
-            state.scratch + queue_offsets(state.data)[operands_.size()]};
+    return {state.data + offsets[i], places(state.data)[first_operand(inputs() + i).value].shape,
+            state.scratch + queue_offsets(state.data)[graph_.operands().size()]};
   }
   EIGENSTREAM_ALWAYS_INLINE const FrameShape& shape_of(StateRef state, Index v) const noexcept {
     return places(state.data)[v].shape;
@@ -338,19 +347,20 @@ class Wired {
     return *reinterpret_cast<Index*>(queue_block(state, operand));
   }
   EIGENSTREAM_ALWAYS_INLINE History<T> history(StateRef state, const Operand& operand) const noexcept {
-    const Index frame = shape_of(state, operand.from).size();
+    const Index frame = shape_of(state, operand.value).size();
     return History<T>(queue_block(state, operand) + memory_alignment, frame, operand.keep,
-                      most_at_once(operand.from, head(state)->tile));
+                      most_at_once(operand.value, head(state)->tile));
   }
   // Of a value, in one pass: what a tile brings, or what the end releases.
   EIGENSTREAM_ALWAYS_INLINE Index most_at_once(Index v, Index tile) const noexcept {
-    return std::max(most(v, tile), value(v).flushed);
+    return std::max(most(v, tile), graph_[v].flushed);
   }
   EIGENSTREAM_ALWAYS_INLINE std::byte* queue_block(StateRef state, const Operand& operand) const noexcept {
-    return state.data + queue_offsets(state.data)[&operand - operands_.data()];
+    return state.data + queue_offsets(state.data)[number_of(operand)];
   }
   void reset_queues(StateRef state) const noexcept {
-    for (const Operand& operand : operands_) {
+    head(state)->seen = 0;
+    for (const Operand& operand : graph_.operands()) {
       if (operand.direct) continue;
       waiting(state, operand) = -operand.skip;
       history(state, operand).reset();
@@ -361,32 +371,23 @@ class Wired {
   // a network itself.
   Facts lay_out(const FrameShape& in, std::byte* block) const {
     std::array<Place, 128> few;  // most networks are small enough not to touch the heap
-    std::vector<Place> many(block == nullptr && values_.size() > few.size() ? values_.size() : 0);
+    const std::size_t values = static_cast<std::size_t>(graph_.values());
+    std::vector<Place> many(block == nullptr && values > few.size() ? values : 0);
     Place* table = block != nullptr ? places(block) : many.empty() ? few.data() : many.data();
-    Facts all{.state_bytes = table_bytes(), .max_flush = values_.back().flushed};
+    Facts all{.state_bytes = table_bytes(), .max_flush = graph_[last()].flushed};
     Index inner_scratch = 0;
     table[0] = {in, 0};
-    for_each_value(
-        [&](Index v, Index i, const auto& layer) {
-          const Facts own = layer.facts(table[value(v).from].shape);
-          table[v] = {own.out, 0};
-          if (block != nullptr) layer_offsets(block)[i] = all.state_bytes;
-          all.state_bytes += aligned_bytes(own.state_bytes);
-          inner_scratch = std::max(inner_scratch, aligned_bytes(own.scratch_bytes));
-          all.parameters += own.parameters;
-          all.macs += value(value(v).from).rate.value() * own.macs;
-        },
-        [&](Index v) {
-          FrameShape joined = FrameShape::any();
-          for_each_operand(v, [&](const Operand& operand) {
-            joined = joined_shape(value(v).op, joined, table[operand.from].shape);
-          });
-          table[v] = {joined, 0};
-          for_each_operand(v, [&](const Operand& operand) {
-            const FrameShape& own = table[operand.from].shape;
-            table[v].alike = table[v].alike && own.width == joined.width && own.height == joined.height;
-          });
-        });
+    for (Index k = 1; k < inputs(); ++k)
+      table[k] = {more_inputs_[static_cast<std::size_t>(k - 1)].shape.with_batch(in.batch), 0};
+    for_each_value([&](Index v, Index i, const auto& layer) {
+      const Facts own = facts_of(v, layer, table);
+      table[v] = {own.out, 0};
+      if (block != nullptr) layer_offsets(block)[i] = all.state_bytes;
+      all.state_bytes += aligned_bytes(own.state_bytes);
+      inner_scratch = std::max(inner_scratch, aligned_bytes(own.scratch_bytes));
+      all.parameters += own.parameters;
+      all.macs += graph_[first_operand(v).value].rate.value() * own.macs;
+    });
     all.out = table[last()].shape;
     const auto frame_bytes = [&](Index v) { return table[v].shape.size() * static_cast<Index>(sizeof(T)); };
 
@@ -397,30 +398,46 @@ class Wired {
     };
     for (; tile > 1; tile /= 2) {
       bool every = true;
-      for (Index v = 1; v <= last(); ++v) every = every && fits(v);
+      for (Index v = inputs(); v <= last(); ++v) every = every && fits(v);
       if (every) break;
     }
-    if (block != nullptr) *reinterpret_cast<Head*>(block) = {tile};
+    if (block != nullptr) *reinterpret_cast<Head*>(block) = {tile, 0};
 
-    Index scratch = live_bytes();
+    Index scratch = live_bytes() + gathered_bytes();
     for (Index b = 0; b < buffers_; ++b) {
       Index size = 0;
-      for (Index v = 1; v <= last(); ++v)
-        if (value(v).buffer == b) size = std::max(size, most_at_once(v, tile) * frame_bytes(v));
-      for (Index v = 1; v <= last(); ++v)
-        if (value(v).buffer == b) table[v].buffer = scratch;
+      for (Index v = inputs(); v <= last(); ++v)
+        if (graph_[v].buffer == b) size = std::max(size, most_at_once(v, tile) * frame_bytes(v));
+      for (Index v = inputs(); v <= last(); ++v)
+        if (graph_[v].buffer == b) table[v].buffer = scratch;
       scratch += aligned_bytes(size) + memory_alignment;  // packets may run over the end
     }
 
-    for (const Operand& operand : operands_) {
-      if (block != nullptr) queue_offsets(block)[&operand - operands_.data()] = all.state_bytes;
+    for (const Operand& operand : graph_.operands()) {
+      if (block != nullptr) queue_offsets(block)[number_of(operand)] = all.state_bytes;
       if (operand.direct) continue;
-      all.state_bytes += memory_alignment + History<T>::bytes(table[operand.from].shape.size(), operand.keep,
-                                                              most_at_once(operand.from, tile));
+      all.state_bytes += memory_alignment + History<T>::bytes(table[operand.value].shape.size(), operand.keep,
+                                                              most_at_once(operand.value, tile));
     }
-    if (block != nullptr) queue_offsets(block)[operands_.size()] = scratch;
+    if (block != nullptr) queue_offsets(block)[graph_.operands().size()] = scratch;
     all.scratch_bytes = scratch + inner_scratch;
     return all;
+  }
+
+  template <class L>
+  Facts facts_of(Index v, const L& layer, const Place* table) const {
+    const std::span<const Operand> operands = graph_.operands(v);
+    if constexpr (JoinLayer<L>) {
+      if (operands.size() > 1) {
+        std::array<FrameShape, 16> few;  // without touching the heap
+        std::vector<FrameShape> many(operands.size() > few.size() ? operands.size() : 0);
+        FrameShape* shapes = many.empty() ? few.data() : many.data();
+        for (std::size_t k = 0; k < operands.size(); ++k) shapes[k] = table[operands[k].value].shape;
+        return layer.facts(std::span<const FrameShape>(shapes, operands.size()));
+      }
+    }
+    if constexpr (Layer<L>) return layer.facts(table[operands.front().value].shape);
+    fail("Graph: value ", v, " has one operand only");
   }
 
   // Where a value is wanted if there is room for n frames, else null.
@@ -428,10 +445,10 @@ class Wired {
     T* place = nullptr;
     if (own.home == Home::layer) {
       stages_.visit(own.home_index, [&](const auto& layer) {
-        place = layer.input_room(layer_state(state, own.home_index), n);
+        if constexpr (Layer<std::remove_cvref_t<decltype(layer)>>) place = layer.input_room(layer_state(state, own.home_index), n);
       });
     } else if (own.home == Home::queue) {
-      History<T> queue = history(state, operands_[static_cast<std::size_t>(own.home_index)]);
+      History<T> queue = history(state, graph_.operands()[static_cast<std::size_t>(own.home_index)]);
       if (n <= queue.max_frames()) place = queue.room(n);
     }
     return place;
@@ -440,22 +457,42 @@ class Wired {
   // may still read from there.
   template <bool Ended>
   T* destination(StateRef state, Index v, Index n, Frames<T> y) const noexcept {
-    const Value& own = value(v);
+    const Value& own = graph_[v];
     if (own.home == Home::output) return y.data;
     if (!Ended || own.home == Home::queue)
       if (T* place = room(state, own, n); place != nullptr) return place;
     return reinterpret_cast<T*>(state.scratch + places(state.data)[v].buffer);
   }
 
-  // A tile through the whole network; `Ended`: what the end of the signal releases.
-  template <bool Ended>
-  EIGENSTREAM_OUTLINED Index pass(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+  // Frames at ... at + n - 1 of the main input, and those of the others that come with them.
+  EIGENSTREAM_ALWAYS_INLINE Index pass_some(StateRef state, std::span<const Frames<const T>> x, Index at, Index n,
+                                            Frames<T> y) const noexcept {
     Live* values = live(state);
-    values[0] = {x.data, x.count};
-    for_each_value([&](Index v, auto i, const auto& layer)
-                       EIGENSTREAM_INLINE_LAMBDA { run_layer<Ended>(state, v, i, layer, y); },
-                   [&](Index v) EIGENSTREAM_INLINE_LAMBDA { join<Ended>(state, v, y); });
-    const Live out = values[last()];
+    values[0] = {x.front().frame(at), n};
+    if (inputs() > 1) take_more(state, x, at, n);
+    return pass<false>(state, y);
+  }
+  EIGENSTREAM_OUTLINED void take_more(StateRef state, std::span<const Frames<const T>> x, Index at, Index n) const noexcept {
+    Time& seen = head(state)->seen;
+    for (Index k = 1; k < inputs(); ++k) {
+      const NetworkInput& input = more_inputs_[static_cast<std::size_t>(k - 1)];
+      const Frames<const T>& all = x[static_cast<std::size_t>(k)];
+      const Time begin = input.frames_for(seen - at), from = input.frames_for(seen), to = input.frames_for(seen + n);
+      live(state)[k] = {all.frame(from - begin), static_cast<Index>(to - from)};
+    }
+    seen += n;
+  }
+
+  // What the inputs have through the whole network; `Ended`: what the end of the signal releases.
+  template <bool Ended>
+  EIGENSTREAM_OUTLINED Index pass(StateRef state, Frames<T> y) const noexcept {
+    for_each_value([&](Index v, auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA {
+      using L = std::remove_cvref_t<decltype(layer)>;
+      if constexpr (JoinLayer<L>)
+        if (!Layer<L> || graph_.operands(v).size() > 1) return run_join<Ended>(state, v, i, layer, y);
+      if constexpr (Layer<L>) run_layer<Ended>(state, v, i, layer, y);
+    });
+    const Live out = live(state)[last()];
     if (out.count > 0 && out.data != y.data)
       std::memcpy(y.data, out.data,
                   static_cast<std::size_t>(out.count * shape_of(state, last()).size()) * sizeof(T));
@@ -466,8 +503,8 @@ class Wired {
   EIGENSTREAM_ALWAYS_INLINE void run_layer(StateRef state, Index v, Index i, const L& layer,
                                            Frames<T> y) const noexcept {
     Live* values = live(state);
-    const Value& own = value(v);
-    const Live in = values[own.from];
+    const Value& own = graph_[v];
+    const Live in = values[first_operand(v).value];
     if (!Ended && in.count == 0) {
       values[v] = {nullptr, 0};
       return;
@@ -482,50 +519,53 @@ class Wired {
     values[v] = {place, count};
   }
 
-  template <bool Ended>
-  EIGENSTREAM_OUTLINED void join(StateRef state, Index v, Frames<T> y) const noexcept {
+  // A layer with several inputs: as many frames as there are of each.
+  template <bool Ended, class L>
+  EIGENSTREAM_OUTLINED void run_join(StateRef state, Index v, Index i, const L& layer, Frames<T> y) const noexcept {
     Live* values = live(state);
-    const Value& own = value(v);
     Index n = std::numeric_limits<Index>::max();
-    for_each_operand(v, [&](const Operand& operand) {
-      const Live in = values[operand.from];
+    for (const Operand& operand : graph_.operands(v)) {
+      const Live in = values[operand.value];
       Index ready = in.count;
       if (!operand.direct) {
         if (in.count > 0) history(state, operand).append(in.data, in.count);
         ready = waiting(state, operand) += in.count;
       }
       n = std::min(n, ready);
-    });
+    }
     values[v] = {nullptr, 0};
-    if (n <= 0) return;
+    n = std::max<Index>(0, n);
+    if (!Ended && n == 0) return;
 
-    const FrameShape& out = shape_of(state, v);
-    T* place = destination<Ended>(state, v, n, y);
-    detail::Join<T> joined(own.op, out, place, n, places(state.data)[v].alike);
-    for_each_operand(v, [&](const Operand& operand) {
-      const FrameShape& in = shape_of(state, operand.from);
-      const T* data = values[operand.from].data;
+    Frames<const T>* x = gathered(state);
+    for (const Operand& operand : graph_.operands(v)) {
+      const FrameShape& in = shape_of(state, operand.value);
+      const T* data = values[operand.value].data;
       if (!operand.direct) {
         Index& left = waiting(state, operand);
         data = history(state, operand).newest_end() - left * in.size();
         left -= n;
       }
-      joined.add(data, in);
-    });
-    joined.finish(own.end_operand - own.first_operand);
-    values[v] = {place, n};
+      *x++ = Frames<const T>(data, in, n);
+    }
+    const std::span<const Frames<const T>> all(gathered(state), graph_.operands(v).size());
+    const StateRef inner = layer_state(state, i);
+    const Index most = Ended ? graph_[v].flushed : layer.max_outputs(n);
+    T* place = destination<Ended>(state, v, most, y);
+    const Frames<T> out(place, shape_of(state, v), place == y.data ? y.count : most);
+    Index count = n > 0 ? layer.steps(inner, all, out) : 0;
+    if constexpr (Ended) count += layer.flush(inner, out.from(count));
+    values[v] = {place, count};
   }
 
   Stages stages_;
   Timing timing_;
   FrameShape wanted_ = FrameShape::any();
   Space space_ = Space::none;
-  std::vector<Value> values_;      // value 0 is the input
-  std::vector<Operand> operands_;  // of all joins
-  std::vector<Index> layer_from_;  // the value that each layer takes
-  Index layers_ = 0, buffers_ = 0;
+  std::vector<NetworkInput> more_inputs_;
+  ValueGraph<Value, Operand> graph_;
+  Index buffers_ = 0, most_operands_ = 1;
 };
-
 
 EIGENSTREAM_END_NAMESPACE
 

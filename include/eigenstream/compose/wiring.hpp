@@ -1,74 +1,81 @@
 #ifndef EIGENSTREAM_COMPOSE_WIRING_HPP
 #define EIGENSTREAM_COMPOSE_WIRING_HPP
 
-#include <vector>  // nodes
+#include <vector>  // inputs
 
-#include "eigenstream/core/check.hpp"
+#include "eigenstream/core/network_input.hpp"
 #include "eigenstream/core/timing.hpp"
-#include "eigenstream/kernel/reduce.hpp"
+#include "eigenstream/core/value_graph.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
-/// How the layers of a network with branches are connected. Values are numbered: 0 is the network's input, k what node
-/// k - 1 gives, the last one is the output. A node is a layer with one operand, or joins several.
-/// Shapes   as the layers say; the operands of a join have equally many channels or one, or are put one after the other
-/// Timing   that of the layers; the operands of a join are aligned
+/// How the layers of a network with branches are connected. Values are numbered: first the network's inputs, then what
+/// each node gives; the last one is the output. A node is a layer with one operand, or with several, which are aligned.
+/// Shapes   as the layers say
+/// Timing   that of the layers; the operands of a layer with several are aligned
 /// Errors   Error from each call that cannot be done, as soon as it is known
 /// Source   torch: a module's own forward
 class Wiring {
  public:
-  struct Node {
-    bool joins = false;
-    Reduce op = Reduce::sum;
-    std::vector<Index> from = {};  ///< values
-    std::vector<Index> skip = {};  ///< of each operand of a join: frames left out at its start
-    Rate rate = {};                ///< of the value
+  struct Value {
+    Rate rate = {};
+    Index timing = 0;   ///< its number in the timing
+    Index aligned = 0;  ///< that of its operands, aligned
+  };
+  struct Operand {
+    Index value = 0;
+    Index skip = 0;  ///< frames left out at its start
   };
 
-  /// The value that the next layer gives for a value.
-  /// Errors   Error if there is no such value
-  Index add_layer(const Timing& timing, Index from) {
-    check_value(from);
-    timings_.push_back(timing_.append(timing, timings_[static_cast<std::size_t>(from)]));
-    return add(Node{.from = {from}});
-  }
-  /// The value that joins these, aligned.
-  /// Errors   Error if there is no such value, too few or too many of them, or if they do not come equally often
-  Index add_join(Reduce op, std::vector<Index> from) {
-    for (const Index value : from) check_value(value);
-    const Index n = static_cast<Index>(from.size());
-    check(n >= 2, "Reduce: ", n, " operands, must be at least 2");
-    check(n == 2 || (op != Reduce::difference && op != Reduce::quotient), "Reduce: ", n, " operands for a ",
-          name_of(op), ", must be 2");
-    std::vector<Index> operands;
-    for (const Index value : from) operands.push_back(timings_[static_cast<std::size_t>(value)]);
-    const Index joined = timing_.join(operands);
-    timings_.push_back(joined);
-    Node node{.joins = true, .op = op, .from = std::move(from)};
-    for (Index k = 0; k < n; ++k) node.skip.push_back(timing_.skip(joined, k));
-    return add(std::move(node));
+  /// Errors   Error if a rate is impossible
+  explicit Wiring(std::vector<NetworkInput> more_inputs = {})
+      : inputs_(std::move(more_inputs)), graph_(1 + static_cast<Index>(inputs_.size())) {
+    for (std::size_t k = 0; k < inputs_.size(); ++k) {
+      const Rate rate = inputs_[k].rate;
+      check(rate.outputs >= 1 && rate.inputs >= 1, "Graph: input ", k + 1, " comes ", rate.outputs, " times for ",
+            rate.inputs, " frames of the main one; both must be at least 1");
+      if (rate == Rate()) continue;
+      Value& value = graph_[static_cast<Index>(k) + 1];
+      value.timing = value.aligned =
+          timing_.append({.kind = TimingStage::Kind::resample, .reach = 0, .stride = rate.inputs, .up = rate.outputs, .soon = true}, 0);
+      value.rate = timing_.rate(value.timing);
+    }
   }
 
-  const std::vector<Node>& nodes() const noexcept { return nodes_; }
-  Index size() const noexcept { return static_cast<Index>(nodes_.size()); }
-  /// How many frames a value has after n inputs: while the signal goes on, and of a signal of n frames.
-  const FrameCount& after(Index value) const { return timing_.after(timings_[static_cast<std::size_t>(value)]); }
-  const FrameCount& ended(Index value) const { return timing_.ended(timings_[static_cast<std::size_t>(value)]); }
-  Timing timing() const { return timing_.finish(); }
+  /// The value that the next layer gives for these, aligned.
+  /// Errors   Error if there is no such value, or if they do not come equally often
+  Index add(const Timing& timing, const std::vector<Index>& from) {
+    std::vector<Operand> operands;
+    std::vector<Index> timings;
+    for (const Index value : from) {
+      graph_.check_value(value);
+      operands.push_back({value, 0});
+      timings.push_back(graph_[value].timing);
+    }
+    Value value{.aligned = timings.front()};
+    if (from.size() > 1) {
+      value.aligned = timing_.join(timings);
+      for (std::size_t k = 0; k < from.size(); ++k) operands[k].skip = timing_.skip(value.aligned, static_cast<Index>(k));
+    }
+    value.timing = timing_.append(timing, value.aligned);
+    value.rate = timing_.rate(value.timing);
+    return graph_.add(value, operands);
+  }
+
+  const std::vector<NetworkInput>& more_inputs() const noexcept { return inputs_; }
+  const ValueGraph<Value, Operand>& graph() const noexcept { return graph_; }
+  /// The value made last, or the network's input.
+  Index last() const noexcept { return graph_.last(); }
+  /// How many frames a value, or its operands aligned, has after n inputs: while the signal goes on, and of one of n frames.
+  const FrameCount& after(Index value) const { return timing_.after(graph_[value].timing); }
+  const FrameCount& ended(Index value) const { return timing_.ended(graph_[value].timing); }
+  const FrameCount& aligned_after(Index value) const { return timing_.after(graph_[value].aligned); }
+  Timing timing() const { return timing_.up_to(graph_[last()].timing); }
 
  private:
-  Index add(Node node) {
-    node.rate = timing_.rate(timings_.back());
-    nodes_.push_back(std::move(node));
-    return size();
-  }
-  void check_value(Index value) const {
-    check(value >= 0 && value <= size(), "no value ", value, " yet; there are ", size() + 1);
-  }
-
-  std::vector<Node> nodes_;
+  std::vector<NetworkInput> inputs_;
+  ValueGraph<Value, Operand> graph_;
   Timing::Builder timing_;
-  std::vector<Index> timings_{0};  // of each value, its number in the timing
 };
 
 EIGENSTREAM_END_NAMESPACE

@@ -62,6 +62,43 @@ concept Layer = std::copy_constructible<L> &&
                   { layer.in_place() } noexcept -> std::same_as<bool>;
                 };
 
+/// A layer that takes several signals, frame by frame: what joins branches, attends, or is conditioned. As Layer, but for
+///
+///   inputs()                 how many signals it takes; a Layer without it takes one
+///   facts(shapes)            what follows from the shapes of its inputs' frames
+///   steps(state, x, y)       takes equally many frames of each; the graph that it is in aligns them
+///
+/// The shape of the state is that of the first input's frames.
+template <class L>
+concept JoinLayer = std::copy_constructible<L> &&
+                    requires(const L& layer, StateRef state, std::span<const Frames<const typename L::Scalar>> x,
+                             Frames<typename L::Scalar> y, std::span<const FrameShape> shapes, StateCodec& codec, Index n) {
+                      { layer.inputs() } -> std::same_as<Index>;
+                      { layer.wanted() } -> std::same_as<FrameShape>;
+                      { layer.facts(shapes) } -> std::same_as<Facts>;
+                      { layer.timing() } -> std::same_as<Timing>;
+                      { layer.max_outputs(n) } -> std::same_as<Index>;
+                      { layer.fingerprint() } -> std::same_as<std::uint64_t>;
+                      { layer.reset(state) } noexcept;
+                      { layer.steps(state, x, y) } noexcept -> std::same_as<Index>;
+                      { layer.flush(state, y) } noexcept -> std::same_as<Index>;
+                      layer.exchange(state, codec);
+                    };
+/// How many signals a layer takes.
+template <class L>
+Index inputs_of(const L& layer) noexcept {
+  if constexpr (requires { layer.inputs(); })
+    return layer.inputs();
+  else
+    return 1;
+}
+
+/// Error unless a layer takes one signal: for containers that have only one to give.
+template <class L>
+void check_one_input(const char* who, const L& layer) {
+  check(inputs_of(layer) == 1, who, ": a layer of ", inputs_of(layer), " inputs; only a graph has several signals to give");
+}
+
 /// What a layer has to do with the space axes of frames. One that needs them, as GroupNorm does, works over all frames of
 /// a window at once; over a plain signal it would need the whole of it, so that a stream refuses it. What makes them, as
 /// Snapshotter does, may come before it.

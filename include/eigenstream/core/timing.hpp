@@ -11,6 +11,7 @@
 
 #include "eigenstream/core/check.hpp"
 #include "eigenstream/core/frame_count.hpp"
+#include "eigenstream/core/value_graph.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -63,14 +64,18 @@ class Timing {
   Time period() const noexcept { return cycle() / rate().inputs * rate().outputs; }
   /// Whether outputs depend on all that has been before, however long ago: their receptive field is unbounded.
   bool recursive() const noexcept {
-    return std::any_of(nodes().begin(), nodes().end(), [](const Node& node) { return node.stage.recursive; });
+    for (Index value = 1; value <= size(); ++value)
+      if (stage(value).recursive) return true;
+    return false;
   }
   /// Whether each output comes with the input in its place and depends on no other.
   bool frame_by_frame() const noexcept {
-    for (const Node& node : nodes())
-      if (!node.stage.frame_by_frame()) return false;
-    return network_ == nullptr || std::all_of(network_->operands.begin(), network_->operands.end(),
-                                              [](const Operand& operand) { return operand.skip == 0; });
+    for (Index value = 1; value <= size(); ++value) {
+      if (!stage(value).frame_by_frame()) return false;
+      for (const Operand& operand : operands(value))
+        if (operand.skip != 0) return false;
+    }
+    return true;
   }
   /// Greatest number of consecutive inputs that one output depends on; `unbounded` for a recursive network.
   Time receptive_field() const {
@@ -105,27 +110,23 @@ class Timing {
   Time max_frames() const noexcept {
     constexpr double most = 2305843009213693952.0;  // 2^61: room for what windows and paddings add
     double growth = 1;
-    for (const Node& node : nodes()) {
-      const TimingStage& s = node.stage;
+    for (Index value = 1; value <= size(); ++value) {
+      const TimingStage& s = stage(value);
       const double own = s.kind == TimingStage::Kind::gather ? 1.0 : static_cast<double>(std::max(s.stride, s.up));
-      growth = std::max(growth, node.rate.value() / s.rate().value() * own);
+      growth = std::max(growth, rate_of(value).value() / s.rate().value() * own);
     }
     return static_cast<Time>(most / growth);
   }
   /// Nodes, each of which gives a value.
-  Index size() const noexcept { return static_cast<Index>(nodes().size()); }
+  Index size() const noexcept { return network_ == nullptr ? 0 : network_->graph.last(); }
   /// Stage and operands of the node that gives a value from 1 to size().
-  const TimingStage& stage(Index value) const { return node(value).stage; }
-  std::span<const Operand> operands(Index value) const {
-    return std::span(network_->operands)
-        .subspan(static_cast<std::size_t>(node(value).first),
-                 static_cast<std::size_t>(node(value).end - node(value).first));
-  }
+  const TimingStage& stage(Index value) const { return network_->graph[value].stage; }
+  std::span<const Operand> operands(Index value) const { return network_->graph.operands(value); }
 
   /// Inputs after which all windows of all nodes repeat, shifted.
   Time cycle() const noexcept {
     Time inputs = 1;
-    for (const Node& node : nodes()) inputs = std::lcm(inputs, node.rate.inputs);
+    for (Index value = 1; value <= size(); ++value) inputs = std::lcm(inputs, rate_of(value).inputs);
     return inputs;
   }
   /// How many frames each value has after n inputs, or of a signal of n frames.
@@ -147,8 +148,8 @@ class Timing {
     constexpr double most_outputs = 1048576.0;       // 2^20
     check(reach_bound() <= most_frames, "timing: the layers reach over more than 2^40 frames");
     double inputs = 1;
-    for (const Node& node : nodes()) {
-      const Rate rate = node.rate;
+    for (Index value = 1; value <= size(); ++value) {
+      const Rate rate = rate_of(value);
       inputs = inputs * static_cast<double>(rate.inputs) /
                static_cast<double>(std::gcd(static_cast<Time>(inputs), rate.inputs));
       check(inputs <= most_frames && inputs * this->rate().value() <= most_outputs,
@@ -159,12 +160,11 @@ class Timing {
  private:
   struct Node {
     TimingStage stage;
-    Index first = 0, end = 0;  // its operands
-    Rate rate;                 // of the value it gives
+    Rate rate;  // of the value it gives
   };
+  using Graph = ValueGraph<Node, Operand>;
   struct Network {
-    std::vector<Node> nodes;
-    std::vector<Operand> operands;
+    Graph graph;
     FrameCount after, ended;  // of the output: while the signal goes on, and when it is over
   };
 
@@ -210,10 +210,7 @@ class Timing {
     std::vector<TimingStage::Span> spans_;
   };
 
-  static inline const std::vector<Node> no_nodes{};
-  const std::vector<Node>& nodes() const noexcept { return network_ == nullptr ? no_nodes : network_->nodes; }
-  const Node& node(Index value) const { return nodes()[static_cast<std::size_t>(value - 1)]; }
-  Rate rate_of(Index value) const noexcept { return value == 0 ? Rate() : node(value).rate; }
+  Rate rate_of(Index value) const noexcept { return value == 0 ? Rate() : network_->graph[value].rate; }
 
   // An upper bound of how far windows and paddings reach, all together.
   double reach_bound() const {
@@ -266,11 +263,11 @@ class Timing::Builder {
   }
   /// Frames of a value for each one of the input.
   Rate rate(Index value) const noexcept {
-    return value == 0 ? Rate() : nodes_[static_cast<std::size_t>(value - 1)].rate;
+    return graph_[value].rate;
   }
   /// What was left out of operand k of a value that `join` gave.
   Time skip(Index value, Index k) const {
-    return operands_[static_cast<std::size_t>(nodes_[static_cast<std::size_t>(value - 1)].first + k)].skip;
+    return graph_.operands(value)[static_cast<std::size_t>(k)].skip;
   }
   /// How many frames a value has after n inputs: while the signal goes on, and of a signal of n frames.
   const FrameCount& after(Index value) const { return after_[static_cast<std::size_t>(value)]; }
@@ -281,22 +278,18 @@ class Timing::Builder {
   Timing up_to(Index value) const {
     Timing part;
     if (value == 0) return part;
-    const auto nodes = nodes_.begin() + value;
-    part.network_ = std::make_shared<const Network>(
-        Network{std::vector(nodes_.begin(), nodes),
-                std::vector(operands_.begin(), operands_.begin() + std::prev(nodes)->end), after(value), ended(value)});
+    part.network_ = std::make_shared<const Network>(Network{graph_.up_to(value), after(value), ended(value)});
     return part;
   }
 
  private:
-  Index last() const { return static_cast<Index>(nodes_.size()); }
+  Index last() const { return graph_.last(); }
   FrameCount joined(const std::vector<Operand>& operands, bool over) const {
     std::vector<FrameCount::Operand> counts;
     for (const auto& [value, skip] : operands) counts.push_back({over ? &ended(value) : &after(value), skip});
     return counts.size() == 1 && counts.front().skip == 0 ? *counts.front().count : FrameCount::shortest(counts);
   }
   void add(const TimingStage& stage, const std::vector<Operand>& operands) {
-    const Index first = static_cast<Index>(operands_.size());
     const Rate before = rate(operands.front().value), own = stage.rate();
     constexpr double most = 1099511627776.0;  // 2^40, so that no product runs over
     check(static_cast<double>(before.outputs) * static_cast<double>(own.outputs) < most &&
@@ -310,11 +303,7 @@ class Timing::Builder {
     check(numbers_ <= most_numbers, "timing: too many layers whose strides up and down repeat only after many outputs");
     after_.push_back(std::move(after));
     ended_.push_back(std::move(ended));
-    operands_.insert(operands_.end(), operands.begin(), operands.end());
-    nodes_.push_back({.stage = stage,
-                      .first = first,
-                      .end = first + static_cast<Index>(operands.size()),
-                      .rate = before * own});
+    graph_.add({stage, before * own}, operands);
   }
   void check_alignable(Index a, Index b) const {
     const Rate one = rate(a), other = rate(b);
@@ -324,8 +313,7 @@ class Timing::Builder {
          " (outputs per input, input frames)");
   }
 
-  std::vector<Node> nodes_;
-  std::vector<Operand> operands_;
+  Graph graph_;
   std::vector<FrameCount> after_{FrameCount()}, ended_{FrameCount()};  // of each value
   Time numbers_ = 0;                                                   // of all patterns
 };

@@ -3,6 +3,7 @@
 
 #include "eigenstream/compose/wired.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
+#include "eigenstream/layer/join.hpp"
 #include "eigenstream/network/any_layer.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -32,6 +33,9 @@ class AnyGraph : public Wired<T, detail::VectorStages<AnyLayer<T>>> {
 ///   const auto skip = graph.add(encoder, x);
 ///   const auto deep = graph.add(up, graph.add(down, skip));
 ///   es::AnyGraph<float> net = graph.build(graph.reduce(es::Reduce::concat, {skip, deep}));
+/// With a signal that conditions it, 80 channels once for every 256 frames:
+///   es::GraphBuilder<float> graph(1, {{.shape = {80}, .rate = {1, 256}}});
+///   const auto mel = graph.add(upsample, graph.input(1));
 /// Errors   Error from each call that cannot be done, as soon as it is known
 template <class T>
 class GraphBuilder {
@@ -42,27 +46,40 @@ class GraphBuilder {
   };
 
   /// `in_channels`: those of the input, if no layer says (one that takes a slice of any number of channels, for example).
-  explicit GraphBuilder(Index in_channels = Dynamic) : in_channels_(in_channels) {}
+  /// `more_inputs`: what comes beside it, input(1) and so on.
+  explicit GraphBuilder(Index in_channels = Dynamic, std::vector<NetworkInput> more_inputs = {})
+      : in_channels_(in_channels), wiring_(std::move(more_inputs)) {}
 
-  Value input() const noexcept { return {0}; }
+  /// An input; 0 is the main one, by whose frames time is counted.
+  /// Errors   Error if there is none of that number
+  Value input(Index number = 0) const {
+    check(number >= 0 && number < wiring_.graph().inputs(), "Graph: no input ", number, "; there are ",
+          wiring_.graph().inputs());
+    return {number};
+  }
   /// Some channels of the input: where several signals of equal rate come together as channels of one frame, for
   /// example a sound and what conditions it.
   Value input(Index first_channel, Index channels) { return add(ChannelSlice<T>(first_channel, channels), input()); }
-  Value add(AnyLayer<T> layer, Value from) {
-    const Value value{wiring_.add_layer(layer.timing(), from.number)};
+  Value add(AnyLayer<T> layer, Value from) { return add(std::move(layer), std::vector<Value>{from}); }
+  /// What a layer with several inputs gives for these values, aligned.
+  /// Errors   Error with rates and delays if the values do not come equally often
+  Value add(AnyLayer<T> layer, const std::vector<Value>& from) {
+    check(static_cast<Index>(from.size()) == layer.inputs(), "Graph: ", from.size(), " values for a layer of ",
+          layer.inputs(), " inputs");
+    std::vector<Index> numbers;
+    for (const Value value : from) numbers.push_back(value.number);
+    const Value value{wiring_.add(layer.timing(), numbers)};
     layers_.push_back(std::move(layer));
     return value;
   }
   /// Errors   Error with rates and delays if the values do not come equally often
   Value reduce(Reduce op, const std::vector<Value>& from) {
-    std::vector<Index> numbers;
-    for (const Value value : from) numbers.push_back(value.number);
-    return {wiring_.add_join(op, std::move(numbers))};
+    return add(Join<T>(op, static_cast<Index>(from.size())), from);
   }
   /// The network whose output is `output`, the value made last.
   /// Errors   Error if another value is used by none, or if channels do not fit
   AnyGraph<T> build(Value output) {
-    check(output.number == wiring_.size(), "Graph: value ", output.number, " is the output, but ", wiring_.size(),
+    check(output.number == wiring_.last(), "Graph: value ", output.number, " is the output, but ", wiring_.last(),
           " was made last");
     return AnyGraph<T>(std::move(layers_), wiring_, in_channels_);
   }

@@ -2,11 +2,13 @@
 #define EIGENSTREAM_NETWORK_ANY_LAYER_HPP
 
 #include <memory>  // shared_ptr
+#include <span>    // inputs
 #include <vector>  // stages
 
 #include "eigenstream/compose/chain.hpp"
 #include "eigenstream/compose/stages.hpp"
 #include "eigenstream/core/layer.hpp"
+#include "eigenstream/core/network_input.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -25,7 +27,7 @@ class AnyLayer {
   AnyLayer(L&& layer)
       : layer_(std::make_shared<const Model<std::remove_cvref_t<L>>>(std::forward<L>(layer))),
         in_place_(layer_->in_place()) {
-    static_assert(Layer<std::remove_cvref_t<L>>);
+    static_assert(Layer<std::remove_cvref_t<L>> || JoinLayer<std::remove_cvref_t<L>>);
   }
 
   /// The layer itself if it is an L, else null.
@@ -41,17 +43,25 @@ class AnyLayer {
     return without == nullptr ? *this : AnyLayer(std::move(without));
   }
 
+  /// How many signals it takes. One that takes several is for a graph.
+  Index inputs() const noexcept { return layer_->inputs(); }
   FrameShape wanted() const { return layer_->wanted(); }
-  Facts facts(const FrameShape& in) const { return layer_->facts(in); }
+  Facts facts(const FrameShape& in) const { return layer_->facts({&in, 1}); }
+  Facts facts(std::span<const FrameShape> in) const { return layer_->facts(in); }
   Timing timing() const { return layer_->timing(); }
   Index max_outputs(Index n) const noexcept { return layer_->max_outputs(n); }
   std::uint64_t fingerprint() const { return layer_->fingerprint(); }
   void reset(StateRef state) const noexcept { layer_->reset(state); }
-  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept { return layer_->steps(state, x, y); }
+  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept { return layer_->steps(state, &x, y); }
+  Index steps(StateRef state, std::span<const Frames<const T>> x, Frames<T> y) const noexcept {
+    return layer_->steps(state, x.data(), y);
+  }
   Index flush(StateRef state, Frames<T> y) const noexcept { return layer_->flush(state, y); }
   void exchange(StateRef state, StateCodec& codec) const { layer_->exchange(state, codec); }
   T* input_room(StateRef state, Index n) const noexcept { return layer_->input_room(state, n); }
   bool in_place() const noexcept { return in_place_; }
+  /// What its further inputs are, of a network that has several.
+  const std::vector<NetworkInput>& more_inputs() const noexcept { return layer_->more_inputs(); }
   bool keeps_channels() const noexcept { return layer_->keeps_channels(); }
   Space space() const noexcept { return layer_->space(); }
 
@@ -60,13 +70,15 @@ class AnyLayer {
     virtual ~Base() = default;
     virtual const void* tag() const noexcept = 0;
     virtual std::shared_ptr<const Base> without_padding() const = 0;  // null: the layer itself
+    virtual Index inputs() const noexcept = 0;
+    virtual const std::vector<NetworkInput>& more_inputs() const noexcept = 0;
     virtual FrameShape wanted() const = 0;
-    virtual Facts facts(const FrameShape&) const = 0;
+    virtual Facts facts(std::span<const FrameShape>) const = 0;
     virtual Timing timing() const = 0;
     virtual Index max_outputs(Index) const noexcept = 0;
     virtual std::uint64_t fingerprint() const = 0;
     virtual void reset(StateRef) const noexcept = 0;
-    virtual Index steps(const StateRef&, const Frames<const T>&, const Frames<T>&) const noexcept = 0;
+    virtual Index steps(const StateRef&, const Frames<const T>*, const Frames<T>&) const noexcept = 0;  // of each input
     virtual Index flush(StateRef, Frames<T>) const noexcept = 0;
     virtual void exchange(StateRef, StateCodec&) const = 0;
     virtual T* input_room(StateRef, Index) const noexcept = 0;
@@ -90,18 +102,35 @@ class AnyLayer {
         return nullptr;
       }
     }
+    Index inputs() const noexcept override { return inputs_of(layer); }
+    const std::vector<NetworkInput>& more_inputs() const noexcept override { return more_inputs_of(layer); }
     FrameShape wanted() const override { return layer.wanted(); }
-    Facts facts(const FrameShape& in) const override { return layer.facts(in); }
+    Facts facts(std::span<const FrameShape> in) const override {
+      if constexpr (Layer<L>)
+        if (in.size() == 1) return layer.facts(in.front());  // of a network, whose further inputs say what they are
+      if constexpr (JoinLayer<L>)
+        if (static_cast<Index>(in.size()) == layer.inputs()) return layer.facts(in);
+      fail("a layer of ", inputs(), " inputs is given ", in.size());
+    }
     Timing timing() const override { return layer.timing(); }
     Index max_outputs(Index n) const noexcept override { return layer.max_outputs(n); }
     std::uint64_t fingerprint() const override { return layer.fingerprint(); }
     void reset(StateRef state) const noexcept override { layer.reset(state); }
-    Index steps(const StateRef& state, const Frames<const T>& x, const Frames<T>& y) const noexcept override {
-      return layer.steps(state, x, y);
+    Index steps(const StateRef& state, const Frames<const T>* x, const Frames<T>& y) const noexcept override {
+      if constexpr (requires { layer.inputs(); })
+        if (layer.inputs() > 1)
+          return layer.steps(state, std::span(x, static_cast<std::size_t>(layer.inputs())), y);
+      if constexpr (Layer<L>)
+        return layer.steps(state, *x, y);
+      else
+        return 0;
     }
     Index flush(StateRef state, Frames<T> y) const noexcept override { return layer.flush(state, y); }
     void exchange(StateRef state, StateCodec& codec) const override { layer.exchange(state, codec); }
-    T* input_room(StateRef state, Index n) const noexcept override { return layer.input_room(state, n); }
+    T* input_room(StateRef state, Index n) const noexcept override {
+      if constexpr (Layer<L>) return layer.input_room(state, n);
+      return nullptr;
+    }
     bool in_place() const noexcept override { return layer.in_place(); }
     bool keeps_channels() const noexcept override { return eigenstream::keeps_channels(layer); }
     Space space() const noexcept override { return space_of(layer); }

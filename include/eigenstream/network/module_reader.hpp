@@ -156,11 +156,8 @@ class ModuleReader {
   /// The one that a Windowed runs over each window.
   inline Module window_child(const std::string& name, const FrameShape& window);
   /// The modules of a graph, built, and what they are wired to. `in` as above; it is found out if it is Dynamic.
-  inline AnyGraph<float> graph(const std::string& name, const FrameShape& in, std::vector<Module>& modules);
-  /// Reads the nodes of a graph: add(description, operand) and join(reader, op, operands) give the value of each. The
-  /// values are those before the first node.
-  template <class Value, class Add, class Join>
-  void for_each_node(const std::string& name, std::vector<Value> values, Add&& add, Join&& join);
+  inline AnyGraph<float> graph(const std::string& name, const FrameShape& in, const std::vector<NetworkInput>& more_inputs,
+                               std::vector<Module>& modules);
   /// The modules of a field, as they are described.
   inline const std::vector<ModuleSpec>& specs(const std::string& name) { return child_specs(name); }
   /// One of them, built.
@@ -179,8 +176,9 @@ class ModuleReader {
     fail(name, " = \"", *given, "\", must be one of ", all);
   }
   /// The numbers of the values that a module of a graph takes.
-  std::vector<Index> values(const std::string& name) {
-    const ModuleSpec::Value* value = field(name, false);
+  std::vector<Index> values(const std::string& name, bool optional = false) {
+    const ModuleSpec::Value* value = field(name, optional);
+    if (value == nullptr) return {};
     const auto* given = std::get_if<std::vector<std::int64_t>>(value);
     check(given != nullptr, name, " is not a list of integers");
     return {given->begin(), given->end()};

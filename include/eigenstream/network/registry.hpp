@@ -7,7 +7,6 @@
 #include <string>      // names
 
 #include "eigenstream/compose/along.hpp"
-#include "eigenstream/compose/join.hpp"
 #include "eigenstream/network/module_reader.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -96,59 +95,49 @@ inline Module ModuleReader::window_child(const std::string& name, const FrameSha
   check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
   return registry_.create(specs.front(), weights_, used_weights_, policy_, window, true);
 }
-template <class Value, class Add, class Join>
-void ModuleReader::for_each_node(const std::string& name, std::vector<Value> values, Add&& add, Join&& join) {
+inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameShape& in,
+                                           const std::vector<NetworkInput>& more_inputs, std::vector<Module>& modules) {
+  using Value = GraphBuilder<float>::Value;
+  GraphBuilder<float> graph(in.channels == 0 ? Dynamic : Index{in.channels}, more_inputs);
+  std::vector<FrameShape> shapes{in};  // of each value, as far as known
+  for (const NetworkInput& input : more_inputs) shapes.push_back(input.shape);
+  Value last = graph.input();
   for (const ModuleSpec& described : child_specs(name)) {
     ModuleSpec spec = described;
     spec.fields.erase("from");
     ModuleReader reader(registry_, described, weights_, used_weights_, policy_, in_window_);
     std::vector<Value> operands;
+    std::vector<FrameShape> operand_shapes;
     for (const Index from : reader.values("from")) {
-      reader.check(from >= 0 && from < static_cast<Index>(values.size()), "from holds ", from,
-                   ", must be from 0 to ", values.size() - 1, ", the values before it");
-      operands.push_back(values[static_cast<std::size_t>(from)]);
+      reader.check(from >= 0 && from < static_cast<Index>(shapes.size()), "from holds ", from, ", must be from 0 to ",
+                   shapes.size() - 1, ", the values before it");
+      operands.push_back({from});
+      operand_shapes.push_back(shapes[static_cast<std::size_t>(from)]);
     }
     reader.naming_errors([&] {
+      reader.check(!operands.empty(), "from holds no value");
+      const bool known = std::all_of(operand_shapes.begin(), operand_shapes.end(),
+                                     [](const FrameShape& shape) { return shape.size() > 0; });
       if (spec.type == "Reduce") {
         const Reduce op = reader.reduce("op");
         reader.finish();
-        values.push_back(join(reader, op, operands));
-      } else {
-        reader.check(operands.size() == 1, "from holds ", operands.size(), " values, expected one");
-        values.push_back(add(spec, operands.front()));
+        const Join<float> join(op, static_cast<Index>(operands.size()));
+        last = graph.add(join, operands);
+        shapes.push_back(known ? join.facts(operand_shapes).out : unknown_frame);
+        return;
       }
+      Module module = build(spec, operand_shapes.front());
+      const AnyLayer<float>& layer = module.layer;
+      reader.check(static_cast<Index>(operands.size()) == layer.inputs(), "from holds ", operands.size(),
+                   " values, expected ", layer.inputs());
+      last = graph.add(layer, operands);
+      if (operands.size() > 1)
+        shapes.push_back(known ? layer.facts(operand_shapes).out : unknown_frame);
+      else
+        shapes.push_back(out_of_layer(layer, shapes[static_cast<std::size_t>(operands.front().number)]));
+      modules.push_back(std::move(module));
     });
   }
-}
-inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameShape& in, std::vector<Module>& modules) {
-  GraphBuilder<float> graph(in.channels == 0 ? Dynamic : Index{in.channels});
-  std::vector<FrameShape> shapes{in};  // of each value, as far as known
-  GraphBuilder<float>::Value last = graph.input();
-  for_each_node(
-      name, std::vector{last},
-      [&](const ModuleSpec& spec, GraphBuilder<float>::Value from) {
-        Module module = build(spec, shapes[static_cast<std::size_t>(from.number)]);
-        shapes.push_back(out_of_layer(module.layer, shapes[static_cast<std::size_t>(from.number)]));
-        last = graph.add(module.layer, from);
-        modules.push_back(std::move(module));
-        return last;
-      },
-      [&](const ModuleReader& reader, Reduce op, const std::vector<GraphBuilder<float>::Value>& operands) {
-        last = graph.reduce(op, operands);
-        FrameShape out = FrameShape::any();
-        for (const auto operand : operands) {
-          const FrameShape own = shapes[static_cast<std::size_t>(operand.number)];
-          if (own.size() == 0) {
-            out = unknown_frame;
-            break;
-          }
-          const Index channels = out.batch == 0 ? Index{1} : joined_channels(op, out.channels, own.channels);
-          reader.check(channels != 0, "its operands have ", Index{out.channels}, " and ", Index{own.channels}, " channels");
-          out = joined_shape(op, out, own);
-        }
-        shapes.push_back(out);
-        return last;
-      });
   return graph.build(last);
 }
 inline std::vector<Module> ModuleReader::children(const std::string& name, FrameShape in) {

@@ -44,6 +44,7 @@ class BlockAdapter {
       : BlockAdapter(std::make_shared<const Net>(std::move(net)), options) {}
   explicit BlockAdapter(std::shared_ptr<const Net> net, BlockAdapterOptions options = {})
       : stream_(std::move(net), {.channels = options.channels, .batch = options.batch}), multiple_(options.multiple) {
+    check(stream_.inputs() == 1, "BlockAdapter: a network of ", stream_.inputs(), " inputs; it has one to give");
     const Timing& timing = stream_.timing();
     const Rate rate = timing.rate();
     check(rate == Rate(), "BlockAdapter: the network gives ", rate.outputs, " outputs for ", rate.inputs,

@@ -55,6 +55,7 @@ class PlanarStream : public Stream<Net> {
   /// Goes on where the stream is.
   explicit PlanarStream(Stream<Net> stream) : Stream<Net>(std::move(stream)) {
     check(in_frame().batch == 1, "PlanarStream: planar buffers need a batch of 1, this stream has ", in_frame().batch);
+    check(this->inputs() == 1, "PlanarStream: a network of ", this->inputs(), " inputs; planar buffers are for one");
     tile_ = std::clamp<Index>(4096 / in_frame().size(), 1, 256);
     room_ = std::max<Index>(1, std::max(this->max_outputs(tile_), this->max_flush()));
     planar_.resize(static_cast<std::size_t>(tile_ * in_frame().size() + room_ * out_frame().size()));

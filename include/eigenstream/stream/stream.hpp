@@ -7,6 +7,7 @@
 #include <vector>   // frames to warm up with
 
 #include "eigenstream/core/layer.hpp"
+#include "eigenstream/core/network_input.hpp"
 #include "eigenstream/core/state.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -39,7 +40,8 @@ struct TensorCalls {
 /// for bit the output of one call on the whole signal.
 ///   stream(x)                 frames that are ready, as a tensor
 ///   stream(x, es::final)      the same and the rest; the stream is fresh again
-///   process(x, y)             into the caller's memory; no allocation, no lock, no system call
+///   process(x, y)             into the caller's memory; no allocation, no lock, no system call. x: frames of the input, or a
+///                             span of frames of each input
 ///   forward_step, forward_steps  frame by frame, with optional end padding and without touching the state
 ///   forward(x)                the whole signal at once; the stream is not touched
 /// Shapes   (C,T), or (C,B,T) with a batch; column-major, channel first; frames with space have these axes behind the
@@ -73,6 +75,7 @@ class Stream {
     check(options.batch >= 1 && options.batch <= most_extent, "Stream: batch of ", options.batch, ", must be at least 1");
     in_ = {extent(options.channels, wanted.channels, "channels"), extent(options.width, wanted.width, "columns of width"),
            extent(options.height, wanted.height, "rows of height"), options.batch};
+    several_ = inputs_of(*net_) > 1;
     facts_ = net_->facts(in_);
     out_ = facts_.out;
     timing_ = net_->timing();
@@ -88,6 +91,16 @@ class Stream {
   // Shape and timing.
 
   FrameShape in_shape() const noexcept { return in_; }
+  /// How many signals the network takes, the shape of the frames of each, and how many frames of one must come together with
+  /// the next n of input 0, by whose frames time is counted.
+  Index inputs() const noexcept { return 1 + static_cast<Index>(more_inputs().size()); }
+  FrameShape in_shape(Index input) const noexcept {
+    return input == 0 ? in_ : more_input(input).shape.with_batch(in_.batch);
+  }
+  Index frames_with(Index input, Index n) const noexcept {
+    if (input == 0) return n;
+    return static_cast<Index>(more_input(input).frames_for(seen_ + n) - more_input(input).frames_for(seen_));
+  }
   FrameShape out_shape() const noexcept { return out_; }
   /// What the network says of itself for this shape: parameters, multiply-adds and so on.
   const Facts& facts() const noexcept { return facts_; }
@@ -121,6 +134,19 @@ class Stream {
     const Index written = advance(x, y);
     return written + finish(y.from(written));
   }
+  /// The same for a network of several inputs: frames of each, of the further ones as many as frames_with(input, n) says.
+  /// Errors   Error if there are not as many signals as inputs, or another one has other frames than belong to the first's
+  Index process(std::span<const Frames<const T>> x, Frames<T> y) {
+    check_inputs(x);
+    check_output(y, x.front().count, false);
+    return advance(x, y);
+  }
+  Index process(std::span<const Frames<const T>> x, Frames<T> y, Final) {
+    check_inputs(x);
+    check_output(y, x.front().count, true);
+    const Index written = advance(x, y);
+    return written + finish(y.from(written));
+  }
   /// The rest of the signal, as after an empty last chunk.
   Index flush(Frames<T> y) {
     check_output(y, 0, true);
@@ -141,8 +167,8 @@ class Stream {
   /// Error unless x can be given to the stream.
   EIGENSTREAM_ALWAYS_INLINE void check_input(Frames<const T> x) const {
     check_shape("input", x.shape(), in_);
-    if (x.count < 0) [[unlikely]]
-      refuse_count(x.count);
+    if (x.count < 0 || several_) [[unlikely]]
+      refuse_input(x.count);
   }
 
   // As tensors: <eigenstream/stream/tensor_calls.hpp>.
@@ -230,6 +256,21 @@ class Stream {
   [[noreturn]] static EIGENSTREAM_NO_INLINE void refuse_count(Index n) {
     fail("Stream: input of ", n, " frames, must not be negative");
   }
+  [[noreturn]] EIGENSTREAM_NO_INLINE void refuse_input(Index n) const {
+    if (n < 0) refuse_count(n);
+    fail("Stream: one signal for a network of ", inputs(), " inputs; process() takes frames of each");
+  }
+  void check_inputs(std::span<const Frames<const T>> x) const {
+    check(static_cast<Index>(x.size()) == inputs(), "Stream: ", x.size(), " signals for a network of ", inputs(), " inputs");
+    const Index n = x.front().count;
+    for (Index k = 0; k < inputs(); ++k) {
+      const Frames<const T>& own = x[static_cast<std::size_t>(k)];
+      check(same_layout(own.shape(), in_shape(k)), "Stream: input ", k, " of ", own.shape(), ", this stream has ", in_shape(k));
+      if (own.count < 0) refuse_count(own.count);
+      check(own.count == frames_with(k, n), "Stream: input ", k, " of ", own.count, " frames, but ", frames_with(k, n),
+            " belong to the next ", n, " of input 0");
+    }
+  }
   static EIGENSTREAM_ALWAYS_INLINE void check_shape(const char* what, const FrameShape& given,
                                                     const FrameShape& wanted) {
     if (!(given == wanted)) [[unlikely]]
@@ -254,12 +295,24 @@ class Stream {
     seen_ += x.count;
     return net_->steps(block_.ref(), Frames<const T>(x.data, in_, x.count), Frames<T>(y.data, out_, y.count));
   }
+  Index advance(std::span<const Frames<const T>> x, Frames<T> y) noexcept {
+    seen_ += x.front().count;
+    const Frames<T> to(y.data, out_, y.count);
+    if constexpr (requires { net_->inputs(); })
+      if (several_) return net_->steps(block_.ref(), x, to);
+    return net_->steps(block_.ref(), Frames<const T>(x.front().data, in_, x.front().count), to);
+  }
   Index finish(Frames<T> y) noexcept {
     seen_ = 0;
     return net_->flush(block_.ref(), Frames<T>(y.data, out_, y.count));
   }
 
  private:
+  const std::vector<NetworkInput>& more_inputs() const noexcept { return more_inputs_of(*net_); }
+  const NetworkInput& more_input(Index input) const noexcept {
+    return more_inputs()[static_cast<std::size_t>(input - 1)];
+  }
+
   static constexpr Index most_extent = std::numeric_limits<std::int32_t>::max();
   std::shared_ptr<const Net> net_;
   FrameShape in_, out_;
@@ -268,6 +321,7 @@ class Stream {
   Time seen_ = 0;
   Index state_bytes_ = 0;
   Facts facts_;
+  bool several_ = false;  // inputs
 };
 
 EIGENSTREAM_END_NAMESPACE

@@ -33,7 +33,20 @@ inline Built build_graph(ModuleReader& r, const FrameShape& in) {
     r.check(in.channels == 0 || own == in.channels, "in_channels = ", own, ", but ", Index{in.channels}, " come");
     known.channels = own;
   }
-  AnyGraph<float> graph = r.graph("nodes", known, modules);
+  const std::vector<Index> channels = r.values("more_channels", true), rates = r.values("more_rates", true);
+  r.check(rates.empty() || rates.size() == 2 * channels.size(), "more_rates holds ", rates.size(), " numbers, expected ",
+          2 * channels.size(), ": frames of each further input, and for how many of the main one");
+  std::vector<NetworkInput> more;
+  for (std::size_t k = 0; k < channels.size(); ++k) {
+    r.check(channels[k] >= 1 && channels[k] <= max_extent, "more_channels holds ", channels[k], ", must be from 1 to ",
+            max_extent);
+    more.push_back({.shape = {channels[k]}});
+    if (rates.empty()) continue;
+    for (const Index number : {rates[2 * k], rates[2 * k + 1]})
+      r.check(number >= 1 && number <= max_extent, "more_rates holds ", number, ", must be from 1 to ", max_extent);
+    more.back().rate = Rate::of(rates[2 * k], rates[2 * k + 1]);
+  }
+  AnyGraph<float> graph = r.graph("nodes", known, more, modules);
   return Built(std::move(graph), std::move(modules));
 }
 
