@@ -55,6 +55,8 @@ inline Listed list_modules(const es::Module& module, const es::ModuleSpec& spec,
   }
   if (module.type == "Graph") {
     std::vector<Listed> values{{in, rate}};
+    for (const es::NetworkInput& input : module.layer.more_inputs())
+      values.push_back({input.shape, rate * input.rate.value()});
     for (const es::ModuleSpec& node : spec.children.at("nodes")) {
       const auto& from = std::get<std::vector<std::int64_t>>(node.fields.at("from"));
       const Listed first = values[static_cast<std::size_t>(from.front())];
@@ -210,6 +212,9 @@ inline std::string info_text(const OpenedModel& model) {
   };
   fact("channels", text(model.layer().wanted().channels == 0 ? "any; all this is for " : "",
                         Index{stream.in_shape().channels}, " in, ", Index{stream.out_shape().channels}, " out"));
+  for (const es::NetworkInput& input : model.layer().more_inputs())
+    fact("and beside them", text(Index{input.shape.channels}, " in, ", input.rate.outputs, " for every ", input.rate.inputs,
+                                 input.rate.inputs == 1 ? " frame" : " frames"));
   fact("parameters", text(facts.parameters));
   fact("MACs",
        short_number(macs) + " per input frame" + (rate_hz ? ", " + short_number(macs * *rate_hz) + " per second" : ""));

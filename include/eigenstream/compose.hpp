@@ -6,7 +6,6 @@
 #include "eigenstream/compose/bidirectional.hpp"
 #include "eigenstream/compose/chain.hpp"
 #include "eigenstream/compose/each_frame.hpp"
-#include "eigenstream/compose/join.hpp"
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"

@@ -10,6 +10,7 @@
 #include "eigenstream/core/frame_shape.hpp"
 #include "eigenstream/core/frames.hpp"
 #include "eigenstream/core/layer.hpp"
+#include "eigenstream/core/network_input.hpp"
 #include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/rate.hpp"
 #include "eigenstream/core/state.hpp"
@@ -18,6 +19,7 @@
 #include "eigenstream/core/stateless_layer.hpp"
 #include "eigenstream/core/timing.hpp"
 #include "eigenstream/core/timing_stage.hpp"
+#include "eigenstream/core/value_graph.hpp"
 #include "eigenstream/core/weights.hpp"
 
 #endif  // EIGENSTREAM_CORE_HPP

@@ -67,7 +67,7 @@ TEST_CASE("Along: its numbers are the layer's", "[compose]") {
   CHECK_THAT(support::error_of([&] { return along.facts({3, 3}); }),
              Contains("a window of 3 frames is too short for a receptive field of 4"));
   CHECK_THAT(support::error_of([&] { return along.facts({4, 10}); }), Contains("3 channels"));
-  CHECK_THAT(support::error_of([&] { return es::Along(es::along(conv)); }), Contains("works over space itself"));
+  CHECK_THAT(support::error_of([&] { return es::along(es::along(conv)); }), Contains("works over space itself"));
 }
 
 TEST_CASE("Along: rows and batch entries are signals of their own, and any chunking gives the offline output",

@@ -145,15 +145,14 @@ TEST_CASE("Wired: what is wired wrongly is refused", "[compose][error]") {
     return support::error_of([&] {
       es::Wiring wiring;
       make(wiring);
-      es::AnyGraph<float>(std::vector<es::AnyLayer<float>>(static_cast<std::size_t>(wiring.size()), conv), wiring);
+      es::AnyGraph<float>(std::vector<es::AnyLayer<float>>(static_cast<std::size_t>(wiring.last()), conv), wiring);
     });
   };
-  CHECK(with([&](es::Wiring& w) { w.add_layer(conv.timing(), 1); }) == "no value 1 yet; there are 1");
-  CHECK(with([&](es::Wiring& w) { w.add_layer(conv.timing(), -1); }) == "no value -1 yet; there are 1");
-  CHECK(with([&](es::Wiring& w) { w.add_join(Reduce::sum, {0}); }) == "Reduce: 1 operands, must be at least 2");
+  CHECK(with([&](es::Wiring& w) { w.add(conv.timing(), {1}); }) == "no value 1 yet; there are 1");
+  CHECK(with([&](es::Wiring& w) { w.add(conv.timing(), {-1}); }) == "no value -1 yet; there are 1");
   CHECK(with([&](es::Wiring& w) {
-          w.add_layer(conv.timing(), 0);
-          w.add_layer(conv.timing(), 0);
+          w.add(conv.timing(), {0});
+          w.add(conv.timing(), {0});
         }) == "Graph: value 1 is not used");
-  CHECK(with([&](es::Wiring& w) { w.add_join(Reduce::sum, {0, 0}); }) == "Graph: 1 layers for 0 nodes");
+  CHECK(with([&](es::Wiring& w) { w.add(conv.timing(), {0, 0}); }) == "Graph: value 1 has 2 operands, its layer takes 1");
 }

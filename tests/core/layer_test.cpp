@@ -68,7 +68,7 @@ TEST_CASE("Layer: a user's own layer keeps the contract, alone and in a network"
 
   support::check_contract(Doubled{}, 1, {.channels = 3});
   support::check_contract(Doubled{}, 2, {.channels = 1});
-  support::check_equal(RunningSum{}, es::AnyLayer<float>(RunningSum{}), 2, 3);
+  support::check_equal(RunningSum{}, es::AnyLayer<float>(RunningSum{}), 2, {.channels = 3});
 }
 
 TEST_CASE("Layer: keeps_channels is what the layer says, or follows from in_place", "[core]") {

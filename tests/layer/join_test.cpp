@@ -1,4 +1,4 @@
-#include "eigenstream/compose/join.hpp"
+#include "eigenstream/layer/join.hpp"
 
 #include "eigenstream/compose/along.hpp"
 #include "eigenstream/compose/each_frame.hpp"
@@ -91,7 +91,7 @@ Tensor naive_join(Reduce op, const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-TEST_CASE("joined_shape: an extent of 1 serves for all, the shortest decides otherwise", "[compose]") {
+TEST_CASE("joined_shape: an extent of 1 serves for all, the shortest decides otherwise", "[layer]") {
   const auto both = [](Reduce op, FrameShape a, FrameShape b) {
     return es::joined_shape(op, es::joined_shape(op, FrameShape::any(), a), b);
   };
@@ -102,7 +102,7 @@ TEST_CASE("joined_shape: an extent of 1 serves for all, the shortest decides oth
   CHECK_THAT(error_of([&] { both(Reduce::sum, {2, 1, 1, 1}, {2, 1, 1, 3}); }), Contains("batches of 1 and 3"));
 }
 
-TEST_CASE("joins: every operation, every kind of operand over a window", "[compose]") {
+TEST_CASE("joins: every operation, every kind of operand over a window", "[layer]") {
   const Reduce op = GENERATE(Reduce::sum, Reduce::mean, Reduce::product, Reduce::max, Reduce::min, Reduce::difference,
                              Reduce::quotient, Reduce::concat);
   INFO(es::name_of(op));
@@ -115,14 +115,14 @@ TEST_CASE("joins: every operation, every kind of operand over a window", "[compo
       CHECK(equal(run(es::parallel(op, a, b), x), naive_join(op, run(a, x), run(b, x))));
 }
 
-TEST_CASE("joins: three operands of different extents, and both axes of space", "[compose]") {
+TEST_CASE("joins: three operands of different extents, and both axes of space", "[layer]") {
   const Reduce op = GENERATE(Reduce::sum, Reduce::mean, Reduce::max, Reduce::concat);
   const Net narrow = es::each_frame(es::AdaptiveAvgPool1d<float>(1)), wide = es::each_frame(es::AdaptiveMaxPool1d<float>(7));
   support::check_contract(es::parallel(op, es::Identity<float>(), Net(narrow), Net(wide)), 2,
                           {.channels = 3, .exact = false, .light = true, .width = 5, .height = 2});
 }
 
-TEST_CASE("joins: a residual, a gate over all channels, and values that are used again", "[compose]") {
+TEST_CASE("joins: a residual, a gate over all channels, and values that are used again", "[layer]") {
   const Tensor x = window(6, 30);
   const auto body = es::sequential(conv(6, 6, 3, {.padding = 1}), es::GroupNorm<float>(3, 6), es::Silu<float>());
   CHECK(equal(run(es::residual(body), x), naive_join(Reduce::sum, run(body, x), x)));
@@ -141,8 +141,17 @@ TEST_CASE("joins: a residual, a gate over all channels, and values that are used
   CHECK(equal(run(es::sequential(net, net), x), run(net, run(net, x))));
 }
 
-TEST_CASE("Residual: what is not of its input's shape is an error with both", "[compose]") {
+TEST_CASE("Residual: what is not of its input's shape is an error with both", "[layer]") {
   const auto message = error_of([] { return es::residual(conv(6, 6, 3)).facts({6, 30}); });
   CHECK_THAT(message, Contains("frames of 6 channels, width 30 and a batch of 1"));
   CHECK_THAT(message, Contains("into 6 channels, width 28 and a batch of 1"));
+}
+
+TEST_CASE("Join: too few operands, or too many, are errors", "[layer][error]") {
+  CHECK(error_of([] { es::Join<float>(Reduce::sum, 1); }) == "Reduce: 1 operands, must be at least 2");
+  CHECK(error_of([] { es::Join<float>(Reduce::difference, 3); }) == "Reduce: 3 operands for a difference, must be 2");
+  CHECK(error_of([] { es::Stream(es::AnyLayer<float>(es::Join<float>(Reduce::sum, 2)), {.channels = 3}); }) ==
+        "a layer of 2 inputs is given 1");
+  CHECK_THAT(error_of([] { es::AnySequential<float>({es::Join<float>(Reduce::sum, 2)}); }),
+             Contains("Sequential: a layer of 2 inputs"));
 }

@@ -1,7 +1,11 @@
 #include "eigenstream/network/any_graph.hpp"
 
+#include <array>
+#include <span>
+
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/sequential.hpp"
+#include "support/allocation.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/errors.hpp"
@@ -104,4 +108,141 @@ TEST_CASE("GraphBuilder: refuses what cannot be built", "[network][error]") {
   const auto wide = graph.add(conv(2, 3, 1), half);
   const auto sum = graph.reduce(Reduce::sum, {half, wide});
   CHECK(support::error_of([&] { (void)graph.build(sum); }) == "Reduce: sum of 2 and 3 channels");
+}
+
+namespace {
+
+// A filter of x, conditioned by c, which comes once for every four frames: (x * w) * up(c), then its past.
+struct Conditioned {
+  es::Conv1d<float> filter = conv(2, 3, 5, {.padding = 2}), past = conv(6, 2, 3, {.padding = es::Padding::causal(3)}, 4);
+  es::ConvTranspose1d<float> up = support::random_conv_transpose<float>(5, 3, 4, {.stride = 4});
+  es::AnyGraph<float> net = [this] {
+    es::GraphBuilder<float> graph(2, {{.shape = {5}, .rate = {1, 4}}, {.shape = {3}}});
+    const auto a = graph.add(filter, graph.input()), b = graph.add(up, graph.input(1));
+    const auto product = graph.reduce(Reduce::product, {a, b});
+    return graph.build(graph.add(past, graph.reduce(Reduce::concat, {product, graph.input(2)})));
+  }();
+};
+
+struct Signals {
+  explicit Signals(Index frames, Index batch) : n(frames) {
+    support::Random random(static_cast<std::uint64_t>(frames));
+    x = support::random_tensor<float>(random, 2, batch, frames);
+    c = support::random_tensor<float>(random, 5, batch, (frames + 3) / 4);
+    d = support::random_tensor<float>(random, 3, batch, frames);
+  }
+  Index n;
+  support::Signal<float> x, c, d;
+};
+
+using Frames3 = std::array<es::Frames<const float>, 3>;
+
+// The next n frames of all of them.
+Frames3 part(const es::Stream<es::AnyGraph<float>>& stream, const Signals& all, Index n) {
+  const Index at = stream.frames_seen();
+  return {es::Frames<const float>(all.x).slice(at, n),
+          es::Frames<const float>(all.c).slice((at + 3) / 4, stream.frames_with(1, n)),
+          es::Frames<const float>(all.d).slice(at, n)};
+}
+
+}  // namespace
+
+TEST_CASE("AnyGraph: several inputs, one of them at another rate, in any chunks", "[network][property]") {
+  const Conditioned model;
+  const Index batch = GENERATE(1, 3), frames = GENERATE(1, 2, 9, 40, 163, 700);
+  INFO(frames << " frames, batch " << batch);
+  const Signals all(frames, batch);
+  es::Stream stream(model.net, {.batch = batch});
+  CHECK(stream.inputs() == 3);
+  CHECK(stream.in_shape(1) == es::FrameShape{.channels = 5, .batch = batch});
+  CHECK(stream.frames_with(1, frames) == (frames + 3) / 4);
+  std::vector<float> whole(static_cast<std::size_t>(frames * stream.out_shape().size()));
+  const es::Frames<float> room(whole.data(), stream.out_shape(), frames);
+  REQUIRE(stream.process(part(stream, all, frames), room, es::final) == frames);
+
+  // What its parts give, one after the other, by hand.
+  const auto a = support::offline(model.filter, all.x), b = support::offline(model.up, all.c);
+  support::Signal<float> joined(6, batch, frames);
+  for (Index t = 0; t < frames; ++t)
+    for (Index e = 0; e < batch; ++e)
+      for (Index k = 0; k < 3; ++k) {
+        joined(k, e, t) = a(k, e, t) * b(k, e, t);
+        joined(3 + k, e, t) = all.d(k, e, t);
+      }
+  const auto expected = support::offline(model.past, joined);
+  REQUIRE(expected.size() == static_cast<Index>(whole.size()));
+  CHECK(std::memcmp(expected.data(), whole.data(), sizeof(float) * whole.size()) == 0);
+
+  for (const Index chunk : {Index{1}, Index{3}, Index{4}, Index{7}, Index{64}}) {
+    std::vector<float> y(whole.size() + 64);
+    es::Frames<float> rest(y.data(), stream.out_shape(), frames + 1);
+    const support::NoAllocation guard;
+    while (stream.frames_seen() + chunk < frames) rest = rest.from(stream.process(part(stream, all, chunk), rest));
+    rest = rest.from(stream.process(part(stream, all, frames - stream.frames_seen()), rest, es::final));
+    CHECK(guard.count() == 0);
+    CHECK(rest.count == 1);
+    CHECK(std::memcmp(y.data(), whole.data(), sizeof(float) * whole.size()) == 0);
+  }
+}
+
+TEST_CASE("AnyGraph: several inputs, saved, restored and forked in the middle", "[network]") {
+  const Conditioned model;
+  const Signals all(50, 1);
+  es::Stream stream(model.net), other(model.net);
+  std::vector<float> y(200), z(200);
+  const es::Frames<float> to(y.data(), stream.out_shape(), 60), again(z.data(), stream.out_shape(), 60);
+  for (const Index cut : {5, 6, 7, 8}) {
+    stream.reset();
+    stream.process(part(stream, all, cut), to);
+    other.set_state(es::State::from_bytes(stream.get_state().bytes()));
+    es::Stream fork = stream;
+    const Index n = stream.process(part(stream, all, 50 - cut), to, es::final);
+    REQUIRE(other.process(part(other, all, 50 - cut), again, es::final) == n);
+    CHECK(std::equal(y.begin(), y.begin() + 2 * n, z.begin()));
+    REQUIRE(fork.process(part(fork, all, 50 - cut), again, es::final) == n);
+    CHECK(std::equal(y.begin(), y.begin() + 2 * n, z.begin()));
+  }
+}
+
+TEST_CASE("AnyGraph: what does not come together is refused before anything changes", "[network][error]") {
+  const Conditioned model;
+  const Signals all(50, 1);
+  es::Stream stream(model.net);
+  std::vector<float> y(200);
+  const es::Frames<float> to(y.data(), stream.out_shape(), 60);
+  stream.process(part(stream, all, 6), to);
+  const es::State before = stream.get_state();
+  Frames3 given = part(stream, all, 3);
+  const auto refused = [&](std::span<const es::Frames<const float>> x) {
+    const std::string message = support::error_of([&] { stream.process(x, to); });
+    CHECK(stream.get_state() == before);
+    return message;
+  };
+  CHECK(refused(std::span(given).first(2)) == "Stream: 2 signals for a network of 3 inputs");
+  given[1].count = 0;
+  CHECK(refused(given) == "Stream: input 1 of 0 frames, but 1 belong to the next 3 of input 0");
+  given = part(stream, all, 3);
+  given[2] = es::Frames<const float>(all.c).slice(0, 3);
+  CHECK(refused(given) == "Stream: input 2 of 5 channels and a batch of 1, this stream has 3 channels and a batch of 1");
+  CHECK(support::error_of([&] { stream.process(given[0], to); }) ==
+        "Stream: one signal for a network of 3 inputs; process() takes frames of each");
+  CHECK(support::error_of([&] { stream(all.x); }).starts_with("Stream: one signal for a network of 3 inputs"));
+  CHECK(support::error_of([&] { es::AnySequential<float>({es::AnyLayer<float>(model.net)}); }).starts_with("Sequential: a layer of 3 inputs"));
+  es::GraphBuilder<float> graph(2);
+  const auto x = graph.input();
+  CHECK(support::error_of([&] { graph.add(model.net, x); }) == "Graph: 1 values for a layer of 3 inputs");
+  CHECK(support::error_of([&] { graph.input(1); }) == "Graph: no input 1; there are 1");
+  const auto out = graph.add(model.net, {x, graph.add(conv(2, 5, 1), x), graph.add(conv(2, 3, 1), x)});
+  CHECK(support::error_of([&] { graph.build(out); }) == "Graph: input 1 comes at another rate; only a stream can bring that");
+}
+
+TEST_CASE("AnyGraph: a network of several inputs is a layer with several inputs", "[network][property]") {
+  es::GraphBuilder<float> inner(2, {{.shape = {3}}});
+  const auto mixed = inner.reduce(Reduce::concat, {inner.add(conv(2, 2, 3, {.padding = 1}), inner.input()), inner.input(1)});
+  const es::AnyGraph<float> mix = inner.build(inner.add(conv(5, 4, 2), mixed));
+  es::GraphBuilder<float> graph;
+  const auto x = graph.input();
+  const auto late = graph.add(conv(2, 3, 5, {.padding = 2}), x);
+  const es::AnyGraph<float> net = graph.build(graph.add(mix, {graph.add(conv(2, 2, 1), x), late}));
+  for (const Index batch : {1, 2}) support::check_contract(net, batch, {.exact = false});
 }

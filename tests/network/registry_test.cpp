@@ -340,7 +340,7 @@ TEST_CASE("registry: graphs and branches over windows", "[network]") {
   const es::ModuleSpec graph{"Graph", "", {{"in_channels", std::int64_t{4}}}, {{"nodes", {a, pool, join, back}}}};
   const es::Module module = es::builtin_registry().create(windowed(graph, 9, 3), weights);
   es::GraphBuilder<float> net(4);
-  const auto x = net.add(es::along(es::Conv1d<float>(weights.at("a.weight"), weights.at("a.bias"))), net.input());
+  const auto x = net.add(es::Conv1d<float>(weights.at("a.weight"), weights.at("a.bias")), net.input());  // one tap: every column
   const auto y = net.add(es::Reverse<float>(),
                          net.reduce(es::Reduce::product, {x, net.add(es::AdaptiveMaxPool1d<float>(1), x)}));
   const auto merged = [](const auto& windows) { return es::sequential(windows, es::Merge<float>()).fingerprint(); };

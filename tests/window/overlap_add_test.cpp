@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "eigenstream/compose/sequential.hpp"
+#include "eigenstream/layer/identity.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/window/windowed.hpp"
 #include "support/catch.hpp"
@@ -79,7 +80,7 @@ TEST_CASE("OverlapAdd: windows that are cut and put back give the signal", "[win
   const auto sizes = GENERATE(table<Index, Index>({{4, 4}, {8, 4}, {15, 3}, {64, 16}}));
   const Index size = std::get<0>(sizes), stride = std::get<1>(sizes);
   INFO("size " << size << ", stride " << stride);
-  const es::Windowed<float> cut({}, size, stride, {.padding = {size - stride, size - stride}, .channels = 2});
+  const es::Windowed cut(es::Identity<float>(), size, stride, {.padding = {size - stride, size - stride}, .channels = 2});
   const OverlapAdd<float> back(2, size, stride, {.normalise = true, .left = size - stride, .right = size - stride});
   es::Stream stream(es::sequential(cut, back));
   support::Random random(2);

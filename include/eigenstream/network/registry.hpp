@@ -18,16 +18,17 @@ class Registry {
   /// for what is not known. Inside a Windowed, a layer that goes over time is run along the window by itself.
   using Factory = std::function<Built(ModuleReader& reader, const FrameShape& in)>;
 
-  /// Adds a type. Errors   Error if there is one of that name
-  void add(const std::string& type, Factory factory) {
-    check(factories_.emplace(type, std::move(factory)).second, "registry: there is a factory for ", type,
+  /// Adds a type; `space` says what its layers have to do with space axes, if their type alone does not.
+  /// Errors   Error if there is one of that name
+  void add(const std::string& type, Factory factory, Space space = Space::none) {
+    check(factories_.emplace(type, Entry{std::move(factory), space}).second, "registry: there is a factory for ", type,
           " already (replace() takes its place)");
   }
   /// Puts another factory in the place of a type's, which may be built in. Errors   Error if there is none of that name
   void replace(const std::string& type, Factory factory) {
     const auto found = factories_.find(type);
     check(found != factories_.end(), "registry: there is no factory for ", type, " to replace");
-    found->second = std::move(factory);
+    found->second = {std::move(factory), Space::none};
   }
   bool contains(const std::string& type) const { return factories_.contains(type); }
   /// Builds a network, with the padding of its modules or without. Every tensor must be used, every field known, and the
@@ -48,13 +49,17 @@ class Registry {
     ModuleReader reader(*this, spec, weights, used, policy, in_window);
     const auto found = factories_.find(spec.type);
     reader.check(found != factories_.end(), "unknown module type");
+    const auto check_space = [&](Space space) {
+      reader.check(in_window || space != Space::needed || (in.size() > 0 && in.has_space()),
+                   "runs over whole windows only, not over a stream: put it inside a Windowed");
+    };
+    check_space(found->second.space);  // before anything that may be wrong with its parameters
     return reader.naming_errors([&]() -> Module {
-      Built built = found->second(reader, in);
+      Built built = found->second.build(reader, in);
       reader.finish();
       const bool leaf = built.children.empty();
       const Space space = built.layer.space();
-      reader.check(in_window || !leaf || space != Space::needed || (in.size() > 0 && in.has_space()),
-                   "runs over whole windows only, not over a stream: put it inside a Windowed");
+      if (leaf) check_space(space);
       if (in_window) {
         if (space == Space::made || (leaf && space == Space::none && !same_for_columns(built.layer, in)))
           built.layer = along(std::move(built.layer));
@@ -73,13 +78,18 @@ class Registry {
   // Only when it is known which windows come does it show whether the layer can take them.
   struct Named : AnyLayer<float> {
     Named(AnyLayer<float> own, std::string own_name) : AnyLayer<float>(std::move(own)), name(std::move(own_name)) {}
+    using AnyLayer<float>::facts;
     Facts facts(const FrameShape& in) const {
       return ModuleReader::naming_errors(name, [&] { return AnyLayer<float>::facts(in); });
     }
     std::string name;
   };
 
-  std::map<std::string, Factory> factories_;
+  struct Entry {
+    Factory build;
+    Space space;
+  };
+  std::map<std::string, Entry> factories_;
 };
 
 inline Module ModuleReader::child(const std::string& name, const FrameShape& in) {
@@ -154,6 +164,11 @@ namespace detail {
 template <class L>
 Registry::Factory plain_factory() {
   return [](ModuleReader&, const FrameShape&) { return Built(L()); };
+}
+/// Adds a type without parameters.
+template <class L>
+void add_plain(Registry& registry, const char* type) {
+  registry.add(type, plain_factory<L>(), space_of_type<L>);
 }
 
 }  // namespace detail

@@ -40,11 +40,11 @@ inline void add_normalisation_types(Registry& registry) {
   registry.add("GroupNorm", [](ModuleReader& r, const FrameShape&) {
     const Index groups = r.integer("num_groups");
     return build_group_norm(r, groups, r.integer("num_channels"), r.boolean("affine", true));
-  });
+  }, Space::needed);
   registry.add("InstanceNorm1d", [](ModuleReader& r, const FrameShape&) {
     const Index channels = r.integer("num_features");
     return build_group_norm(r, channels, channels, r.boolean("affine", false));
-  });
+  }, Space::needed);
 }
 
 }  // namespace detail

@@ -36,10 +36,10 @@ inline void add_pooling_types(Registry& registry) {
   registry.add("MaxPool1d", build_max_pool1d);
   registry.add("AdaptiveAvgPool1d", [](ModuleReader& r, const FrameShape&) {
     return Built(AdaptiveAvgPool1d<float>(r.integer("output_size")));
-  });
+  }, Space::needed);
   registry.add("AdaptiveMaxPool1d", [](ModuleReader& r, const FrameShape&) {
     return Built(AdaptiveMaxPool1d<float>(r.integer("output_size")));
-  });
+  }, Space::needed);
 }
 
 }  // namespace detail

@@ -73,9 +73,9 @@ inline void add_windows_types(Registry& registry) {
   registry.add("Windowed", build_windowed);
   registry.add("OnlineAverager", build_online_averager);
   registry.add("OverlapAdd", build_overlap_add);
-  registry.add("Transpose", plain_factory<Transpose<float>>());
-  registry.add("Flatten", plain_factory<Flatten<float>>());
-  registry.add("Reverse", plain_factory<Reverse<float>>());
+  add_plain<Transpose<float>>(registry, "Transpose");
+  add_plain<Flatten<float>>(registry, "Flatten");
+  add_plain<Reverse<float>>(registry, "Reverse");
 }
 
 }  // namespace detail
