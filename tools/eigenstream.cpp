@@ -117,6 +117,7 @@ int command_line(int argc, char** argv) {
   info->add_flag("--json", json, "As JSON, with nothing left out");
 
   tool::RunOptions options;
+  std::vector<std::string> also;
   std::string input, output, load_state, save_state, block = "128", blocks, format = "float32";
   bool offline = false;
   CLI::App* run =
@@ -126,6 +127,8 @@ int command_line(int argc, char** argv) {
                   "its header says is taken as far as it goes, with a warning of what is missing.\n"
                   "Tensors: a .safetensors file with a tensor x of shape (C,T) or (B,C,T) to one with a tensor y.\n"
                   "The output does not depend on the blocks, and appears only when it is complete.\n"
+                  "A network of several inputs takes a file for each: --also FILE, in their order, with as many frames\n"
+                  "as belong to those of the input.\n"
                   "A long signal may come in parts: --save-state leaves a file from which --load-state goes on, also on\n"
                   "another day. The outputs of the parts, put together, are the output of the whole.\n"
                   "\n"
@@ -133,10 +136,14 @@ int command_line(int argc, char** argv) {
                   "  eigenstream run denoiser.safetensors noisy.wav clean.wav\n"
                   "  eigenstream run denoiser.safetensors noisy.flac clean.wav --block 64 --format pcm16\n"
                   "  eigenstream run denoiser.safetensors x.safetensors y.safetensors --blocks 7,13,1 --trace\n"
+                  "  eigenstream run vocoder.safetensors noise.wav voice.wav --also mel.wav\n"
                   "  eigenstream run denoiser.safetensors part1.wav clean1.wav --save-state call.state\n"
                   "  eigenstream run denoiser.safetensors part2.wav clean2.wav --load-state call.state");
   run->add_option("input", input, "Audio or tensors")->required()->type_name("");
   run->add_option("output", output, "A .wav file to write, or tensors")->required()->type_name("");
+  run->add_option("--also", also, "What comes beside the input, for each further input of the network in turn")
+      ->allow_extra_args(false)
+      ->type_name("FILE");
   CLI::Option* one = run->add_option("--block", block, "Frames of each call (128)")->type_name("N");
   CLI::Option* many =
       run->add_option("--blocks", blocks, "Frames of call after call, over and over")->type_name("N,N,..");
@@ -279,6 +286,7 @@ int command_line(int argc, char** argv) {
     options.save_state = save_state;
     options.model = model;
     options.input = input;
+    options.also.assign(also.begin(), also.end());
     options.output = output;
     tool::run(options);
   } else if (*check) {

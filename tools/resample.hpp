@@ -37,7 +37,7 @@ inline void resample(const ResampleFileOptions& options) {
   RunOptions run;
   run.blocks = {options.block};
   const RunTotals totals = stream_through(
-      stream, run, reader.frames(), [&](float* to, Index n) { return reader.read(to, n); },
+      stream, run, reader.frames(), {}, [&](float* to, Index n) { return reader.read(to, n); },
       [&](const float* from, Index n) { writer.write(from, n); });
   writer.finish();
 

@@ -21,6 +21,7 @@ namespace tool {
 
 struct RunOptions {
   std::filesystem::path model, input, output;
+  std::vector<std::filesystem::path> also;  ///< what comes beside the input, for a network of several inputs
   std::vector<Index> blocks;  ///< frames of each call; begins again at its end. Empty: one call
   bool trace = false;
   WavWriter::Format format = WavWriter::Format::float32;
@@ -32,6 +33,13 @@ struct RunOptions {
   bool is_part() const { return !begins() || !ends(); }
 };
 
+/// What comes beside the input: all of it, frame after frame.
+struct FurtherInput {
+  std::string name;
+  std::vector<float> values;
+  Index frames = 0;
+};
+
 struct RunTotals {
   Index in = 0, out = 0;  // frames
   Index calls = 0;
@@ -41,7 +49,8 @@ struct RunTotals {
 /// Sends a signal of `frames` frames at most, or a part of one, through a stream: read(to, n) gives the next n of them,
 /// fewer at the end; write(from, n) takes results.
 template <class Read, class Write>
-RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Index frames, Read&& read, Write&& write) {
+RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Index frames,
+                         const std::vector<FurtherInput>& also, Read&& read, Write&& write) {
   using Clock = std::chrono::steady_clock;
   const es::FlushDenormals guard;
   const es::FrameShape in = stream.in_shape(), out = stream.out_shape();
@@ -50,6 +59,8 @@ RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Ind
   const Index room = std::max(stream.max_outputs(longest), stream.max_flush());
   std::vector<float> x(static_cast<std::size_t>(longest * in.size())), y(static_cast<std::size_t>(room * out.size()));
   const es::Frames<float> results(y.data(), out, room);
+  std::vector<es::Frames<const float>> inputs(1 + also.size());
+  std::vector<Index> taken(also.size(), 0);  // frames of what comes beside the input
 
   RunTotals totals;
   Progress progress(frames, !options.trace);
@@ -67,12 +78,24 @@ RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Ind
     const Index n = wanted == 0 ? 0 : read(x.data(), wanted);
     more = n == wanted;
     if (!more && n == 0) break;
-    const Index written = timed([&] { return stream.process(es::Frames<const float>(x.data(), in, n), results); });
+    inputs.front() = {x.data(), in, n};
+    for (std::size_t k = 0; k < also.size(); ++k) {
+      const Index input = static_cast<Index>(k) + 1, some = stream.frames_with(input, n);
+      es::check(taken[k] + some <= also[k].frames, also[k].name, ": holds ", also[k].frames, " frames, fewer than belong to ",
+                totals.in + n, " of the input");
+      const es::FrameShape shape = stream.in_shape(input);
+      inputs[k + 1] = {also[k].values.data() + taken[k] * shape.size(), shape, some};
+      taken[k] += some;
+    }
+    const Index written = timed([&] { return stream.process(inputs, results); });
     totals.in += n;
     ++totals.calls;
     if (options.trace) say(text("in ", n, " out ", written, "\n"));
     progress.reached(totals.in);
   }
+  for (std::size_t k = 0; k < also.size(); ++k)
+    es::check(taken[k] == also[k].frames, also[k].name, ": holds ", also[k].frames, " frames, but ", taken[k], " belong to ",
+              totals.in, " of the input");
   if (!options.ends()) return totals;
   const Index rest = timed([&] { return stream.flush(results); });
   if (options.trace) say(text("flush out ", rest, "\n"));
@@ -166,6 +189,13 @@ inline es::Stream<Net> open_stream(const OpenedModel& model, es::StreamOptions o
   }
 }
 
+/// Error unless there is a file for each input of the network.
+inline void check_inputs(const es::Stream<Net>& stream, const RunOptions& options) {
+  const std::size_t more = static_cast<std::size_t>(stream.inputs() - 1);
+  es::check(options.also.size() == more, in_quotes(options.model.string()), ": takes ", more,
+            more == 1 ? " signal" : " signals", " beside the input, ", options.also.size(), " given (--also FILE for each)");
+}
+
 /// An audio file through the network into a WAV file.
 inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   AudioReader reader(options.input, options.is_part());
@@ -181,6 +211,27 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   es::StreamOptions shape{.channels = reader.channels()};
   if (each_alone) shape = {.channels = 1, .batch = reader.channels()};
   es::Stream<Net> stream = open_stream(model, shape, input);
+
+  check_inputs(stream, options);
+  std::vector<FurtherInput> also;
+  for (std::size_t k = 0; k < options.also.size(); ++k) {
+    AudioReader file(options.also[k], true);
+    const std::string name = in_quotes(options.also[k].string());
+    const es::Rate own = model.layer().more_inputs()[k].rate;
+    es::check(file.sample_rate_hz() * own.inputs == reader.sample_rate_hz() * own.outputs, name, ": sampled at ",
+              file.sample_rate_hz(), " Hz, the network takes ", own.outputs, " frames for every ", own.inputs,
+              " of the input, which is sampled at ", reader.sample_rate_hz(), " Hz");
+    es::check(!each_alone, input, ": ", reader.channels(), " channels, the network takes 1");
+    const Index channels = stream.in_shape(static_cast<Index>(k) + 1).size();
+    es::check(file.channels() == channels, name, ": ", file.channels(), " channels, the network takes ", channels);
+    FurtherInput given{name, {}, 0};
+    constexpr Index piece = 65536;
+    for (Index n = piece; n == piece; given.frames += n) {
+      given.values.resize(static_cast<std::size_t>((given.frames + piece) * channels));
+      n = file.read(given.values.data() + given.frames * channels, piece);
+    }
+    also.push_back(std::move(given));
+  }
 
   const es::Rate rate = stream.rate();
   const double out_hz = static_cast<double>(reader.sample_rate_hz()) * rate.value();
@@ -215,7 +266,7 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   WavWriter writer(output, stream.out_shape().size(), static_cast<Index>(out_hz),
                    stream.outputs_after(seen + frames, options.ends()) - stream.outputs_after(seen), options.format);
   const RunTotals totals =
-      stream_through(stream, options, frames, read, [&](const float* from, Index n) { writer.write(from, n); });
+      stream_through(stream, options, frames, also, read, [&](const float* from, Index n) { writer.write(from, n); });
   writer.finish();
   states.write(stream);
 
@@ -227,47 +278,82 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   states.keep();
 }
 
-/// A tensor x of torch's shape (C,T) or (B,C,T) through the network into a tensor y.
+/// The tensor x of a file, of torch's shape (C,T) or (B,C,T).
+struct TensorFile {
+  explicit TensorFile(const std::filesystem::path& path) : name(in_quotes(path.string())) {
+    es::Safetensors file = es::read_safetensors(path);
+    const auto found = file.tensors.find("x");
+    es::check(found != file.tensors.end(), name, ": holds no tensor \"x\"");
+    x = std::move(found->second);
+    es::check(x.shape.size() == 2 || x.shape.size() == 3, name, ": x has shape ", x.shape_text(),
+              ", must be (C,T) or (B,C,T)");
+    batched = x.shape.size() == 3;
+    batch = batched ? x.shape[0] : 1, channels = x.shape[batched ? 1 : 0], frames = x.shape.back();
+  }
+  /// Frames at ... at + n - 1, frame after frame.
+  void copy(Index at, Index n, float* to) const {
+    for (Index t = at; t < at + n; ++t)
+      for (Index lane = 0; lane < batch * channels; ++lane) *to++ = x(lane * frames + t);  // lane: b C + c, as in x
+  }
+  std::string name;
+  es::Weights<float> x;
+  bool batched = false;
+  Index batch = 1, channels = 1, frames = 0;
+};
+
+/// A tensor x through the network into a tensor y; where its frames have space, that comes behind the channels.
 inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
-  const std::string input = in_quotes(options.input.string());
-  const es::Safetensors file = es::read_safetensors(options.input);
-  const auto found = file.tensors.find("x");
-  es::check(found != file.tensors.end(), input, ": holds no tensor \"x\"");
-  const es::Weights<float>& x = found->second;
-  es::check(x.shape.size() == 2 || x.shape.size() == 3, input, ": x has shape ", x.shape_text(),
-            ", must be (C,T) or (B,C,T)");
-  const bool batched = x.shape.size() == 3;
-  const Index batch = batched ? x.shape[0] : 1, channels = x.shape[batched ? 1 : 0], frames = x.shape.back();
-  const bool nothing = batch == 0 || channels == 0 || (frames == 0 && !options.is_part());
-  es::check(!nothing, input, ": x has shape ", x.shape_text(), ", it is empty");
+  const TensorFile x(options.input);
+  const bool nothing = x.batch == 0 || x.channels == 0 || (x.frames == 0 && !options.is_part());
+  es::check(!nothing, x.name, ": x has shape ", x.x.shape_text(), ", it is empty");
   const Index wanted = model.layer().wanted().channels;
-  es::check(wanted == 0 || wanted == channels, input, ": x of shape ", x.shape_text(), " has ", channels,
-            channels == 1 ? " channel" : " channels", ", the network takes ", wanted);
-  es::Stream<Net> stream = open_stream(model, {.channels = channels, .batch = batch}, input);
+  es::check(wanted == 0 || wanted == x.channels, x.name, ": x of shape ", x.x.shape_text(), " has ", x.channels,
+            x.channels == 1 ? " channel" : " channels", ", the network takes ", wanted);
+  es::Stream<Net> stream = open_stream(model, {.channels = x.channels, .batch = x.batch}, x.name);
+  check_inputs(stream, options);
+  std::vector<FurtherInput> also;
+  for (std::size_t k = 0; k < options.also.size(); ++k) {
+    const TensorFile file(options.also[k]);
+    const es::FrameShape shape = stream.in_shape(static_cast<Index>(k) + 1);
+    es::check(file.channels == shape.channels && file.batch == x.batch, file.name, ": x of shape ", file.x.shape_text(),
+              " has ", file.channels, " channels in a batch of ", file.batch, ", the network takes ", shape);
+    FurtherInput given{file.name, std::vector<float>(static_cast<std::size_t>(file.frames * shape.size())), file.frames};
+    file.copy(0, file.frames, given.values.data());
+    also.push_back(std::move(given));
+  }
 
   StateFiles states(options, "tensors", stream);
   OutputFile output(options.output);
-  const Index in_size = stream.in_shape().size(), out_size = stream.out_shape().size();
+  const es::FrameShape shape = stream.out_shape();
   const Index seen = stream.frames_seen();
   Index at = 0;
   const auto read = [&](float* to, Index n) {
-    for (Index t = 0; t < n; ++t, ++at)
-      for (Index lane = 0; lane < in_size; ++lane) *to++ = x(lane * frames + at);  // lane: b C + c, as in x
+    x.copy(at, n, to);
+    at += n;
     return n;
   };
   std::vector<float> results;  // frame after frame
-  const auto write = [&](const float* from, Index n) { results.insert(results.end(), from, from + n * out_size); };
-  const RunTotals totals = stream_through(stream, options, frames, read, write);
+  const auto write = [&](const float* from, Index n) { results.insert(results.end(), from, from + n * shape.size()); };
+  const RunTotals totals = stream_through(stream, options, x.frames, also, read, write);
 
-  const Index out_frames = totals.out;
+  // From the order within a frame to torch's: (B,C,H,W,T).
   std::vector<float> y(results.size());
-  for (Index lane = 0; lane < out_size; ++lane)
-    for (Index t = 0; t < out_frames; ++t)
-      y[static_cast<std::size_t>(lane * out_frames + t)] = results[static_cast<std::size_t>(t * out_size + lane)];
-  std::vector<Index> shape{stream.out_shape().channels, out_frames};
-  if (batched) shape.insert(shape.begin(), batch);
+  Index from = 0;
+  for (Index t = 0; t < totals.out; ++t)
+    for (Index b = 0; b < shape.batch; ++b)
+      for (Index h = 0; h < shape.height; ++h)
+        for (Index w = 0; w < shape.width; ++w)
+          for (Index c = 0; c < shape.channels; ++c, ++from) {
+            const Index lane = ((b * shape.channels + c) * shape.height + h) * shape.width + w;
+            y[static_cast<std::size_t>(lane * totals.out + t)] = results[static_cast<std::size_t>(from)];
+          }
+  std::vector<Index> sizes{shape.channels};
+  if (x.batched) sizes.insert(sizes.begin(), x.batch);
+  if (shape.height != 1) sizes.push_back(shape.height);
+  if (shape.has_space()) sizes.push_back(shape.width);
+  sizes.push_back(totals.out);
   es::Safetensors out;
-  out.tensors["y"] = {std::move(shape), std::move(y)};
+  out.tensors["y"] = {std::move(sizes), std::move(y)};
   output.write(es::serialise_safetensors(out));
   states.write(stream);
 
@@ -289,6 +375,11 @@ inline void run(const RunOptions& options) {
   if (!tensors) check_wav_name(options.output);
   check_not_the_same(options.output, options.input, "input");
   check_not_the_same(options.output, options.model, "model");
+  for (const fs::path& path : options.also) {
+    if (is_tensors(path) != tensors)
+      throw UsageError("the input and what comes beside it must all be audio files or all be .safetensors files");
+    check_not_the_same(options.output, path, "input");
+  }
   if (!options.load_state.empty()) check_not_the_same(options.output, options.load_state, "state to load");
   if (!options.save_state.empty()) {
     check_not_the_same(options.save_state, options.input, "input");

@@ -431,6 +431,120 @@ class InfoTest(ToolTest):
             self.bad("info", "plain.safetensors")
 
 
+CONDITIONED = {
+    "type": "Graph",
+    "path": "",
+    "in_channels": 1,
+    "more_channels": [2, 1],
+    "more_rates": [1, 4, 1, 1],
+    "nodes": [
+        {"type": "ConvTranspose1d", "path": "up", "in_channels": 2, "out_channels": 1, "kernel_size": 4, "stride": 4,
+         "bias": False, "from": [1]},
+        {"type": "Reduce", "path": "gain", "op": "product", "from": [0, 3]},
+        {"type": "Reduce", "path": "mix", "op": "sum", "from": [4, 2]},
+    ],
+}
+CONDITIONED_TENSORS = {"up.weight": ((2, 1, 4), [1, 2, 3, 4, -1, -1, -1, -1])}
+
+
+class SeveralInputsTest(ToolTest):
+    """y[t] = x[t] * (c0[t // 4] * (1 + t % 4) - c1[t // 4]) + d[t]"""
+
+    def setUp(self):
+        super().setUp()
+        write_model(self.path("net.safetensors"), CONDITIONED, CONDITIONED_TENSORS)
+        self.x = [0.5, -1.0, 2.0, 0.25, 1.0, -0.5]
+        self.c = [[1.0, -0.5], [0.25, 2.0]]
+        self.d = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+        self.y = [
+            x * (self.c[0][t // 4] * (1 + t % 4) - self.c[1][t // 4]) + d for t, (x, d) in enumerate(zip(self.x, self.d))
+        ]
+
+    def tensors(self, c=None, d=None):
+        write_safetensors(self.path("x.safetensors"), {"x": ((1, 6), self.x)})
+        c = self.c if c is None else c
+        write_safetensors(self.path("c.safetensors"), {"x": ((2, len(c[0])), c[0] + c[1])})
+        d = self.d if d is None else d
+        write_safetensors(self.path("d.safetensors"), {"x": ((1, len(d)), d)})
+
+    RUN = ("run", "net.safetensors", "x.safetensors", "y.safetensors")
+
+    ALSO = ("--also", "c.safetensors", "--also", "d.safetensors")
+
+    def test_tensors(self):
+        self.tensors()
+        for blocks in ("--offline",), ("--block", "1"), ("--blocks", "5,1"), ("--blocks", "0,3"):
+            self.good(*self.RUN, *self.ALSO, *blocks)
+            shape, raw = read_safetensors(self.path("y.safetensors"))["y"]
+            self.assertEqual(shape, [1, 6])
+            self.assertEqual(list(struct.unpack("<6f", raw)), self.y)
+
+    def test_audio(self):
+        def write(name, rate, channels, values):
+            with wave.open(str(self.path(name)), "wb") as file:
+                file.setnchannels(channels)
+                file.setsampwidth(2)
+                file.setframerate(rate)
+                file.writeframes(struct.pack(f"<{len(values)}h", *(round(v * 4096) for v in values)))
+
+        write("x.wav", 16000, 1, self.x)
+        write("c.wav", 4000, 2, [v for pair in zip(*self.c) for v in pair])
+        write("d.wav", 16000, 1, self.d)
+        audio = ("run", "net.safetensors", "x.wav", "y.wav", "--also", "c.wav", "--also", "d.wav")
+        self.good(*audio, "--block", "3")
+        # Everything is an eighth: x (c + ...) an eighth of an eighth.
+        expected = [
+            x / 8 * (self.c[0][t // 4] * (1 + t % 4) - self.c[1][t // 4]) / 8 + d / 8
+            for t, (x, d) in enumerate(zip(self.x, self.d))
+        ]
+        raw = self.path("y.wav").read_bytes()
+        data = raw[raw.index(b"data") + 8 :]
+        self.assertEqual(list(struct.unpack("<6f", data[:24])), expected)
+        write("d.wav", 8000, 1, self.d)
+        self.bad(*audio, says='"d.wav": sampled at 8000 Hz, the network takes 1 frames for every 1 of the input')
+
+    def test_in_parts(self):
+        self.tensors()
+        write_safetensors(self.path("x.safetensors"), {"x": ((1, 5), self.x[:5])})
+        write_safetensors(self.path("d.safetensors"), {"x": ((1, 5), self.d[:5])})
+        self.good(*self.RUN, *self.ALSO, "--save-state", "middle.state")
+        _, first = read_safetensors(self.path("y.safetensors"))["y"]
+        write_safetensors(self.path("x.safetensors"), {"x": ((1, 1), self.x[5:])})
+        write_safetensors(self.path("c.safetensors"), {"x": ((2, 0), [])})
+        write_safetensors(self.path("d.safetensors"), {"x": ((1, 1), self.d[5:])})
+        self.good(*self.RUN, *self.ALSO, "--load-state", "middle.state")
+        _, second = read_safetensors(self.path("y.safetensors"))["y"]
+        self.assertEqual(list(struct.unpack("<6f", first + second)), self.y)
+
+    def test_what_does_not_fit(self):
+        self.tensors()
+        self.bad(*self.RUN, says="takes 2 signals beside the input, 0 given")
+        self.bad(*self.RUN, *self.ALSO[:2], says="takes 2 signals beside the input, 1 given")
+        self.tensors(d=self.d[:4])
+        self.bad(*self.RUN, *self.ALSO, says="holds 4 frames, fewer than belong to 6 of the input")
+        self.tensors(c=[[1.0, 2.0, 3.0]] * 2)
+        self.bad(*self.RUN, *self.ALSO, says="holds 3 frames, but 2 belong to 6 of the input")
+        self.tensors()
+        self.bad(*self.RUN, "--also", "d.safetensors", "--also", "c.safetensors", says="has 1 channels in a batch of 1")
+
+    def test_info(self):
+        said = self.good("info", "net.safetensors")
+        self.assertIn("2 in, 1 for every 4 frames", said)
+        self.assertIn("1 in, 1 for every 1 frame", said)
+        json.loads(self.good("info", "net.safetensors", "--json"))
+
+    def test_files_that_cannot_be(self):
+        def refused(expected, **fields):
+            write_model(self.path("net.safetensors"), CONDITIONED | fields, CONDITIONED_TENSORS)
+            self.bad("info", "net.safetensors", says=expected)
+
+        refused("more_rates holds 3 numbers, expected 4", more_rates=[1, 4, 1])
+        refused("more_rates holds 0, must be from 1", more_rates=[1, 0, 1, 1])
+        refused("more_channels holds 0, must be from 1", more_channels=[0, 1])
+        refused("from holds 3, must be from 0 to 2", nodes=[CONDITIONED["nodes"][1]])
+        refused("input 2 is not used", nodes=CONDITIONED["nodes"][:2])
+
+
 class RunTest(ToolTest):
     def test_known_numbers(self):
         # The example of docs/model-file.md.
