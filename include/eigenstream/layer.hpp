@@ -8,6 +8,7 @@
 #include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"
+#include "eigenstream/layer/delay.hpp"
 #include "eigenstream/layer/glu.hpp"
 #include "eigenstream/layer/group_norm.hpp"
 #include "eigenstream/layer/identity.hpp"

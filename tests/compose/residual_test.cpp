@@ -3,6 +3,7 @@
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/layer/pool.hpp"
+#include "eigenstream/network/any_graph.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/reference.hpp"
@@ -108,4 +109,27 @@ TEST_CASE("Residual: what cannot be added is refused", "[compose][error]") {
                          {"Residual", "2 channels into 4"}));
   CHECK(support::refuses([] { es::Stream(es::residual(es::Glu<float>{}), {.channels = 4}); },
                          {"Residual", "4 channels into 2"}));
+}
+
+TEST_CASE("Residual: centred, lagging or leading", "[compose][property]") {
+  // All ones, k = 3, of 1, 2, 3, ...: three of them, plus the one that the alignment says.
+  const es::Conv1d<float> sum(es::Weights<float>({1, 1, 3}, {1, 1, 1}), es::Weights<float>());
+  Eigen::Tensor<float, 2> x(1, 8);
+  for (Index t = 0; t < 8; ++t) x(0, t) = static_cast<float>(t + 1);
+  const auto given = [&](es::Alignment alignment) {
+    const es::Residual<es::Conv1d<float>> net(sum, alignment);
+    support::check_contract(net, 2);
+    const Eigen::Tensor<float, 2> y = es::Stream(net).forward(x);
+    es::GraphBuilder<float> graph;
+    const auto all = graph.reduce(es::Reduce::sum, {graph.add(sum, graph.input()), graph.input()}, alignment);
+    const auto built = graph.build(all);
+    support::check_contract(built, 2);
+    const Eigen::Tensor<float, 2> z = es::Stream(built).forward(x);
+    CHECK(std::equal(y.data(), y.data() + y.size(), z.data(), z.data() + z.size()));
+    CHECK(es::without_padding(built).fingerprint() == built.fingerprint());
+    return std::vector<float>(y.data(), y.data() + y.size());
+  };
+  CHECK(given(es::Alignment::lagging) == std::vector<float>{7, 11, 15, 19, 23, 27});
+  CHECK(given(es::Alignment::centred) == std::vector<float>{8, 12, 16, 20, 24, 28});
+  CHECK(given(es::Alignment::leading) == std::vector<float>{9, 13, 17, 21, 25, 29});
 }

@@ -11,7 +11,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// A network plus its own input, aligned by itself.
 ///   y[m] = net(x)[m] + x[m + floor(shrink / 2)]
 /// where shrink is the number of frames by which the network's output is shorter than its input: the input is cropped
-/// by floor(shrink/2) frames at the start and ceil(shrink/2) at the end. With padding that keeps the length, nothing is.
+/// by floor(shrink/2) frames at the start and ceil(shrink/2) at the end, or as the alignment says. With padding that keeps the length, nothing is.
 /// Shapes   x (C,T) or (C,B,T) -> y (C,T - shrink) or (C,B,T - shrink); the network keeps the extents of a frame
 /// Timing   that of the network; it depends on the input that is added, too
 /// Errors   constructor: Error if a layer inside has a stride, if the output is longer than the input, or if the
@@ -25,7 +25,7 @@ class Residual {
   using T = Scalar;
   static constexpr Space space_of_type = eigenstream::space_of_type<Net>;
 
-  explicit Residual(Net net) : net_(std::move(net)) {
+  explicit Residual(Net net, Alignment alignment = Alignment::centred) : net_(std::move(net)), alignment_(alignment) {
     check_one_input("Residual", net_);
     const Timing timing = net_.timing();
     for (Index value = 1; value <= timing.size(); ++value) {
@@ -40,15 +40,15 @@ class Residual {
     check(shrink_ >= 0, "Residual: the network's output is ", -shrink_, " frames longer than its input (without its padding it may fit: residual(without_padding(net)))");
     const Index channels = net_.wanted().channels;
     if (channels != 0 && space() != Space::needed) (void)facts({.channels = channels});
-    crop_ = shrink_ / 2;
+    crop_ = alignment == Alignment::centred ? shrink_ / 2 : alignment == Alignment::leading ? shrink_ : 0;
     keep_ = std::max<Index>(0, timing.first_output() - crop_);  // most are waiting just before the first output
-    both.join({output, 0});
+    both.join({output, 0}, alignment);
     timing_ = both.finish();
   }
 
   const Net& net() const noexcept { return net_; }
   /// The same without padding inside.
-  Residual without_padding() const { return Residual(eigenstream::without_padding(net_)); }
+  Residual without_padding() const { return Residual(eigenstream::without_padding(net_), alignment_); }
   /// Frames by which the output is shorter than the input.
   Index shrink() const noexcept { return shrink_; }
 
@@ -65,7 +65,7 @@ class Residual {
   Space space() const noexcept { return space_of(net_); }
   Timing timing() const { return timing_; }
   EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept { return net_.max_outputs(n); }
-  std::uint64_t fingerprint() const { return Fingerprint("Residual").add(std::uint64_t{net_.fingerprint()}); }
+  std::uint64_t fingerprint() const { return Fingerprint("Residual").add(std::uint64_t{net_.fingerprint()}).add(crop_); }
 
   void reset(StateRef state) const noexcept {
     if (waits()) {
@@ -138,6 +138,7 @@ class Residual {
   }
 
   Net net_;
+  Alignment alignment_;
   Timing timing_;
   Index shrink_ = 0, crop_ = 0;
   Index keep_ = 0;  // inputs that may still be wanted when new ones come

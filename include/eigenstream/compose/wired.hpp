@@ -49,7 +49,7 @@ class Wired {
         operands.push_back({.value = operand.value, .skip = operand.skip});
       for (const Operand& operand : operands) ++graph_[operand.value].uses;
       most_operands_ = std::max(most_operands_, static_cast<Index>(operands.size()));
-      const Value value{.rate = wiring.graph()[v].rate};
+      const Value value{.rate = wiring.graph()[v].rate, .alignment = wiring.graph()[v].alignment};
       if (v < inputs())
         graph_[v].rate = value.rate;
       else
@@ -79,7 +79,7 @@ class Wired {
     layers.for_each([&](Index i, const auto& layer) {
       std::vector<Index> from;
       for (const Operand& operand : graph_.operands(inputs() + i)) from.push_back(operand.value);
-      wiring.add(layer.timing(), from);
+      wiring.add(layer.timing(), from, graph_[inputs() + i].alignment);
     });
     return wiring;
   }
@@ -167,6 +167,7 @@ class Wired {
   enum class Home { buffer, layer, queue, output };  // where a value is written: where it is wanted, if there is a place
   struct Value {
     Rate rate = {};
+    Alignment alignment = Alignment::centred;
     Index uses = 0;
     bool in_place = false;  // the layer works where its operand lies
     Home home = Home::buffer;

@@ -21,6 +21,7 @@ class Wiring {
     Rate rate = {};
     Index timing = 0;   ///< its number in the timing
     Index aligned = 0;  ///< that of its operands, aligned
+    Alignment alignment = Alignment::centred;
   };
   struct Operand {
     Index value = 0;
@@ -44,7 +45,7 @@ class Wiring {
 
   /// The value that the next layer gives for these, aligned.
   /// Errors   Error if there is no such value, or if they do not come equally often
-  Index add(const Timing& timing, const std::vector<Index>& from) {
+  Index add(const Timing& timing, const std::vector<Index>& from, Alignment alignment = Alignment::centred) {
     std::vector<Operand> operands;
     std::vector<Index> timings;
     for (const Index value : from) {
@@ -52,9 +53,9 @@ class Wiring {
       operands.push_back({value, 0});
       timings.push_back(graph_[value].timing);
     }
-    Value value{.aligned = timings.front()};
+    Value value{.aligned = timings.front(), .alignment = alignment};
     if (from.size() > 1) {
-      value.aligned = timing_.join(timings);
+      value.aligned = timing_.join(timings, alignment);
       for (std::size_t k = 0; k < from.size(); ++k) operands[k].skip = timing_.skip(value.aligned, static_cast<Index>(k));
     }
     value.timing = timing_.append(timing, value.aligned);

@@ -18,13 +18,17 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// The receptive field of what never forgets.
 inline constexpr Time unbounded = std::numeric_limits<Time>::max();
 
+/// Which frames are left out of an operand that is longer than the shortest by q frames, whatever the signal's length:
+/// floor(q/2) at the start and the others at the end; all at the end, so that it lags behind; all at the start.
+enum class Alignment { centred, lagging, leading };
+
 /// When a network's outputs come and what they depend on, in input frames: the stages of its layers, and how they are
 /// joined. Composition is exact, also where a rounded formula would not be: see FrameCount. Copies share the network.
 ///
 /// The values of a network are numbered: 0 is its input, k what node k - 1 gives; the last one is the output. A node
 /// joins its operands frame by frame and passes them through its stage. Of an operand that is longer than the shortest
-/// by q frames, whatever the signal's length, the first floor(q/2) frames are left out; what is too much at the end is
-/// left out, too. A join ends with its shortest operand.
+/// by q frames, whatever the signal's length, the first floor(q/2) frames are left out (or those that an Alignment says);
+/// what is too much at the end is left out, too. A join ends with its shortest operand.
 class Timing {
  public:
   /// A value that a node takes, without its first `skip` frames.
@@ -224,7 +228,7 @@ class Timing {
       for (const Operand& operand : operands(value)) skips += static_cast<double>(operand.skip);
       reach += step * (static_cast<double>(s.span()) + static_cast<double>(s.stride) +
                        std::abs(static_cast<double>(s.left)) + std::abs(static_cast<double>(s.right)) +
-                       static_cast<double>(s.extra) + skips);
+                       static_cast<double>(s.extra) + static_cast<double>(s.wait) + skips);
     }
     return reach;
   }
@@ -252,19 +256,20 @@ class Timing::Builder {
   }
   /// The value that joining these gives, aligned.
   /// Errors   Error with the rates and delays of the values if they do not come equally often
-  Index join(const std::vector<Index>& values) {
+  Index join(const std::vector<Index>& values, Alignment alignment = Alignment::centred) {
     for (const Index value : values) check_alignable(values.front(), value);
     std::vector<Operand> operands;
     for (const Index value : values) operands.push_back({value, 0});
     const FrameCount shortest = joined(operands, true);
-    for (Operand& operand : operands) operand.skip = ended(operand.value).least_lead(shortest) / 2;
+    for (Operand& operand : operands) {
+      const Time longer = ended(operand.value).least_lead(shortest);
+      operand.skip = alignment == Alignment::centred ? longer / 2 : alignment == Alignment::leading ? longer : 0;
+    }
     add({}, operands);
     return last();
   }
   /// Frames of a value for each one of the input.
-  Rate rate(Index value) const noexcept {
-    return graph_[value].rate;
-  }
+  Rate rate(Index value) const noexcept { return graph_[value].rate; }
   /// What was left out of operand k of a value that `join` gave.
   Time skip(Index value, Index k) const {
     return graph_.operands(value)[static_cast<std::size_t>(k)].skip;

@@ -32,10 +32,11 @@ struct TimingStage {
   Time up = 1;       ///< outputs per `stride` inputs (resample)
   bool soon = false;  ///< outputs do not wait for the others of their block (resample)
   bool recursive = false;  ///< what has been seen before counts, too, however long ago (gather)
+  Time wait = 0;  ///< frames by which outputs are held back on purpose, until the end of the signal (gather)
 
   /// Whether each output comes with the input in its place and depends on no other.
   constexpr bool frame_by_frame() const noexcept {
-    return kind == Kind::gather && reach == 1 && stride == 1 && left == 0 && right == 0 && !recursive;
+    return kind == Kind::gather && reach == 1 && stride == 1 && left == 0 && right == 0 && !recursive && wait == 0;
   }
   /// Scatter: positions held back until a further input, or the end, shows whether they belong to the result.
   constexpr Time held_back() const noexcept {
@@ -49,7 +50,7 @@ struct TimingStage {
   constexpr Time outputs_after(Time n) const noexcept {
     if (n <= 0) return 0;
     if (kind == Kind::gather) {
-      const Time room = n + left - dropped_at_end() - reach;
+      const Time room = n + left - dropped_at_end() - wait - reach;
       return room < 0 ? 0 : room / stride + 1;
     }
     if (kind == Kind::resample) {
@@ -122,7 +123,7 @@ struct TimingStage {
   constexpr Time last_input(Time j) const noexcept {
     if (kind == Kind::resample)
       return soon ? floor_div(j * stride + reach, up) : (floor_div(j, up) + 1) * stride + left - 1;
-    return kind == Kind::gather ? j * stride - left + reach - 1 + dropped_at_end()
+    return kind == Kind::gather ? j * stride - left + reach - 1 + dropped_at_end() + wait
                                 : floor_div(j + left + held_back(), stride);
   }
   /// Least number of inputs by which outputs 0 ... j are determined while the signal goes on. By the formula that holds once

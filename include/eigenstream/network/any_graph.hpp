@@ -63,18 +63,18 @@ class GraphBuilder {
   Value add(AnyLayer<T> layer, Value from) { return add(std::move(layer), std::vector<Value>{from}); }
   /// What a layer with several inputs gives for these values, aligned.
   /// Errors   Error with rates and delays if the values do not come equally often
-  Value add(AnyLayer<T> layer, const std::vector<Value>& from) {
+  Value add(AnyLayer<T> layer, const std::vector<Value>& from, Alignment alignment = Alignment::centred) {
     check(static_cast<Index>(from.size()) == layer.inputs(), "Graph: ", from.size(), " values for a layer of ",
           layer.inputs(), " inputs");
     std::vector<Index> numbers;
     for (const Value value : from) numbers.push_back(value.number);
-    const Value value{wiring_.add(layer.timing(), numbers)};
+    const Value value{wiring_.add(layer.timing(), numbers, alignment)};
     layers_.push_back(std::move(layer));
     return value;
   }
   /// Errors   Error with rates and delays if the values do not come equally often
-  Value reduce(Reduce op, const std::vector<Value>& from) {
-    return add(Join<T>(op, static_cast<Index>(from.size())), from);
+  Value reduce(Reduce op, const std::vector<Value>& from, Alignment alignment = Alignment::centred) {
+    return add(Join<T>(op, static_cast<Index>(from.size())), from, alignment);
   }
   /// The network whose output is `output`, the value made last.
   /// Errors   Error if another value is used by none, or if channels do not fit

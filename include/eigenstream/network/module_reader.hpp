@@ -163,6 +163,14 @@ class ModuleReader {
   /// One of them, built.
   inline Module build(const ModuleSpec& spec, const FrameShape& in) const;
 
+  /// How operands of different length are aligned.
+  Alignment alignment(const std::string& name) {
+    const std::string given = text(name, "centred");
+    if (given == "centred") return Alignment::centred;
+    if (given == "lagging") return Alignment::lagging;
+    check(given == "leading", name, " = \"", given, "\", must be \"centred\", \"lagging\" or \"leading\"");
+    return Alignment::leading;
+  }
   /// How values are joined.
   Reduce reduce(const std::string& name) {
     const ModuleSpec::Value* value = field(name, false);

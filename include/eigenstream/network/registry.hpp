@@ -130,9 +130,10 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameS
                                      [](const FrameShape& shape) { return shape.size() > 0; });
       if (spec.type == "Reduce") {
         const Reduce op = reader.reduce("op");
+        const Alignment alignment = reader.alignment("align");
         reader.finish();
         const Join<float> join(op, static_cast<Index>(operands.size()));
-        last = graph.add(join, operands);
+        last = graph.add(join, operands, alignment);
         shapes.push_back(known ? join.facts(operand_shapes).out : unknown_frame);
         return;
       }

@@ -18,7 +18,9 @@ inline Built build_sequential(ModuleReader& r, const FrameShape& in) {
 inline Built build_residual(ModuleReader& r, const FrameShape& in) {
   Module net = r.child("net", in);
   AnyLayer<float> layer = net.layer;
-  if (!r.in_window()) return Built(Residual<AnyLayer<float>>(std::move(layer)), {std::move(net)});
+  const Alignment alignment = r.alignment("align");
+  if (!r.in_window()) return Built(Residual<AnyLayer<float>>(std::move(layer), alignment), {std::move(net)});
+  r.check(alignment == Alignment::centred, "align: along a window, operands are centred");
   // The output of a network over windows may be shorter, or a single frame for all.
   GraphBuilder<float> graph;
   return Built(graph.build(graph.reduce(Reduce::sum, {graph.add(std::move(layer), graph.input()), graph.input()})),
@@ -53,13 +55,14 @@ inline Built build_graph(ModuleReader& r, const FrameShape& in) {
 inline Built build_parallel(ModuleReader& r, const FrameShape& in) {
   GraphBuilder<float> graph(in.channels == 0 ? Dynamic : Index{in.channels});
   const Reduce op = r.reduce("reduce");
+  const Alignment alignment = r.alignment("align");
   std::vector<Module> modules;
   std::vector<GraphBuilder<float>::Value> outputs;
   for (const ModuleSpec& spec : r.specs("branches")) {
     modules.push_back(r.build(spec, in));
     outputs.push_back(graph.add(modules.back().layer, graph.input()));
   }
-  return Built(graph.build(graph.reduce(op, outputs)), std::move(modules));
+  return Built(graph.build(graph.reduce(op, outputs, alignment)), std::move(modules));
 }
 
 /// What holds other modules: the types that model files may hold.

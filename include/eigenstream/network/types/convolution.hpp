@@ -3,6 +3,7 @@
 
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"
+#include "eigenstream/layer/delay.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/pad.hpp"
 #include "eigenstream/network/registry.hpp"
@@ -53,6 +54,8 @@ inline Built build_pad(ModuleReader& r, const FrameShape&) {
   return Pad<float>(left, right, options);
 }
 
+inline Built build_delay(ModuleReader& r, const FrameShape&) { return Delay<float>(r.integer("frames", {}, 0)); }
+
 inline Built build_linear(ModuleReader& r, const FrameShape&) {
   const Index in = r.integer("in_features"), out = r.integer("out_features");
   const Weights<float> weight = r.weight("weight", {out, in});
@@ -63,6 +66,7 @@ inline Built build_linear(ModuleReader& r, const FrameShape&) {
 inline void add_convolution_types(Registry& registry) {
   registry.add("Conv1d", build_conv1d);
   registry.add("ConvTranspose1d", build_conv_transpose1d);
+  registry.add("Delay", build_delay);
   registry.add("Pad", build_pad);
   registry.add("Linear", build_linear);
 }
