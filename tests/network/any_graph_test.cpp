@@ -232,7 +232,7 @@ TEST_CASE("AnyGraph: what does not come together is refused before anything chan
   const auto x = graph.input();
   CHECK(support::error_of([&] { graph.add(model.net, x); }) == "Graph: 1 values for a layer of 3 inputs");
   CHECK(support::error_of([&] { graph.input(1); }) == "Graph: no input 1; there are 1");
-  const auto out = graph.add(model.net, {x, graph.add(conv(2, 5, 1), x), graph.add(conv(2, 3, 1), x)});
+  const auto out = graph.join(model.net, {x, graph.add(conv(2, 5, 1), x), graph.add(conv(2, 3, 1), x)});
   CHECK(support::error_of([&] { graph.build(out); }) == "Graph: input 1 comes at another rate; only a stream can bring that");
 }
 
@@ -243,6 +243,6 @@ TEST_CASE("AnyGraph: a network of several inputs is a layer with several inputs"
   es::GraphBuilder<float> graph;
   const auto x = graph.input();
   const auto late = graph.add(conv(2, 3, 5, {.padding = 2}), x);
-  const es::AnyGraph<float> net = graph.build(graph.add(mix, {graph.add(conv(2, 2, 1), x), late}));
+  const es::AnyGraph<float> net = graph.build(graph.join(mix, {graph.add(conv(2, 2, 1), x), late}));
   for (const Index batch : {1, 2}) support::check_contract(net, batch, {.exact = false});
 }

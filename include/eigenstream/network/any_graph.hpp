@@ -60,10 +60,10 @@ class GraphBuilder {
   /// Some channels of the input: where several signals of equal rate come together as channels of one frame, for
   /// example a sound and what conditions it.
   Value input(Index first_channel, Index channels) { return add(ChannelSlice<T>(first_channel, channels), input()); }
-  Value add(AnyLayer<T> layer, Value from) { return add(std::move(layer), std::vector<Value>{from}); }
+  Value add(AnyLayer<T> layer, Value from) { return join(std::move(layer), {from}); }
   /// What a layer with several inputs gives for these values, aligned.
   /// Errors   Error with rates and delays if the values do not come equally often
-  Value add(AnyLayer<T> layer, const std::vector<Value>& from, Alignment alignment = Alignment::centred) {
+  Value join(AnyLayer<T> layer, const std::vector<Value>& from, Alignment alignment = Alignment::centred) {
     check(static_cast<Index>(from.size()) == layer.inputs(), "Graph: ", from.size(), " values for a layer of ",
           layer.inputs(), " inputs");
     std::vector<Index> numbers;
@@ -74,7 +74,7 @@ class GraphBuilder {
   }
   /// Errors   Error with rates and delays if the values do not come equally often
   Value reduce(Reduce op, const std::vector<Value>& from, Alignment alignment = Alignment::centred) {
-    return add(Join<T>(op, static_cast<Index>(from.size())), from, alignment);
+    return join(Join<T>(op, static_cast<Index>(from.size())), from, alignment);
   }
   /// The network whose output is `output`, the value made last.
   /// Errors   Error if another value is used by none, or if channels do not fit

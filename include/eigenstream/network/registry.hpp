@@ -133,7 +133,7 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameS
         const Alignment alignment = reader.alignment("align");
         reader.finish();
         const Join<float> join(op, static_cast<Index>(operands.size()));
-        last = graph.add(join, operands, alignment);
+        last = graph.join(join, operands, alignment);
         shapes.push_back(known ? join.facts(operand_shapes).out : unknown_frame);
         return;
       }
@@ -141,7 +141,7 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameS
       const AnyLayer<float>& layer = module.layer;
       reader.check(static_cast<Index>(operands.size()) == layer.inputs(), "from holds ", operands.size(),
                    " values, expected ", layer.inputs());
-      last = graph.add(layer, operands);
+      last = graph.join(layer, operands);
       if (operands.size() > 1)
         shapes.push_back(known ? layer.facts(operand_shapes).out : unknown_frame);
       else
