@@ -23,8 +23,11 @@ int main() {
   const auto shared = std::make_shared<const decltype(net)>(std::move(net));  // the weights are there once
 
   // Each stream has a signal of its own; frames come to all of them in turn, 10 at a time.
+  // The streams of a thread never work at the same time, so they share their scratch memory.
   constexpr std::size_t count = 2000;
-  std::vector<Stream> streams(count, Stream(shared));
+  const auto one = std::make_shared<es::Scratch>(), another = std::make_shared<es::Scratch>();
+  std::vector<Stream> streams;
+  for (std::size_t i = 0; i < count; ++i) streams.emplace_back(shared, es::StreamOptions{.scratch = i < count / 2 ? one : another});
   std::vector<Signal> signals, outputs(count);
   for (std::size_t i = 0; i < count; ++i) signals.emplace_back(Signal(4, 50).setRandom());
 
@@ -59,6 +62,7 @@ int main() {
   receiver.set_state(es::State::from_bytes(message));
   es::check(equal(receiver(one_future, es::final), expected), "the restored stream differs");
 
-  std::printf("%zu streams of %td bytes over one network of %td parameters; a saved state has %zu bytes\n", count,
-              receiver.memory_bytes(), receiver.facts().parameters, message.size());
+  std::printf("%zu streams of %td bytes, and %td bytes of scratch for each thread, over one network of %td parameters; a saved "
+              "state has %zu bytes\n",
+              count, streams.front().memory_bytes(), one->bytes(), receiver.facts().parameters, message.size());
 }

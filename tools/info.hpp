@@ -223,7 +223,8 @@ inline std::string info_text(const OpenedModel& model) {
   fact("rate", text(rate.outputs, rate.outputs == 1 ? " output frame for " : " output frames for ", rate.inputs,
                     rate.inputs == 1 ? " input frame" : " input frames"));
   fact("state", text(stream.state_bytes(), " bytes to save"));
-  fact("memory", text(stream.memory_bytes(), " bytes for each stream"));
+  fact("memory", text(stream.memory_bytes(), " bytes for each stream; ", stream.scratch_bytes(),
+                      " of them are scratch, which the streams of a thread can share"));
   bool first = true;
   for (const auto& [key, value] : model.metadata) {
     const std::string whole = printable(value), shown = cut(whole, 103);
@@ -285,6 +286,7 @@ inline std::string info_json(const OpenedModel& model) {
   all["rate"] = {{"outputs", stream.rate().outputs}, {"inputs", stream.rate().inputs}};
   all["state_bytes"] = stream.state_bytes();
   all["memory_bytes"] = stream.memory_bytes();
+  all["scratch_bytes"] = stream.scratch_bytes();
   all["metadata"] = model.metadata;
   return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

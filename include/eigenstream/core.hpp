@@ -13,6 +13,7 @@
 #include "eigenstream/core/network_input.hpp"
 #include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/rate.hpp"
+#include "eigenstream/core/scratch.hpp"
 #include "eigenstream/core/state.hpp"
 #include "eigenstream/core/state_block.hpp"
 #include "eigenstream/core/state_codec.hpp"

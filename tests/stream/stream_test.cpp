@@ -173,3 +173,27 @@ TEST_CASE("Stream: wrong shapes and too little room are refused before anything 
   CHECK(support::refuses([] { es::Stream(es::Relu<float>{}, {.channels = 0}); }, {"0 channels"}));
   CHECK(support::refuses([] { es::Stream(std::shared_ptr<const es::Relu<float>>()); }, {"no network"}));
 }
+
+TEST_CASE("Stream: many streams of one thread share their scratch memory", "[stream]") {
+  const auto net = std::make_shared<const decltype(support::small_net())>(support::small_net());
+  const auto scratch = std::make_shared<es::Scratch>();
+  std::vector<es::Stream<decltype(support::small_net())>> shared, alone;
+  for (int i = 0; i < 20; ++i) {
+    shared.emplace_back(net, es::StreamOptions{.scratch = scratch});
+    alone.emplace_back(net);
+  }
+  CHECK(scratch->bytes() >= shared.front().scratch_bytes());
+  CHECK(shared.front().memory_bytes() + shared.front().scratch_bytes() == alone.front().memory_bytes());
+  for (const Index n : {1, 7, 300, 2}) {
+    for (std::size_t i = 0; i < shared.size(); ++i) {
+      const auto x = support::signal(2, n + static_cast<Index>(i), i);
+      if (scratch->bytes() > 0) std::memset(scratch->data(), 0xff, static_cast<std::size_t>(scratch->bytes()));
+      CHECK(support::same(shared[i](x), alone[i](x)));
+    }
+  }
+  es::Stream fork = shared[3];
+  const auto x = support::signal(2, 50);
+  CHECK(support::same(fork(x, es::final), alone[3](x, es::final)));
+  shared[4].set_state(shared[5].get_state());
+  CHECK(support::same(shared[4](x, es::final), alone[5](x, es::final)));
+}

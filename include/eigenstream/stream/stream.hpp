@@ -8,6 +8,7 @@
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/network_input.hpp"
+#include "eigenstream/core/scratch.hpp"
 #include "eigenstream/core/state.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -23,6 +24,7 @@ struct StreamOptions {
   Index batch = 1;           ///< independent signals in step with each other
   Index width = Dynamic;     ///< space axes of the input's frames; 1 if the network does not say either
   Index height = Dynamic;
+  std::shared_ptr<Scratch> scratch = {};  ///< shared with other streams of the same thread; without it, one of its own
 };
 
 namespace detail {
@@ -59,7 +61,8 @@ class Stream {
 
   explicit Stream(Net net, StreamOptions options = {})
       : Stream(std::make_shared<const Net>(std::move(net)), options) {}
-  explicit Stream(std::shared_ptr<const Net> net, StreamOptions options = {}) : net_(std::move(net)) {
+  explicit Stream(std::shared_ptr<const Net> net, StreamOptions options = {})
+      : net_(std::move(net)), scratch_(std::move(options.scratch)) {
     check(net_ != nullptr, "Stream: no network");
     static_assert(detail::runs_over_streams<Net>);
     check(space_of(*net_) != Space::needed, "Stream: the network needs whole windows, so it cannot run over a stream; run ",
@@ -79,9 +82,10 @@ class Stream {
     facts_ = net_->facts(in_);
     out_ = facts_.out;
     timing_ = net_->timing();
-    block_ = make_state(*net_, in_);
+    if (scratch_ != nullptr) scratch_->reserve(facts_.scratch_bytes);
+    block_ = fresh_block();
     StateCodec count;
-    net_->exchange(block_.ref(), count);
+    net_->exchange(state(), count);
     state_bytes_ = static_cast<Index>(count.position());
   }
 
@@ -161,7 +165,7 @@ class Stream {
   Index visit(Frames<const T> x, F&& f) {
     check_input(x);
     seen_ += x.count;
-    return net_->visit(block_.ref(), Frames<const T>(x.data, in_, x.count), f);
+    return net_->visit(state(), Frames<const T>(x.data, in_, x.count), f);
   }
 
   /// Error unless x can be given to the stream.
@@ -206,28 +210,30 @@ class Stream {
   /// Bytes that the stream remembers, as saved (without header), and that it occupies.
   Index state_bytes() const noexcept { return state_bytes_; }
   Index memory_bytes() const noexcept { return block_.bytes(); }
+  /// Bytes of scratch memory that its calls need: part of memory_bytes, unless it is shared.
+  Index scratch_bytes() const noexcept { return aligned_bytes(facts_.scratch_bytes); }
   State get_state() const {
-    State state;
-    state.assign(net_->fingerprint(), in_, seen_, static_cast<std::size_t>(state_bytes_),
+    State saved;
+    saved.assign(net_->fingerprint(), in_, seen_, static_cast<std::size_t>(state_bytes_),
                  [&](std::span<std::byte> out) {
                    StateCodec writer = StateCodec::writer(out, seen_);
-                   net_->exchange(block_.ref(), writer);
+                   net_->exchange(state(), writer);
                    check(writer.good(), "Stream: a layer counts other frames than follow from the ", seen_,
                          " that came and the layers' timing");
                  });
-    return state;
+    return saved;
   }
   /// Errors   Error if the state is another network's, of another shape, or damaged; the stream is as it was
-  void set_state(const State& state) {
-    check(state.fingerprint() == net_->fingerprint(), "Stream: this state belongs to another network");
-    check_shape("state", state.shape(), in_);
-    check(state.payload().size() == static_cast<std::size_t>(state_bytes_), "Stream: the state has ",
-          state.payload().size(), " bytes, this stream's has ", state_bytes_);
-    StateBlock fresh = make_state(*net_, in_);
-    const Time seen = state.frames_seen();
+  void set_state(const State& saved) {
+    check(saved.fingerprint() == net_->fingerprint(), "Stream: this state belongs to another network");
+    check_shape("state", saved.shape(), in_);
+    check(saved.payload().size() == static_cast<std::size_t>(state_bytes_), "Stream: the state has ",
+          saved.payload().size(), " bytes, this stream's has ", state_bytes_);
+    StateBlock fresh = fresh_block();
+    const Time seen = saved.frames_seen();
     check(seen >= 0 && seen <= timing_.max_frames(), "Stream: the state is damaged (it says that ", seen,
           " frames came, of at most ", timing_.max_frames(), ")");
-    StateCodec reader = StateCodec::reader(state.payload(), seen);
+    StateCodec reader = StateCodec::reader(saved.payload(), seen);
     net_->exchange(fresh.ref(), reader);
     check(reader.good(), "Stream: the state is damaged (a layer counts other frames than follow from the ", seen,
           " that came, or a number is out of its range)");
@@ -236,7 +242,7 @@ class Stream {
   }
   /// Back to the start of a signal, without output.
   void clean_state() noexcept {
-    net_->reset(block_.ref());
+    net_->reset(state());
     seen_ = 0;
   }
   void reset() noexcept { clean_state(); }
@@ -293,21 +299,31 @@ class Stream {
   }
   EIGENSTREAM_ALWAYS_INLINE Index advance(Frames<const T> x, Frames<T> y) noexcept {
     seen_ += x.count;
-    return net_->steps(block_.ref(), Frames<const T>(x.data, in_, x.count), Frames<T>(y.data, out_, y.count));
+    return net_->steps(state(), Frames<const T>(x.data, in_, x.count), Frames<T>(y.data, out_, y.count));
   }
   Index advance(std::span<const Frames<const T>> x, Frames<T> y) noexcept {
     seen_ += x.front().count;
     const Frames<T> to(y.data, out_, y.count);
     if constexpr (requires { net_->inputs(); })
-      if (several_) return net_->steps(block_.ref(), x, to);
-    return net_->steps(block_.ref(), Frames<const T>(x.front().data, in_, x.front().count), to);
+      if (several_) return net_->steps(state(), x, to);
+    return net_->steps(state(), Frames<const T>(x.front().data, in_, x.front().count), to);
   }
   Index finish(Frames<T> y) noexcept {
     seen_ = 0;
-    return net_->flush(block_.ref(), Frames<T>(y.data, out_, y.count));
+    return net_->flush(state(), Frames<T>(y.data, out_, y.count));
   }
 
  private:
+  EIGENSTREAM_ALWAYS_INLINE StateRef state() const noexcept {
+    StateRef all = block_.ref();
+    if (scratch_ != nullptr) all.scratch = scratch_->data();
+    return all;
+  }
+  StateBlock fresh_block() const {
+    StateBlock block(facts_.state_bytes, in_, scratch_ != nullptr ? 0 : facts_.scratch_bytes);
+    net_->reset(block.ref());
+    return block;
+  }
   const std::vector<NetworkInput>& more_inputs() const noexcept { return more_inputs_of(*net_); }
   const NetworkInput& more_input(Index input) const noexcept {
     return more_inputs()[static_cast<std::size_t>(input - 1)];
@@ -317,6 +333,7 @@ class Stream {
   std::shared_ptr<const Net> net_;
   FrameShape in_, out_;
   Timing timing_;
+  std::shared_ptr<Scratch> scratch_;  // null: behind the block
   StateBlock block_;
   Time seen_ = 0;
   Index state_bytes_ = 0;
