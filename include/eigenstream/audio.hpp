@@ -3,5 +3,6 @@
 
 // All of audio/.
 #include "eigenstream/audio/resample.hpp"
+#include "eigenstream/audio/resample_filter.hpp"
 
 #endif  // EIGENSTREAM_AUDIO_HPP

@@ -11,6 +11,7 @@
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/compose/stages.hpp"
 #include "eigenstream/compose/wired.hpp"
+#include "eigenstream/compose/wired_plan.hpp"
 #include "eigenstream/compose/wiring.hpp"
 
 #endif  // EIGENSTREAM_COMPOSE_HPP

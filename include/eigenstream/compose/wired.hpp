@@ -6,11 +6,10 @@
 #include <cstring>  // memcpy
 #include <span>     // inputs
 #include <string>   // messages
-#include <utility>  // as_const
 #include <vector>   // nodes
 
 #include "eigenstream/compose/stages.hpp"
-#include "eigenstream/compose/wiring.hpp"
+#include "eigenstream/compose/wired_plan.hpp"
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/memory/history.hpp"
 
@@ -38,33 +37,13 @@ class Wired {
   /// Errors   Error if a value is used by none, or if a layer cannot take the frames it gets. `in_channels`: those of
   ///          the input, if the layers do not say
   Wired(Stages stages, const Wiring& wiring, Index in_channels = Dynamic)
-      : stages_(std::move(stages)),
-        timing_(wiring.timing()),
-        more_inputs_(wiring.more_inputs()),
-        graph_(wiring.graph().inputs()) {
+      : stages_(std::move(stages)), timing_(wiring.timing()), plan_(wiring, works_in_place(stages_)) {
     timing_.check_bounds();
-    for (Index v = 0; v <= wiring.last(); ++v) {
-      std::vector<Operand> operands;
-      for (const Wiring::Operand& operand : wiring.graph().operands(v))
-        operands.push_back({.value = operand.value, .skip = operand.skip});
-      for (const Operand& operand : operands) ++graph_[operand.value].uses;
-      most_operands_ = std::max(most_operands_, static_cast<Index>(operands.size()));
-      const Value value{.rate = wiring.graph()[v].rate, .alignment = wiring.graph()[v].alignment};
-      if (v < inputs())
-        graph_[v].rate = value.rate;
-      else
-        graph_.add(value, operands);
-    }
-    for (Index v = 0; v < last(); ++v)
-      check(graph_[v].uses > 0, "Graph: ", v == 0 ? "the input" : v < inputs() ? "input " : "value ",
-            v == 0 ? "" : std::to_string(v), " is not used");
     check(stages_.size() == last() + 1 - inputs(), "Graph: ", stages_.size(), " layers for ", last() + 1 - inputs(), " nodes");
     for_each_value([&](Index v, auto, const auto& layer) {
-      const Index given = static_cast<Index>(graph_.operands(v).size());
+      const Index given = static_cast<Index>(graph().operands(v).size());
       check(inputs_of(layer) == given, "Graph: value ", v, " has ", given, " operands, its layer takes ", inputs_of(layer));
     });
-    count_frames(wiring);
-    find_homes();
     find_wanted();
     if (in_channels != Dynamic) wanted_.channels = in_channels;
     if (wanted_.channels != 0 && space_ != Space::needed) (void)facts({.channels = wanted_.channels});
@@ -75,39 +54,39 @@ class Wired {
   /// How `layers` are connected if they stand where the own ones do.
   /// Errors   Error if their outputs cannot be aligned
   Wiring rewire(const Stages& layers) const {
-    Wiring wiring(more_inputs_);
+    Wiring wiring(more_inputs());
     layers.for_each([&](Index i, const auto& layer) {
       std::vector<Index> from;
-      for (const Operand& operand : graph_.operands(inputs() + i)) from.push_back(operand.value);
-      wiring.add(layer.timing(), from, graph_[inputs() + i].alignment);
+      for (const Operand& operand : graph().operands(inputs() + i)) from.push_back(operand.value);
+      wiring.add(layer.timing(), from, graph()[inputs() + i].alignment);
     });
     return wiring;
   }
 
   /// How many signals it takes, and what the further ones are.
-  Index inputs() const noexcept { return graph_.inputs(); }
-  const std::vector<NetworkInput>& more_inputs() const noexcept { return more_inputs_; }
+  Index inputs() const noexcept { return graph().inputs(); }
+  const std::vector<NetworkInput>& more_inputs() const noexcept { return plan_.more_inputs(); }
   FrameShape wanted() const noexcept { return wanted_; }
   Facts facts(const FrameShape& in) const { return lay_out(in, nullptr); }
   /// As a layer with several inputs in another graph.
   /// Errors   Error if a further input is not what it was declared to be
   Facts facts(std::span<const FrameShape> in) const {
-    for (std::size_t k = 0; k < more_inputs_.size(); ++k) {
-      const FrameShape wanted = more_inputs_[k].shape.with_batch(in.front().batch);
+    for (std::size_t k = 0; k < more_inputs().size(); ++k) {
+      const FrameShape wanted = more_inputs()[k].shape.with_batch(in.front().batch);
       check(in[k + 1] == wanted, "Graph: input ", k + 1, " takes ", wanted, ", not ", in[k + 1]);
-      check(more_inputs_[k].rate == Rate(), "Graph: input ", k + 1, " comes at another rate; only a stream can bring that");
+      check(more_inputs()[k].rate == Rate(), "Graph: input ", k + 1, " comes at another rate; only a stream can bring that");
     }
     return facts(in.front());
   }
   Timing timing() const { return timing_; }
   Space space() const noexcept { return space_; }
-  Index max_outputs(Index n) const noexcept { return most(last(), n); }
+  Index max_outputs(Index n) const noexcept { return plan_.most(last(), n); }
   std::uint64_t fingerprint() const {
     Fingerprint all("Graph");
-    for (const NetworkInput& input : more_inputs_)
+    for (const NetworkInput& input : more_inputs())
       all.add(input.rate.outputs).add(input.rate.inputs).add(input.shape.size()).add(Index{input.shape.channels});
     for_each_value([&](Index v, auto, const auto& layer) {
-      for (const Operand& operand : graph_.operands(v)) all.add(operand.value).add(operand.skip);
+      for (const Operand& operand : graph().operands(v)) all.add(operand.value).add(operand.skip);
       all.add(std::uint64_t{layer.fingerprint()});
     });
     return all;
@@ -138,13 +117,13 @@ class Wired {
   void exchange(StateRef state, StateCodec& codec) const {
     // How many frames each value has had so far; before the operands of a layer are complete, it has none.
     const Time seen = codec.frames();
-    std::vector<Time> counts(static_cast<std::size_t>(graph_.values()), seen), aligned = counts;
+    std::vector<Time> counts(static_cast<std::size_t>(graph().values()), seen), aligned = counts;
     const auto count_of = [&](Index v) -> Time& { return counts[static_cast<std::size_t>(v)]; };
-    for (Index k = 1; k < inputs(); ++k) count_of(k) = more_inputs_[static_cast<std::size_t>(k - 1)].frames_for(seen);
+    for (Index k = 1; k < inputs(); ++k) count_of(k) = more_inputs()[static_cast<std::size_t>(k - 1)].frames_for(seen);
     if (inputs() > 1) codec.count(head(state)->seen, seen);
     for_each_value([&](Index v, Index i, const auto& layer) {
       Time least = std::numeric_limits<Time>::max();
-      for (const Operand& operand : graph_.operands(v)) least = std::min(least, count_of(operand.value) - operand.skip);
+      for (const Operand& operand : graph().operands(v)) least = std::min(least, count_of(operand.value) - operand.skip);
       aligned[static_cast<std::size_t>(v)] = std::max<Time>(0, least);
       codec.set_frames(aligned[static_cast<std::size_t>(v)]);
       layer.exchange(layer_state(state, i), codec);
@@ -152,36 +131,22 @@ class Wired {
     });
     codec.set_frames(seen);
     for (Index v = inputs(); v <= last(); ++v)
-      for (const Operand& operand : graph_.operands(v)) {
+      for (const Operand& operand : graph().operands(v)) {
         if (operand.direct) continue;
         codec.count(waiting(state, operand), count_of(operand.value) - operand.skip - aligned[static_cast<std::size_t>(v)]);
         history(state, operand).exchange(codec);
       }
   }
   T* input_room(StateRef state, Index n) const noexcept {
-    return inputs() == 1 && n <= head(state)->tile ? room(state, graph_[0], n) : nullptr;
+    return inputs() == 1 && n <= head(state)->tile ? room(state, graph()[0], n) : nullptr;
   }
   static constexpr bool in_place() noexcept { return false; }
 
  private:
-  enum class Home { buffer, layer, queue, output };  // where a value is written: where it is wanted, if there is a place
-  struct Value {
-    Rate rate = {};
-    Alignment alignment = Alignment::centred;
-    Index uses = 0;
-    bool in_place = false;  // the layer works where its operand lies
-    Home home = Home::buffer;
-    Index home_index = 0;  // layer or operand whose room it is
-    Index buffer = 0;      // number of the scratch buffer for it
-    Time rise = 0;         // most by which the frames ever catch up with the rate, times rate.inputs
-    Index flushed = 0;     // most frames that come at the end
-  };
-  struct Operand {
-    Index value = 0;
-    Index skip = 0;      // frames left out at the start
-    Index keep = 0;      // most frames that wait between calls
-    bool direct = true;  // none ever waits: the layer takes all that come, and there is no queue
-  };
+  using Plan = detail::WiredPlan;
+  using Home = Plan::Home;
+  using Value = Plan::Value;
+  using Operand = Plan::Operand;
 
   // The state's table.
   struct Head {
@@ -198,85 +163,21 @@ class Wired {
     Index count;
   };
 
-  EIGENSTREAM_ALWAYS_INLINE Index last() const noexcept { return graph_.last(); }
-  EIGENSTREAM_ALWAYS_INLINE Index number_of(const Operand& operand) const noexcept {
-    return &operand - graph_.operands().data();
+  static std::vector<char> works_in_place(const Stages& stages) {
+    std::vector<char> all;
+    stages.for_each([&](auto, const auto& layer) { all.push_back(layer.in_place()); });
+    return all;
   }
-  EIGENSTREAM_ALWAYS_INLINE const Operand& first_operand(Index v) const noexcept { return graph_.operands(v).front(); }
+  EIGENSTREAM_ALWAYS_INLINE const ValueGraph<Value, Operand>& graph() const noexcept { return plan_.graph(); }
+  EIGENSTREAM_ALWAYS_INLINE Index last() const noexcept { return graph().last(); }
+  EIGENSTREAM_ALWAYS_INLINE Index number_of(const Operand& operand) const noexcept {
+    return &operand - graph().operands().data();
+  }
+  EIGENSTREAM_ALWAYS_INLINE const Operand& first_operand(Index v) const noexcept { return graph().operands(v).front(); }
   // Calls f(v, i, layer) for all values but the inputs, in order.
   template <class F>
   EIGENSTREAM_ALWAYS_INLINE void for_each_value(F&& f) const {
-    stages_.for_each([&](auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA { f(graph_.inputs() + i, i, layer); });
-  }
-
-  // How many frames of each value come at most, and how many wait in front of layers with several inputs.
-  void count_frames(const Wiring& wiring) {
-    constexpr Time most_waiting = Index{1} << 26;
-    for (Index v = 0; v <= last(); ++v) {
-      Value& value = graph_[v];
-      value.rise = wiring.after(v).most_rise(value.rate);
-      value.flushed = wiring.ended(v).most_lead(wiring.after(v));
-      if (graph_.operands(v).size() < 2) continue;
-      for (Operand& operand : graph_.operands(v)) {
-        operand.keep = wiring.after(operand.value).without_first(operand.skip).most_lead(wiring.aligned_after(v));
-        operand.direct = operand.keep == 0 && operand.skip == 0;
-        check(operand.keep <= most_waiting, "Graph: ", operand.keep,
-              " frames of one branch would have to wait for another, more than 2^26");
-      }
-    }
-  }
-
-  // Decides where each value is written, and which share a scratch buffer.
-  void find_homes() {
-    std::vector<Index> end(static_cast<std::size_t>(graph_.values()), 0);  // last use of a value's buffer
-    std::vector<char> keeps(static_cast<std::size_t>(graph_.values()), 1);  // whether a value's layer may keep its input
-    for_each_value([&](Index v, auto, const auto& layer) {
-      const Index from = first_operand(v).value;
-      const bool alone = graph_.operands(v).size() == 1;
-      graph_[v].in_place = alone && layer.in_place() && from >= inputs() && graph_[from].uses == 1;
-      keeps[static_cast<std::size_t>(v)] = !layer.in_place();
-    });
-    graph_[last()].home = Home::output;
-    for (Index v = last(); v >= inputs(); --v) {
-      const Value& user = graph_[v];
-      const auto claim = [&](Index from, Home home, Index index, Index until) {
-        end[static_cast<std::size_t>(from)] = std::max(end[static_cast<std::size_t>(from)], until);
-        graph_[from].home = home, graph_[from].home_index = index;  // the first user, which comes last here, decides
-      };
-      const auto stay = [&](Index from) { claim(from, graph_[from].home, graph_[from].home_index, v); };
-      const auto operands = std::as_const(graph_).operands(v);
-      if (operands.size() > 1) {
-        for (auto operand = operands.rbegin(); operand != operands.rend(); ++operand) {
-          if (operand->direct)
-            stay(operand->value);
-          else
-            claim(operand->value, Home::queue, number_of(*operand), v);
-        }
-      } else if (user.in_place) {
-        claim(operands.front().value, user.home, user.home_index, end[static_cast<std::size_t>(v)]);
-      } else if (keeps[static_cast<std::size_t>(v)]) {
-        claim(operands.front().value, Home::layer, v - inputs(), v);
-      } else {
-        stay(operands.front().value);
-      }
-    }
-    std::vector<Index> free;
-    std::vector<Index> owners;  // of each buffer: until when it is taken
-    for (Index v = inputs(); v <= last(); ++v) {
-      Value& own = graph_[v];
-      for (Index b = 0; b < static_cast<Index>(owners.size()); ++b)
-        if (owners[static_cast<std::size_t>(b)] == v - 1) free.push_back(b);
-      if (own.in_place) {
-        own.buffer = graph_[first_operand(v).value].buffer;
-        continue;
-      }
-      if (own.home == Home::output) continue;
-      if (free.empty()) free.push_back(static_cast<Index>(owners.size())), owners.push_back(0);
-      own.buffer = free.back();
-      free.pop_back();
-      owners[static_cast<std::size_t>(own.buffer)] = end[static_cast<std::size_t>(v)];
-    }
-    buffers_ = static_cast<Index>(owners.size());
+    stages_.for_each([&](auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA { f(graph().inputs() + i, i, layer); });
   }
 
   // What the first layer asks for that minds and that the input reaches with its number of channels unchanged, and what
@@ -286,13 +187,13 @@ class Wired {
       bool same = true;  // its channels are the input's
       Space space = Space::none;
     };
-    std::vector<Path> paths(static_cast<std::size_t>(graph_.values()));
+    std::vector<Path> paths(static_cast<std::size_t>(graph().values()));
     for (Index k = 1; k < inputs(); ++k) paths[static_cast<std::size_t>(k)].same = false;
     Space all = Space::none;
     for_each_value([&](Index v, auto, const auto& layer) {
       const Index from = first_operand(v).value;
       Path path = paths[static_cast<std::size_t>(from)];
-      for (const Operand& operand : graph_.operands(v)) {
+      for (const Operand& operand : graph().operands(v)) {
         const Path& own = paths[static_cast<std::size_t>(operand.value)];
         path = {path.same && own.same, space_beside(path.space, own.space)};
       }
@@ -307,29 +208,23 @@ class Wired {
     space_ = all == Space::needed ? all : paths.back().space;
   }
 
-  // Most frames of a value that n inputs bring.
-  Index most(Index v, Index n) const noexcept {
-    const Value& own = graph_[v];
-    return n == 0 ? 0 : (n * own.rate.outputs + own.rise) / own.rate.inputs;
-  }
-
   static EIGENSTREAM_ALWAYS_INLINE Head* head(StateRef state) noexcept { return reinterpret_cast<Head*>(state.data); }
   static EIGENSTREAM_ALWAYS_INLINE Place* places(std::byte* block) noexcept { return reinterpret_cast<Place*>(block + sizeof(Head)); }
   EIGENSTREAM_ALWAYS_INLINE Index* layer_offsets(std::byte* block) const noexcept {
-    return reinterpret_cast<Index*>(block + sizeof(Head) + static_cast<std::size_t>(graph_.values()) * sizeof(Place));
+    return reinterpret_cast<Index*>(block + sizeof(Head) + static_cast<std::size_t>(graph().values()) * sizeof(Place));
   }
   EIGENSTREAM_ALWAYS_INLINE Index* queue_offsets(std::byte* block) const noexcept {
     return layer_offsets(block) + stages_.size();
   }
   Index table_bytes() const noexcept {
-    return aligned_bytes(static_cast<Index>(sizeof(Head) + static_cast<std::size_t>(graph_.values()) * sizeof(Place) +
+    return aligned_bytes(static_cast<Index>(sizeof(Head) + static_cast<std::size_t>(graph().values()) * sizeof(Place) +
                                             static_cast<std::size_t>(stages_.size() + 1) * sizeof(Index) +
-                                            graph_.operands().size() * sizeof(Index)));
+                                            graph().operands().size() * sizeof(Index)));
   }
-  Index live_bytes() const noexcept { return aligned_bytes(graph_.values() * static_cast<Index>(sizeof(Live))); }
+  Index live_bytes() const noexcept { return aligned_bytes(graph().values() * static_cast<Index>(sizeof(Live))); }
   // The frames of a layer's inputs, behind the values on their way.
   Index gathered_bytes() const noexcept {
-    return most_operands_ < 2 ? 0 : aligned_bytes(most_operands_ * static_cast<Index>(sizeof(Frames<const T>)));
+    return plan_.most_operands() < 2 ? 0 : aligned_bytes(plan_.most_operands() * static_cast<Index>(sizeof(Frames<const T>)));
   }
   Frames<const T>* gathered(StateRef state) const noexcept {
     return reinterpret_cast<Frames<const T>*>(state.scratch + live_bytes());
@@ -339,7 +234,7 @@ class Wired {
   EIGENSTREAM_ALWAYS_INLINE StateRef layer_state(StateRef state, Index i) const noexcept {
     const Index* offsets = layer_offsets(state.data);
     return {state.data + offsets[i], places(state.data)[first_operand(inputs() + i).value].shape,
-            state.scratch + queue_offsets(state.data)[graph_.operands().size()]};
+            state.scratch + queue_offsets(state.data)[graph().operands().size()]};
   }
   EIGENSTREAM_ALWAYS_INLINE const FrameShape& shape_of(StateRef state, Index v) const noexcept {
     return places(state.data)[v].shape;
@@ -350,18 +245,14 @@ class Wired {
   EIGENSTREAM_ALWAYS_INLINE History<T> history(StateRef state, const Operand& operand) const noexcept {
     const Index frame = shape_of(state, operand.value).size();
     return History<T>(queue_block(state, operand) + memory_alignment, frame, operand.keep,
-                      most_at_once(operand.value, head(state)->tile));
-  }
-  // Of a value, in one pass: what a tile brings, or what the end releases.
-  EIGENSTREAM_ALWAYS_INLINE Index most_at_once(Index v, Index tile) const noexcept {
-    return std::max(most(v, tile), graph_[v].flushed);
+                      plan_.most_at_once(operand.value, head(state)->tile));
   }
   EIGENSTREAM_ALWAYS_INLINE std::byte* queue_block(StateRef state, const Operand& operand) const noexcept {
     return state.data + queue_offsets(state.data)[number_of(operand)];
   }
   void reset_queues(StateRef state) const noexcept {
     head(state)->seen = 0;
-    for (const Operand& operand : graph_.operands()) {
+    for (const Operand& operand : graph().operands()) {
       if (operand.direct) continue;
       waiting(state, operand) = -operand.skip;
       history(state, operand).reset();
@@ -372,14 +263,14 @@ class Wired {
   // a network itself.
   Facts lay_out(const FrameShape& in, std::byte* block) const {
     std::array<Place, 128> few;  // most networks are small enough not to touch the heap
-    const std::size_t values = static_cast<std::size_t>(graph_.values());
+    const std::size_t values = static_cast<std::size_t>(graph().values());
     std::vector<Place> many(block == nullptr && values > few.size() ? values : 0);
     Place* table = block != nullptr ? places(block) : many.empty() ? few.data() : many.data();
-    Facts all{.state_bytes = table_bytes(), .max_flush = graph_[last()].flushed};
+    Facts all{.state_bytes = table_bytes(), .max_flush = graph()[last()].flushed};
     Index inner_scratch = 0;
     table[0] = {in, 0};
     for (Index k = 1; k < inputs(); ++k)
-      table[k] = {more_inputs_[static_cast<std::size_t>(k - 1)].shape.with_batch(in.batch), 0};
+      table[k] = {more_inputs()[static_cast<std::size_t>(k - 1)].shape.with_batch(in.batch), 0};
     for_each_value([&](Index v, Index i, const auto& layer) {
       const Facts own = facts_of(v, layer, table);
       table[v] = {own.out, 0};
@@ -387,7 +278,7 @@ class Wired {
       all.state_bytes += aligned_bytes(own.state_bytes);
       inner_scratch = std::max(inner_scratch, aligned_bytes(own.scratch_bytes));
       all.parameters += own.parameters;
-      all.macs += graph_[first_operand(v).value].rate.value() * own.macs;
+      all.macs += graph()[first_operand(v).value].rate.value() * own.macs;
     });
     all.out = table[last()].shape;
     const auto frame_bytes = [&](Index v) { return table[v].shape.size() * static_cast<Index>(sizeof(T)); };
@@ -395,7 +286,7 @@ class Wired {
     constexpr Index largest = 65536;  // bytes of a value
     Index tile = room_for(in.size(), static_cast<Index>(sizeof(T)));
     const auto fits = [&](Index v) {
-      return most(v, tile) * frame_bytes(v) <= largest && most(v, tile) <= 16 * max_room;
+      return plan_.most(v, tile) * frame_bytes(v) <= largest && plan_.most(v, tile) <= 16 * max_room;
     };
     for (; tile > 1; tile /= 2) {
       bool every = true;
@@ -405,29 +296,29 @@ class Wired {
     if (block != nullptr) *reinterpret_cast<Head*>(block) = {tile, 0};
 
     Index scratch = live_bytes() + gathered_bytes();
-    for (Index b = 0; b < buffers_; ++b) {
+    for (Index b = 0; b < plan_.buffers(); ++b) {
       Index size = 0;
       for (Index v = inputs(); v <= last(); ++v)
-        if (graph_[v].buffer == b) size = std::max(size, most_at_once(v, tile) * frame_bytes(v));
+        if (graph()[v].buffer == b) size = std::max(size, plan_.most_at_once(v, tile) * frame_bytes(v));
       for (Index v = inputs(); v <= last(); ++v)
-        if (graph_[v].buffer == b) table[v].buffer = scratch;
+        if (graph()[v].buffer == b) table[v].buffer = scratch;
       scratch += aligned_bytes(size) + memory_alignment;  // packets may run over the end
     }
 
-    for (const Operand& operand : graph_.operands()) {
+    for (const Operand& operand : graph().operands()) {
       if (block != nullptr) queue_offsets(block)[number_of(operand)] = all.state_bytes;
       if (operand.direct) continue;
       all.state_bytes += memory_alignment + History<T>::bytes(table[operand.value].shape.size(), operand.keep,
-                                                              most_at_once(operand.value, tile));
+                                                              plan_.most_at_once(operand.value, tile));
     }
-    if (block != nullptr) queue_offsets(block)[graph_.operands().size()] = scratch;
+    if (block != nullptr) queue_offsets(block)[graph().operands().size()] = scratch;
     all.scratch_bytes = scratch + inner_scratch;
     return all;
   }
 
   template <class L>
   Facts facts_of(Index v, const L& layer, const Place* table) const {
-    const std::span<const Operand> operands = graph_.operands(v);
+    const std::span<const Operand> operands = graph().operands(v);
     if constexpr (JoinLayer<L>) {
       if (operands.size() > 1) {
         std::array<FrameShape, 16> few;  // without touching the heap
@@ -449,7 +340,7 @@ class Wired {
         if constexpr (Layer<std::remove_cvref_t<decltype(layer)>>) place = layer.input_room(layer_state(state, own.home_index), n);
       });
     } else if (own.home == Home::queue) {
-      History<T> queue = history(state, graph_.operands()[static_cast<std::size_t>(own.home_index)]);
+      History<T> queue = history(state, graph().operands()[static_cast<std::size_t>(own.home_index)]);
       if (n <= queue.max_frames()) place = queue.room(n);
     }
     return place;
@@ -458,7 +349,7 @@ class Wired {
   // may still read from there.
   template <bool Ended>
   T* destination(StateRef state, Index v, Index n, Frames<T> y) const noexcept {
-    const Value& own = graph_[v];
+    const Value& own = graph()[v];
     if (own.home == Home::output) return y.data;
     if (!Ended || own.home == Home::queue)
       if (T* place = room(state, own, n); place != nullptr) return place;
@@ -476,7 +367,7 @@ class Wired {
   EIGENSTREAM_OUTLINED void take_more(StateRef state, std::span<const Frames<const T>> x, Index at, Index n) const noexcept {
     Time& seen = head(state)->seen;
     for (Index k = 1; k < inputs(); ++k) {
-      const NetworkInput& input = more_inputs_[static_cast<std::size_t>(k - 1)];
+      const NetworkInput& input = more_inputs()[static_cast<std::size_t>(k - 1)];
       const Frames<const T>& all = x[static_cast<std::size_t>(k)];
       const Time begin = input.frames_for(seen - at), from = input.frames_for(seen), to = input.frames_for(seen + n);
       live(state)[k] = {all.frame(from - begin), static_cast<Index>(to - from)};
@@ -490,7 +381,7 @@ class Wired {
     for_each_value([&](Index v, auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA {
       using L = std::remove_cvref_t<decltype(layer)>;
       if constexpr (JoinLayer<L>)
-        if (!Layer<L> || graph_.operands(v).size() > 1) return run_join<Ended>(state, v, i, layer, y);
+        if (!Layer<L> || graph().operands(v).size() > 1) return run_join<Ended>(state, v, i, layer, y);
       if constexpr (Layer<L>) run_layer<Ended>(state, v, i, layer, y);
     });
     const Live out = live(state)[last()];
@@ -504,7 +395,7 @@ class Wired {
   EIGENSTREAM_ALWAYS_INLINE void run_layer(StateRef state, Index v, Index i, const L& layer,
                                            Frames<T> y) const noexcept {
     Live* values = live(state);
-    const Value& own = graph_[v];
+    const Value& own = graph()[v];
     const Live in = values[first_operand(v).value];
     if (!Ended && in.count == 0) {
       values[v] = {nullptr, 0};
@@ -525,7 +416,7 @@ class Wired {
   EIGENSTREAM_OUTLINED void run_join(StateRef state, Index v, Index i, const L& layer, Frames<T> y) const noexcept {
     Live* values = live(state);
     Index n = std::numeric_limits<Index>::max();
-    for (const Operand& operand : graph_.operands(v)) {
+    for (const Operand& operand : graph().operands(v)) {
       const Live in = values[operand.value];
       Index ready = in.count;
       if (!operand.direct) {
@@ -539,7 +430,7 @@ class Wired {
     if (!Ended && n == 0) return;
 
     Frames<const T>* x = gathered(state);
-    for (const Operand& operand : graph_.operands(v)) {
+    for (const Operand& operand : graph().operands(v)) {
       const FrameShape& in = shape_of(state, operand.value);
       const T* data = values[operand.value].data;
       if (!operand.direct) {
@@ -549,9 +440,9 @@ class Wired {
       }
       *x++ = Frames<const T>(data, in, n);
     }
-    const std::span<const Frames<const T>> all(gathered(state), graph_.operands(v).size());
+    const std::span<const Frames<const T>> all(gathered(state), graph().operands(v).size());
     const StateRef inner = layer_state(state, i);
-    const Index most = Ended ? graph_[v].flushed : layer.max_outputs(n);
+    const Index most = Ended ? graph()[v].flushed : layer.max_outputs(n);
     T* place = destination<Ended>(state, v, most, y);
     const Frames<T> out(place, shape_of(state, v), place == y.data ? y.count : most);
     Index count = n > 0 ? layer.steps(inner, all, out) : 0;
@@ -563,9 +454,7 @@ class Wired {
   Timing timing_;
   FrameShape wanted_ = FrameShape::any();
   Space space_ = Space::none;
-  std::vector<NetworkInput> more_inputs_;
-  ValueGraph<Value, Operand> graph_;
-  Index buffers_ = 0, most_operands_ = 1;
+  detail::WiredPlan plan_;
 };
 
 EIGENSTREAM_END_NAMESPACE

@@ -1,0 +1,45 @@
+#include "eigenstream/compose/wired_plan.hpp"
+
+#include "support/catch.hpp"
+#include "support/errors.hpp"
+
+namespace es = eigenstream;
+using es::Index;
+using Plan = es::detail::WiredPlan;
+
+TEST_CASE("WiredPlan: each value is written where it is wanted", "[compose]") {
+  // x -> conv (1) -> tanh (2) -> conv (3); 1 + 3 (4).
+  es::Wiring wiring;
+  const es::Timing conv = es::TimingStage{.reach = 3, .left = 1, .right = 1};
+  const Index first = wiring.add(conv, {0}), tanh = wiring.add({}, {first}), second = wiring.add(conv, {tanh});
+  wiring.add({}, {first, second});
+  const Plan plan(wiring, {0, 1, 0, 0});
+  const auto& graph = plan.graph();
+  CHECK(graph[0].uses == 1);
+  CHECK((graph[0].home == Plan::Home::layer && graph[0].home_index == 0));
+  CHECK(graph[first].uses == 2);
+  CHECK_FALSE(graph[tanh].in_place);  // its operand is used again
+  CHECK((graph[tanh].home == Plan::Home::layer && graph[tanh].home_index == 2));
+  CHECK(graph[4].home == Plan::Home::output);
+  // The first waits for the second, which comes a frame later.
+  REQUIRE(graph.operands(4).size() == 2);
+  CHECK((graph.operands(4)[0].keep == 1 && !graph.operands(4)[0].direct));
+  CHECK((graph.operands(4)[1].keep == 0 && graph.operands(4)[1].direct));
+  CHECK(plan.most_operands() == 2);
+  CHECK(plan.most(4, 10) == 10);
+  CHECK(plan.most_at_once(4, 1) == 2);  // what the end releases
+}
+
+TEST_CASE("WiredPlan: values that are not needed at the same time share a buffer", "[compose]") {
+  es::Wiring wiring;
+  Index value = 0;
+  for (int i = 0; i < 6; ++i) value = wiring.add({}, {wiring.add({}, {value}), value});
+  const Plan plan(wiring, std::vector<char>(12, 0));
+  CHECK(plan.buffers() <= 3);
+}
+
+TEST_CASE("WiredPlan: a value that none uses is an error", "[compose][error]") {
+  es::Wiring wiring({{.shape = {2}}});
+  wiring.add({}, {0});
+  CHECK(support::error_of([&] { Plan(wiring, {0}); }) == "Graph: input 1 is not used");
+}
