@@ -4,12 +4,20 @@
 
 #include "support/catch.hpp"
 #include "support/errors.hpp"
+#include "support/reference.hpp"
 
 namespace es = eigenstream;
 using es::Index;
 using es::ResampleMethod;
 using es::ResampleOptions;
 using es::ResampleQuality;
+
+namespace {
+
+ResampleOptions hann(Index width) { return {.method = ResampleMethod::hann, .lowpass_filter_width = width, .rolloff = 0.99}; }
+ResampleOptions kaiser(Index width) { return {.method = ResampleMethod::kaiser, .lowpass_filter_width = width, .rolloff = 0.99}; }
+
+}  // namespace
 
 TEST_CASE("ResampleFilter: worked taps", "[audio]") {
   const auto check = [](const ResampleOptions& options, std::initializer_list<double> taps) {

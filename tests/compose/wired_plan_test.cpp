@@ -39,7 +39,7 @@ TEST_CASE("WiredPlan: values that are not needed at the same time share a buffer
 }
 
 TEST_CASE("WiredPlan: a value that none uses is an error", "[compose][error]") {
-  es::Wiring wiring({{.shape = {2}}});
+  es::Wiring wiring(std::vector<es::NetworkInput>{{.shape = {2}}});
   wiring.add({}, {0});
   CHECK(support::error_of([&] { Plan(wiring, {0}); }) == "Graph: input 1 is not used");
 }
