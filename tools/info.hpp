@@ -223,8 +223,8 @@ inline std::string info_text(const OpenedModel& model) {
   fact("rate", text(rate.outputs, rate.outputs == 1 ? " output frame for " : " output frames for ", rate.inputs,
                     rate.inputs == 1 ? " input frame" : " input frames"));
   fact("state", text(stream.state_bytes(), " bytes to save"));
-  fact("memory", text(stream.memory_bytes(), " bytes for each stream; ", stream.scratch_bytes(),
-                      " of them are scratch, which the streams of a thread can share"));
+  fact("memory", text(stream.memory_bytes(), " bytes for each stream"));
+  fact("scratch", text(stream.scratch_bytes(), " bytes of them, which the streams of a thread can share"));
   bool first = true;
   for (const auto& [key, value] : model.metadata) {
     const std::string whole = printable(value), shown = cut(whole, 103);

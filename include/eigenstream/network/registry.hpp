@@ -133,6 +133,13 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameS
         const Alignment alignment = reader.alignment("align");
         reader.finish();
         const Join<float> join(op, static_cast<Index>(operands.size()));
+        Index channels = 0;
+        for (const FrameShape& shape : operand_shapes) {
+          if (!known) break;
+          const Index both = joined_channels(op, channels, shape.channels);
+          reader.check(both != 0, "its operands have ", channels, " and ", Index{shape.channels}, " channels");
+          channels = both;
+        }
         last = graph.join(join, operands, alignment);
         shapes.push_back(known ? join.facts(operand_shapes).out : unknown_frame);
         return;
@@ -140,7 +147,7 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameS
       Module module = build(spec, operand_shapes.front());
       const AnyLayer<float>& layer = module.layer;
       reader.check(static_cast<Index>(operands.size()) == layer.inputs(), "from holds ", operands.size(),
-                   " values, expected ", layer.inputs());
+                   " values, expected ", layer.inputs() == 1 ? "one" : std::to_string(layer.inputs()));
       last = graph.join(layer, operands);
       if (operands.size() > 1)
         shapes.push_back(known ? layer.facts(operand_shapes).out : unknown_frame);
