@@ -120,7 +120,7 @@ class Chain {
   struct Slot {
     Index offset;      // of the layer's block, in bytes
     Index max_flush;   // of the layer
-    FrameShape shape;  // of its input
+    FrameLayout shape;  // of its input
   };
   static EIGENSTREAM_ALWAYS_INLINE Head* head(StateRef state) noexcept { return reinterpret_cast<Head*>(state.data); }
   static EIGENSTREAM_ALWAYS_INLINE Slot* slot(std::byte* block, Index i) noexcept {
@@ -133,7 +133,7 @@ class Chain {
     const Slot* own = slot(state.data, i);
     return {state.data + own->offset, own->shape, state.scratch + 2 * head(state)->scratch};
   }
-  static EIGENSTREAM_ALWAYS_INLINE const FrameShape& out_shape(StateRef state, Index i) noexcept {
+  static EIGENSTREAM_ALWAYS_INLINE const FrameLayout& out_shape(StateRef state, Index i) noexcept {
     return slot(state.data, i + 1)->shape;
   }
   template <class I>

@@ -124,7 +124,7 @@ class Residual {
   History<T> queue(StateRef state) const noexcept {
     return History<T>(state.data + memory_alignment, state.shape.size(), keep_);
   }
-  EIGENSTREAM_ALWAYS_INLINE Index own_bytes(const FrameShape& shape) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE Index own_bytes(const FrameLayout& shape) const noexcept {
     return waits() ? memory_alignment + History<T>::bytes(shape.size(), keep_) : 0;
   }
   EIGENSTREAM_ALWAYS_INLINE StateRef inner(StateRef state) const noexcept {

@@ -154,7 +154,7 @@ class Wired {
     Time seen;  // frames of the main input, if there are others
   };
   struct Place {
-    FrameShape shape;
+    FrameLayout shape;
     Index buffer;  // offset in the scratch memory
   };
   // In scratch: a value on its way.
@@ -173,7 +173,6 @@ class Wired {
   EIGENSTREAM_ALWAYS_INLINE Index number_of(const Operand& operand) const noexcept {
     return &operand - graph().operands().data();
   }
-  EIGENSTREAM_ALWAYS_INLINE const Operand& first_operand(Index v) const noexcept { return graph().operands(v).front(); }
   // Calls f(v, i, layer) for all values but the inputs, in order.
   template <class F>
   EIGENSTREAM_ALWAYS_INLINE void for_each_value(F&& f) const {
@@ -191,7 +190,7 @@ class Wired {
     for (Index k = 1; k < inputs(); ++k) paths[static_cast<std::size_t>(k)].same = false;
     Space all = Space::none;
     for_each_value([&](Index v, auto, const auto& layer) {
-      const Index from = first_operand(v).value;
+      const Index from = graph()[v].from;
       Path path = paths[static_cast<std::size_t>(from)];
       for (const Operand& operand : graph().operands(v)) {
         const Path& own = paths[static_cast<std::size_t>(operand.value)];
@@ -233,10 +232,10 @@ class Wired {
 
   EIGENSTREAM_ALWAYS_INLINE StateRef layer_state(StateRef state, Index i) const noexcept {
     const Index* offsets = layer_offsets(state.data);
-    return {state.data + offsets[i], places(state.data)[first_operand(inputs() + i).value].shape,
+    return {state.data + offsets[i], places(state.data)[graph()[inputs() + i].from].shape,
             state.scratch + queue_offsets(state.data)[graph().operands().size()]};
   }
-  EIGENSTREAM_ALWAYS_INLINE const FrameShape& shape_of(StateRef state, Index v) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE const FrameLayout& shape_of(StateRef state, Index v) const noexcept {
     return places(state.data)[v].shape;
   }
   EIGENSTREAM_ALWAYS_INLINE Index& waiting(StateRef state, const Operand& operand) const noexcept {
@@ -278,7 +277,7 @@ class Wired {
       all.state_bytes += aligned_bytes(own.state_bytes);
       inner_scratch = std::max(inner_scratch, aligned_bytes(own.scratch_bytes));
       all.parameters += own.parameters;
-      all.macs += graph()[first_operand(v).value].rate.value() * own.macs;
+      all.macs += graph()[graph()[v].from].rate.value() * own.macs;
     });
     all.out = table[last()].shape;
     const auto frame_bytes = [&](Index v) { return table[v].shape.size() * static_cast<Index>(sizeof(T)); };
@@ -381,7 +380,7 @@ class Wired {
     for_each_value([&](Index v, auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA {
       using L = std::remove_cvref_t<decltype(layer)>;
       if constexpr (JoinLayer<L>)
-        if (!Layer<L> || graph().operands(v).size() > 1) return run_join<Ended>(state, v, i, layer, y);
+        if (!Layer<L> || graph()[v].joins) return run_join<Ended>(state, v, i, layer, y);
       if constexpr (Layer<L>) run_layer<Ended>(state, v, i, layer, y);
     });
     const Live out = live(state)[last()];
@@ -396,7 +395,7 @@ class Wired {
                                            Frames<T> y) const noexcept {
     Live* values = live(state);
     const Value& own = graph()[v];
-    const Live in = values[first_operand(v).value];
+    const Live in = values[own.from];
     if (!Ended && in.count == 0) {
       values[v] = {nullptr, 0};
       return;
@@ -431,7 +430,7 @@ class Wired {
 
     Frames<const T>* x = gathered(state);
     for (const Operand& operand : graph().operands(v)) {
-      const FrameShape& in = shape_of(state, operand.value);
+      const FrameLayout& in = shape_of(state, operand.value);
       const T* data = values[operand.value].data;
       if (!operand.direct) {
         Index& left = waiting(state, operand);

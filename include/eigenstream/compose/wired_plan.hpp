@@ -24,6 +24,8 @@ class WiredPlan {
   struct Value {
     Rate rate = {};
     Alignment alignment = Alignment::centred;
+    Index from = -1;     // its first operand
+    bool joins = false;  // it has several
     Index uses = 0;
     bool in_place = false;  // the layer works where its operand lies
     Home home = Home::buffer;
@@ -44,7 +46,7 @@ class WiredPlan {
   WiredPlan(const Wiring& wiring, const std::vector<char>& works_in_place)
       : more_inputs_(wiring.more_inputs()), graph_(wiring.graph().inputs()) {
     for (Index v = 0; v <= wiring.last(); ++v) {
-      const Value value{.rate = wiring.graph()[v].rate, .alignment = wiring.graph()[v].alignment};
+      Value value{.rate = wiring.graph()[v].rate, .alignment = wiring.graph()[v].alignment};
       if (v < graph_.inputs()) {
         graph_[v] = value;
         continue;
@@ -54,6 +56,7 @@ class WiredPlan {
         operands.push_back({.value = operand.value, .skip = operand.skip});
         ++graph_[operand.value].uses;
       }
+      value.from = operands.front().value, value.joins = operands.size() > 1;
       most_operands_ = std::max(most_operands_, static_cast<Index>(operands.size()));
       graph_.add(value, operands);
     }

@@ -1,8 +1,6 @@
 #ifndef EIGENSTREAM_CORE_FRAME_SHAPE_HPP
 #define EIGENSTREAM_CORE_FRAME_SHAPE_HPP
 
-#include <array>    // halves
-#include <bit>      // bit_cast
 #include <cassert>  // assert
 #include <cstdint>  // int32_t
 #include <string>   // messages
@@ -14,8 +12,8 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// How many there are along an axis, in 32 bits. It converts from and to Index, so that products are as wide as an Index.
 class Extent {
  public:
-  constexpr Extent(Index n = 1) noexcept : value_(static_cast<std::int32_t>(n)) { assert(value_ == n); }
-  constexpr operator Index() const noexcept { return value_; }
+  EIGENSTREAM_ALWAYS_INLINE constexpr Extent(Index n = 1) noexcept : value_(static_cast<std::int32_t>(n)) { assert(value_ == n); }
+  EIGENSTREAM_ALWAYS_INLINE constexpr operator Index() const noexcept { return value_; }
 
  private:
   std::int32_t value_;
@@ -33,22 +31,21 @@ struct FrameShape {
   static constexpr FrameShape any(Index channels = 0) noexcept { return {channels, 0, 0, 0}; }
 
   /// Columns of channels in a frame.
-  constexpr Index columns() const noexcept { return width * height * batch; }
+  EIGENSTREAM_ALWAYS_INLINE constexpr Index columns() const noexcept { return width * height * batch; }
   /// Scalars in a frame.
-  constexpr Index size() const noexcept { return (channels * width) * (height * batch); }
+  EIGENSTREAM_ALWAYS_INLINE constexpr Index size() const noexcept { return (channels * width) * (height * batch); }
   /// Whether there are axes of space.
-  constexpr bool has_space() const noexcept { return width != 1 || height != 1; }
+  EIGENSTREAM_ALWAYS_INLINE constexpr bool has_space() const noexcept { return width != 1 || height != 1; }
   /// The same columns of so many channels.
-  constexpr FrameShape with_channels(Index n) const noexcept { return {n, width, height, batch}; }
-  constexpr FrameShape with_width(Index n) const noexcept { return {channels, n, height, batch}; }
-  constexpr FrameShape with_batch(Index n) const noexcept { return {channels, width, height, n}; }
+  EIGENSTREAM_ALWAYS_INLINE constexpr FrameShape with_channels(Index n) const noexcept { return {n, width, height, batch}; }
+  EIGENSTREAM_ALWAYS_INLINE constexpr FrameShape with_width(Index n) const noexcept { return {channels, n, height, batch}; }
+  EIGENSTREAM_ALWAYS_INLINE constexpr FrameShape with_batch(Index n) const noexcept { return {channels, width, height, n}; }
   /// One signal of the batch.
-  constexpr FrameShape one() const noexcept { return with_batch(1); }
+  EIGENSTREAM_ALWAYS_INLINE constexpr FrameShape one() const noexcept { return with_batch(1); }
 
-  friend constexpr bool operator==(const FrameShape& a, const FrameShape& b) noexcept {
-    using Halves = std::array<std::uint64_t, 2>;
-    const Halves one = std::bit_cast<Halves>(a), other = std::bit_cast<Halves>(b);
-    return ((one[0] ^ other[0]) | (one[1] ^ other[1])) == 0;  // asked for with every call
+  EIGENSTREAM_ALWAYS_INLINE friend constexpr bool operator==(const FrameShape& a, const FrameShape& b) noexcept {
+    // Without a branch for each: it is asked with every call.
+    return ((a.channels ^ b.channels) | (a.width ^ b.width) | (a.height ^ b.height) | (a.batch ^ b.batch)) == 0;
   }
   /// Whether two shapes are the same but for axes of extent 1, which a tensor may leave out.
   friend constexpr bool same_layout(const FrameShape& a, const FrameShape& b) noexcept {
@@ -68,6 +65,19 @@ struct FrameShape {
     if (height != 1) all += ", height " + std::to_string(Index{height});
     return all + " and a batch of " + std::to_string(Index{batch});
   }
+};
+
+/// A shape whose columns are counted already: what is asked for with every frame.
+struct FrameLayout : FrameShape {
+  EIGENSTREAM_ALWAYS_INLINE constexpr FrameLayout() noexcept : columns_(1) {}
+  EIGENSTREAM_ALWAYS_INLINE constexpr FrameLayout(const FrameShape& shape) noexcept
+      : FrameShape(shape), columns_(shape.columns()) {}
+
+  EIGENSTREAM_ALWAYS_INLINE constexpr Index columns() const noexcept { return columns_; }
+  EIGENSTREAM_ALWAYS_INLINE constexpr Index size() const noexcept { return channels * columns_; }
+
+ private:
+  Index columns_;
 };
 
 EIGENSTREAM_END_NAMESPACE

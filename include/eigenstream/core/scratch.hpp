@@ -1,6 +1,8 @@
 #ifndef EIGENSTREAM_CORE_SCRATCH_HPP
 #define EIGENSTREAM_CORE_SCRATCH_HPP
 
+#include <vector>  // blocks
+
 #include "eigenstream/core/state_block.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -19,15 +21,20 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 
-  /// At least so many bytes; what was in it is lost.
-  void reserve(Index bytes) {
-    if (bytes > block_.bytes()) block_ = StateBlock(bytes, {});
+  /// Memory of at least so many bytes. What was given before stays where it is.
+  std::byte* reserve(Index bytes) {
+    if (blocks_.empty() || bytes > blocks_.back().bytes()) blocks_.emplace_back(bytes, FrameShape());
+    return blocks_.back().ref().data;
   }
-  std::byte* data() const noexcept { return block_.ref().data; }
-  Index bytes() const noexcept { return block_.bytes(); }
+  /// Bytes of all that was given.
+  Index bytes() const noexcept {
+    Index all = 0;
+    for (const StateBlock& block : blocks_) all += block.bytes();
+    return all;
+  }
 
  private:
-  StateBlock block_;
+  std::vector<StateBlock> blocks_;
 };
 
 EIGENSTREAM_END_NAMESPACE

@@ -22,8 +22,14 @@ constexpr Index aligned_bytes(Index bytes) noexcept {
 /// from the frame shape alone. Holds no pointers into itself, so a copy of the bytes is a copy of the stream. Scratch
 /// memory goes with it, for numbers that are forgotten when a call returns; layers that work in turn share it.
 struct StateRef {
+  StateRef() = default;
+  EIGENSTREAM_ALWAYS_INLINE StateRef(std::byte* data_, const FrameLayout& shape_, std::byte* scratch_ = nullptr) noexcept
+      : data(data_), shape(shape_), scratch(scratch_) {}
+  StateRef(std::byte* data_, const FrameShape& shape_, std::byte* scratch_ = nullptr) noexcept
+      : StateRef(data_, FrameLayout(shape_), scratch_) {}
+
   std::byte* data = nullptr;
-  FrameShape shape;              ///< of the layer's input frames
+  FrameLayout shape;             ///< of the layer's input frames
   std::byte* scratch = nullptr;  ///< may be null for layers that want none
 };
 
@@ -32,17 +38,25 @@ struct StateRef {
 class StateBlock {
  public:
   StateBlock() = default;
-  StateBlock(Index bytes, FrameShape shape, Index scratch_bytes = 0)
+  StateBlock(Index bytes, const FrameShape& shape, Index scratch_bytes = 0)
       : bytes_(aligned_bytes(bytes)), scratch_bytes_(aligned_bytes(scratch_bytes)), shape_(shape) {
     if (this->bytes() == 0) return;
     data_ = static_cast<std::byte*>(::operator new(static_cast<std::size_t>(this->bytes()), alignment));
     std::memset(data_, 0, static_cast<std::size_t>(this->bytes()));
+    scratch_ = data_ + bytes_;
   }
-  StateBlock(const StateBlock& other) : StateBlock(other.bytes_, other.shape_, other.scratch_bytes_) { copy(other); }
+  /// With scratch memory that belongs to somebody else.
+  StateBlock(Index bytes, const FrameShape& shape, std::byte* scratch) : StateBlock(bytes, shape) {
+    scratch_ = scratch, shares_scratch_ = true;
+  }
+  StateBlock(const StateBlock& other) : StateBlock(other.bytes_, other.shape_, other.scratch_bytes_) {
+    if (other.shares_scratch_) scratch_ = other.scratch_, shares_scratch_ = true;
+    copy(other);
+  }
   StateBlock(StateBlock&& other) noexcept { swap(other); }
   StateBlock& operator=(const StateBlock& other) {
     if (this == &other) return *this;
-    if (bytes_ == other.bytes_ && scratch_bytes_ == other.scratch_bytes_) {
+    if (bytes_ == other.bytes_ && scratch_bytes_ == other.scratch_bytes_ && !shares_scratch_ && !other.shares_scratch_) {
       shape_ = other.shape_;
       copy(other);
     } else {
@@ -59,7 +73,7 @@ class StateBlock {
     if (data_ != nullptr) ::operator delete(data_, alignment);
   }
 
-  StateRef ref() const noexcept { return {data_, shape_, data_ + bytes_}; }
+  StateRef ref() const noexcept { return {data_, shape_, scratch_}; }
   /// All that is occupied, scratch included.
   Index bytes() const noexcept { return bytes_ + scratch_bytes_; }
 
@@ -70,14 +84,18 @@ class StateBlock {
   }
   void swap(StateBlock& other) noexcept {
     std::swap(data_, other.data_);
+    std::swap(scratch_, other.scratch_);
+    std::swap(shares_scratch_, other.shares_scratch_);
     std::swap(bytes_, other.bytes_);
     std::swap(scratch_bytes_, other.scratch_bytes_);
     std::swap(shape_, other.shape_);
   }
 
   std::byte* data_ = nullptr;
+  std::byte* scratch_ = nullptr;  // behind the block, unless it is shared
+  bool shares_scratch_ = false;
   Index bytes_ = 0, scratch_bytes_ = 0;
-  FrameShape shape_;
+  FrameLayout shape_;
 };
 
 EIGENSTREAM_END_NAMESPACE

@@ -141,12 +141,12 @@ class Conv1d {
   }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     if (is_pointwise()) {
-      convolve(x.data, x.count, state.shape, y.data);
+      convolve(x.data, x.count, state.shape.columns(), y.data);
       return x.count;
     }
     if constexpr (is_static)
       if (x.count == 1 && state.shape.columns() == 1 && window_.one_at_a_time(state))
-        return window_.template advance_one<T>({state.data, {.channels = In}}, x.data, [&](const T* first)
+        return window_.template advance_one<T>({state.data, In}, x.data, [&](const T* first)
                                                    EIGENSTREAM_INLINE_LAMBDA {
           groups_.front().column(first, {lags_.data(), In}, y.data);
         });
@@ -157,7 +157,7 @@ class Conv1d {
     if (is_pointwise()) return written;
     if (window_.seen(state) > 0) {
       const auto emit = [&](const T* first, Index windows, Index done) {
-        convolve(first, windows, state.shape, y.frame(done));
+        convolve(first, windows, state.shape.columns(), y.frame(done));
       };
       written = replicates_ ? window_.template advance_repeat<T>(state, options_.padding.right, emit)
                             : window_.advance_fill(state, fill_, options_.padding.right, emit);
@@ -184,32 +184,31 @@ class Conv1d {
   }
   // Everything in registers: structures of 32 bytes would go through the stack, which a single frame feels.
   EIGENSTREAM_OUTLINED Index many_steps(std::byte* data, Index columns, const T* x, Index n, T* y) const noexcept {
-    const FrameShape shape{.channels = in(), .batch = columns};
-    if (replicates_ && n > 0 && !window_.one_at_a_time({data, shape})) [[unlikely]]  // the first frame
-      window_.template repeat_before<T>({data, shape}, x);
+    const SlidingWindow::At at(data, in() * columns);
+    if (replicates_ && n > 0 && !window_.one_at_a_time(at)) [[unlikely]]  // the first frame
+      window_.template repeat_before<T>(at, x);
     // The depthwise kernel may load beyond the last channel, which only a history allows.
     return window_.template advance<T>(
-        {data, shape}, Frames<const T>(x, shape, n),
-        [&](const T* first, Index windows, Index done) { convolve(first, windows, shape, y + done * out_ * columns); },
+        at, x, n, [&](const T* first, Index windows, Index done) { convolve(first, windows, columns, y + done * out_ * columns); },
         !groups_.empty());
   }
 
   static constexpr bool is_static = In != Dynamic && Out != Dynamic && Taps != Dynamic;
   using Kernel = std::conditional_t<is_static, kernel::TapSum<T, Out, Taps, In>, kernel::TapSum<T>>;
 
-  EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, FrameShape shape, T* y) const noexcept {
-    const kernel::TapOffsets offsets{lags_.data(), shape.size()};
+  EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, Index per_frame, T* y) const noexcept {
+    const kernel::TapOffsets offsets{lags_.data(), in() * per_frame};
     const Index stride = window_.stride;
     // Space and batch are further columns; with a stride they are contiguous only within a frame.
-    if (stride == 1) return columns(first, in(), offsets, windows * shape.columns(), y);
-    strided(first, windows, shape, y);
+    if (stride == 1) return columns(first, in(), offsets, windows * per_frame, y);
+    strided(first, windows, per_frame, y);
   }
-  EIGENSTREAM_OUTLINED void strided(const T* first, Index windows, const FrameShape& shape, T* y) const noexcept {
-    const kernel::TapOffsets offsets{lags_.data(), shape.size()};
-    const Index stride = window_.stride, per_frame = shape.columns();
+  EIGENSTREAM_OUTLINED void strided(const T* first, Index windows, Index per_frame, T* y) const noexcept {
+    const kernel::TapOffsets offsets{lags_.data(), in() * per_frame};
+    const Index stride = window_.stride;
     if (per_frame == 1) return columns(first, stride * in(), offsets, windows, y);
     for (Index m = 0; m < windows; ++m)
-      columns(first + m * stride * shape.size(), in(), offsets, per_frame, y + m * per_frame * out_);
+      columns(first + m * stride * in() * per_frame, in(), offsets, per_frame, y + m * per_frame * out_);
   }
   EIGENSTREAM_ALWAYS_INLINE void columns(const T* x, Index x_step, kernel::TapOffsets offsets, Index n, T* y) const noexcept {
     if constexpr (is_static) {

@@ -30,6 +30,14 @@ struct SlidingWindow {
         keep_(in_lines(std::max({reach_ - 1, left_, Index{repeats}}))),
         first_due_(std::min(reach_ - left_, repeats ? Index{0} : reach_)) {}
 
+  /// The window's own block, and the numbers in a frame: two registers.
+  struct At {
+    std::byte* data;
+    Index frame_size;
+    EIGENSTREAM_ALWAYS_INLINE At(std::byte* data_, Index frame_size_) noexcept : data(data_), frame_size(frame_size_) {}
+    EIGENSTREAM_ALWAYS_INLINE At(const StateRef& state) noexcept : At(state.data, state.shape.size()) {}
+  };
+
   constexpr Index keep() const noexcept { return keep_; }
 
   template <class T>
@@ -37,19 +45,19 @@ struct SlidingWindow {
     return memory_alignment + History<T>::bytes(shape.size(), keep());
   }
   template <class T>
-  void reset(StateRef state, T fill) const noexcept {
+  void reset(At state, T fill) const noexcept {
     *position(state) = {first_due_, 0};
     history<T>(state).reset(fill);
   }
   template <class T>
-  EIGENSTREAM_ALWAYS_INLINE History<T> history(StateRef state) const noexcept {
-    return History<T>(state.data + memory_alignment, state.shape.size(), keep());
+  EIGENSTREAM_ALWAYS_INLINE History<T> history(At state) const noexcept {
+    return History<T>(state.data + memory_alignment, state.frame_size, keep());
   }
   /// Frames since the last reset.
-  Time seen(StateRef state) const noexcept { return position(state)->seen; }
+  Time seen(At state) const noexcept { return position(state)->seen; }
 
   /// Windows that n further frames will complete.
-  EIGENSTREAM_ALWAYS_INLINE Index completes(StateRef state, Index n) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE Index completes(At state, Index n) const noexcept {
     const Index due = position(state)->due;
     if (n < due || n == 0) return 0;
     return stride == 1 ? n - due + 1 : (n - due) / stride + 1;
@@ -62,32 +70,38 @@ struct SlidingWindow {
   /// Appends x and calls kernel(first frame of the first window, windows, windows before) for the completed windows.
   /// If the kernel reads nothing but its windows (`exact_reads`), those that lie within x are read where they are.
   template <class T, class Kernel>
-  EIGENSTREAM_ALWAYS_INLINE Index advance(StateRef state, Frames<const T> x, Kernel&& kernel,
+  EIGENSTREAM_ALWAYS_INLINE Index advance(At state, Frames<const T> x, Kernel&& kernel,
                                           bool exact_reads = false) const noexcept {
+    return advance<T>(state, x.data, x.count, kernel, exact_reads);
+  }
+  template <class T, class Kernel>
+  EIGENSTREAM_ALWAYS_INLINE Index advance(At state, const T* x, Index count, Kernel&& kernel,
+                                          bool exact_reads = false) const noexcept {
+    const auto frame = [&](Index i) EIGENSTREAM_INLINE_LAMBDA { return x + i * state.frame_size; };
     History<T> frames = history<T>(state);
     Index done = 0;
-    if (exact_reads && keep() > 0 && x.count >= 4 * keep() && keep() <= frames.max_frames() &&
-        x.data != frames.room(std::min(x.count, frames.max_frames()))) {
+    if (exact_reads && keep() > 0 && count >= 4 * keep() && keep() <= frames.max_frames() &&
+        x != frames.room(std::min(count, frames.max_frames()))) {
       // Windows that begin in front of x need what was kept and as many new frames; the others only x itself.
-      done = slide(state, frames.append(x.data, keep()), keep(), 0, kernel);
-      done += slide(state, x.frame(keep()), x.count - keep(), done, kernel);
-      frames.restart(x.frame(x.count - keep()));
-      position(state)->seen += x.count;
+      done = slide(state, frames.append(x, keep()), keep(), 0, kernel);
+      done += slide(state, frame(keep()), count - keep(), done, kernel);
+      frames.restart(frame(count - keep()));
+      position(state)->seen += count;
       return done;
     }
-    for (Index at = 0; at < x.count;) {
-      const Index n = std::min(x.count - at, frames.max_frames());
-      done += slide(state, frames.append(x.frame(at), n), n, done, kernel);
+    for (Index at = 0; at < count;) {
+      const Index n = std::min(count - at, frames.max_frames());
+      done += slide(state, frames.append(frame(at), n), n, done, kernel);
       at += n;
     }
-    position(state)->seen += x.count;
+    position(state)->seen += count;
     return done;
   }
 
   /// The same for a kernel that only copies, and takes each window in two pieces: kernel(number, what was kept, its frames,
   /// the rest, which lies in x). At least keep() frames must come, so that none of them needs to be appended.
   template <class T, class Kernel>
-  Index advance_in_pieces(StateRef state, Frames<const T> x, Kernel&& kernel) const noexcept {
+  Index advance_in_pieces(At state, Frames<const T> x, Kernel&& kernel) const noexcept {
     History<T> frames = history<T>(state);
     Position& at = *position(state);
     const Index windows = completes(state, x.count);
@@ -103,7 +117,7 @@ struct SlidingWindow {
 
   /// The same for one frame that completes at most one window, which all but the first do: kernel(first frame).
   template <class T, class Kernel>
-  EIGENSTREAM_ALWAYS_INLINE Index advance_one(StateRef state, const T* x, Kernel&& kernel) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE Index advance_one(At state, const T* x, Kernel&& kernel) const noexcept {
     const T* place = history<T>(state).append(x, 1);
     Position& at = *position(state);
     ++at.seen;
@@ -112,15 +126,15 @@ struct SlidingWindow {
       return 0;
     }
     at.due = stride;
-    kernel(place - (reach - 1) * state.shape.size());
+    kernel(place - (reach - 1) * state.frame_size);
     return 1;
   }
   /// True if the next frame completes at most one window.
-  bool one_at_a_time(StateRef state) const noexcept { return position(state)->due >= 1; }
+  bool one_at_a_time(At state) const noexcept { return position(state)->due >= 1; }
 
   /// The same with n virtual frames, as after the end of the signal; they do not count as seen.
   template <class T, class Kernel>
-  Index advance_fill(StateRef state, T fill, Index n, Kernel&& kernel) const noexcept {
+  Index advance_fill(At state, T fill, Index n, Kernel&& kernel) const noexcept {
     History<T> frames = history<T>(state);
     Index done = 0;
     while (n > 0) {
@@ -133,7 +147,7 @@ struct SlidingWindow {
 
   /// The same with n times the last frame; `keep()` is not 0.
   template <class T, class Kernel>
-  Index advance_repeat(StateRef state, Index n, Kernel&& kernel) const noexcept {
+  Index advance_repeat(At state, Index n, Kernel&& kernel) const noexcept {
     History<T> frames = history<T>(state);
     Index done = 0;
     while (n > 0) {
@@ -146,13 +160,13 @@ struct SlidingWindow {
   /// Fills the virtual frames before the first one, x, with its likes; to be called before it comes, which is while
   /// one_at_a_time is false.
   template <class T>
-  EIGENSTREAM_NO_INLINE void repeat_before(StateRef state, const T* x) const noexcept {
+  EIGENSTREAM_NO_INLINE void repeat_before(At state, const T* x) const noexcept {
     position(state)->due = reach - left;
     history<T>(state).pretend(x);
   }
 
   template <class T>
-  void exchange(StateRef state, StateCodec& codec) const {
+  void exchange(At state, StateCodec& codec) const {
     codec.count(position(state)->due, due_after(codec.frames()));
     codec.count(position(state)->seen, codec.frames());
     history<T>(state).exchange(codec);
@@ -163,7 +177,7 @@ struct SlidingWindow {
     Index due;   // frames still to come until the next window is complete; below 1 only before the first frame
     Time seen;  // real frames since the start
   };
-  static Position* position(StateRef state) noexcept { return reinterpret_cast<Position*>(state.data); }
+  static Position* position(At state) noexcept { return reinterpret_cast<Position*>(state.data); }
   // `due` when n frames have come.
   constexpr Index due_after(Time n) const noexcept {
     const Index first = reach - left;
@@ -172,11 +186,11 @@ struct SlidingWindow {
   }
 
   template <class T, class Kernel>
-  EIGENSTREAM_ALWAYS_INLINE Index slide(StateRef state, const T* place, Index n, Index done,
+  EIGENSTREAM_ALWAYS_INLINE Index slide(At state, const T* place, Index n, Index done,
                                         Kernel& kernel) const noexcept {
     Index& due = position(state)->due;
     const Index windows = completes(state, n);
-    if (windows > 0) kernel(place + (due - reach) * state.shape.size(), windows, done);
+    if (windows > 0) kernel(place + (due - reach) * state.frame_size, windows, done);
     due += windows * stride - n;
     return windows;
   }

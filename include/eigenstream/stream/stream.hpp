@@ -76,13 +76,12 @@ class Stream {
       return n;
     };
     check(options.batch >= 1 && options.batch <= most_extent, "Stream: batch of ", options.batch, ", must be at least 1");
-    in_ = {extent(options.channels, wanted.channels, "channels"), extent(options.width, wanted.width, "columns of width"),
+    in_ = FrameShape{extent(options.channels, wanted.channels, "channels"), extent(options.width, wanted.width, "columns of width"),
            extent(options.height, wanted.height, "rows of height"), options.batch};
     several_ = inputs_of(*net_) > 1;
     facts_ = net_->facts(in_);
     out_ = facts_.out;
     timing_ = net_->timing();
-    if (scratch_ != nullptr) scratch_->reserve(facts_.scratch_bytes);
     block_ = fresh_block();
     StateCodec count;
     net_->exchange(state(), count);
@@ -171,7 +170,7 @@ class Stream {
   /// Error unless x can be given to the stream.
   EIGENSTREAM_ALWAYS_INLINE void check_input(Frames<const T> x) const {
     check_shape("input", x.shape(), in_);
-    if (x.count < 0 || several_) [[unlikely]]
+    if (x.count < 0 || takes_several()) [[unlikely]]
       refuse_input(x.count);
   }
 
@@ -305,7 +304,7 @@ class Stream {
     seen_ += x.front().count;
     const Frames<T> to(y.data, out_, y.count);
     if constexpr (requires { net_->inputs(); })
-      if (several_) return net_->steps(state(), x, to);
+      if (takes_several()) return net_->steps(state(), x, to);
     return net_->steps(state(), Frames<const T>(x.front().data, in_, x.front().count), to);
   }
   Index finish(Frames<T> y) noexcept {
@@ -314,13 +313,15 @@ class Stream {
   }
 
  private:
-  EIGENSTREAM_ALWAYS_INLINE StateRef state() const noexcept {
-    StateRef all = block_.ref();
-    if (scratch_ != nullptr) all.scratch = scratch_->data();
-    return all;
+  EIGENSTREAM_ALWAYS_INLINE bool takes_several() const noexcept {
+    if constexpr (requires { net_->inputs(); }) return several_;
+    return false;
   }
+  EIGENSTREAM_ALWAYS_INLINE StateRef state() const noexcept { return block_.ref(); }
   StateBlock fresh_block() const {
-    StateBlock block(facts_.state_bytes, in_, scratch_ != nullptr ? 0 : facts_.scratch_bytes);
+    StateBlock block = scratch_ != nullptr
+                           ? StateBlock(facts_.state_bytes, in_, scratch_->reserve(facts_.scratch_bytes))
+                           : StateBlock(facts_.state_bytes, in_, facts_.scratch_bytes);
     net_->reset(block.ref());
     return block;
   }
@@ -331,7 +332,7 @@ class Stream {
 
   static constexpr Index most_extent = std::numeric_limits<std::int32_t>::max();
   std::shared_ptr<const Net> net_;
-  FrameShape in_, out_;
+  FrameLayout in_, out_;
   Timing timing_;
   std::shared_ptr<Scratch> scratch_;  // null: behind the block
   StateBlock block_;
