@@ -18,6 +18,23 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
+namespace detail {
+/// What every layer says and does, however many signals it takes.
+template <class L>
+concept LayerOfAnyInputs =
+    std::copy_constructible<L> && requires(const L& layer, StateRef state, Frames<typename L::Scalar> y, StateCodec& codec, Index n) {
+      typename L::Scalar;
+      { layer.wanted() } -> std::same_as<FrameShape>;
+      { layer.timing() } -> std::same_as<Timing>;
+      { layer.max_outputs(n) } -> std::same_as<Index>;
+      { layer.fingerprint() } -> std::same_as<std::uint64_t>;
+      { layer.reset(state) } noexcept;
+      { layer.flush(state, y) } noexcept -> std::same_as<Index>;
+      layer.exchange(state, codec);
+      { layer.in_place() } noexcept -> std::same_as<bool>;
+    };
+}  // namespace detail
+
 /// The one concept: what every layer, container and network is. A layer holds parameters only and never changes after
 /// construction; what a stream remembers lives in a block that the caller owns (StateRef).
 ///
@@ -45,21 +62,12 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// or the exact number, x and y do not overlap unless in_place. Both are noexcept, and neither allocates, locks, or
 /// calls the system.
 template <class L>
-concept Layer = std::copy_constructible<L> &&
-                requires(const L& layer, StateRef state, Frames<const typename L::Scalar> x,
-                         Frames<typename L::Scalar> y, FrameShape shape, StateCodec& codec, Index n) {
-                  typename L::Scalar;
-                  { layer.wanted() } -> std::same_as<FrameShape>;
+concept Layer = detail::LayerOfAnyInputs<L> &&
+                requires(const L& layer, StateRef state, Frames<const typename L::Scalar> x, Frames<typename L::Scalar> y,
+                         FrameShape shape, Index n) {
                   { layer.facts(shape) } -> std::same_as<Facts>;
-                  { layer.timing() } -> std::same_as<Timing>;
-                  { layer.max_outputs(n) } -> std::same_as<Index>;
-                  { layer.fingerprint() } -> std::same_as<std::uint64_t>;
-                  { layer.reset(state) } noexcept;
                   { layer.steps(state, x, y) } noexcept -> std::same_as<Index>;
-                  { layer.flush(state, y) } noexcept -> std::same_as<Index>;
-                  layer.exchange(state, codec);
                   { layer.input_room(state, n) } noexcept -> std::same_as<typename L::Scalar*>;
-                  { layer.in_place() } noexcept -> std::same_as<bool>;
                 };
 
 /// A layer that takes several signals, frame by frame: what joins branches, attends, or is conditioned. As Layer, but for
@@ -70,19 +78,12 @@ concept Layer = std::copy_constructible<L> &&
 ///
 /// The shape of the state is that of the first input's frames.
 template <class L>
-concept JoinLayer = std::copy_constructible<L> &&
+concept JoinLayer = detail::LayerOfAnyInputs<L> &&
                     requires(const L& layer, StateRef state, std::span<const Frames<const typename L::Scalar>> x,
-                             Frames<typename L::Scalar> y, std::span<const FrameShape> shapes, StateCodec& codec, Index n) {
+                             Frames<typename L::Scalar> y, std::span<const FrameShape> shapes) {
                       { layer.inputs() } -> std::same_as<Index>;
-                      { layer.wanted() } -> std::same_as<FrameShape>;
                       { layer.facts(shapes) } -> std::same_as<Facts>;
-                      { layer.timing() } -> std::same_as<Timing>;
-                      { layer.max_outputs(n) } -> std::same_as<Index>;
-                      { layer.fingerprint() } -> std::same_as<std::uint64_t>;
-                      { layer.reset(state) } noexcept;
                       { layer.steps(state, x, y) } noexcept -> std::same_as<Index>;
-                      { layer.flush(state, y) } noexcept -> std::same_as<Index>;
-                      layer.exchange(state, codec);
                     };
 /// How many signals a layer takes.
 template <class L>
