@@ -98,7 +98,8 @@ class Stream {
   /// the next n of input 0, by whose frames time is counted.
   Index inputs() const noexcept { return 1 + static_cast<Index>(more_inputs().size()); }
   FrameShape in_shape(Index input) const noexcept {
-    return input == 0 ? in_ : more_input(input).shape.with_batch(in_.batch);
+    if (input == 0) return in_;
+    return more_input(input).shape.with_batch(in_.batch);
   }
   Index frames_with(Index input, Index n) const noexcept {
     if (input == 0) return n;
