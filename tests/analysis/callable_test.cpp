@@ -40,7 +40,7 @@ TEST_CASE("A callable's parameter says what it takes", "[analysis]") {
 
 TEST_CASE("Frames go into every type of signal, and come back", "[analysis]") {
   std::vector<float> values{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-  const Frames<const float> x(values.data(), {2}, 6), batched(values.data(), {.channels = 2, .batch = 3}, 2), mono(values.data(), {}, 12);
+  const Frames<const float> x(values.data(), {2}, 6), batched(values.data(), {.channels = 2, .batch = 3}, 2), mono(values.data(), es::FrameShape(), 12);
   const auto check_same = [&](const auto& signal, const Frames<const float>& wanted) {
     const Frames<const float> back = as_frames(signal);
     CHECK(back.shape() == wanted.shape());

@@ -110,7 +110,7 @@ auto as_frames(const Y& y) {
                   "eigenstream: a model gives a tensor, a matrix (C,T) or Frames, not an unevaluated expression");
     using T = typename ScalarOf<Y>::type;
     if constexpr (requires { requires TensorLike<const Y> && Y::NumDimensions == 1; })
-      return Frames<const T>(y.data(), {}, y.dimension(0));
+      return Frames<const T>(y.data(), FrameShape(), y.dimension(0));
     else
       return Frames<const T>(y);
   }

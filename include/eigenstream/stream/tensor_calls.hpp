@@ -73,7 +73,7 @@ struct TensorCalls<Stream, X> {
 
   static View view(const Stream& stream, const X& x) {
     if constexpr (rank == 1) {
-      return {{x.data(), {}, x.dimensions()[0]}};
+      return {{x.data(), FrameShape(), x.dimensions()[0]}};
     } else if constexpr (TensorLike<X>) {
       static_cast<void>(Frames<const T>(x));  // what does not compile
       std::array<Index, rank> middle{};
