@@ -197,3 +197,14 @@ TEST_CASE("Stream: many streams of one thread share their scratch memory", "[str
   shared[4].set_state(shared[5].get_state());
   CHECK(support::same(shared[4](x, es::final), alone[5](x, es::final)));
 }
+
+TEST_CASE("Stream: frames with space may lie in one row", "[stream]") {
+  es::Stream stream(es::Snapshotter<float>(2, 4, 2));
+  const auto x = support::signal(2, 10);
+  Eigen::MatrixXf row(8, 5);
+  Eigen::Tensor<float, 3> columns(2, 4, 5), wrong(4, 2, 5);
+  REQUIRE(stream.process(x, row, es::final) == 5);
+  REQUIRE(stream.process(x, columns, es::final) == 5);
+  CHECK(std::equal(row.data(), row.data() + row.size(), columns.data()));
+  CHECK_THROWS_AS(stream.process(x, wrong, es::final), es::Error);
+}

@@ -282,9 +282,10 @@ class Stream {
     if (!(given == wanted)) [[unlikely]]
       check_layout(what, given, wanted);
   }
-  // A tensor does not say which axes its middle ones are.
+  // A tensor does not say which axes its middle ones are, and may have the columns of a frame in one row.
   static EIGENSTREAM_NO_INLINE void check_layout(const char* what, const FrameShape& given, const FrameShape& wanted) {
-    check(same_layout(given, wanted), "Stream: ", what, " of ", given, ", this stream has ", wanted);
+    const FrameShape row{.channels = wanted.channels * wanted.width * wanted.height, .batch = wanted.batch};
+    check(same_layout(given, wanted) || same_layout(given, row), "Stream: ", what, " of ", given, ", this stream has ", wanted);
   }
   EIGENSTREAM_ALWAYS_INLINE void check_output(Frames<T> y, Index n, bool ended) const {
     check_shape("output", y.shape(), out_);
