@@ -203,7 +203,7 @@ inline std::string info_text(const OpenedModel& model) {
 
   if (windows) all += "inside Windowed, channels are those of a window x its frames\n";
 
-  const es::Facts facts = model.layer().facts(stream.in_shape());
+  const es::Facts& facts = stream.facts();
   const double macs = facts.macs;
   const es::Rate rate = stream.rate();
   all += "\n";
@@ -265,7 +265,7 @@ inline std::string info_json(const OpenedModel& model) {
     }
   }
   all["takes_any_channels"] = model.layer().wanted().channels == 0;
-  const es::Facts facts = model.layer().facts(stream.in_shape());
+  const es::Facts& facts = stream.facts();
   all["in_channels"] = Index{stream.in_shape().channels};
   all["out_channels"] = Index{stream.out_shape().channels};
   if (stream.out_shape().has_space()) all["out_width"] = Index{stream.out_shape().width};

@@ -399,6 +399,14 @@ TEST_CASE("registry: errors about windows name the module", "[network]") {
   huge.fields["channels"] = n(1 << 10);
   mentions(create(huge), {"windows of 1024 channels and 1048576 frames are more than can be kept"});
   mentions(create(windowed(leaf("AdaptiveAvgPool1d", "0", {{"output_size", n(0)}}), 4, 2)), {"module \"0\"", "output_size = 0"});
+  for (const char* type : {"Residual", "Parallel"}) {
+    es::ModuleSpec aligned{type, "a", {{"align", std::string("lagging")}, {"reduce", std::string("sum")}}, {}};
+    if (type == std::string("Residual")) aligned.fields.erase("reduce"), aligned.children["net"] = {leaf("Tanh", "a.0")};
+    else aligned.children["branches"] = {leaf("Tanh", "a.0"), leaf("Tanh", "a.1")};
+    es::ModuleSpec spec = windowed(aligned, 4, 2);
+    spec.fields["channels"] = n(2);
+    mentions(create(spec), {"module \"a\"", "align: along a window, operands are centred"});
+  }
   mentions(create(leaf("OverlapAdd", "x", {{"channels", n(1)}, {"size", n(2)}, {"stride", n(3)}})), {"module \"x\" (OverlapAdd)", "gaps"});
 }
 

@@ -10,6 +10,7 @@
 #include "eigenstream/layer/identity.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/pointwise.hpp"
+#include "eigenstream/layer/rearrange.hpp"
 #include "eigenstream/layer/softmax.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/window/unfold_windows.hpp"
@@ -146,7 +147,7 @@ TEST_CASE("Windowed: frames of several columns, as a tensor with that axis", "[w
     for (Index t = 0; t < 4; ++t)
       for (Index c = 0; c < 3; ++c) CHECK(frames(c, t, w) == expected(c, t));
   }
-  const es::Windowed merged(es::along(conv<float>(2, 3, 3)), 6, 4, {.merge = true});
+  const auto merged = es::sequential(layer, es::Merge<float>());
   es::Stream flat(merged);
   CHECK(flat.out_shape() == es::FrameShape{12});
   const Eigen::Tensor<float, 2> z = flat.forward(x);

@@ -41,7 +41,6 @@ class WiredPlan {
     bool direct = true;  // none ever waits: the layer takes all that come, and there is no queue
   };
 
-
   /// `works_in_place`: of each layer, whether it may write where it reads.
   WiredPlan(const Wiring& wiring, const std::vector<char>& works_in_place)
       : more_inputs_(wiring.more_inputs()), graph_(wiring.graph().inputs()) {
@@ -91,7 +90,7 @@ class WiredPlan {
       Value& value = graph_[v];
       value.rise = wiring.after(v).most_rise(value.rate);
       value.flushed = wiring.ended(v).most_lead(wiring.after(v));
-      if (graph_.operands(v).size() < 2) continue;
+      if (!value.joins) continue;
       for (Operand& operand : graph_.operands(v)) {
         operand.keep = wiring.after(operand.value).without_first(operand.skip).most_lead(wiring.aligned_after(v));
         operand.direct = operand.keep == 0 && operand.skip == 0;
@@ -106,9 +105,8 @@ class WiredPlan {
     std::vector<Index> end(static_cast<std::size_t>(graph_.values()), 0);  // last use of a value's buffer
     const auto in_place = [&](Index v) { return works_in_place[static_cast<std::size_t>(v - graph_.inputs())] != 0; };
     for (Index v = graph_.inputs(); v <= graph_.last(); ++v) {
-      const Index from = std::as_const(graph_).operands(v).front().value;
-      const bool alone = graph_.operands(v).size() == 1;
-      graph_[v].in_place = alone && in_place(v) && from >= graph_.inputs() && graph_[from].uses == 1;
+      Value& own = graph_[v];
+      own.in_place = !own.joins && in_place(v) && own.from >= graph_.inputs() && graph_[own.from].uses == 1;
     }
     graph_[graph_.last()].home = Home::output;
     for (Index v = graph_.last(); v >= graph_.inputs(); --v) {
@@ -118,8 +116,8 @@ class WiredPlan {
         graph_[from].home = home, graph_[from].home_index = index;  // the first user, which comes last here, decides
       };
       const auto stay = [&](Index from) { claim(from, graph_[from].home, graph_[from].home_index, v); };
-      const auto operands = std::as_const(graph_).operands(v);
-      if (operands.size() > 1) {
+      if (user.joins) {
+        const auto operands = std::as_const(graph_).operands(v);
         for (auto operand = operands.rbegin(); operand != operands.rend(); ++operand) {
           if (operand->direct)
             stay(operand->value);
@@ -127,11 +125,11 @@ class WiredPlan {
             claim(operand->value, Home::queue, &*operand - std::as_const(graph_).operands().data(), v);
         }
       } else if (user.in_place) {
-        claim(operands.front().value, user.home, user.home_index, end[static_cast<std::size_t>(v)]);
+        claim(user.from, user.home, user.home_index, end[static_cast<std::size_t>(v)]);
       } else if (!in_place(v)) {
-        claim(operands.front().value, Home::layer, v - graph_.inputs(), v);
+        claim(user.from, Home::layer, v - graph_.inputs(), v);
       } else {
-        stay(operands.front().value);
+        stay(user.from);
       }
     }
     std::vector<Index> free;
@@ -141,7 +139,7 @@ class WiredPlan {
       for (Index b = 0; b < static_cast<Index>(owners.size()); ++b)
         if (owners[static_cast<std::size_t>(b)] == v - 1) free.push_back(b);
       if (own.in_place) {
-        own.buffer = graph_[std::as_const(graph_).operands(v).front().value].buffer;
+        own.buffer = graph_[own.from].buffer;
         continue;
       }
       if (own.home == Home::output) continue;

@@ -128,9 +128,6 @@ constexpr Space space_beside(Space one, Space other) noexcept {
 }
 
 namespace detail {
-inline constexpr char needs_windows[] =
-    "eigenstream: this layer needs the whole signal, so it cannot run over a stream; run it over windows: "
-    "Windowed(net, size, stride)";
 /// True; what needs whole windows does not compile.
 template <class L>
 inline constexpr bool runs_over_streams = [] {

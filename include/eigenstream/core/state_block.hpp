@@ -56,8 +56,9 @@ class StateBlock {
   StateBlock(StateBlock&& other) noexcept { swap(other); }
   StateBlock& operator=(const StateBlock& other) {
     if (this == &other) return *this;
-    if (bytes_ == other.bytes_ && scratch_bytes_ == other.scratch_bytes_ && !shares_scratch_ && !other.shares_scratch_) {
+    if (bytes_ == other.bytes_ && scratch_bytes_ == other.scratch_bytes_ && shares_scratch_ == other.shares_scratch_) {
       shape_ = other.shape_;
+      if (shares_scratch_) scratch_ = other.scratch_;
       copy(other);
     } else {
       StateBlock fresh(other);

@@ -151,7 +151,7 @@ class ModuleReader {
   }
 
   /// Modules inside this one, built. `in` is the shape of the frames they get, with 0 for what is unknown.
-  inline Module child(const std::string& name, const FrameShape& in);
+  Module child(const std::string& name, const FrameShape& in) { return build(only_spec(name), in); }
   inline std::vector<Module> children(const std::string& name, FrameShape in);
   /// The one that a Windowed runs over each window.
   inline Module window_child(const std::string& name, const FrameShape& window);
@@ -163,10 +163,11 @@ class ModuleReader {
   /// One of them, built.
   inline Module build(const ModuleSpec& spec, const FrameShape& in) const;
 
-  /// How operands of different length are aligned.
+  /// How operands of different length are aligned; along a window, always centred.
   Alignment alignment(const std::string& name) {
     const std::string given = text(name, "centred");
     if (given == "centred") return Alignment::centred;
+    check(!in_window_, name, ": along a window, operands are centred");
     if (given == "lagging") return Alignment::lagging;
     check(given == "leading", name, " = \"", given, "\", must be \"centred\", \"lagging\" or \"leading\"");
     return Alignment::leading;
@@ -265,6 +266,11 @@ class ModuleReader {
     check(!spec_.children.contains(name), name, " holds modules, not a value");
     check(optional, "field \"", name, "\" is missing");
     return nullptr;
+  }
+  const ModuleSpec& only_spec(const std::string& name) {
+    const auto& specs = child_specs(name);
+    check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
+    return specs.front();
   }
   const std::vector<ModuleSpec>& child_specs(const std::string& name) {
     used_.insert(name);

@@ -92,18 +92,11 @@ class Registry {
   std::map<std::string, Entry> factories_;
 };
 
-inline Module ModuleReader::child(const std::string& name, const FrameShape& in) {
-  const auto& specs = child_specs(name);
-  check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
-  return build(specs.front(), in);
-}
 inline Module ModuleReader::build(const ModuleSpec& spec, const FrameShape& in) const {
   return registry_.create(spec, weights_, used_weights_, policy_, in, in_window_);
 }
 inline Module ModuleReader::window_child(const std::string& name, const FrameShape& window) {
-  const auto& specs = child_specs(name);
-  check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
-  return registry_.create(specs.front(), weights_, used_weights_, policy_, window, true);
+  return registry_.create(only_spec(name), weights_, used_weights_, policy_, window, true);
 }
 inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameShape& in,
                                            const std::vector<NetworkInput>& more_inputs, std::vector<Module>& modules) {
@@ -169,14 +162,10 @@ inline std::vector<Module> ModuleReader::children(const std::string& name, Frame
 
 namespace detail {
 
-template <class L>
-Registry::Factory plain_factory() {
-  return [](ModuleReader&, const FrameShape&) { return Built(L()); };
-}
 /// Adds a type without parameters.
 template <class L>
 void add_plain(Registry& registry, const char* type) {
-  registry.add(type, plain_factory<L>(), space_of_type<L>);
+  registry.add(type, [](ModuleReader&, const FrameShape&) { return Built(L()); }, space_of_type<L>);
 }
 
 }  // namespace detail

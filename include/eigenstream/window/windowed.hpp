@@ -10,7 +10,6 @@ EIGENSTREAM_BEGIN_NAMESPACE
 struct WindowedOptions {
   Padding padding = {};      ///< zeros before the first frame and behind the last one
   Index channels = Dynamic;  ///< of the input; needed only if the network takes any number
-  bool merge = false;        ///< output frames without space: their numbers as channels, channel fastest
 };
 
 /// A signal cut into windows, and a network over each: `size` frames, every `stride` frames, are one frame with as many
@@ -23,7 +22,7 @@ struct WindowedOptions {
 ///                4096, 1024)
 /// OverlapAdd or OnlineAverager put its output back on a time line; of width 1, it is one already.
 /// Shapes   x (C,T) or (C,B,T) -> y (C',W',n) or (C',W',B,n), as the network makes of (C,size);
-///          n = floor((T + left + right - size) / stride) + 1. With `merge`, (C'*W',n) or (C'*W',B,n)
+///          n = floor((T + left + right - size) / stride) + 1
 /// Timing   receptive_field size, delay size - 1 - left, rate 1/stride. Made from a Snapshotter, or with left =
 ///          size - stride, a window ends with each stride of the signal
 /// Errors   constructor: Error on any impossible size, if the network cannot take such a window, or if it goes over time.
@@ -38,7 +37,7 @@ class Windowed {
   static constexpr Space space_of_type = Space::made;
 
   Windowed(Net net, Index size, Index stride, WindowedOptions options = {})
-      : net_(std::move(net)), padding_(options.padding), merge_(options.merge) {
+      : net_(std::move(net)), padding_(options.padding) {
     check_one_input("Windowed", net_);
     check(size >= 1, "Windowed: size = ", size, ", must be at least 1");
     check(stride >= 1, "Windowed: stride = ", stride, ", must be at least 1");
@@ -66,7 +65,7 @@ class Windowed {
                   .channels = snapshotter.num_channels()}) {}
 
   /// The same network over windows of real frames only. What is padded inside the windows belongs to the network.
-  Windowed without_padding() const { return Windowed(net_, size(), stride(), {.channels = channels_, .merge = merge_}); }
+  Windowed without_padding() const { return Windowed(net_, size(), stride(), {.channels = channels_}); }
 
   const Net& net() const noexcept { return net_; }
   Index size() const noexcept { return window_.reach; }
@@ -81,7 +80,6 @@ class Windowed {
     check_channels("Windowed", channels_, in);
     check(!in.has_space(), "Windowed: takes frames without space, not ", in);
     Facts all = net_.facts(window_shape(in.batch));
-    if (merge_) all.out = {.channels = all.out.channels * all.out.width * all.out.height, .batch = in.batch};
     all.state_bytes = ring_bytes(in) + aligned_bytes(all.state_bytes);
     all.scratch_bytes = gathered_bytes(in.batch) + aligned_bytes(all.scratch_bytes);
     all.max_flush = window_.max_windows(padding_.right);
@@ -149,7 +147,6 @@ class Windowed {
 
   Net net_;
   Padding padding_;
-  bool merge_;
   Index channels_ = 1;
   FrameShape out_;  // of one signal
   SlidingWindow window_;

@@ -20,7 +20,6 @@ inline Built build_residual(ModuleReader& r, const FrameShape& in) {
   AnyLayer<float> layer = net.layer;
   const Alignment alignment = r.alignment("align");
   if (!r.in_window()) return Built(Residual<AnyLayer<float>>(std::move(layer), alignment), {std::move(net)});
-  r.check(alignment == Alignment::centred, "align: along a window, operands are centred");
   // The output of a network over windows may be shorter, or a single frame for all.
   GraphBuilder<float> graph;
   return Built(graph.build(graph.reduce(Reduce::sum, {graph.add(std::move(layer), graph.input()), graph.input()})),

@@ -38,50 +38,50 @@ inline Built build_gelu(ModuleReader& r, const FrameShape&) {
 
 /// What treats every frame, or every number, by itself: the types that model files may hold.
 inline void add_pointwise_types(Registry& registry) {
-  registry.add("ReLU", plain_factory<Relu<float>>());
+  add_plain<Relu<float>>(registry, "ReLU");
   registry.add("LeakyReLU",
                [](ModuleReader& r, const FrameShape&) { return Built(LeakyRelu<float>(r.number("negative_slope", 0.01))); });
   registry.add("PReLU", [](ModuleReader& r, const FrameShape&) {
     return Built(Prelu<float>(r.weight("weight", {r.integer("num_parameters", 1)})));
   });
   registry.add("ELU", [](ModuleReader& r, const FrameShape&) { return Built(Elu<float>(r.number("alpha", 1))); });
-  registry.add("SELU", plain_factory<Selu<float>>());
-  registry.add("SiLU", plain_factory<Silu<float>>());
+  add_plain<Selu<float>>(registry, "SELU");
+  add_plain<Silu<float>>(registry, "SiLU");
   registry.add("GELU", build_gelu);
-  registry.add("Sigmoid", plain_factory<Sigmoid<float>>());
-  registry.add("Tanh", plain_factory<Tanh<float>>());
+  add_plain<Sigmoid<float>>(registry, "Sigmoid");
+  add_plain<Tanh<float>>(registry, "Tanh");
   registry.add("Softplus", [](ModuleReader& r, const FrameShape&) {
     return Built(Softplus<float>(r.number("beta", 1), r.number("threshold", 20)));
   });
-  registry.add("Softsign", plain_factory<Softsign<float>>());
+  add_plain<Softsign<float>>(registry, "Softsign");
   registry.add("Hardtanh", [](ModuleReader& r, const FrameShape&) {
     return Built(Hardtanh<float>(r.number("min_val", -1), r.number("max_val", 1)));
   });
-  registry.add("Hardsigmoid", plain_factory<Hardsigmoid<float>>());
-  registry.add("Hardswish", plain_factory<Hardswish<float>>());
+  add_plain<Hardsigmoid<float>>(registry, "Hardsigmoid");
+  add_plain<Hardswish<float>>(registry, "Hardswish");
   registry.add("CELU", [](ModuleReader& r, const FrameShape&) { return Built(Celu<float>(r.number("alpha", 1))); });
-  registry.add("Mish", plain_factory<Mish<float>>());
-  registry.add("LogSigmoid", plain_factory<LogSigmoid<float>>());
-  registry.add("Tanhshrink", plain_factory<Tanhshrink<float>>());
+  add_plain<Mish<float>>(registry, "Mish");
+  add_plain<LogSigmoid<float>>(registry, "LogSigmoid");
+  add_plain<Tanhshrink<float>>(registry, "Tanhshrink");
   registry.add("Softshrink", [](ModuleReader& r, const FrameShape&) { return Built(Softshrink<float>(r.number("lambd", 0.5))); });
   registry.add("Hardshrink", [](ModuleReader& r, const FrameShape&) { return Built(Hardshrink<float>(r.number("lambd", 0.5))); });
   registry.add("Threshold", [](ModuleReader& r, const FrameShape&) {
     const float threshold = r.number("threshold");
     return Built(Threshold<float>(threshold, r.number("value")));
   });
-  registry.add("Abs", plain_factory<Abs<float>>());
-  registry.add("Exp", plain_factory<Exp<float>>());
-  registry.add("Log", plain_factory<Log<float>>());
-  registry.add("Sqrt", plain_factory<Sqrt<float>>());
-  registry.add("Square", plain_factory<Square<float>>());
-  registry.add("Sin", plain_factory<Sin<float>>());
-  registry.add("Cos", plain_factory<Cos<float>>());
-  registry.add("Reciprocal", plain_factory<Reciprocal<float>>());
-  registry.add("LogSoftmax", plain_factory<LogSoftmax<float>>());
+  add_plain<Abs<float>>(registry, "Abs");
+  add_plain<Exp<float>>(registry, "Exp");
+  add_plain<Log<float>>(registry, "Log");
+  add_plain<Sqrt<float>>(registry, "Sqrt");
+  add_plain<Square<float>>(registry, "Square");
+  add_plain<Sin<float>>(registry, "Sin");
+  add_plain<Cos<float>>(registry, "Cos");
+  add_plain<Reciprocal<float>>(registry, "Reciprocal");
+  add_plain<LogSoftmax<float>>(registry, "LogSoftmax");
   registry.add("ChannelSlice", build_channel_slice);
   registry.add("Affine", build_affine);
-  registry.add("GLU", plain_factory<Glu<float>>());
-  registry.add("Softmax", plain_factory<Softmax<float>>());
+  add_plain<Glu<float>>(registry, "GLU");
+  add_plain<Softmax<float>>(registry, "Softmax");
   registry.add("Snake",
                [](ModuleReader& r, const FrameShape&) { return Built(Snake<float>(r.weight("alpha", {r.integer("channels")}))); });
 }
