@@ -1,5 +1,6 @@
 #include "eigenstream/compose/wired.hpp"
 
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -33,8 +34,8 @@ class Naive {
         }
         Index shortest = lengths[node.from.front()];
         for (const std::size_t from : node.from) shortest = std::min(shortest, lengths[from]);
-        std::vector<Index>& excess = least.try_emplace(v, node.from.size(), Index{1} << 40).first->second;
-        Index end = Index{1} << 40;
+        std::vector<Index>& excess = least.try_emplace(v, node.from.size(), std::numeric_limits<Index>::max()).first->second;
+        Index end = std::numeric_limits<Index>::max();
         for (std::size_t k = 0; k < node.from.size(); ++k) {
           excess[k] = std::min(excess[k], lengths[node.from[k]] - shortest);
           end = std::min(end, lengths[node.from[k]] - (n == 2000 ? 0 : excess[k] / 2));
@@ -59,7 +60,7 @@ class Naive {
  private:
   static Signal<float> join(const RandomGraph::Node& node, const std::vector<Index>& skips,
                             const std::vector<Signal<float>>& values) {
-    Index frames = Index{1} << 40, channels = 0;
+    Index frames = std::numeric_limits<Index>::max(), channels = 0;
     const Index batch = values.front().dimension(1);
     for (std::size_t k = 0; k < node.from.size(); ++k) {
       const Signal<float>& x = values[node.from[k]];

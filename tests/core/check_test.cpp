@@ -4,24 +4,21 @@
 #include <string_view>
 
 #include "support/catch.hpp"
+#include "support/errors.hpp"
 
 namespace es = eigenstream;
+using support::caught;
 
-TEST_CASE("check: throws an Error with the parts as its message, only when needed", "[core][error]") {
-  CHECK_NOTHROW(es::check(true, "never"));
-  try {
-    es::check(false, "Layer: ", 3, " channels, not ", 2.5);
-    FAIL("nothing was thrown");
-  } catch (const es::Error& error) {
-    CHECK(std::string(error.what()) == "Layer: 3 channels, not 2.5");
-  }
-  try {
-    es::fail('a', std::string("b"), std::string_view("c"), true, -7L, 1e-20, 1234567.0f, std::size_t{8});
-  } catch (const es::Error& error) {
-    CHECK(std::string(error.what()) == "abc1-71e-201.23457e+068");  // as a stream would write them
-  }
+TEST_CASE("check: reports an Error with the parts as its message, only when needed", "[core][error]") {
+  CHECK_FALSE(caught([] { es::check(true, "never"); }));
+  CHECK(caught([] { es::check(false, "Layer: ", 3, " channels, not ", 2.5); }) == "Layer: 3 channels, not 2.5");
+  CHECK(caught([] {
+          es::fail('a', std::string("b"), std::string_view("c"), true, -7L, 1e-20, 1234567.0f, std::size_t{8});
+        }) == "abc1-71e-201.23457e+068");  // as a stream would write them
+  CHECK(caught([] { es::fail(); }) == "");
+#if EIGENSTREAM_EXCEPTIONS
   CHECK_THROWS_AS(es::fail("always"), std::runtime_error);
-  CHECK_THROWS_AS(es::fail(), es::Error);
+#endif
 }
 
 namespace {
@@ -38,6 +35,6 @@ TEST_CASE("check: formats the parts on failure only", "[core]") {
   bool spoke = false;
   es::check(true, Part{&spoke});
   CHECK_FALSE(spoke);
-  CHECK_THROWS_AS(es::check(false, Part{&spoke}), es::Error);
+  CHECK(caught([&] { es::check(false, Part{&spoke}); }) == "part");
   CHECK(spoke);
 }

@@ -114,7 +114,7 @@ TEST_CASE("FrameCount: large strides and far reaches take no more room", "[core]
   CHECK(hop.period() == 1 << 18);
   CHECK(hop((1 << 20) - 1) == 0);
   CHECK(hop(1 << 20) == 1);
-  CHECK(hop((Index{1} << 40) + (1 << 20)) == (Index{1} << 22) + 1);
+  CHECK(hop((es::Time{1} << 40) + (1 << 20)) == (es::Time{1} << 22) + 1);
   CHECK(hop.without_first(2).inputs_for(0) == (1 << 20) + (1 << 19));
   // Up again by the same factor, and down: the pattern is no longer than it must be.
   const FrameCount again = hop.through({.kind = Kind::scatter, .reach = 1 << 18, .stride = 1 << 18}, false);

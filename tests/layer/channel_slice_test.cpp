@@ -47,5 +47,8 @@ TEST_CASE("ChannelSlice: counts, fingerprints and errors", "[layer][error]") {
   CHECK(refuses([&] { slice.facts({5}); }, {"ChannelSlice", "2 to 5", "only 5"}));
   CHECK(refuses([] { ChannelSlice<float>(-1, 2); }, {"ChannelSlice", "start = -1"}));
   CHECK(refuses([] { ChannelSlice<float>(1, 0); }, {"ChannelSlice", "0 channels"}));
-  CHECK(refuses([] { ChannelSlice<float>(Index{1} << 62, Index{1} << 62); }, {"ChannelSlice", "2^40"}));
+  if (sizeof(Index) == 8) {
+    constexpr Index far = static_cast<Index>(es::Time{1} << 62);
+    CHECK(refuses([] { ChannelSlice<float>(far, far); }, {"ChannelSlice", "2^40"}));
+  }
 }

@@ -164,6 +164,7 @@ TEST_CASE("Pad: infinite values are values, other mistakes are refused", "[layer
   CHECK(support::calls(stream, {5}, {1}) == Calls{{-std::numeric_limits<float>::infinity(), 5}});
   CHECK(refuses([&] { Pad<float>(1, 0, {.value = inf - inf}); }, {"Pad", "not a number"}));
   CHECK(refuses([] { Pad<float>(1, 0, {.mode = PaddingMode::replicate, .value = 2}); }, {"Pad", "value = 2", "constant"}));
-  CHECK(refuses([] { Pad<float>(0, Index{1} << 41); }, {"Pad", "right = 2199023255552"}));
+  if (sizeof(Index) == 8)
+    CHECK(refuses([] { Pad<float>(0, static_cast<Index>(es::Time{1} << 41)); }, {"Pad", "right = 2199023255552"}));
   CHECK(refuses([] { es::residual(Pad<float>(0, 1)); }, {"Residual", "1 frames longer"}));
 }

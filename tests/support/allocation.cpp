@@ -91,7 +91,11 @@ void free(void* block) noexcept {
 void* operator new(std::size_t size) {
   notice();
   if (void* const block = std::malloc(size == 0 ? 1 : size)) return block;
+#if defined(__cpp_exceptions)
   throw std::bad_alloc();
+#else
+  std::abort();
+#endif
 }
 void operator delete(void* block) noexcept {
   if (block != nullptr) notice();

@@ -11,6 +11,7 @@
 #include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/pool.hpp"
+#include "support/errors.hpp"
 
 namespace support {
 namespace {
@@ -139,11 +140,8 @@ Candidate any(Random& random, Index channels, bool keep, int depth) {
   if (kind == 10 && depth > 0) {
     for (int tries = 0; tries < 20; ++tries) {
       const Candidate inner = sequence(random, channels, true, 3, depth - 1);
-      try {
-        return {es::residual(inner.layer), channels, "Residual" + inner.text};
-      } catch (const es::Error&) {
-        // longer than its input: another one
-      }
+      std::optional<es::AnyLayer<T>> residual;  // none if it is longer than its input: another one
+      if (!caught([&] { residual = es::residual(inner.layer); })) return {*residual, channels, "Residual" + inner.text};
     }
   }
   if (kind == 11 && depth > 0) return sequence(random, channels, keep, 3, depth - 1);
@@ -276,15 +274,15 @@ class Grower {
     const Index c = values_[v].channels;
     const auto up = [&](std::size_t from) {
       if (step.outputs == 1) return from;
-      const Index taps = random_.integer(1, step.outputs + 2);
-      return add({random_conv_transpose<T>(c, c, taps, {.stride = step.outputs, .padding = random_.integer(0, 2)}), c,
+      const Index stride = static_cast<Index>(step.outputs), taps = random_.integer(1, stride + 2);
+      return add({random_conv_transpose<T>(c, c, taps, {.stride = stride, .padding = random_.integer(0, 2)}), c,
                   text_of("up", step.outputs)},
                  from);
     };
     const auto down = [&](std::size_t from) {
       if (step.inputs == 1) return from;
-      const Index taps = random_.integer(1, step.inputs + 2);
-      return add({random_conv<es::Conv1d<T>>(c, c, taps, {.stride = step.inputs, .padding = random_.integer(0, 2)}), c,
+      const Index stride = static_cast<Index>(step.inputs), taps = random_.integer(1, stride + 2);
+      return add({random_conv<es::Conv1d<T>>(c, c, taps, {.stride = stride, .padding = random_.integer(0, 2)}), c,
                   text_of("down", step.inputs)},
                  from);
     };

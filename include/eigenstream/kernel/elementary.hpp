@@ -3,6 +3,7 @@
 
 #include <unsupported/Eigen/SpecialFunctions>  // erf on packets
 #include <cmath>    // the same functions where no packet form exists
+#include <cstdint>  // int64_t
 #include <limits>   // smallest normal number
 #include <numbers>  // ln2
 
@@ -39,7 +40,7 @@ EIGENSTREAM_ALWAYS_INLINE Packet<T, N> log(Packet<T, N> x) noexcept {
   if constexpr (N > 1 && ei::packet_traits<T>::HasLog) {
     // Eigen takes what is less than the smallest normal number for that number: raise it by a power of two.
     using P = Packet<T, N>;
-    constexpr T up = T(Index{1} << (sizeof(T) == 4 ? 24 : 53));
+    constexpr T up = T(std::int64_t{1} << (sizeof(T) == 4 ? 24 : 53));
     const P least = P::broadcast(std::numeric_limits<T>::min()), zero = P::broadcast(T(0));
     const P raised = select_greater(least, x, P::broadcast(up) * x, x);
     const P by = select_greater(least, x, P::broadcast(T((sizeof(T) == 4 ? 24 : 53) * std::numbers::ln2)), zero);
