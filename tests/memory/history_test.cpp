@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "eigenstream/memory/room.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
 
@@ -36,14 +37,17 @@ std::vector<std::byte> saved(History<T>& history) {
 
 TEST_CASE("History: what was kept lies in front of what comes, for any run of appends", "[memory][property]") {
   support::Random random(1);
+  const bool roomy = GENERATE(false, true);
   for (const Index frame : {1, 3, 16, 700})
     for (const Index keep : {0, 1, 2, 9, 600}) {
-      INFO("frame of " << frame << ", keep " << keep);
-      const StateBlock block = garbage(History<float>::bytes(frame, keep), {frame});
+      const Index slack = roomy ? es::slack_for<float>(frame, keep) : random.integer(1, 20);
+      INFO("frame of " << frame << ", keep " << keep << ", slack " << slack);
+      const StateBlock block = garbage(History<float>::bytes(frame, keep, slack), {frame});
       History<float> history(block.ref().data, frame, keep);
-      history.reset(2.5f);
+      history.reset(slack, 2.5f);
       std::vector<float> all(static_cast<std::size_t>(keep * frame), 2.5f);  // everything since the virtual frames
-      CHECK(history.max_frames() >= std::max<Index>(keep, 1));
+      CHECK(history.max_frames() == slack);
+      if (roomy) CHECK(slack >= std::max<Index>(keep, 1));
       for (int turn = 0; turn < 60; ++turn) {
         const Index n = turn % 10 == 0 ? history.max_frames() : random.integer(0, std::min<Index>(20, history.max_frames()));
         const std::vector<float> x = support::random_values<float>(n * frame, random);
@@ -68,12 +72,12 @@ TEST_CASE("History: what was kept lies in front of what comes, for any run of ap
 }
 
 TEST_CASE("History: virtual frames, and a state that does not depend on where things lie", "[memory]") {
-  const Index frame = 2, keep = 3;
-  const StateBlock a = garbage(History<float>::bytes(frame, keep), {frame});
-  const StateBlock b = garbage(History<float>::bytes(frame, keep), {frame});
+  const Index frame = 2, keep = 3, slack = 30;
+  const StateBlock a = garbage(History<float>::bytes(frame, keep, slack), {frame});
+  const StateBlock b = garbage(History<float>::bytes(frame, keep, slack), {frame});
   History<float> one(a.ref().data, frame, keep), many(b.ref().data, frame, keep);
-  one.reset();
-  many.reset();
+  one.reset(slack);
+  many.reset(slack);
   CHECK(saved(one) == saved(many));
   support::Random random(2);
   const Index n = one.max_frames();

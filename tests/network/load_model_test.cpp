@@ -1,6 +1,7 @@
 #include "eigenstream/network/load_model.hpp"
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "eigenstream/stream/tensor_calls.hpp"
@@ -59,4 +60,13 @@ TEST_CASE("load_model: errors name the file and the module", "[network][errors]"
     CHECK(message.find(part) != std::string::npos);
 
   CHECK(error_of([] { es::load_model("/nowhere/model.safetensors"); }).find("/nowhere/model") != std::string::npos);
+}
+
+TEST_CASE("load_model: a stream costs its state and little more, where the streams of a thread share scratch memory", "[network][memory]") {
+  const es::Model model = es::load_model(EIGENSTREAM_SOURCE_DIR "/examples/denoise/denoiser.safetensors");
+  const auto scratch = std::make_shared<es::Scratch>();
+  const es::Stream stream(model.network.layer, {.scratch = scratch});
+  CHECK(stream.state_bytes() == 104356);
+  CHECK(2 * stream.memory_bytes() <= 3 * stream.state_bytes());
+  CHECK(scratch->bytes() == stream.scratch_bytes());
 }

@@ -9,6 +9,7 @@
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/kernel/polyphase.hpp"
 #include "eigenstream/memory/history.hpp"
+#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -85,7 +86,7 @@ class Resample {
   Facts facts(const FrameShape& in) const noexcept {
     if (is_identity()) return {.out = in};
     return {.out = in,
-            .state_bytes = memory_alignment + History<T>::bytes(in.size(), keep_, ahead_for(in)),
+            .state_bytes = memory_alignment + History<T>::bytes(in.size(), keep_, slack(in)),
             .max_flush = options_.low_delay ? ceil_div(reach_, down_) : ceil_div((padding_ + down_ - 1) * up_, down_),
             .macs = static_cast<double>(2 * reach_ + 1) / static_cast<double>(down_) * static_cast<double>(in.size())};
   }
@@ -100,7 +101,7 @@ class Resample {
   void reset(StateRef state) const noexcept {
     if (is_identity()) return;
     seen(state) = 0;
-    history(state).reset();
+    history(state).reset(slack(state.shape));
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     if (is_identity()) {
@@ -161,9 +162,11 @@ class Resample {
             .soon = options_.low_delay};
   }
   static Time& seen(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
-  Index ahead_for(const FrameShape& shape) const noexcept { return std::min<Index>(ahead_, 65536 / shape.size()); }
+  Index slack(const FrameShape& shape) const noexcept {
+    return slack_for<T>(shape.size(), keep_, std::min<Index>(ahead_, 65536 / shape.size()));
+  }
   History<T> history(StateRef state) const noexcept {
-    return History<T>(state.data + memory_alignment, state.shape.size(), keep_, ahead_for(state.shape));
+    return History<T>(state.data + memory_alignment, state.shape.size(), keep_);
   }
   // Outputs first ... end - 1. Input `number` lies at `place`.
   void compute(const T* place, Time number, Index frame_size, Time first, Time end, T* y) const noexcept {
@@ -182,7 +185,7 @@ class Resample {
   Fingerprint fingerprint_{""};
 };
 
-static_assert(Layer<Resample<float>> && Layer<Resample<double>>);
+static_assert(Layer<Resample<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

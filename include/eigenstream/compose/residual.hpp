@@ -5,6 +5,7 @@
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/kernel/map.hpp"
 #include "eigenstream/memory/history.hpp"
+#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -68,10 +69,7 @@ class Residual {
   std::uint64_t fingerprint() const { return Fingerprint("Residual").add(std::uint64_t{net_.fingerprint()}).add(crop_); }
 
   void reset(StateRef state) const noexcept {
-    if (waits()) {
-      lead(state) = 0;
-      queue(state).reset();
-    }
+    if (waits()) reset_queue(state);
     net_.reset(inner(state));
   }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
@@ -83,8 +81,7 @@ class Residual {
   Index flush(StateRef state, Frames<T> y) const noexcept {
     if (!waits()) return net_.flush(state, y);
     const Index written = add(state, net_.flush(inner(state), y), y);
-    lead(state) = 0;
-    queue(state).reset();
+    reset_queue(state);
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
@@ -124,8 +121,12 @@ class Residual {
   History<T> queue(StateRef state) const noexcept {
     return History<T>(state.data + memory_alignment, state.shape.size(), keep_);
   }
+  void reset_queue(StateRef state) const noexcept {
+    lead(state) = 0;
+    queue(state).reset(slack_for<T>(state.shape.size(), keep_));
+  }
   EIGENSTREAM_ALWAYS_INLINE Index own_bytes(const FrameLayout& shape) const noexcept {
-    return waits() ? memory_alignment + History<T>::bytes(shape.size(), keep_) : 0;
+    return waits() ? memory_alignment + History<T>::bytes(shape.size(), keep_, slack_for<T>(shape.size(), keep_)) : 0;
   }
   EIGENSTREAM_ALWAYS_INLINE StateRef inner(StateRef state) const noexcept {
     return {state.data + own_bytes(state.shape), state.shape, state.scratch};

@@ -12,6 +12,7 @@
 #include "eigenstream/compose/wired_plan.hpp"
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/memory/history.hpp"
+#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -242,9 +243,10 @@ class Wired {
     return *reinterpret_cast<Index*>(queue_block(state, operand));
   }
   EIGENSTREAM_ALWAYS_INLINE History<T> history(StateRef state, const Operand& operand) const noexcept {
-    const Index frame = shape_of(state, operand.value).size();
-    return History<T>(queue_block(state, operand) + memory_alignment, frame, operand.keep,
-                      plan_.most_at_once(operand.value, head(state)->tile));
+    return History<T>(queue_block(state, operand) + memory_alignment, shape_of(state, operand.value).size(), operand.keep);
+  }
+  Index queue_slack(const Operand& operand, Index frame, Index tile) const noexcept {
+    return slack_for<T>(frame, operand.keep, plan_.most_at_once(operand.value, tile));
   }
   EIGENSTREAM_ALWAYS_INLINE std::byte* queue_block(StateRef state, const Operand& operand) const noexcept {
     return state.data + queue_offsets(state.data)[number_of(operand)];
@@ -254,7 +256,7 @@ class Wired {
     for (const Operand& operand : graph().operands()) {
       if (operand.direct) continue;
       waiting(state, operand) = -operand.skip;
-      history(state, operand).reset();
+      history(state, operand).reset(queue_slack(operand, shape_of(state, operand.value).size(), head(state)->tile));
     }
   }
 
@@ -307,8 +309,8 @@ class Wired {
     for (const Operand& operand : graph().operands()) {
       if (block != nullptr) queue_offsets(block)[number_of(operand)] = all.state_bytes;
       if (operand.direct) continue;
-      all.state_bytes += memory_alignment + History<T>::bytes(table[operand.value].shape.size(), operand.keep,
-                                                              plan_.most_at_once(operand.value, tile));
+      const Index frame = table[operand.value].shape.size();
+      all.state_bytes += memory_alignment + History<T>::bytes(frame, operand.keep, queue_slack(operand, frame, tile));
     }
     if (block != nullptr) queue_offsets(block)[graph().operands().size()] = scratch;
     all.scratch_bytes = scratch + inner_scratch;

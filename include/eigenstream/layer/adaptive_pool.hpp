@@ -88,7 +88,7 @@ class AdaptiveMaxPool1d : public detail::AdaptivePool1d<T, AdaptiveMaxPool1d<T>>
   }
 };
 
-static_assert(Layer<AdaptiveAvgPool1d<float>> && Layer<AdaptiveMaxPool1d<double>>);
+static_assert(Layer<AdaptiveAvgPool1d<float>> && Layer<AdaptiveMaxPool1d<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -55,7 +55,7 @@ class Affine : public StatelessLayer<T> {
   Fingerprint fingerprint_{""};
 };
 
-static_assert(Layer<Affine<float>> && Layer<Affine<double>>);
+static_assert(Layer<Affine<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -98,7 +98,7 @@ class Snake : public ChannelPointwise<T, Snake<T>> {
   }
 };
 
-static_assert(Layer<Prelu<float>> && Layer<Snake<float>> && Layer<Snake<double>>);
+static_assert(Layer<Prelu<float>> && Layer<Snake<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -48,7 +48,7 @@ class ChannelSlice : public StatelessLayer<T> {
   Index start_, channels_;
 };
 
-static_assert(Layer<ChannelSlice<float>> && Layer<ChannelSlice<double>>);
+static_assert(Layer<ChannelSlice<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

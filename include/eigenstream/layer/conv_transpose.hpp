@@ -127,7 +127,7 @@ class ConvTranspose1d {
     check_channels("ConvTranspose1d", in_, in);
     return {.out = in.with_channels(out_),
             .state_bytes = memory_alignment + window_.template state_bytes<T>(in),
-            .scratch_bytes = 2 * block_bytes_ * in.columns(),
+            .scratch_bytes = spare_bytes(in) + window_.template scratch_bytes<T>(in),
             .max_flush = std::max<Index>(0, stage_.reach - stage_.stride - stage_.right + stage_.extra + stage_.held_back()),
             .parameters = weights() + (has_bias_ ? out_ : 0),
             .macs = static_cast<double>(weights() * in.columns())};
@@ -143,7 +143,7 @@ class ConvTranspose1d {
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     Index written = 0;
-    window_.template advance<T>(inputs(state), x, [&](const T* first, Index blocks, Index) {
+    window_.template advance<T>(inputs(state), x, state.scratch + spare_bytes(state.shape), [&](const T* first, Index blocks, Index) {
       written += emit(state, first, blocks, y.from(written));
     });
     return written;
@@ -192,8 +192,9 @@ class ConvTranspose1d {
   }
 
   Index weights() const noexcept { return in_ / options_.groups * out_ * taps_; }
-  // The state: positions still to be dropped at the start, input history. The scratch: two blocks of outputs.
+  // The state: positions still to be dropped at the start, input history. The scratch: two blocks of outputs, the window's.
   static Index& to_skip(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
+  Index spare_bytes(const FrameShape& in) const noexcept { return aligned_bytes(2 * block_bytes_ * in.columns()); }
   static T* spare(StateRef state) noexcept { return reinterpret_cast<T*>(state.scratch); }
   StateRef inputs(StateRef state) const noexcept { return {state.data + memory_alignment, state.shape}; }
 
@@ -257,7 +258,7 @@ class ConvTranspose1d {
   Fingerprint fingerprint_{""};
 };
 
-static_assert(Layer<ConvTranspose1d<float>> && Layer<ConvTranspose1d<double>>);
+static_assert(Layer<ConvTranspose1d<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

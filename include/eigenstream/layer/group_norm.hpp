@@ -121,7 +121,7 @@ GroupNorm<T> instance_norm(const Weights<T>& weight, const Weights<T>& bias, dou
   return GroupNorm<T>(weight.size(), weight, bias, eps);
 }
 
-static_assert(Layer<GroupNorm<float>> && Layer<GroupNorm<double>>);
+static_assert(Layer<GroupNorm<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

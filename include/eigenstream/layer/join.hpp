@@ -111,7 +111,7 @@ class Join : public StatelessLayer<T> {
   Index inputs_;
 };
 
-static_assert(JoinLayer<Join<float>> && JoinLayer<Join<double>>);
+static_assert(JoinLayer<Join<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -117,7 +117,7 @@ class LayerNorm : public StatelessLayer<T> {
   Fingerprint fingerprint_{""};
 };
 
-static_assert(Layer<BatchNorm1d<float>> && Layer<LayerNorm<float>> && Layer<LayerNorm<double>>);
+static_assert(Layer<BatchNorm1d<float>> && Layer<LayerNorm<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

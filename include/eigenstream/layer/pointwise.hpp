@@ -178,8 +178,7 @@ static_assert(Layer<Relu<float>> && Layer<LeakyRelu<float>> && Layer<Elu<float>>
               Layer<Softsign<float>> && Layer<Hardtanh<float>> && Layer<Hardsigmoid<float>> && Layer<Hardswish<float>> && Layer<Celu<float>> &&
               Layer<Mish<float>> && Layer<LogSigmoid<float>> && Layer<Tanhshrink<float>> && Layer<Softshrink<float>> && Layer<Hardshrink<float>> &&
               Layer<Threshold<float>> && Layer<Abs<float>> && Layer<Exp<float>> && Layer<Log<float>> && Layer<Sqrt<float>> &&
-              Layer<Square<float>> && Layer<Sin<float>> && Layer<Cos<float>> && Layer<Reciprocal<float>> &&
-              Layer<Tanh<double>>);
+              Layer<Square<float>> && Layer<Sin<float>> && Layer<Cos<float>> && Layer<Reciprocal<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -48,7 +48,7 @@ class Pool1d {
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     const Index written =
-        window_.template advance<T>(inner(state), x, [&](const T* first, Index windows, Index done) {
+        window_.template advance<T>(inner(state), x, nullptr, [&](const T* first, Index windows, Index done) {
           emit(state, first, windows, -1, y.from(done));
         });
     return written;
@@ -90,10 +90,12 @@ class Pool1d {
     check(padding >= 0 && 2 * padding <= taps, name, ": padding = ", padding, ", must be from 0 to half the window of ",
           taps);
     const Index reach = (taps - 1) * dilation + 1;
-    window_ = {reach, stride, padding};
+    window_ = SlidingWindow(reach, stride, padding).roomy();  // the kernel costs little more than moving frames does
     stage_ = {.reach = reach, .stride = stride, .left = padding, .right = padding, .dilation = dilation, .ceil = ceil};
     fingerprint_ = Fingerprint(name).add(taps).add(stride).add(padding).add(dilation).add(ceil);
   }
+
+  Index stride() const noexcept { return window_.stride; }
 
   Index taps_, dilation_;
   TimingStage stage_;
@@ -140,7 +142,7 @@ class AvgPool1d : public detail::Pool1d<T, AvgPool1d<T>> {
 
   /// The same without padding and without windows that hang over the end.
   AvgPool1d without_padding() const {
-    return AvgPool1d(this->taps_, {.stride = this->stage_.stride, .count_include_pad = include_pad_});
+    return AvgPool1d(this->taps_, {.stride = this->stride(), .count_include_pad = include_pad_});
   }
 
  private:
@@ -180,7 +182,7 @@ class MaxPool1d : public detail::Pool1d<T, MaxPool1d<T>> {
 
   /// The same without padding and without windows that hang over the end.
   MaxPool1d without_padding() const {
-    return MaxPool1d(this->taps_, {.stride = this->stage_.stride, .dilation = this->dilation_});
+    return MaxPool1d(this->taps_, {.stride = this->stride(), .dilation = this->dilation_});
   }
 
  private:
@@ -196,7 +198,7 @@ class MaxPool1d : public detail::Pool1d<T, MaxPool1d<T>> {
   }
 };
 
-static_assert(Layer<AvgPool1d<float>> && Layer<MaxPool1d<double>>);
+static_assert(Layer<AvgPool1d<float>> && Layer<MaxPool1d<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -112,7 +112,7 @@ struct Merge : StatelessLayer<T> {
   static constexpr bool in_place() noexcept { return true; }
 };
 
-static_assert(Layer<Merge<float>> && Layer<Transpose<float>> && Layer<Flatten<float>> && Layer<Reverse<double>>);
+static_assert(Layer<Merge<float>> && Layer<Transpose<float>> && Layer<Flatten<float>> && Layer<Reverse<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -178,7 +178,7 @@ using Gru = Recurrent<RecurrentCell::gru, T, In, Hidden>;
 template <class T, Index In = Dynamic, Index Hidden = Dynamic>
 using Lstm = Recurrent<RecurrentCell::lstm, T, In, Hidden>;
 
-static_assert(Layer<Rnn<float>> && Layer<RnnRelu<double>> && Layer<Gru<float>> && Layer<Gru<float, 3, 8>> &&
+static_assert(Layer<Rnn<float>> && Layer<RnnRelu<float>> && Layer<Gru<float>> && Layer<Gru<float, 3, 8>> &&
               Layer<Lstm<float>> && Layer<Lstm<float, 2, 16>>);
 
 EIGENSTREAM_END_NAMESPACE

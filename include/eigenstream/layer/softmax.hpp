@@ -63,7 +63,7 @@ struct LogSoftmax : StatelessLayer<T> {
   static constexpr bool in_place() noexcept { return true; }
 };
 
-static_assert(Layer<Softmax<float>> && Layer<Softmax<double>> && Layer<LogSoftmax<float>>);
+static_assert(Layer<Softmax<float>> && Layer<LogSoftmax<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -1,39 +1,36 @@
 #ifndef EIGENSTREAM_MEMORY_HISTORY_HPP
 #define EIGENSTREAM_MEMORY_HISTORY_HPP
 
-#include <algorithm>  // min, max, fill_n
+#include <algorithm>  // fill_n
 #include <cstring>    // memcpy
 
 #include "eigenstream/core/state_block.hpp"
 #include "eigenstream/core/state_codec.hpp"
 #include "eigenstream/memory/copy.hpp"
-#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
 /// A view of a ring buffer in a stream's block that keeps the last `keep` frames and lies flat: the kept frames and the
 /// new ones behind them are one contiguous run. New frames are appended; when the end is reached the kept ones move to
-/// the front. The buffer is at least twice as long as what it keeps, so that is at most one copy per frame on average,
-/// and no index ever wraps inside a window.
+/// the front, so that no index ever wraps inside a window. On average that is keep / slack copies of each frame.
 /// Layout   end and capacity (in frames, one cache line), then keep + slack frames, then one packet that SIMD loads may run over
 template <class T>
 class History {
  public:
-  /// `least_room`: frames that it must be possible to append at a time.
-  constexpr History(std::byte* block, Index frame_size, Index keep, Index least_room = 1) noexcept
-      : block_(block), frame_size_(frame_size), keep_(keep), least_room_(least_room) {}
+  constexpr History(std::byte* block, Index frame_size, Index keep) noexcept
+      : block_(block), frame_size_(frame_size), keep_(keep) {}
 
-  static constexpr Index bytes(Index frame_size, Index keep, Index least_room = 1) noexcept {
-    return header_bytes +
-           aligned_bytes((keep + slack(frame_size, keep, least_room)) * frame_size * scalar_bytes + memory_alignment);
+  /// `slack`: most frames that can be appended at a time.
+  static constexpr Index bytes(Index frame_size, Index keep, Index slack) noexcept {
+    return header_bytes + aligned_bytes((keep + slack) * frame_size * scalar_bytes + memory_alignment);
   }
 
   /// Most frames that `room` can give.
   Index max_frames() const noexcept { return head()->capacity - keep_; }
 
-  /// Forgets all and pretends that `keep` frames of `fill` came.
-  void reset(T fill = T(0)) noexcept {
-    *head() = {keep_, keep_ + slack(frame_size_, keep_, least_room_)};
+  /// Forgets all and pretends that `keep` frames of `fill` came. `slack` as in `bytes`.
+  void reset(Index slack, T fill = T(0)) noexcept {
+    *head() = {keep_, keep_ + slack};
     std::fill_n(frames(), keep_ * frame_size_, fill);
   }
 
@@ -41,7 +38,7 @@ class History {
   EIGENSTREAM_ALWAYS_INLINE T* room(Index n) noexcept {
     Index at = head()->end;
     if (at + n > head()->capacity) [[unlikely]]
-      at = rewind();
+      at = rewind(block_, frame_size_, keep_);
     return frames() + at * frame_size_;
   }
 
@@ -54,7 +51,15 @@ class History {
     return place;
   }
 
-  /// Forgets all but `keep` frames, which are given.
+  /// Copies what is kept, and n frames behind it, to other memory. Returns where the latter lie; appends nothing.
+  T* copy_before(const T* x, Index n, T* to) const noexcept {
+    detail::copy_forward(newest_end() - keep_ * frame_size_, keep_ * frame_size_ * scalar_bytes, to);
+    to += keep_ * frame_size_;
+    detail::copy_forward(x, n * frame_size_ * scalar_bytes, to);
+    return to;
+  }
+
+  /// Forgets all but `keep` frames, which are given and lie elsewhere.
   void restart(const T* x) noexcept {
     detail::copy_forward(x, keep_ * frame_size_ * scalar_bytes, frames());
     head()->end = keep_;
@@ -84,7 +89,7 @@ class History {
   }
 
   /// One past the newest frame.
-  T* newest_end() noexcept { return frames() + head()->end * frame_size_; }
+  T* newest_end() const noexcept { return frames() + head()->end * frame_size_; }
 
   /// The kept frames are the state; where they lie is not.
   void exchange(StateCodec& codec) {
@@ -96,9 +101,6 @@ class History {
   static constexpr Index scalar_bytes = static_cast<Index>(sizeof(T));
   static constexpr Index header_bytes = memory_alignment;
 
-  static constexpr Index slack(Index frame_size, Index keep, Index least_room) noexcept {
-    return std::max({keep, least_room, room_for(frame_size, scalar_bytes)});
-  }
   struct Head {
     Index end;       // one past the newest frame
     Index capacity;  // frames there is room for
@@ -106,9 +108,11 @@ class History {
   Head* head() const noexcept { return reinterpret_cast<Head*>(block_); }
   T* frames() const noexcept { return reinterpret_cast<T*>(block_ + header_bytes); }
 
-  EIGENSTREAM_NO_INLINE Index rewind() noexcept {
-    detail::copy_forward(newest_end() - keep_ * frame_size_, keep_ * frame_size_ * scalar_bytes, frames());
-    return head()->end = keep_;
+  // By value, so that a history lives in registers.
+  static EIGENSTREAM_NO_INLINE Index rewind(std::byte* block, Index frame_size, Index keep) noexcept {
+    History all(block, frame_size, keep);
+    detail::copy_forward(all.newest_end() - keep * frame_size, keep * frame_size * scalar_bytes, all.frames());
+    return all.head()->end = keep;
   }
   // A frame or a few are copied sooner than memcpy is called.
   static EIGENSTREAM_ALWAYS_INLINE void copy(const T* from, Index n, T* to) noexcept {
@@ -124,7 +128,6 @@ class History {
   std::byte* block_;
   Index frame_size_;
   Index keep_;
-  Index least_room_;
 };
 
 EIGENSTREAM_END_NAMESPACE

@@ -16,6 +16,13 @@ constexpr Index room_for(Index frame_size, Index scalar_bytes) noexcept {
   return std::clamp<Index>(Index{16384} / std::max<Index>(1, frame_size * scalar_bytes), 16, max_room);
 }
 
+/// Frames that a history of `keep` frames has room for behind them: so many that on average no frame is moved more than
+/// once, and not fewer than a producer hands over at a time, or than `least`.
+template <class T>
+constexpr Index slack_for(Index frame_size, Index keep, Index least = 1) noexcept {
+  return std::max({keep, least, room_for(frame_size, static_cast<Index>(sizeof(T)))});
+}
+
 EIGENSTREAM_END_NAMESPACE
 
 #endif  // EIGENSTREAM_MEMORY_ROOM_HPP

@@ -8,6 +8,7 @@
 #include "eigenstream/core/state_block.hpp"
 #include "eigenstream/core/state_codec.hpp"
 #include "eigenstream/memory/history.hpp"
+#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -17,6 +18,8 @@ EIGENSTREAM_BEGIN_NAMESPACE
 ///   window j covers frames j*stride - left ... j*stride - left + reach - 1
 /// If the virtual frames repeat the nearest real one, the first frame is announced by `repeat_before`, and the newest one
 /// is kept in any case.
+/// A stream's block has room for what is kept and little more. A chunk that is longer than this room is put behind what was
+/// kept in scratch memory, or read where it is; only long histories, which cost more to move than a chunk does, have more.
 struct SlidingWindow {
   Index reach = 1;
   Index stride = 1;
@@ -38,16 +41,31 @@ struct SlidingWindow {
     EIGENSTREAM_ALWAYS_INLINE At(const StateRef& state) noexcept : At(state.data, state.shape.size()) {}
   };
 
+  /// The same with as much room as what is kept: for windows that are handed on as they are, so that moving frames is all
+  /// that is done with them.
+  constexpr SlidingWindow roomy() const noexcept {
+    SlidingWindow other = *this;
+    other.roomy_ = true;
+    return other;
+  }
+
   constexpr Index keep() const noexcept { return keep_; }
 
   template <class T>
-  Index state_bytes(FrameShape shape) const noexcept {
-    return memory_alignment + History<T>::bytes(shape.size(), keep());
+  Index state_bytes(const FrameShape& shape) const noexcept {
+    return memory_alignment + History<T>::bytes(shape.size(), keep(), slack<T>(shape.size()));
+  }
+  /// Scratch memory that `advance` needs.
+  template <class T>
+  Index scratch_bytes(const FrameShape& shape) const noexcept {
+    return uses_scratch<T>(shape.size())
+               ? aligned_bytes((keep() + scratch_room<T>(shape.size())) * shape.size() * scalar_bytes<T>) + memory_alignment
+               : 0;
   }
   template <class T>
   void reset(At state, T fill) const noexcept {
     *position(state) = {first_due_, 0};
-    history<T>(state).reset(fill);
+    history<T>(state).reset(slack<T>(state.frame_size), fill);
   }
   template <class T>
   EIGENSTREAM_ALWAYS_INLINE History<T> history(At state) const noexcept {
@@ -68,34 +86,21 @@ struct SlidingWindow {
   }
 
   /// Appends x and calls kernel(first frame of the first window, windows, windows before) for the completed windows.
-  /// If the kernel reads nothing but its windows (`exact_reads`), those that lie within x are read where they are.
+  /// `scratch`: scratch_bytes. If the kernel reads nothing but its windows (`exact_reads`), those that lie within x are
+  /// read where they are.
   template <class T, class Kernel>
-  EIGENSTREAM_ALWAYS_INLINE Index advance(At state, Frames<const T> x, Kernel&& kernel,
+  EIGENSTREAM_ALWAYS_INLINE Index advance(At state, Frames<const T> x, std::byte* scratch, Kernel&& kernel,
                                           bool exact_reads = false) const noexcept {
-    return advance<T>(state, x.data, x.count, kernel, exact_reads);
+    return advance<T>(state, x.data, x.count, scratch, kernel, exact_reads);
   }
   template <class T, class Kernel>
-  EIGENSTREAM_ALWAYS_INLINE Index advance(At state, const T* x, Index count, Kernel&& kernel,
+  EIGENSTREAM_ALWAYS_INLINE Index advance(At state, const T* x, Index count, std::byte* scratch, Kernel&& kernel,
                                           bool exact_reads = false) const noexcept {
-    const auto frame = [&](Index i) EIGENSTREAM_INLINE_LAMBDA { return x + i * state.frame_size; };
     History<T> frames = history<T>(state);
-    Index done = 0;
-    if (exact_reads && keep() > 0 && count >= 4 * keep() && keep() <= frames.max_frames() &&
-        x != frames.room(std::min(count, frames.max_frames()))) {
-      // Windows that begin in front of x need what was kept and as many new frames; the others only x itself.
-      done = slide(state, frames.append(x, keep()), keep(), 0, kernel);
-      done += slide(state, frame(keep()), count - keep(), done, kernel);
-      frames.restart(frame(count - keep()));
-      position(state)->seen += count;
-      return done;
-    }
-    for (Index at = 0; at < count;) {
-      const Index n = std::min(count - at, frames.max_frames());
-      done += slide(state, frames.append(frame(at), n), n, done, kernel);
-      at += n;
-    }
     position(state)->seen += count;
-    return done;
+    if (count <= frames.max_frames()) [[likely]]
+      return slide(state, frames.append(x, count), count, 0, kernel);
+    return advance_long<T>(state, x, count, scratch, kernel, exact_reads);
   }
 
   /// The same for a kernel that only copies, and takes each window in two pieces: kernel(number, what was kept, its frames,
@@ -195,11 +200,69 @@ struct SlidingWindow {
     return windows;
   }
 
+  template <class T>
+  static constexpr Index scalar_bytes = static_cast<Index>(sizeof(T));
+  // When the room is used up, what is kept moves to the front. Small frames have room for many, as little is done with one,
+  // short histories as much as they keep; on average three frames at most are moved for each that comes.
+  template <class T>
+  constexpr Index slack(Index frame_size) const noexcept {
+    if (roomy_) return slack_for<T>(frame_size, keep_);
+    const Index bytes = std::min<Index>(frame_size * scalar_bytes<T>, 4096);
+    const Index few = std::clamp<Index>((Index{1} << 19) / (bytes * bytes), 4, max_room);
+    const Index as_kept = std::min(keep_, 4096 / bytes);
+    return std::max({few, as_kept, keep_ / 3, is_long<T>(frame_size) ? room_for(frame_size, scalar_bytes<T>) : 0});
+  }
+  template <class T>
+  constexpr bool is_long(Index frame_size) const noexcept {
+    return keep_ >= 2 * room_for(frame_size, scalar_bytes<T>);
+  }
+  template <class T>
+  constexpr bool uses_scratch(Index frame_size) const noexcept {
+    return !roomy_ && !is_long<T>(frame_size);
+  }
+  // Frames that find room there behind what was kept.
+  template <class T>
+  constexpr Index scratch_room(Index frame_size) const noexcept {
+    return std::max(keep_, room_for(frame_size, scalar_bytes<T>));
+  }
+
+  // A chunk that is longer than the room behind what is kept.
+  template <class T, class Kernel>
+  EIGENSTREAM_OUTLINED Index advance_long(At state, const T* x, Index count, std::byte* scratch, Kernel& kernel,
+                                          bool exact_reads) const noexcept {
+    History<T> frames = history<T>(state);
+    const bool aside = uses_scratch<T>(state.frame_size);
+    T* const place = reinterpret_cast<T*>(scratch);
+    const auto append = [&](const T* from, Index n) { return aside ? frames.copy_before(from, n, place) : frames.append(from, n); };
+    Index at = 0, done = 0;
+    const auto append_and_slide = [&](Index n) {
+      const T* first = append(x + at * state.frame_size, n);
+      done += slide(state, first, n, done, kernel);
+      at += n;
+      return first + n * state.frame_size;
+    };
+    const Index kept = keep() * state.frame_size;
+    if (exact_reads && count >= 2 * keep() && (aside || keep() <= frames.max_frames())) {
+      // Windows that begin in front of x need what was kept and as many new frames; the others only x itself.
+      if (keep() > 0) append_and_slide(keep());
+      done += slide(state, x + at * state.frame_size, count - at, done, kernel);
+      frames.restart(x + count * state.frame_size - kept);
+      return done;
+    }
+    const Index most = aside ? scratch_room<T>(state.frame_size) : frames.max_frames();
+    while (at < count) {
+      const T* end = append_and_slide(std::min(count - at, most));
+      if (aside) frames.restart(end - kept);
+    }
+    return done;
+  }
+
   // Many frames are kept in whole cache lines, so that windows of round sizes and strides begin with one.
   static constexpr Index in_lines(Index keep) noexcept { return keep < 256 ? keep : (keep + 15) / 16 * 16; }
 
   Index keep_ = 0;
   Index first_due_ = 1;  // before the first frame
+  bool roomy_ = false;
 };
 
 EIGENSTREAM_END_NAMESPACE

