@@ -19,6 +19,7 @@
 #include "eigenstream/core/state_codec.hpp"
 #include "eigenstream/core/stateless_layer.hpp"
 #include "eigenstream/core/timing.hpp"
+#include "eigenstream/core/timing_builder.hpp"
 #include "eigenstream/core/timing_stage.hpp"
 #include "eigenstream/core/value_graph.hpp"
 #include "eigenstream/core/weights.hpp"

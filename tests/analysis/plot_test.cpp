@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "eigenstream/core/timing_builder.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "eigenstream/core/timing_builder.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/random.hpp"
@@ -173,43 +174,4 @@ TEST_CASE("Timing: branches are aligned where they join", "[core]") {
           "the branches cannot be aligned: one has rate 1/1 and delay 0, another rate 1/2 and delay 2 (outputs per "
           "input, input frames)");
   }
-  SECTION("shared values are counted once, however many paths lead through them") {
-    Timing::Builder builder;
-    Index value = 0;
-    for (int i = 0; i < 60; ++i) {
-      const Index branch = builder.append(TimingStage{.reach = 3, .left = 1, .right = 1}, value);
-      value = builder.join({value, branch});
-    }
-    const Timing deep = builder.finish();
-    CHECK(deep.receptive_field() == 121);
-    CHECK(deep.delay() == 60);
-    CHECK(deep.outputs_after(100) == 40);
-    CHECK(deep.outputs_after(100, true) == 100);
-  }
-}
-
-TEST_CASE("Timing: a front end with a large stride, and what follows it, stay within bounds", "[core]") {
-  // A spectrum every 480 samples, its channels joined again, and so on for a while: nothing is played through.
-  Timing::Builder builder;
-  Index value = builder.append(TimingStage{.reach = 1024, .stride = 480}, 0);
-  for (int i = 0; i < 40; ++i) {
-    const Index branch = builder.append(TimingStage{.reach = 3, .left = 1, .right = 1}, value);
-    value = builder.join({value, branch});
-  }
-  value = builder.append(TimingStage{.kind = Kind::scatter, .reach = 480, .stride = 480}, value);
-  const Timing deep = builder.finish();
-  deep.check_bounds();
-  CHECK(deep.rate() == Rate{1, 1});
-  CHECK(deep.receptive_field() == 1024 + 80 * 480);
-  CHECK(deep.delay() == 1023 + 40 * 480);
-
-  // From 48 kHz to a control rate: 4800 inputs for each output, and taps over 58 182 of them.
-  Timing control = TimingStage{.kind = Kind::resample, .reach = 29090, .stride = 4800, .left = 29091, .up = 1};
-  control.check_bounds();
-  control.then(TimingStage{.reach = 3}).check_bounds();
-  CHECK(support::error_of([] {
-          Timing far;
-          for (int i = 0; i < 3; ++i) far = far.then(TimingStage{.reach = Index{1} << 20, .stride = Index{1} << 13});
-          far.check_bounds();
-        }) == "timing: the layers reach over more than 2^40 frames");
 }

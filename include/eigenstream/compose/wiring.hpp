@@ -4,7 +4,7 @@
 #include <vector>  // inputs
 
 #include "eigenstream/core/network_input.hpp"
-#include "eigenstream/core/timing.hpp"
+#include "eigenstream/core/timing_builder.hpp"
 #include "eigenstream/core/value_graph.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
