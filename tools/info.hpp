@@ -36,7 +36,7 @@ inline es::Reduce reduce_of(const es::ModuleSpec& node) {
 /// for each one that the network takes. Returns what it makes of a frame, and at which rate.
 struct Listed {
   es::FrameShape out;
-  double rate;
+  double rate = 0;
 };
 inline Listed list_modules(const es::Module& module, const es::ModuleSpec& spec, const es::FrameShape& in, double rate,
                            std::size_t depth, bool in_window, std::vector<ModuleRow>& rows) {
@@ -54,25 +54,27 @@ inline Listed list_modules(const es::Module& module, const es::ModuleSpec& spec,
     return listed;
   }
   if (module.type == "Graph") {
-    std::vector<Listed> values{{in, rate}};
-    for (const es::NetworkInput& input : module.layer.more_inputs())
-      values.push_back({input.shape, rate * input.rate.value()});
+    const std::vector<es::NetworkInput>& more = module.layer.more_inputs();
+    es::ValueGraph<Listed> values(1 + static_cast<Index>(more.size()));
+    values[0] = {in, rate};
+    for (std::size_t k = 0; k < more.size(); ++k)
+      values[static_cast<Index>(k) + 1] = {more[k].shape, rate * more[k].rate.value()};
     for (const es::ModuleSpec& node : spec.children.at("nodes")) {
-      const auto& from = std::get<std::vector<std::int64_t>>(node.fields.at("from"));
-      const Listed first = values[static_cast<std::size_t>(from.front())];
+      std::vector<es::PlainOperand> from;
+      for (const std::int64_t value : std::get<std::vector<std::int64_t>>(node.fields.at("from"))) from.push_back({value});
+      const Listed first = values[from.front().value];
       const std::size_t place = rows.size();
+      Listed given = first;
       if (node.type == "Reduce") {
-        es::FrameShape out = es::FrameShape::any();
-        for (const std::int64_t value : from)
-          out = es::joined_shape(reduce_of(node), out, values[static_cast<std::size_t>(value)].out);
-        ModuleRow join{node.path, node.type, depth + 1, &node, first.out, out};
+        given.out = es::FrameShape::any();
+        for (const auto [value] : from) given.out = es::joined_shape(reduce_of(node), given.out, values[value].out);
+        ModuleRow join{node.path, node.type, depth + 1, &node, first.out, given.out};
         join.in_window = in_window;
         rows.push_back(join);
-        values.push_back({out, first.rate});
       } else {
-        values.push_back(list_modules(module.children[at++], node, first.out, first.rate, depth + 1, in_window, rows));
+        given = list_modules(module.children[at++], node, first.out, first.rate, depth + 1, in_window, rows);
       }
-      rows[place].value = static_cast<Index>(values.size()) - 1;
+      rows[place].value = values.add(given, from);
     }
     return listed;
   }

@@ -8,15 +8,20 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
+/// A value that a node takes, of which nothing else is known.
+struct PlainOperand {
+  Index value = 0;
+};
+
 /// The values of a network without loops, and what each is made of. Values 0 ... inputs - 1 come from outside; each further
 /// one is what a node makes of earlier values, its operands. What else is known of a value, and of a value as an operand of
-/// another, is up to whoever keeps the graph: timing, wiring and plan all stand on this one.
+/// another, is up to whoever keeps the graph: timing, wiring, plan, reader and reports all stand on this one.
 /// `Operand` has a member `value`.
 /// Shapes   none
 /// Timing   none
 /// Errors   add: Error if an operand is no value yet
 /// Source   none
-template <class Value, class Operand>
+template <class Value, class Operand = PlainOperand>
 class ValueGraph {
  public:
   explicit ValueGraph(Index inputs = 1) : nodes_(static_cast<std::size_t>(inputs)), inputs_(inputs) {}

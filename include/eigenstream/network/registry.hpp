@@ -102,20 +102,23 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameS
                                            const std::vector<NetworkInput>& more_inputs, std::vector<Module>& modules) {
   using Value = GraphBuilder<float>::Value;
   GraphBuilder<float> graph(in.channels == 0 ? Dynamic : Index{in.channels}, more_inputs);
-  std::vector<FrameShape> shapes{in};  // of each value, as far as known
-  for (const NetworkInput& input : more_inputs) shapes.push_back(input.shape);
+  ValueGraph<FrameShape> shapes(1 + static_cast<Index>(more_inputs.size()));  // as far as known
+  shapes[0] = in;
+  for (std::size_t k = 0; k < more_inputs.size(); ++k) shapes[static_cast<Index>(k) + 1] = more_inputs[k].shape;
   Value last = graph.input();
   for (const ModuleSpec& described : child_specs(name)) {
     ModuleSpec spec = described;
     spec.fields.erase("from");
     ModuleReader reader(registry_, described, weights_, used_weights_, policy_, in_window_);
+    std::vector<PlainOperand> from;
     std::vector<Value> operands;
     std::vector<FrameShape> operand_shapes;
-    for (const Index from : reader.values("from")) {
-      reader.check(from >= 0 && from < static_cast<Index>(shapes.size()), "from holds ", from, ", must be from 0 to ",
-                   shapes.size() - 1, ", the values before it");
-      operands.push_back({from});
-      operand_shapes.push_back(shapes[static_cast<std::size_t>(from)]);
+    for (const Index value : reader.values("from")) {
+      reader.check(value >= 0 && value <= shapes.last(), "from holds ", value, ", must be from 0 to ", shapes.last(),
+                   ", the values before it");
+      from.push_back({value});
+      operands.push_back({value});
+      operand_shapes.push_back(shapes[value]);
     }
     reader.naming_errors([&] {
       reader.check(!operands.empty(), "from holds no value");
@@ -134,7 +137,7 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameS
           channels = both;
         }
         last = graph.join(join, operands, alignment);
-        shapes.push_back(known ? join.facts(operand_shapes).out : unknown_frame);
+        shapes.add(known ? join.facts(operand_shapes).out : unknown_frame, from);
         return;
       }
       Module module = build(spec, operand_shapes.front());
@@ -143,9 +146,9 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameS
                    " values, expected ", layer.inputs() == 1 ? "one" : std::to_string(layer.inputs()));
       last = graph.join(layer, operands);
       if (operands.size() > 1)
-        shapes.push_back(known ? layer.facts(operand_shapes).out : unknown_frame);
+        shapes.add(known ? layer.facts(operand_shapes).out : unknown_frame, from);
       else
-        shapes.push_back(out_of_layer(layer, shapes[static_cast<std::size_t>(operands.front().number)]));
+        shapes.add(out_of_layer(layer, shapes[from.front().value]), from);
       modules.push_back(std::move(module));
     });
   }
