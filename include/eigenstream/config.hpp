@@ -43,12 +43,15 @@ one-call output, and the handling of NaN. Build what includes eigenstream withou
 // defines EIGENSTREAM_COMPILED); for others they are in the headers.
 #if defined(EIGENSTREAM_COMPILING)
 #define EIGENSTREAM_LINKAGE
+#define EIGENSTREAM_EXTERN_TEMPLATE(name) template name
 #define EIGENSTREAM_DEFINITIONS 1
 #elif defined(EIGENSTREAM_COMPILED)
 #define EIGENSTREAM_LINKAGE
+#define EIGENSTREAM_EXTERN_TEMPLATE(name) extern template name
 #define EIGENSTREAM_DEFINITIONS 0
 #else
 #define EIGENSTREAM_LINKAGE inline
+#define EIGENSTREAM_EXTERN_TEMPLATE(name) static_assert(true)
 #define EIGENSTREAM_DEFINITIONS 1
 #endif
 

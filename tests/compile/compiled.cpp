@@ -1,5 +1,7 @@
-// Loads a model file through the compiled library and streams zeros through it.
+// Loads a model file through the compiled library and streams zeros through it; and a convolution whose kernel is in there.
+#include <algorithm>
 #include <cstdio>
+#include <eigenstream/layer/conv.hpp>
 #include <eigenstream/network/load_model.hpp>
 #include <eigenstream/stream/stream.hpp>
 #include <vector>
@@ -19,5 +21,12 @@ int main(int, char** arguments) {
   const es::Index written = stream.process(es::Frames<const float>(x.data(), stream.in_shape(), 4000), room, es::final);
   const es::Index expected = model.network.layer.timing().outputs_after(4000, true);
   std::printf("%td of %td frames\n", written, expected);
-  return written == expected && expected > 0 ? 0 : 1;
+
+  es::Stream sums(es::Conv1d<float>({{5, 2, 3}, std::vector<float>(30, 0.5f)}));
+  const std::vector<float> ones(2 * 40, 1.0f);
+  std::vector<float> z(5 * 40);
+  const es::Index windows = sums.process(es::Frames<const float>(ones.data(), {2}, 40), es::Frames<float>(z.data(), {5}, 40));
+  const bool right = windows == 38 && std::count(z.begin(), z.begin() + 5 * 38, 3.0f) == 5 * 38;
+  std::printf("%td sums, %s\n", windows, right ? "right" : "wrong");
+  return written == expected && expected > 0 && right ? 0 : 1;
 }

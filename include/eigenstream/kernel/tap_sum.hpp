@@ -315,23 +315,7 @@ class TapSum {
   }
 
   EIGENSTREAM_OUTLINED void dispatch(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
-                                     Index y_step) const noexcept {
-    // As many inputs as outputs is the usual case: with the step known, addresses cost nothing.
-    const auto with = [&]<int Lanes, int Regs, int Sums>() {
-      if (x_step == Lanes * Regs && columns > 1) return run<Lanes, Regs, Sums>(x, Lanes * Regs, offset, columns, y, y_step);
-      run<Lanes, Regs, Sums>(x, x_step, offset, columns, y, y_step);
-    };
-    if constexpr (narrowest < widest) {
-      if (lanes_ == narrowest) return with.template operator()<narrowest, regs_for(narrowest), sums_for(narrowest)>();
-    }
-    if constexpr (2 * narrowest < widest) {
-      if (lanes_ == 2 * narrowest)
-        return with.template operator()<2 * narrowest, regs_for(2 * narrowest), sums_for(2 * narrowest)>();
-    }
-    if (regs_ == 1) return with.template operator()<widest, 1, 4>();
-    if (sums_ == 2) return with.template operator()<widest, 2, 2>();
-    with.template operator()<widest, regs_for(8 * widest), 1>();
-  }
+                                     Index y_step) const noexcept;
 
   Index out_ = 0, taps_ = 0, len_ = 0;
   Index panels_ = 0, panel_size_ = 0;
@@ -340,6 +324,29 @@ class TapSum {
   AlignedVector<T> weights_;
   AlignedVector<T> bias_;
 };
+
+// Not within the class, so that programs with eigenstream::compiled do not compile it.
+template <class T, Index Out, Index Taps, Index Len>
+void TapSum<T, Out, Taps, Len>::dispatch(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
+                                         Index y_step) const noexcept {
+  // As many inputs as outputs is the usual case: with the step known, addresses cost nothing.
+  const auto with = [&]<int Lanes, int Regs, int Sums>() {
+    if (x_step == Lanes * Regs && columns > 1) return run<Lanes, Regs, Sums>(x, Lanes * Regs, offset, columns, y, y_step);
+    run<Lanes, Regs, Sums>(x, x_step, offset, columns, y, y_step);
+  };
+  if constexpr (narrowest < widest) {
+    if (lanes_ == narrowest) return with.template operator()<narrowest, regs_for(narrowest), sums_for(narrowest)>();
+  }
+  if constexpr (2 * narrowest < widest) {
+    if (lanes_ == 2 * narrowest)
+      return with.template operator()<2 * narrowest, regs_for(2 * narrowest), sums_for(2 * narrowest)>();
+  }
+  if (regs_ == 1) return with.template operator()<widest, 1, 4>();
+  if (sums_ == 2) return with.template operator()<widest, 2, 2>();
+  with.template operator()<widest, regs_for(8 * widest), 1>();
+}
+
+EIGENSTREAM_EXTERN_TEMPLATE(class TapSum<float>);
 
 }  // namespace kernel
 
