@@ -2,6 +2,7 @@
 // function of one's own gives the same however its signal is cut.
 #include <cstdio>
 #include <eigenstream.hpp>
+#include <eigenstream/analysis.hpp>
 #include <fstream>
 
 namespace es = eigenstream;

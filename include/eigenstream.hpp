@@ -3,13 +3,10 @@
 
 // The whole library but for what needs more than Eigen: model files are in <eigenstream/network/load_model.hpp>.
 
-#include "eigenstream/analysis.hpp"
 #include "eigenstream/audio.hpp"
 #include "eigenstream/compose.hpp"
 #include "eigenstream/config.hpp"
 #include "eigenstream/core.hpp"
-#include "eigenstream/draw.hpp"
-#include "eigenstream/io.hpp"
 #include "eigenstream/kernel.hpp"
 #include "eigenstream/layer.hpp"
 #include "eigenstream/memory.hpp"

@@ -40,8 +40,9 @@ BELOW = {
     "network": GROUND | {"layer", "compose", "window", "audio", "io"},
     "names": GROUND | {"layer", "compose", "window", "audio", "stream", "network"},
 }
-# Not in eigenstream.hpp: what builds networks by name brings every layer along.
-NOT_IN_TOP = {"network", "names"}
+# Not in eigenstream.hpp, which is what runs: what builds networks by name brings every layer along; files, checks and plots
+# are wanted in few places of a program.
+NOT_IN_TOP = {"network", "names", "io", "analysis", "draw"}
 NO_SIBLINGS = {"layer"}
 
 # Doors at old places: they include what has moved, and nothing else is asked of them.
