@@ -39,6 +39,7 @@ class Builder:
         self.signals = len(channels)
         self.nodes: List[Node] = []
         self.names = {id(tensor): name for name, tensor in (*root.named_parameters(), *root.named_buffers())}
+        self.paths = {name for name, _ in root.named_modules()}
         self.used_paths: Dict[str, int] = {}
         self.gathered: Dict[Tuple[int, Tuple[int, ...]], Signal] = {}
         self.step: Optional[Step] = None
@@ -62,13 +63,20 @@ class Builder:
             stored = self.names.get(id(tensor), "")
             if stored == kind or stored.endswith(f".{kind}"):
                 return self.unique(stored[:-len(kind)].rstrip("."))
+        if not name and self.in_torch():
+            return self.unique(self.step.place.path)
+        return self.helper_path(name or {"__getitem__": "slice"}.get(self.step.name, self.step.name.strip("_")))
+
+    def in_torch(self) -> bool:
+        """Whether the current call is made by a module of torch's, not by the user's own code."""
         place = self.step.place
-        if not name and place.module is not place.owner and type(place.module).__module__.startswith("torch.nn."):
-            return self.unique(place.path)
-        name = name or self.step.name.strip("_")
-        if not name or any(place.path == path or path.startswith(f"{place.path}.") for path in (name,)):
-            name = f"{name}_"
-        return self.unique(join(place.path, {"getitem": "slice"}.get(name, name)))
+        return place.module is not place.owner and type(place.module).__module__.startswith("torch.nn.")
+
+    def helper_path(self, name: str) -> str:
+        """The path of a node by this name beside the modules of the one whose forward makes the current call."""
+        place = self.step.place
+        path = join(place.owner_path if self.in_torch() else place.path, name)
+        return self.unique(f"{path}_" if path in self.paths else path)
 
     def keep(self, path: str, name: str, value: Tensor, shape: Optional[Sequence[int]] = None) -> None:
         """A tensor of the node at `path`."""
@@ -152,7 +160,7 @@ class Builder:
         for number, other in enumerate(self.values):
             if x.frames == [min(each) for each in zip(streams, other.frames)]:
                 end = self.ordered(Signal(number, (BATCH, SPACE, TIME), torch.zeros(1, dtype=torch.int64), other.frames))
-                both = self.emit({"type": "Reduce", "path": self.unique(join(self.step.place.path, "end")), "op": "concat"},
+                both = self.emit({"type": "Reduce", "path": self.helper_path("end"), "op": "concat"},
                                  self.whole(x), end)
                 return self.ordered(both.replaced(index=in_order(self.values[x.number].channels))).replaced(
                     axes=x.axes, index=x.index)
@@ -185,17 +193,17 @@ class Builder:
     def gather_anew(self, x: Signal, channels: Sequence[int]) -> Signal:
         parts = runs_of(channels)
         if len(parts) > _MOST_SLICES:
-            path = self.unique(join(self.step.place.path, "order"))
+            path = self.helper_path("order")
             matrix = torch.zeros(len(channels), self.values[x.number].channels)
             matrix[torch.arange(len(channels)), torch.tensor(channels)] = 1.0
             self.keep(path, "weight", matrix)
             return self.emit({"type": "Linear", "path": path, "in_features": matrix.shape[1], "out_features": len(channels),
                               "bias": False}, x)
-        pieces = [self.emit({"type": "ChannelSlice", "path": self.unique(join(self.step.place.path, "slice")), "start": start,
+        pieces = [self.emit({"type": "ChannelSlice", "path": self.helper_path("slice"), "start": start,
                              "channels": count}, x) if count < self.values[x.number].channels else x for start, count in parts]
         if len(pieces) == 1:
             return pieces[0]
-        return self.emit({"type": "Reduce", "path": self.unique(join(self.step.place.path, "order")), "op": "concat"}, *pieces)
+        return self.emit({"type": "Reduce", "path": self.helper_path("order"), "op": "concat"}, *pieces)
 
     def compact(self, x: Signal) -> Signal:
         """x with a value that has each of its channels and no others."""
@@ -256,7 +264,7 @@ class Builder:
             channels = self.values[number].channels
             y = Signal(number, (BATCH, SPACE, TIME), in_order(channels), self.values[number].frames)
         else:
-            y = self.emit({"type": "Transpose", "path": self.unique(join(self.step.place.path, "transpose"))}, self.whole(x))
+            y = self.emit({"type": "Transpose", "path": self.helper_path("transpose")}, self.whole(x))
         return y.replaced(axes=tuple(axes), index=y.index.reshape(tuple(shape)))
 
     def turned(self, x: Signal, dim: int, role: str) -> Signal:
@@ -289,7 +297,7 @@ class Builder:
     def repeated(self, x: Signal, factor: int) -> Signal:
         """Each frame so many times."""
         y = self.compact(x)
-        path, channels = self.own_path("repeat"), self.values[y.number].channels
+        path, channels = self.own_path(), self.values[y.number].channels
         self.keep(path, "weight", torch.ones(channels, 1, factor))
         node = {"type": "ConvTranspose1d", "path": path, "in_channels": channels, "out_channels": channels, "kernel_size": factor,
                 "stride": factor, "padding": 0, "output_padding": 0, "dilation": 1, "groups": channels, "bias": False}

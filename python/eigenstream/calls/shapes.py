@@ -428,10 +428,8 @@ def roll(b: Builder, input: Signal, shifts: Any, dims: Any = None) -> Signal:
 
 
 def concat(b: Builder, values: Sequence[Signal], dim: int) -> Signal:
+    values = [b.turned(value, dim, SPACE) for value in values] if b.windows else values
     role = values[0].axis(dim)
-    if role == TIME and b.windows:
-        values = [b.turned(value, dim, SPACE) for value in values]
-        role = values[0].axis(dim)
     if role != SPACE:
         raise Refused(f"concatenates over the {role}, only over channels")
     rank = len(values[0].axes)
