@@ -17,6 +17,9 @@ from .reading import children, like
 # Lengths that the usual strides divide; longer ones are tried if a network needs them.
 SAMPLE_LENGTHS = ((192, 288, 384), (960, 1440, 1920), (4096, 6144, 8192), (20160, 30240, 40320), (131072, 147456, 163840))
 
+# Lengths for what takes long.
+SHORT_LENGTHS = (24, 36, 48)
+
 _MOST_CHANNELS = 4096
 _MOST_TRIALS = 256
 
@@ -104,7 +107,7 @@ def signal_channels(root: nn.Module, path: str, names: Sequence[str], signals: C
     for tensor in (*root.parameters(), *root.buffers()):
         spoken.update(extent for extent in tensor.shape if extent <= _MOST_CHANNELS)
     errors: List[str] = []
-    for length in (lengths[0] for lengths in SAMPLE_LENGTHS[:4]):
+    for length in (SHORT_LENGTHS[0], *(lengths[0] for lengths in SAMPLE_LENGTHS[:4])):
         errors.clear()
         if len(names) == 1:
             found = _fitting(sorted(spoken | {1, 2, 3})[:64], lambda count: root(*signals([count], length)), errors)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .align import Aligned, Number, Run, Step, Varying, align, contains
 from .calls import HANDLERS
-from .channels import SAMPLE_LENGTHS, inference, signal_channels
+from .channels import SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels
 from .crops import fold_crops
 from .errors import OR_REGISTER, ExportError, Refused, Unknown, fail, join, one_line
 from .evaluate import apply_node
@@ -29,8 +29,10 @@ from .signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
 
 _LARGEST_DIFFERENCE = 1e-5  # of the output's largest value
 _MOST_RUNS = 12
-_SECONDS = 2.0  # for comparing, once some lengths were compared
-_FEWEST_LENGTHS = 5
+_SECONDS = 2.0  # for comparing, once some lengths were compared; for a long one half as much
+_SLOW = 0.05  # seconds for a short signal
+_LONGER = (21, 8, 4)  # times the first length
+_FEWEST_LENGTHS = 5  # a slow one: 2
 
 
 class Layout(NamedTuple):
@@ -146,6 +148,7 @@ class _Export:
         self.describer, self.root, self.path, self.layout, self.names, self.size = describer, root, path, layout, names, size
         self.before, self.depth = dict(describer.tensors), describer.depth
         self.given = dict(describer.given_channels)
+        self.seconds = 1e-4  # for a frame
 
     # Errors.
 
@@ -231,8 +234,9 @@ class _Export:
                 raise self.raised(error, self.size) from error
             return self.compared(recordings, runs)
         failed: Optional[ExportError] = None
-        for lengths in SAMPLE_LENGTHS:
-            runs = [self.run(lengths[0]), self.run(lengths[1]), self.run(lengths[0], 3), self.run(lengths[2])]
+        for lengths in self.lengths():
+            few = 1 if lengths is SHORT_LENGTHS else 2  # signals at once
+            runs = [self.run(lengths[0], few), self.run(lengths[1], few), self.run(lengths[0], few + 1), self.run(lengths[2], few)]
             recordings: List[Recording] = []
             try:
                 for i, run in enumerate(runs):
@@ -244,6 +248,18 @@ class _Export:
                 continue
             return self.compared(recordings, runs)
         raise failed
+
+    def lengths(self) -> Sequence[Sequence[int]]:
+        """Lengths to record, those that come first preferred: short ones for what takes long."""
+        signals = self.layout.as_taken(self.layout.signals(1, self.layout.frames(SHORT_LENGTHS[0]), 0))
+        began = time.perf_counter()
+        try:
+            self.root(*(like(self.root, signal) for signal in signals))
+        except Exception:  # too short
+            return SAMPLE_LENGTHS
+        seconds = time.perf_counter() - began
+        self.seconds = seconds / SHORT_LENGTHS[0]
+        return (SHORT_LENGTHS, *SAMPLE_LENGTHS) if seconds > _SLOW else SAMPLE_LENGTHS
 
     def compared(self, recordings: List[Recording], runs: List[Run]) -> Described:
         """The node; where the module does something else for other lengths than it shows, these are recorded, too."""
@@ -351,11 +367,16 @@ class _Export:
             self.compare_one(folded, output, runs[1], 101)
             return
         start, began = runs[0].frames[0] + 1, time.perf_counter()
+        fewest = _FEWEST_LENGTHS if self.seconds * SHORT_LENGTHS[0] < _SLOW else 2
         self.compare_one(folded, output, runs[-1] if len(runs) > 4 else runs[0]._replace(batch=1), 100)
         for i, length in enumerate(_lengths(start, builder.cycle())):
-            if i >= _FEWEST_LENGTHS and time.perf_counter() - began > _SECONDS:
+            if i >= fewest and time.perf_counter() - began > _SECONDS:
                 break
             self.compare_one(folded, output, self.run(length, 1 + i % 2), 101 + i)
+        first = runs[0].frames[0]
+        longer = next((times * first for times in _LONGER if 2 * times * first * self.seconds < _SECONDS / 2), None)
+        if longer is not None:  # longer than what looks at a number of frames from the end
+            self.compare_one(folded, output, self.run(longer, 1), 100)
 
     def compare_one(self, node: Node, output: Signal, run: Run, seed: int) -> None:
         signals = self.layout.signals(run.batch, run.frames, seed)
