@@ -208,13 +208,14 @@ class _Alignment:
 class Aligned(NamedTuple):
     steps: List[Step]
     output: Any
+    kind: str  # the output's type
 
 
 def align(recordings: Sequence[Recording], runs: Sequence[Run], signals: int) -> Aligned:
     """The steps of all recordings. Errors: Refused, with the step's place, if they are not the same ones."""
     alignment = _Alignment(recordings, runs, signals)
     try:
-        return Aligned(*alignment.steps())
+        return Aligned(*alignment.steps(), type(recordings[0].output).__name__)
     except Refused as reason:
         if reason.step is None:
             reason.step = alignment.where

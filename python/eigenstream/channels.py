@@ -51,8 +51,8 @@ def inference(module: nn.Module) -> Iterator[None]:
             child._buffers.clear()
             child._buffers.update(buffers)
         for buffer, value in values:
-            if not torch.equal(buffer, value):
-                buffer.data.copy_(value)
+            if buffer.shape != value.shape or not torch.equal(buffer, value):
+                buffer.data = value
         for child, training in modes:
             child.training = training
 

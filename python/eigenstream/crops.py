@@ -109,10 +109,10 @@ def _is_nothing(node: Node) -> bool:
 
 def _cut_graph(graph: Node) -> Node:
     """A Graph with its crops folded. What is cut off a value is cut for all that take it: as much as each of them wants."""
-    nodes = graph["nodes"]
+    nodes, inputs = graph["nodes"], 1 + len(graph.get("more_channels", ()))
     most = [MAX_EXTENT] * len(nodes)  # how much shorter a node may want what it takes
     while True:
-        rooms, befores = [0], []
+        rooms, befores = [0] * inputs, []
         for node, own in zip(nodes, most):
             befores.append(min(own, *(rooms[number] for number in node["from"])))
             rooms.append(befores[-1] if node["type"] == "Reduce" else _room(node, befores[-1]))
@@ -127,10 +127,10 @@ def _cut_graph(graph: Node) -> Node:
         if all(rest <= given for (_, rest), given in zip(cut, granted)):
             break
         most = [min(own, given) if rest > given else own for own, (_, rest), given in zip(most, cut, granted)]
-    numbers, kept = {0: 0}, []
+    numbers, kept = {i: i for i in range(inputs)}, []
     for i, (node, _) in enumerate(cut):
         sources = [numbers[number] for number in node["from"]]
         if not _is_nothing(node):
             kept.append({**node, "from": sources})
-        numbers[i + 1] = sources[0] if _is_nothing(node) else len(kept)
+        numbers[inputs + i] = sources[0] if _is_nothing(node) else inputs - 1 + len(kept)
     return {**graph, "nodes": kept}

@@ -32,8 +32,8 @@ class Builder:
     in a window; then time is an axis as any other, and can change places with the channels."""
 
     def __init__(self, describer: Any, root: nn.Module, path: str, runs: Sequence[Run], channels: Sequence[int],
-                 size: Optional[int]) -> None:
-        self.describer, self.root, self.path, self.runs, self.size = describer, root, path, list(runs), size
+                 rates: Sequence[int], size: Optional[int]) -> None:
+        self.describer, self.root, self.path, self.runs, self.rates, self.size = describer, root, path, list(runs), rates, size
         self.windows = size is not None
         self.values = [Value(count, [run.frames[i] for run in runs]) for i, count in enumerate(channels)]
         self.signals = len(channels)
@@ -101,6 +101,8 @@ class Builder:
             if reason is not None:
                 raise Refused(reason)
         reduce = node["type"] == "Reduce"
+        if reduce and not self.windows and any(self.streamed(operand) != self.streamed(operands[0]) for operand in operands):
+            node = {**node, "align": "lagging"}  # what one has too much is at its end
         if not reduce and not looks_back(node):
             operands = tuple(self.ended(value) for value in operands)
         channels = self.channels_of(node, operands)
@@ -334,8 +336,7 @@ class Builder:
 
     def cycle(self) -> int:
         """After how many frames of the input all that is done repeats."""
-        rates = [Fraction(value.frames[0], self.values[0].frames[0]) for value in self.values[:self.signals]]
-        rates, cycle = [Fraction(1)] * self.signals, 1
+        rates, cycle = [Fraction(1, rate) for rate in self.rates], lcm(self.rates)
         for node, value in zip(self.nodes, self.values[self.signals:]):
             source = node["from"][0]
             try:

@@ -124,6 +124,10 @@ def viewed(b: Builder, x: Signal, shapes: Sequence[Sequence[int]]) -> Signal:
             axes += [SPACE] * len(after)
             done += len(after)
             continue
+        if fixed == [TIME] and not b.windows:
+            joined = join_frames(b, x, before, [extent[0] for extent in extents])
+            if joined is not None:
+                return viewed(b, joined, shapes)
         if len(fixed) > 1 or any(roles[i] == SPACE and old[0][before[i]] != 1 for i in range(len(roles))):
             return _mixed(b, x, shapes, roles)
         own = [old[run][before[roles.index(fixed[0])]] for run in range(len(old))]
@@ -179,10 +183,6 @@ def _mixed(b: Builder, x: Signal, shapes: Sequence[Sequence[int]], roles: Sequen
     if BATCH in roles:
         raise Refused(f"a view of {x!r} as {list(shapes[0])}: the first axis must stay the batch")
     if not b.windows:
-        if TIME in roles and len(roles) == 2 and len(shapes[0]) == len(x.axes) - 1:
-            joined = join_frames(b, x, roles, shapes)
-            if joined is not None:
-                return joined
         raise Refused(f"a view of {x!r} as {list(shapes[0])}, which mixes time and channels: it {USE_A_WINDOW}")
     flat = flattened(b, x)
     features = [extent for extent in shapes[0][1:]]

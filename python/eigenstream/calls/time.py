@@ -260,16 +260,17 @@ def frames_of_size(b: Builder, x: Signal, dim: int, shapes: Sequence[Sequence[in
     return view(b, y, shapes)
 
 
-def join_frames(b: Builder, x: Signal, roles: Sequence[str], shapes: Sequence[Sequence[int]]) -> Optional[Signal]:
-    """A view of (time, size) as one time: the frames of size numbers, one after the other; None if it is none."""
-    at = next(i for i, role in enumerate(x.axes) if role == TIME)
-    if at + 1 >= len(x.axes) or x.axes[at + 1] != SPACE or list(roles) != [TIME, SPACE]:
+def join_frames(b: Builder, x: Signal, dims: Sequence[int], extents: Sequence[int]) -> Optional[Signal]:
+    """x with two of its axes, (time, size), as one time, for a view of `dims` as axes of these extents: the frames of size
+    numbers, one after the other. None if it is none."""
+    wide = [dim for dim in dims if x.axes[dim] == TIME or x.extent(dim) != 1]
+    if [x.axes[dim] for dim in wide] != [TIME, SPACE] or sum(extent != 1 for extent in extents) != 1:
         return None
-    size, place = x.extent(at + 1), x.place(at + 1)
-    index = x.index.movedim(place, 0)  # each frame of the result in turn
+    at = wide[1]
+    size, index = x.extent(at), x.index.movedim(x.place(at), 0)  # each frame of the result in turn
     y = b.gather(x, index.flatten().tolist())
     path, channels = b.own_path(), index[0].numel()
     node = {"type": "OverlapAdd", "path": path, "channels": channels, "size": size, "stride": size, "padding": 0, "normalise": False,
             "weighted": False}
     z = b.emit(node, y)
-    return z.replaced(axes=x.axes[:at + 1] + x.axes[at + 2:], index=in_order(channels).reshape(index.shape[1:]))
+    return z.replaced(axes=x.axes[:at] + x.axes[at + 1:], index=in_order(channels).reshape(index.shape[1:]))
