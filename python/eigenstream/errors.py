@@ -9,6 +9,7 @@ class ExportError(ValueError):
     """A module, an option or a value that a model file cannot hold. The text begins with the module's path and type.
     """
 
+    by_length = False  # whether the reason is what differs between lengths, which longer signals might not show
     choices: Sequence[Sequence[int]] = ()  # channels to try for another reason, if this one is that they are not known
 
 
@@ -16,6 +17,10 @@ class Refused(Exception):
     """Why a call cannot be described; becomes an ExportError that says where: at `step`, if it was not the current one."""
 
     step: Optional[object] = None
+
+
+class ByLength(Refused):
+    """What differs between lengths in a way that a stream cannot."""
 
 
 class Unknown(Refused):

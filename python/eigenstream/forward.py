@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import time
 import traceback
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from .align import Aligned, Number, Run, Step, Varying, align, contains
 from .calls import HANDLERS
 from .channels import SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels
 from .crops import fold_crops
-from .errors import OR_REGISTER, ExportError, Refused, Unknown, fail, join, one_line
+from .errors import OR_REGISTER, ByLength, ExportError, Refused, Unknown, fail, join, one_line
 from .evaluate import apply_node
 from .format import Node
 from .graph import Builder
@@ -29,9 +29,11 @@ from .signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
 
 _LARGEST_DIFFERENCE = 1e-5  # of the output's largest value
 _MOST_RUNS = 12
-_SECONDS = 2.0  # for comparing, once some lengths were compared; for a long one half as much
+_SECONDS = 2.0  # for comparing, once some lengths were compared
+_LONGEST_RETRY = 4096
+_MOST_CALLS_APART = 16  # between lengths, if it is not a loop over frames
 _SLOW = 0.05  # seconds for a short signal
-_LONGER = (21, 8, 4)  # times the first length
+_LONGER = ((21, 0.1), (8, 0.1), (4, 1.0))  # times the first length, if it takes at most so many seconds
 _FEWEST_LENGTHS = 5  # a slow one: 2
 
 
@@ -149,6 +151,7 @@ class _Export:
         self.before, self.depth = dict(describer.tensors), describer.depth
         self.given = dict(describer.given_channels)
         self.seconds = 1e-4  # for a frame
+        self.telling: Set[int] = set()
 
     # Errors.
 
@@ -160,7 +163,9 @@ class _Export:
         return fail(join(self.path, path) if path else self.path, module, f"{message}{place.line}{cure}")
 
     def refused(self, reason: Refused, place: Optional[Place]) -> ExportError:
-        return self.failed(str(reason), reason.step or place, OR_REGISTER if isinstance(reason, Unknown) else "")
+        error = self.failed(str(reason), reason.step or place, OR_REGISTER if isinstance(reason, Unknown) else "")
+        error.by_length = isinstance(reason, ByLength)
+        return error
 
     def raised(self, raised: _Raised, length: int) -> ExportError:
         """What the forward itself raised."""
@@ -250,7 +255,12 @@ class _Export:
                 odd = self.run(lengths[0] + 1, few)
                 recordings.append(self.record(odd, len(runs)))
                 runs.append(odd)
-            return self.compared(recordings, runs)
+            try:
+                return self.compared(recordings, runs)
+            except ExportError as error:  # signals that are long enough may show no difference
+                failed = failed or error
+                if not error.by_length or lengths[0] * self.seconds > _SECONDS or lengths[0] > _LONGEST_RETRY:
+                    raise failed
         raise failed
 
     def lengths(self) -> Sequence[Sequence[int]]:
@@ -268,7 +278,14 @@ class _Export:
     def compared(self, recordings: List[Recording], runs: List[Run]) -> Described:
         """The node; where the module does something else for other lengths than it shows, these are recorded, too."""
         while True:
-            builder, output = self.written(recordings, runs)
+            try:
+                builder, output = self.written(recordings, runs)
+            except ExportError:
+                if self.tell(recordings, runs):
+                    continue
+                raise
+            if self.tell(recordings, runs):
+                continue
             node = self.finished(builder, output)
             value = builder.values[output.number]
             described = Described(node, value.channels * (value.frames[0] if builder.windows else 1))
@@ -284,6 +301,17 @@ class _Export:
                 recordings.append(self.record(run, len(runs)))
                 runs.append(run)
 
+    def tell(self, recordings: List[Recording], runs: List[Run]) -> bool:
+        """Records the lengths that would show more; whether there are any."""
+        before, known = len(runs), [run.frames[0] for run in runs]
+        for length in sorted(self.telling):
+            if length not in known and length < 2 * max(known) and len(runs) < _MOST_RUNS:
+                with contextlib.suppress(_Raised):
+                    recordings.append(self.record(self.run(length), len(runs)))
+                    runs.append(self.run(length))
+        self.telling.clear()
+        return len(runs) > before
+
     def written(self, recordings: Sequence[Recording], runs: Sequence[Run]) -> Tuple[Builder, Signal]:
         describer = self.describer
         describer.tensors, describer.depth = dict(self.before), self.depth
@@ -292,12 +320,16 @@ class _Export:
             aligned = align(recordings, runs, len(self.names))
         except Refused as reason:
             self.check_steady(recordings[0], runs[0])
-            raise self.refused(reason, None) from reason
+            error, counts = self.refused(reason, None), [len(recording.calls) for recording in recordings]
+            error.by_length = max(counts) - min(counts) < _MOST_CALLS_APART
+            raise error from reason
         builder = Builder(describer, self.root, self.path, runs, self.layout.channels, self.layout.rates, self.size)
+        builder.telling = self.telling
         try:
             return builder, _Walk(self, builder, aligned).output()
         except _Depends as depends:
             self.check_steady(recordings[0], runs[0])
+            depends.error.by_length = True
             raise depends.error from None
 
     def check_steady(self, recording: Recording, run: Run) -> None:
@@ -378,7 +410,7 @@ class _Export:
                 break
             self.compare_one(folded, output, self.run(length, 1 + i % 2), 101 + i)
         first = runs[0].frames[0]
-        longer = next((times * first for times in _LONGER if 2 * times * first * self.seconds < _SECONDS / 2), None)
+        longer = next((times * first for times, most in _LONGER if 2 * times * first * self.seconds < most), None)
         if longer is not None:  # longer than what looks at a number of frames from the end
             self.compare_one(folded, output, self.run(longer, 1), 100)
 

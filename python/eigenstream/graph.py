@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
 from torch import Tensor, nn
 
 from .align import Run, Step
-from .errors import Refused, join
+from .errors import ByLength, Refused, join
 from .format import Node, float32_copy, lcm
 from .known import USE_A_WINDOW
 from .lengths import OwnType, frames_after, looks_back, pace
@@ -43,7 +43,7 @@ class Builder:
         self.used_paths: Dict[str, int] = {}
         self.gathered: Dict[Tuple[int, Tuple[int, ...]], Signal] = {}
         self.step: Optional[Step] = None
-        self.kept: List[Tensor] = []
+        self.telling: Set[int] = set()  # lengths that would show more of what depends on the length
 
     # Names and tensors.
 
@@ -321,14 +321,14 @@ class Builder:
         different = next((i for i, value in enumerate(values) if value != values[0]), None)
         if different is not None:
             lengths = f"for signals of {self.runs[0].frames[0]} and {self.runs[different].frames[0]} frames it is"
-            raise Refused(f"{what} depends on the signal's length: {lengths} {values[0]} and {values[different]}; {cure}; {_OF_ONE_LENGTH}")
+            raise ByLength(f"{what} depends on the signal's length: {lengths} {values[0]} and {values[different]}; {cure}; {_OF_ONE_LENGTH}")
         return values[0]
 
     def ends_by_length(self, what: str, excess: Sequence[int], cure: str) -> Refused:
         """Why the stream cannot end where the forward does: for each run it has so many frames more."""
         least, most = min(excess), max(excess)
         where = [self.runs[list(excess).index(count)].frames[0] for count in (least, most)]
-        reason = Refused(f"{what} {least} frames of a signal of {where[0]}, {most} of one of {where[1]}; {cure}; {_OF_ONE_LENGTH}")
+        reason = ByLength(f"{what} {least} frames of a signal of {where[0]}, {most} of one of {where[1]}; {cure}; {_OF_ONE_LENGTH}")
         reason.step = self.step.place
         return reason
 

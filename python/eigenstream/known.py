@@ -129,7 +129,8 @@ MARKERS = (Snake, Residual, Parallel, Windowed, Snapshotter, OverlapAdd, OnlineA
 
 def resample_class() -> Tuple[type, ...]:
     """torchaudio's Resample, which is known without being needed."""
-    return (sys.modules["torchaudio"].transforms.Resample,) if "torchaudio" in sys.modules else ()
+    transforms = getattr(sys.modules.get("torchaudio"), "transforms", None)
+    return (transforms.Resample,) if hasattr(transforms, "Resample") else ()
 
 
 def class_of(module: nn.Module) -> Optional[type]:

@@ -20,12 +20,16 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 
 from .errors import Refused
+from .scripted import scripts_as_python
 
 # What gives its tensor back, or a copy of it.
 _COPIES = {"contiguous", "clone", "detach", "float", "to", "type", "type_as", "cpu", "data", "requires_grad_", "identity", "double",
            "half", "bfloat16", "alias", "pin_memory"}
 _DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout", "dropout_",
              "alpha_dropout_"}
+
+# What takes the type or the shape of another tensor only.
+_LIKE_OTHERS = {"to", "type_as", "expand_as", "view_as", "reshape_as"}
 
 # What tells Python the values of a tensor.
 _READS = {"__bool__", "__float__", "__int__", "__index__", "__complex__", "__array__", "__contains__", "item", "tolist", "numpy",
@@ -196,6 +200,7 @@ class Recorder:
             for hook in (register_module_forward_pre_hook(self.enter), register_module_forward_hook(self.leave)):
                 stack.callback(hook.remove)
             stack.enter_context(_indexing())
+            stack.enter_context(scripts_as_python())
             stack.enter_context(_Mode(self))
             result = self.root(*signals)
         return Recording(self.calls, map_tensors(result, self.ref_or_tensor), self.random)
@@ -284,7 +289,7 @@ class Recorder:
         except Refused:
             self.where = self.place()
             raise
-        if not tracked[0] or name in _MADE:
+        if not tracked[0] or name in _MADE or name in _LIKE_OTHERS and not isinstance(next(iter(given), None), Ref):
             return function(*args, **kwargs)
         if name in _READS:
             self.where = self.place()

@@ -1317,6 +1317,37 @@ class CommandTest(Case):
             self.assertEqual(model["network"]["layers"][1]["type"], "Residual")
             self.out.unlink()
 
+    def test_as_a_package(self) -> None:
+        """The same as a module of Python, with signals of several rates."""
+        (self.folder / "networks.py").write_text(textwrap.dedent("""
+            import torch
+            from torch import nn
+            from eigenstream import Residual
+
+            class Two(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.up = nn.ConvTranspose1d(2, 1, 4, 4)
+
+                def forward(self, x, c):
+                    return x + self.up(c)[..., :x.shape[-1]]
+
+            last = nn.Sequential()
+            last.forward = lambda x: x * 2
+        """))
+        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        for target, options, shape in (("networks.py:Two", ["--inputs", "1,2", "--rates", "1,4"], ([2], [1, 4])),
+                                       ("networks:last", ["--inputs", "2", "--time-axis", "1"], (None, None))):
+            command = [sys.executable, "-W", "ignore", "-m", "eigenstream", target, "net.safetensors", *options]
+            done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            network = json.loads(read_safetensors(self.out)[0]["eigenstream"])["network"]
+            self.assertEqual((network.get("more_channels"), network.get("more_rates")), shape)
+        done = subprocess.run([*command[:5], "networks:last", "x", "--rates", "2"], cwd=self.folder, env=environment, capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"^eigenstream: error: .*rates is \[2\]")
+
     def test_as_a_program_with_an_error(self) -> None:
         done = self.run_program("networks.py:group_norm", "net.safetensors")
         self.assertEqual((done.returncode, done.stdout), (1, ""))

@@ -230,7 +230,28 @@ class CroppedUnit(nn.Module):
         return x + y
 
 
+@torch.jit.script
+def scripted_gate(a: Tensor, b: Tensor, channels: int) -> Tensor:
+    h = a + b
+    t, s = torch.tanh(h[:, :channels, :]), torch.sigmoid(h[:, channels:, :])
+    if channels > 1:
+        t = torch.nn.functional.leaky_relu(t, 0.1)
+    return t * s
+
+
+@torch.jit.script
+def scripted_snake(x: Tensor, alpha: Tensor) -> Tensor:
+    shape = x.shape
+    x = x.reshape(shape[0], shape[1], -1)
+    x = x + (alpha + 1e-9).reciprocal() * torch.sin(alpha * x).pow(2)
+    return x.reshape(shape)
+
+
 class CodecTest(IdiomCase):
+    def test_scripted_functions(self) -> None:
+        self.assert_exported(own(lambda m, x: scripted_snake(m.conv(x), m.alpha), conv=nn.Conv1d(1, 3, 3), alpha=nn.Parameter(torch.rand(1, 3, 1) + 1)))
+        self.assert_exported(own(lambda m, x: scripted_gate(m.a(x), m.b(x), 2), a=nn.Conv1d(1, 4, 3), b=nn.Conv1d(1, 4, 3)))
+
     def test_encoder(self) -> None:
         self.assert_exported(CodecEncoder())
 
@@ -916,6 +937,13 @@ class WindowTest(IdiomCase):
 
         self.assert_exported(Windowed(Picker(), 31, 11), 3, self.LENGTHS)
 
+    def test_gates_by_einsum(self) -> None:
+        def forward(m: nn.Module, x: Tensor) -> Tensor:
+            se = torch.sigmoid(m.fc(x.mean(-1)))
+            return torch.einsum("abc,ab->abc", x, se)[..., -1]
+
+        self.assert_exported(Windowed(own(forward, fc=nn.Linear(2, 2)), 31, 11), 2, self.LENGTHS)
+
 
 # --- Python ---------------------------------------------------------------------------------------------------------------
 
@@ -1015,6 +1043,7 @@ class PythonTest(IdiomCase):
             y = torch.einsum("bhct,hcd->bhdt", y, m.w)
             return (y / y.norm(dim=2, keepdim=True).clamp_min(1e-6)).reshape(b, c, t)
 
+        self.assert_exported(own(lambda m, x: torch.einsum("bct,bct->bt", x, x.tanh()).unsqueeze(1) + torch.einsum("bct,bdt->bcdt", x[:, :2], x).flatten(1, 2)), 3)
         self.assert_exported(own(shuffle, conv=nn.Conv1d(6, 6, 3, groups=2)), 6)
         self.assert_exported(own(split, conv2=nn.Conv1d(3, 3, 3, padding=1)), 6)
         self.assert_exported(own(heads, w=nn.Parameter(torch.rand(2, 3, 3))), 6)

@@ -313,8 +313,27 @@ def einsum(b: Builder, equation: str, *operands: Any) -> Signal:
 
 
 def _einsum_of_signals(b: Builder, equation: str, operands: Sequence[Any]) -> Signal:
-    raise Refused(f"einsum {equation!r} of {' and '.join(map(what, operands))} is not supported; of one signal and one constant it is, "
-                  "and of two signals a product and a sum over the channels")
+    """A product of signals, number by number, and sums over channels of it."""
+    terms, _, result = equation.replace(" ", "").partition("->")
+    if not all(isinstance(operand, Signal) for operand in operands) or "." in equation or not result:
+        raise Refused(f"einsum {equation!r} of {' and '.join(map(what, operands))} is not supported; of one signal and one constant it is, "
+                      "and of signals a product and sums over the channels")
+    letters = result + "".join(sorted({letter for letter in terms if letter.isalpha() and letter not in result}))
+    spread: List[Signal] = []
+    for x, term in zip(operands, terms.split(",")):
+        if len(set(term)) != len(term) or len(term) != len(x.axes):
+            raise Refused(f"einsum {equation!r} of {x!r}")
+        order = [term.index(letter) for letter in letters if letter in term]
+        places = [x.place(dim) for dim in order if x.axes[dim] == SPACE]
+        x = x.replaced(axes=tuple(x.axes[dim] for dim in order), index=x.index.permute(places))
+        for dim, letter in enumerate(letters):
+            if letter not in term:
+                at = sum(role == SPACE for role in x.axes[:dim])
+                x = x.replaced(axes=x.axes[:dim] + (SPACE,) + x.axes[dim:], index=x.index.unsqueeze(at))
+        spread.append(x)
+    y = join_signals(b, "product", *spread)
+    gone = list(range(len(result), len(letters)))
+    return without(b, _sum(b, y, gone, True), gone) if gone else y
 
 
 # --- norms ----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any, Callable, List, Optional, Sequence
 import torch
 
 from ..align import Number, number
-from ..errors import Refused, join
+from ..errors import ByLength, Refused, join
 from ..graph import Builder
 from ..known import USE_A_WINDOW
 from ..signals import BATCH, SPACE, TIME, Signal, in_order, what
@@ -114,13 +114,15 @@ def pad_time(b: Builder, x: Signal, left: Any, right: Any, mode: str, value: flo
     if min(right.values) < 0:
         raise Refused("pads the end by a number that depends on the signal's length and can be negative; slice the end away instead")
     most = max(right.values)
+    if x.frames == [run.frames[0] for run in b.runs]:  # up to a multiple of a stride: one more frame needs the most
+        b.telling.add(min(count + more for count, more in zip(x.frames, right.values)) + left + 1)
     y = over_time(b, x, _pad_node(b, left, most, value, mode))
     frames = [count + left + more for count, more in zip(x.frames, right.values)]
     lengths = sorted(zip(right.values, (run.frames[0] for run in b.runs)))
     if len({most for most in right.values}) > 1 and _grows(right.values, [run.frames[0] for run in b.runs]):
-        raise Refused(f"pads by a number that depends on the signal's length: for signals of {lengths[0][1]} and {lengths[-1][1]} frames it is "
+        raise ByLength(f"pads by a number that depends on the signal's length: for signals of {lengths[0][1]} and {lengths[-1][1]} frames it is "
                       f"{lengths[0][0]} and {lengths[-1][0]}; {_CONSTANT_PAD}")
-    reason = Refused(f"pads by a number that depends on the signal's length: for signals of {lengths[0][1]} and {lengths[-1][1]} frames it is "
+    reason = ByLength(f"pads by a number that depends on the signal's length: for signals of {lengths[0][1]} and {lengths[-1][1]} frames it is "
                      f"{lengths[0][0]} and {lengths[-1][0]}; {_CONSTANT_PAD}; {_CONSTANT_MORE}")
     reason.step = b.step.place
     return y.replaced(frames=frames, cut=reason)
