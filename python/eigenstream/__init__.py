@@ -28,5 +28,6 @@ from .format import REDUCTIONS
 from .known import register
 from .modules import OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed
 
-__all__ = ["REDUCTIONS", "ExportError", "OnlineAverager", "OverChannels", "OverlapAdd", "Parallel", "Recurrent", "Residual", "Snake",
+__all__ = ["REDUCTIONS", "ExportError", "OnlineAverager", "OverChannels", "OverlapAdd", "Parallel", "Recurrent", "Residual",
+           "Snake",
            "Snapshotter", "Windowed", "describe", "export", "main", "register", "write_safetensors"]

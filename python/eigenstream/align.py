@@ -82,7 +82,8 @@ class _Alignment:
 
     def next(self, queues: List[List[Call]]) -> Step:
         heads = [queue[-1] if queue else None for queue in queues]
-        keys = [None if head is None else (head.name, head.place.path, head.place.file, head.place.line_number) for head in heads]
+        keys = [None if head is None else (head.name, head.place.path, head.place.file, head.place.line_number)
+                for head in heads]
         first = next(head for head in heads if head is not None)
         self.where = first.place
         if len(set(keys)) > 1:
@@ -93,8 +94,10 @@ class _Alignment:
                 other = next(i for i, key in enumerate(keys) if key != keys[0])
                 lengths = f"signals of {self.runs[0].frames[0]} and {self.runs[other].frames[0]} frames"
                 if self.runs[0].frames == self.runs[other].frames:
-                    raise Refused("does not do the same for every signal: what it does depends on the signal's values, or on chance")
-                raise Unknown(f"does not do the same for {lengths}, and neither a loop over frames nor a choice by the length can run over a "
+                    raise Refused("does not do the same for every signal: what it does depends on the signal's values, or on "
+                                  "chance")
+                raise Unknown(f"does not do the same for {lengths}, and neither a loop over frames nor a choice by the length "
+                              f"can run over a "
                               f"stream; windows have one length: Windowed(net, size, stride)")
             return self.optional(queues, here)
         calls = [queue.pop() for queue in queues]

@@ -32,7 +32,8 @@ def inference(module: nn.Module) -> Iterator[None]:
     state = torch.random.get_rng_state()
     kept = [(child, dict(vars(child)), dict(child._buffers)) for child in module.modules()
             if not isinstance(child, torch.jit.ScriptModule)]
-    values = [(buffer, buffer.detach().clone()) for buffer in module.buffers() if not nn.parameter.is_lazy(buffer) and not buffer.is_meta]
+    values = [(buffer, buffer.detach().clone()) for buffer in module.buffers() if not nn.parameter.is_lazy(buffer)
+              and not buffer.is_meta]
     others = [(tensor, tensor.data) for tensor in (*module.parameters(), *module.buffers())
               if tensor.dtype.is_floating_point and tensor.dtype != torch.float32 and not nn.parameter.is_lazy(tensor)]
     try:
@@ -92,13 +93,15 @@ def window_channels(module: Windowed, path: str) -> int:
     with inference(module):
         found = _fitting(wanted, lambda channels: module.net(like(module.net, torch.zeros(2, channels, module.size))), errors)
     if found is None:
-        error = fail(path, module, "how many channels its windows have cannot be seen; say it, as in inputs=[2]" + "".join(errors))
+        error = fail(path, module,
+                     "how many channels its windows have cannot be seen; say it, as in inputs=[2]" + "".join(errors))
         error.choices = [[wanted[0]]]
         raise error
     return found
 
 
-def signal_channels(root: nn.Module, path: str, names: Sequence[str], signals: Callable[[Sequence[int], int], List[Tensor]]) -> List[int]:
+def signal_channels(root: nn.Module, path: str, names: Sequence[str], signals: Callable[[Sequence[int], int],
+                                                                                        List[Tensor]]) -> List[int]:
     """The channels of each signal that `root` takes: the only ones, of those that its layers and constants speak of, for which it
     runs. `signals` makes signals of so many channels and frames. Errors: ExportError if that does not tell."""
     spoken: Set[int] = set()
@@ -126,6 +129,7 @@ def signal_channels(root: nn.Module, path: str, names: Sequence[str], signals: C
         if not errors or not errors[0]:
             break
     others = ", ".join("2" for _ in names)
-    error = fail(path, root, f"how many channels its input {names[0]} has cannot be seen; say it, as in inputs=[{others}]{''.join(errors)}")
+    error = fail(path, root, f"how many channels its input {names[0]} has cannot be seen; say it, as in "
+                             f"inputs=[{others}]{''.join(errors)}")
     error.choices = [[2] * len(names), [1] * len(names)]
     raise error

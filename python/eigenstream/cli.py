@@ -114,7 +114,8 @@ def main(arguments: Optional[Sequence[str]] = None, program: str = "eigenstream"
     parser.add_argument("--inputs", type=_channels, metavar="C[,C...]",
                         help="the channels of each signal that forward takes, if it takes several or no layer says")
     parser.add_argument("--rates", type=_channels, metavar="R[,R...]",
-                        help="for each of these signals, how many frames of the first one come for one of its frames, as in 1,256")
+                        help="for each of these signals, how many frames of the first one come for one of its frames, as in "
+                             "1,256")
     parser.add_argument("--time-axis", type=int, choices=(-1, 0, 1, 2), default=-1,
                         help="which axis of the signals is the time: the last one (default), 1 or 0")
     parser.add_argument("--meta", action="append", default=[], type=_meta, metavar="key=value",

@@ -507,7 +507,8 @@ def describe(
     if rates is not None and not (isinstance(rates, (list, tuple)) and all(type(rate) is int and rate > 0 for rate in rates)):
         raise ExportError(f"rates is {rates!r}, must be the frames of the first input for one of each, such as [1, 256]")
     if time_axis not in (-1, 0, 1, 2):
-        raise ExportError(f"time_axis is {time_axis!r}, must be -1 or 2 for (batch, channels, time), 1 for (batch, time, channels) or 0 "
+        raise ExportError(f"time_axis is {time_axis!r}, must be -1 or 2 for (batch, channels, time), 1 for (batch, time, "
+                          f"channels) or 0 "
                           "for (time, batch, channels)")
     describer = Describer(padding, check)
     special = rates is not None or time_axis in (0, 1) or inputs is not None and len(inputs) > 1

@@ -7,25 +7,25 @@ import contextlib
 import inspect
 import time
 import traceback
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
 from torch import Tensor, nn
 
-from .align import Aligned, Number, Run, Step, Varying, align, contains
-from .calls import HANDLERS
+from .align import Number, Run, Varying, align, contains
 from .channels import SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels
 from .crops import fold_crops
 from .errors import OR_REGISTER, ByLength, ExportError, Refused, Unknown, fail, join, one_line
 from .evaluate import apply_node
 from .format import Node
 from .graph import Builder
-from .known import MARKERS, OF_IMAGES, WRAP_RECURRENT, foreign, is_registered, of_images, resample_class
+from .known import MARKERS, WRAP_RECURRENT, foreign, is_registered, of_images, resample_class
 from .lengths import LARGEST_SWEEP
 from .modules import RECURRENT, Parallel, Residual
 from .reading import like
-from .record import Place, Recorder, Recording, Ref, Stop, is_users, refs_in
-from .signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
+from .record import Place, Recorder, Recording, Stop, is_users
+from .signals import BATCH, SPACE, TIME, Signal
+from .walk import Depends, Walk
 
 _LARGEST_DIFFERENCE = 1e-5  # of the output's largest value
 _MOST_RUNS = 12
@@ -81,7 +81,8 @@ def describe_forward(describer: Any, root: nn.Module, path: str, inputs: Optiona
     with inference(root):
         rates = list(rates or [1] * len(names))
         if len(rates) != len(names) or rates[0] != 1:
-            raise fail(path, root, f"takes {len(names)} signals, but rates is {rates}: it must have a number for each, the first one 1")
+            raise fail(path, root, f"takes {len(names)} signals, but rates is {rates}: it must have a number for each, the "
+                                   f"first one 1")
         if inputs is None:
             def signals(counts: Sequence[int], length: int) -> List[Tensor]:
                 layout = Layout(counts, rates, time_axis)
@@ -97,7 +98,8 @@ def describe_forward(describer: Any, root: nn.Module, path: str, inputs: Optiona
         return _Export(describer, root, path, Layout(list(inputs), rates, time_axis), names, size).node()
 
 
-def refuse_first(describer: Any, root: nn.Module, path: str, channels: int, size: Optional[int] = None, signals: int = 1) -> None:
+def refuse_first(describer: Any, root: nn.Module, path: str, channels: int, size: Optional[int] = None,
+                 signals: int = 1) -> None:
     """Throws what keeps a network of unknown channels from being exported however many it has, as far as `channels` show it."""
     names = [f"input{i}" for i in range(signals)]
     with inference(root):
@@ -146,7 +148,8 @@ class _Mismatch(Exception):
 class _Export:
     """One forward on its way into the file."""
 
-    def __init__(self, describer: Any, root: nn.Module, path: str, layout: Layout, names: Sequence[str], size: Optional[int]) -> None:
+    def __init__(self, describer: Any, root: nn.Module, path: str, layout: Layout, names: Sequence[str],
+                 size: Optional[int]) -> None:
         self.describer, self.root, self.path, self.layout, self.names, self.size = describer, root, path, layout, names, size
         self.before, self.depth = dict(describer.tensors), describer.depth
         self.given = dict(describer.given_channels)
@@ -172,7 +175,8 @@ class _Export:
         path = join(self.path, raised.path) if raised.path else self.path
         where = f"{one_line(raised.error)}{_line_of(raised.error)}"
         if self.size is not None:
-            return fail(path, raised.module, f"its forward fails for a window of shape ({self.layout.channels[0]}, {length}): {where}")
+            return fail(path, raised.module, f"its forward fails for a window of shape ({self.layout.channels[0]}, {length}): "
+                                             f"{where}")
         return fail(path, raised.module, f"its forward fails for signals of {length} frames: {where}{self.channels_last()}")
 
     def channels_last(self) -> str:
@@ -182,7 +186,8 @@ class _Export:
         with contextlib.suppress(Exception):
             frames = self.layout.frames(SAMPLE_LENGTHS[0][0])
             self.root(*(like(self.root, torch.zeros(2, n, count)) for count, n in zip(self.layout.channels, frames)))
-            return ("; it runs for (batch, frames, channels), but a signal is (batch, channels, frames): say time_axis=1, or transpose it "
+            return ("; it runs for (batch, frames, channels), but a signal is (batch, channels, frames): say time_axis=1, or "
+                    "transpose it "
                     "in the forward, x.transpose(1, 2), and back at the end")
         return ""
 
@@ -241,7 +246,8 @@ class _Export:
         failed: Optional[ExportError] = None
         for lengths in self.lengths():
             few = 1 if lengths is SHORT_LENGTHS else 2  # signals at once
-            runs = [self.run(lengths[0], few), self.run(lengths[1], few), self.run(lengths[0], few + 1), self.run(lengths[2], few)]
+            runs = [self.run(lengths[0], few), self.run(lengths[1], few), self.run(lengths[0], few + 1), self.run(lengths[2],
+                                                                                                                  few)]
             recordings: List[Recording] = []
             try:
                 for i, run in enumerate(runs):
@@ -326,8 +332,8 @@ class _Export:
         builder = Builder(describer, self.root, self.path, runs, self.layout.channels, self.layout.rates, self.size)
         builder.telling = self.telling
         try:
-            return builder, _Walk(self, builder, aligned).output()
-        except _Depends as depends:
+            return builder, Walk(builder, aligned, self.layout.axes(), self.root, self.failed, self.refused).output()
+        except Depends as depends:
             self.check_steady(recordings[0], runs[0])
             depends.error.by_length = True
             raise depends.error from None
@@ -347,7 +353,8 @@ class _Export:
             return
         if recording.random is not None:
             raise self.failed("makes something random, which differs from run to run", recording.random)
-        raise self.failed("does something else each time it is called: it keeps something for the next call, but a stream keeps the state of "
+        raise self.failed("does something else each time it is called: it keeps something for the next call, but a stream "
+                          "keeps the state of "
                           "recurrent layers by itself", different)
 
     def finished(self, builder: Builder, output: Signal) -> Node:
@@ -391,7 +398,8 @@ class _Export:
             if path in kept or not path:
                 continue
             for name in list(self.describer.tensors):
-                if name.startswith(f"{path}.") and name not in self.before and not any(name.startswith(f"{each}.") for each in kept):
+                used = name in self.before or any(name.startswith(f"{each}.") for each in kept)
+                if name.startswith(f"{path}.") and not used:
                     del self.describer.tensors[name]
 
     # Comparing.
@@ -433,12 +441,15 @@ class _Export:
         if self.size is not None:
             given, wanted = (each.transpose(1, 2).flatten(1) for each in (given, wanted))
         if given.shape != wanted.shape:
-            raise _Mismatch(run, f"what would be written gives {tuple(given.shape)}, the module {tuple(wanted.shape)}, for signals of "
+            raise _Mismatch(run, f"what would be written gives {tuple(given.shape)}, the module {tuple(wanted.shape)}, for "
+                                 f"signals of "
                                  f"{run.frames[0]} frames")
         apart = difference(given, wanted)
         if apart > _LARGEST_DIFFERENCE:
-            raise _Mismatch(run, f"what would be written differs from the module by {apart:.2g} of its largest value: its forward does "
-                                 "something that a recording does not show, or keeps something for the next call; a stream keeps the "
+            raise _Mismatch(run, f"what would be written differs from the module by {apart:.2g} of its largest value: its "
+                                 f"forward does "
+                                 "something that a recording does not show, or keeps something for the next call; a stream "
+                                 "keeps the "
                                  "state of recurrent layers by itself")
 
     def as_stream(self, y: Tensor, output: Signal) -> Tensor:
@@ -483,130 +494,3 @@ def _line_of(error: BaseException) -> str:
     """The line of the forward that raised an error."""
     frames = reversed(traceback.extract_tb(error.__traceback__))
     return next((f" ({frame.line})" for frame in frames if frame.line and is_users(frame.filename)), "")
-
-
-class _Depends(Exception):
-    """A refusal of what is not the same in all runs."""
-
-    def __init__(self, error: ExportError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-class _Walk:
-    """Goes through the steps of a forward and has each written."""
-
-    def __init__(self, export: _Export, builder: Builder, aligned: Aligned) -> None:
-        self.export, self.builder, self.aligned = export, builder, aligned
-        self.values: Dict[int, Any] = {}
-        axes = export.layout.axes()
-        for i, count in enumerate(export.layout.channels):
-            self.values[i] = Signal(i, axes, in_order(count), [run.frames[i] for run in builder.runs])
-
-    def output(self) -> Signal:
-        """What the forward gives, as the stream has it: (batch, channels, time)."""
-        result = self.aligned.output
-        if not isinstance(result, Ref):
-            kinds = {Number: "number", int: "number", float: "number"}
-            kind = kinds.get(type(result), self.aligned.kind)
-            if isinstance(result, (Tensor, Varying)):
-                raise self.export.failed("its output does not depend on its input")
-            several = "; give the one that is wanted" if kind in ("dict", "list", "tuple") else ""
-            raise self.export.failed(f"its forward gives a {kind}, not one signal{several}")
-        needed = {result.number}
-        for step in reversed(self.aligned.steps):
-            if any(ref.number in needed for ref in refs_in(step.outputs)):
-                needed.update(ref.number for ref in (*refs_in(step.args), *refs_in(step.kwargs)))
-        step: Optional[Step] = None
-        for step in self.aligned.steps:
-            if any(ref.number in needed for ref in refs_in(step.outputs)):
-                self.builder.step = step
-                try:
-                    self.bind(step.outputs, self.call(step))
-                except Refused as reason:
-                    error = self.export.refused(reason, step.place)
-                    if contains((step.args, step.kwargs), (Number, Varying)):
-                        raise _Depends(error) from reason
-                    raise error from reason
-        try:
-            return self.finished(self.known(result), step)
-        except Refused as reason:
-            raise self.export.refused(reason, None if step is None else step.place) from reason
-
-    def known(self, value: Any) -> Any:
-        """A value with what its numbers are."""
-        if isinstance(value, Ref):
-            found = self.values[value.number]
-            if isinstance(found, Lost):
-                raise found.refused()
-            return found
-        if isinstance(value, tuple):
-            return tuple(self.known(each) for each in value)
-        if isinstance(value, dict):
-            return {key: self.known(each) for key, each in value.items()}
-        if isinstance(value, slice):
-            return slice(*(self.known(each) for each in (value.start, value.stop, value.step)))
-        return value
-
-    def call(self, step: Step) -> Any:
-        args, kwargs = list(self.known(step.args)), self.known(dict(step.kwargs))
-        if "input" in kwargs:
-            args.insert(0, kwargs.pop("input"))
-        handler = HANDLERS.get(step.name) or HANDLERS.get(step.name.rstrip("_"))
-        if handler is None:
-            if of_images(step.name):
-                raise Refused(f"{step.name}: {OF_IMAGES}")
-            raise Unknown(f"{step.name} is not supported")
-        try:
-            result = handler(self.builder, *args, **kwargs)
-        except ExportError:
-            raise
-        except (TypeError, ValueError, AttributeError, KeyError, IndexError, RuntimeError) as error:
-            raise Refused(f"{step.name.strip('_')}: {one_line(error)}") from error
-        if isinstance(result, Signal):
-            self.check_shape(step, result)
-        return result
-
-    def check_shape(self, step: Step, result: Signal) -> None:
-        """Throw if a value has not the shape of the tensor that it stands for."""
-        for i, (run, shapes) in enumerate(zip(self.builder.runs, step.shapes)):
-            shape = result.shape(i, run.batch)
-            if shapes and tuple(shapes[0]) != shape:
-                raise Refused(f"{step.name.strip('_')} gives {tuple(shapes[0])}, which is not understood: {shape} was expected")
-
-    def bind(self, outputs: Any, values: Any) -> None:
-        if isinstance(outputs, Ref):
-            self.values[outputs.number] = values
-        elif isinstance(outputs, tuple):
-            if not isinstance(values, tuple) or len(values) != len(outputs):
-                raise Refused("gives several tensors that are not understood")
-            for each, value in zip(outputs, values):
-                self.bind(each, value)
-
-    def finished(self, result: Any, step: Optional[Step]) -> Signal:
-        b = self.builder
-        if not isinstance(result, Signal):
-            raise Refused(f"its forward gives {what(result)}, not one signal")
-        if b.step is None:  # the input itself
-            b.step = Step("identity", (), {}, None, [], Place("", self.export.root, "", self.export.root, "", 0))
-        if b.windows:
-            return self.window(result)
-        if BATCH not in result.axes or TIME not in result.axes:
-            raise Refused(f"its forward gives {result!r}, which has no time")
-        ended = b.ended(result)
-        y = b.ordered(ended)
-        return y.replaced(axes=result.axes)
-
-    def window(self, result: Signal) -> Signal:
-        """What a window becomes: (batch, channels, time), or features (batch, channels)."""
-        b = self.builder
-        if result.axes[0] != BATCH:
-            raise Refused(f"its forward gives {result!r}; permute it back")
-        if len(result.axes) not in (2, 3):
-            raise Refused(f"its forward gives {result!r}, not (windows, channels, frames) or (windows, features)")
-        if TIME in result.axes and len(result.axes) == 3:
-            return b.upright(result, "a window")
-        if TIME in result.axes:
-            return b.ordered(result)
-        index = result.index.movedim(0, -1) if result.index.dim() == 2 else result.index
-        return b.gather(result, index.flatten().tolist()).replaced(axes=result.axes)

@@ -120,7 +120,8 @@ class Builder:
             cut: Optional[Refused] = None) -> Signal:
         self.nodes.append({**node, "from": [operand.number for operand in operands]})
         self.values.append(Value(channels, streams))
-        return Signal(len(self.values) - 1, (BATCH, SPACE, TIME), in_order(channels), frames, cut if frames != streams else None)
+        cut = cut if frames != streams else None
+        return Signal(len(self.values) - 1, (BATCH, SPACE, TIME), in_order(channels), frames, cut)
 
     def streamed(self, x: Signal) -> List[int]:
         """How many frames the stream has of it: more than the forward where that cuts by the signal's length."""
@@ -282,8 +283,8 @@ class Builder:
         wide = [i for i in others if x.extent(i) != 1]
         if role == SPACE and not wide:  # the time is all that there is
             if not others:
-                return self.swapped(x.replaced(index=x.index.reshape(1)), [SPACE if i == time else each for i, each in enumerate(x.axes)],
-                                    (x.frames[0],))
+                axes = [SPACE if i == time else each for i, each in enumerate(x.axes)]
+                return self.swapped(x.replaced(index=x.index.reshape(1)), axes, (x.frames[0],))
             partner = others[0]
         else:
             partner = dim if role == TIME else wide[0]
@@ -301,8 +302,9 @@ class Builder:
         y = self.compact(x)
         path, channels = self.own_path(), self.values[y.number].channels
         self.keep(path, "weight", torch.ones(channels, 1, factor))
-        node = {"type": "ConvTranspose1d", "path": path, "in_channels": channels, "out_channels": channels, "kernel_size": factor,
-                "stride": factor, "padding": 0, "output_padding": 0, "dilation": 1, "groups": channels, "bias": False}
+        node = {"type": "ConvTranspose1d", "path": path, "in_channels": channels, "out_channels": channels,
+                "kernel_size": factor, "stride": factor, "padding": 0, "output_padding": 0, "dilation": 1,
+                "groups": channels, "bias": False}
         return self.emit(node, self.whole(y)).replaced(axes=x.axes, index=y.index)
 
     def over_channels(self, x: Signal, dim: Any, what: str) -> Signal:
@@ -321,14 +323,16 @@ class Builder:
         different = next((i for i, value in enumerate(values) if value != values[0]), None)
         if different is not None:
             lengths = f"for signals of {self.runs[0].frames[0]} and {self.runs[different].frames[0]} frames it is"
-            raise ByLength(f"{what} depends on the signal's length: {lengths} {values[0]} and {values[different]}; {cure}; {_OF_ONE_LENGTH}")
+            raise ByLength(f"{what} depends on the signal's length: {lengths} {values[0]} and {values[different]}; {cure}; "
+                           f"{_OF_ONE_LENGTH}")
         return values[0]
 
     def ends_by_length(self, what: str, excess: Sequence[int], cure: str) -> Refused:
         """Why the stream cannot end where the forward does: for each run it has so many frames more."""
         least, most = min(excess), max(excess)
         where = [self.runs[list(excess).index(count)].frames[0] for count in (least, most)]
-        reason = ByLength(f"{what} {least} frames of a signal of {where[0]}, {most} of one of {where[1]}; {cure}; {_OF_ONE_LENGTH}")
+        reason = ByLength(f"{what} {least} frames of a signal of {where[0]}, {most} of one of {where[1]}; {cure}; "
+                          f"{_OF_ONE_LENGTH}")
         reason.step = self.step.place
         return reason
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
 
-from .errors import ExportError, join
+from .errors import ExportError
 from .modules import (
     RECURRENT, OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed)
 from .reading import children
@@ -64,7 +64,8 @@ REFUSED: Tuple[Tuple[type, str], ...] = (
     (nn.ReflectionPad1d, PAD_OTHERWISE),
     (nn.Linear, WRAP),
     (nn.LayerNorm, WRAP),
-    *((cell, f"is one step of a recurrence, and a loop over frames cannot be read; use nn.{cell.__name__[:-4]}, which runs over "
+    *((cell, f"is one step of a recurrence, and a loop over frames cannot be read; use nn.{cell.__name__[:-4]}, which runs "
+             f"over "
              "all frames with the same weights: weight_ih as weight_ih_l0, and so on")
       for cell in (nn.RNNCell, nn.GRUCell, nn.LSTMCell)),
 )
@@ -167,15 +168,6 @@ def has_own_forward(module: nn.Module) -> bool:
     hooks = (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
     return (any(getattr(type(module), name, None) is not getattr(cls, name, None) for name in ("forward", "_conv_forward"))
             or not all(map(is_reparametrisation, hooks)))
-
-
-def layers(module: nn.Module, path: str) -> Iterator[Tuple[str, nn.Module]]:
-    """`module`, or all that it runs one after the other, by path."""
-    if isinstance(module, nn.Sequential):
-        for name, child in children(module):
-            yield from layers(child, join(path, name))
-    else:
-        yield path, module
 
 
 def is_pointwise(module: nn.Module) -> bool:

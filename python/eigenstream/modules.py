@@ -203,6 +203,10 @@ class Windowed(nn.Module):
         self.size, self.stride = size, stride
         self.padding = checked_sides(self, padding, size - 1, "size - 1")
 
+    def runs_windows(self) -> bool:
+        """That its network does not run over the signal itself."""
+        return True
+
     def shortens(self, path: str, padding: str) -> int:
         check_stride(self, path, "stride")
         return self.size - 1 - (sum(self.padding) if padding == "exact" else 0)

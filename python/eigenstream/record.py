@@ -23,24 +23,29 @@ from .errors import Refused
 from .scripted import scripts_as_python
 
 # What gives its tensor back, or a copy of it.
-_COPIES = {"contiguous", "clone", "detach", "float", "to", "type", "type_as", "cpu", "data", "requires_grad_", "identity", "double",
+_COPIES = {"contiguous", "clone", "detach", "float", "to", "type", "type_as", "cpu", "data", "requires_grad_", "identity",
+           "double",
            "half", "bfloat16", "alias", "pin_memory"}
-_DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout", "dropout_",
+_DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout",
+             "dropout_",
              "alpha_dropout_"}
 
 # What takes the type or the shape of another tensor only.
 _LIKE_OTHERS = {"to", "type_as", "expand_as", "view_as", "reshape_as"}
 
 # What tells Python the values of a tensor.
-_READS = {"__bool__", "__float__", "__int__", "__index__", "__complex__", "__array__", "__contains__", "item", "tolist", "numpy",
+_READS = {"__bool__", "__float__", "__int__", "__index__", "__complex__", "__array__", "__contains__", "item", "tolist",
+          "numpy",
           "equal", "allclose", "is_nonzero", "nonzero", "argwhere", "unique", "unique_consecutive", "masked_select", "bincount",
           "__dlpack__"}
 
 # What makes a tensor that is like another one only in size and type.
-_MADE = {"new", "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor", "zeros_like", "ones_like", "full_like", "empty_like",
+_MADE = {"new", "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor", "zeros_like", "ones_like", "full_like",
+         "empty_like",
          "rand_like", "randn_like"}
 
-_RANDOM = {"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli", "bernoulli_", "normal", "normal_",
+_RANDOM = {"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli", "bernoulli_",
+           "normal", "normal_",
            "uniform_", "multinomial", "poisson", "exponential_"}
 
 
@@ -179,7 +184,8 @@ class Recorder:
     """Records one run of a module. `whole` says which modules are one call; `check` throws Stop for a module, called by another,
     that cannot be in a network, whatever it is given."""
 
-    def __init__(self, root: nn.Module, whole: Callable[[nn.Module], bool], check: Callable[[nn.Module, str, nn.Module], None]) -> None:
+    def __init__(self, root: nn.Module, whole: Callable[[nn.Module], bool], check: Callable[[nn.Module, str, nn.Module],
+                                                                                            None]) -> None:
         self.root, self.whole, self.check = root, whole, check
         self.paths: Dict[int, str] = {}
         for path, module in root.named_modules():
@@ -294,7 +300,8 @@ class Recorder:
         if name in _READS:
             self.where = self.place()
             if not self.where.line.startswith(" (assert"):
-                raise Refused(f"decides by the values of the signal ({name.strip('_')}), and for other values it could do something "
+                raise Refused(f"decides by the values of the signal ({name.strip('_')}), and for other values it could do "
+                              f"something "
                               "else; what a stream does must be the same for all signals")
         result = function(*args, **kwargs)
         first = next(iter(given), None)
@@ -304,7 +311,7 @@ class Recorder:
         elif isinstance(result, Tensor) and isinstance(first, Ref) and self.is_copy(name, args[0], result, kwargs):
             if result is not args[0]:
                 self.known[id(result)] = _Known(weakref.ref(result), first.number, False)
-        elif isinstance(result, Tensor) or isinstance(result, (tuple, list)) and any(isinstance(each, Tensor) for each in result):
+        elif any(isinstance(each, Tensor) for each in (result if isinstance(result, (tuple, list)) else (result,))):
             self.add(name, tuple(given), named, result, args)
         return result
 

@@ -32,10 +32,13 @@ def _of_numbers(name: str, of_numbers: Callable[..., Any]) -> Callable[..., Any]
 # What TorchScript's `torch` has and Python's has not, or not for numbers.
 _FUNCTIONS: Dict[str, Callable[..., Any]] = {
     "size": lambda x, dim=None: list(x.shape) if dim is None else x.shape[dim], "slice": _slice, "dim": lambda x: x.dim(),
-    "len": len, "append": lambda items, item: items.append(item), "__contains__": operator.contains, "to": lambda x, *args: x.to(*args[:1]),
-    "floordiv": operator.floordiv, "remainder": _of_numbers("remainder", operator.mod), "__is__": operator.is_, "__isnot__": operator.is_not,
+    "len": len, "append": lambda items, item: items.append(item), "__contains__": operator.contains, "to": lambda x,
+    *args: x.to(*args[:1]),
+    "floordiv": operator.floordiv, "remainder": _of_numbers("remainder", operator.mod), "__is__": operator.is_,
+    "__isnot__": operator.is_not,
     "__not__": operator.not_, "warn": lambda *args: None, "format": lambda text, *args: text.format(*args),
-    **{name: _of_numbers(name, getattr(operator, name)) for name in ("add", "sub", "mul", "eq", "ne", "lt", "le", "gt", "ge", "neg", "pow")},
+    **{name: _of_numbers(name, getattr(operator, name)) for name in ("add", "sub", "mul", "eq", "ne", "lt", "le", "gt", "ge",
+                                                                     "neg", "pow")},
     "div": _of_numbers("div", operator.truediv),
 }
 
@@ -74,8 +77,10 @@ def _in_python(function: Any) -> Callable[..., Any]:
     original = getattr(function, "_torchdynamo_inline", None)  # newer torch keeps it
     if original is not None:
         return original
-    names = {**vars(typing), "Tensor": Tensor, "torch": _Torch(), "__torch__": _Names(), "ops": _Names(), "annotate": lambda kind, value: value,
-             "uninitialized": lambda kind: None, "unchecked_cast": lambda kind, value: value, "inf": float("inf"), "nan": float("nan")}
+    names = {**vars(typing), "Tensor": Tensor, "torch": _Torch(), "__torch__": _Names(), "ops": _Names(),
+             "annotate": lambda kind, value: value,
+             "uninitialized": lambda kind: None, "unchecked_cast": lambda kind, value: value, "inf": float("inf"),
+             "nan": float("nan")}
     try:
         exec(compile(function.code, f"<TorchScript {function.name}>", "exec"), names)
     except Exception as error:

@@ -22,7 +22,8 @@ class Signal:
     out the rest at the end: `cut` is why a stream could not.
     """
 
-    def __init__(self, number: int, axes: Sequence[str], index: Tensor, frames: Sequence[int], cut: Optional[Refused] = None) -> None:
+    def __init__(self, number: int, axes: Sequence[str], index: Tensor, frames: Sequence[int],
+                 cut: Optional[Refused] = None) -> None:
         self.number, self.axes, self.index = number, tuple(axes), index
         self.frames, self.cut = list(frames), cut
 

@@ -740,7 +740,8 @@ class WeightNormTest(Case):
             before = {name: value.clone() for name, value in layer.state_dict().items()}
             for net in (nn.Sequential(layer), nn.Sequential(nn.ReLU(), _Own(layer))):
                 _, tensors = describe(net.train(), inputs=[2])
-                self.assertTrue(net.training and all(torch.equal(value, before[name]) for name, value in layer.state_dict().items()))
+                self.assertTrue(net.training and all(torch.equal(value, before[name]) for name,
+                                                     value in layer.state_dict().items()))
                 (name,) = (name for name in tensors if name.endswith("weight"))
                 self.assertIn(name, ("0.weight", "1.inner.weight"))
                 self.assert_equivalent(net, 2)
@@ -1071,7 +1072,8 @@ class ReaderTest(Case):
             (nn.ConvTranspose1d(1, 2, 16, dilation=step), nn.ConvTranspose1d(1, 2, 17, dilation=step), "taps reach over"),
             (nn.MaxPool1d(16, 1, dilation=step), nn.MaxPool1d(17, 1, dilation=step), "taps reach over"),
             (nn.ConvTranspose1d(2, 2, 64, step), nn.ConvTranspose1d(2, 2, 65, step), "stride 1048576 times 260 weights"),
-            (changed(nn.Conv1d(4, 4, 1), groups=1), changed(nn.Conv1d(4, 6, 1), groups=4), "groups is 4.*4 and 6 channels|shape"),
+            (changed(nn.Conv1d(4, 4, 1), groups=1), changed(nn.Conv1d(4, 6, 1), groups=4),
+             "groups is 4.*4 and 6 channels|shape"),
             (changed(nn.AvgPool1d(4), padding=(2,)), changed(nn.AvgPool1d(4), padding=(3,)), "more than half of kernel_size"),
             (windows.Snapshotter(2, 3, 2), changed(windows.Snapshotter(2, 3, 2), stride_size=3), "less than snapshot_size"),
             (windows.OverlapAdd(1, 3, 2), changed(windows.OverlapAdd(1, 3, 2), stride=4), "more than size 3 has"),
@@ -1120,7 +1122,8 @@ class ReaderTest(Case):
         for net, pattern in (
             (nn.Sequential(conv, conv), r"^1 \(Conv1d\): takes 2 channels, but 3 come"),
             (nn.Sequential(relu, conv, nn.Sequential(relu, nn.BatchNorm1d(2))), r"^2\.1 \(BatchNorm1d\): takes 2 channels"),
-            (nn.Sequential(conv, nn.PReLU(2)), r"^1 \(PReLU\): takes 2"), (nn.Sequential(conv, nn.GLU(1)), r"^1 \(GLU\): .*even"),
+            (nn.Sequential(conv, nn.PReLU(2)), r"^1 \(PReLU\): takes 2"), (nn.Sequential(conv, nn.GLU(1)),
+                                                                           r"^1 \(GLU\): .*even"),
             (nn.Sequential(conv, Snake(2)), r"^1 \(Snake\)"), (nn.Sequential(conv, nn.ConvTranspose1d(2, 1, 1)), r"^1 \(ConvT"),
             (nn.Sequential(conv, OverChannels(nn.Linear(4, 2))), r"^1\.module \(Linear\): takes 4 channels, but 3 come"),
             (nn.Sequential(conv, OverChannels(nn.LayerNorm(4))), r"^1\.module \(LayerNorm\): takes 4"),
@@ -1131,7 +1134,8 @@ class ReaderTest(Case):
             (nn.Sequential(conv, windows.OverlapAdd(2, 2, 1)), r"^1 \(OverlapAdd\): takes 4 channels, but 3 come"),
             (nn.Sequential(conv, windows.OnlineAverager(1, 1, 2)), r"^1 \(OnlineAverager\): takes predictions of 2 channels"),
             (nn.Sequential(windows.Windowed(conv, 2, 2), nn.PReLU(2)), r"^1 \(PReLU\): takes 2 channels, but 6 come"),
-            (nn.Sequential(nn.GLU(1), windows.Parallel(nn.GLU(1), nn.Conv1d(3, 2, 1))), r"^1\.branches\.0 \(GLU\): takes an even number"),
+            (nn.Sequential(nn.GLU(1), windows.Parallel(nn.GLU(1), nn.Conv1d(3, 2, 1))), r"^1\.branches\.0 \(GLU\): takes an "
+                                                                                        r"even number"),
             (windows.OnlineAverager(1, 5000, 1), r"takes predictions.*say how many, as in inputs=\[8192\]"),
         ):
             with self.subTest(net=net):
@@ -1140,7 +1144,8 @@ class ReaderTest(Case):
             describe(nn.Sequential(conv), inputs=[4])
         self.assert_written(windows.OnlineAverager(1, 40, 1))
         self.assert_written(nn.Sequential(conv, windows.Parallel(nn.Conv1d(3, 1, 1), relu), Residual(nn.Conv1d(3, 3, 1))))
-        self.assert_written(nn.Sequential(nn.GLU(1), windows.Parallel(nn.GLU(1), nn.Conv1d(4, 2, 1), reduce="concat"), nn.PReLU(4)))
+        self.assert_written(nn.Sequential(nn.GLU(1), windows.Parallel(nn.GLU(1), nn.Conv1d(4, 2, 1), reduce="concat"),
+                                          nn.PReLU(4)))
 
     def test_rates_and_reach(self) -> None:
         parallel = eigenstream_export.Parallel
@@ -1151,14 +1156,17 @@ class ReaderTest(Case):
         up = nn.Sequential(*(nn.ConvTranspose1d(1, 1, 1, 1 << 7, bias=False) for _ in range(3)))
         far = nn.Conv1d(1, 1, 15, dilation=1 << 20)
         for net, pattern in (
-            (pools(1 << 14, 1 << 14, 1 << 14), r"^<root> \(Sequential\): the strides of the layers multiply to more than 2\^40"),
+            (pools(1 << 14, 1 << 14, 1 << 14),
+             r"^<root> \(Sequential\): the strides of the layers multiply to more than 2\^40"),
             (nn.Sequential(nn.ReLU(), up), r"^1 \(Sequential\): the layers raise the rate by more than 2\^20"),
             (nn.Sequential(pools(1 << 17), far), r"^<root> \(Sequential\): the layers reach over more than 2\^40 frames"),
-            (nn.Sequential(pools(1 << 14), up[:2], up[:1]), "the strides up and down repeat only after more than 2\\^20 outputs"),
+            (nn.Sequential(pools(1 << 14), up[:2], up[:1]),
+             "the strides up and down repeat only after more than 2\\^20 outputs"),
             (parallel(nn.ReLU(), nn.AvgPool1d(2)), r"^<root> \(Parallel\): has branches of different rates, 1/2 and 1 frames"),
             (parallel(nn.Sequential(*(nn.Conv1d(1, 1, 16, dilation=1 << 20) for _ in range(5))), nn.ReLU()),
              "more than 2\\^26 frames, too far to align"),
-            (Residual(parallel(nn.Conv1d(1, 1, 3, padding=2), nn.Conv1d(1, 1, 3, padding=2))), "makes its input 2 samples longer"),
+            (Residual(parallel(nn.Conv1d(1, 1, 3, padding=2), nn.Conv1d(1, 1, 3, padding=2))), "makes its input 2 samples "
+                                                                                               "longer"),
             (Residual(parallel(nn.AvgPool1d(2), nn.AvgPool1d(2))), r"\(Residual\): has a stride in its net"),
         ):
             with self.subTest(pattern=pattern):
@@ -1166,7 +1174,8 @@ class ReaderTest(Case):
         self.assert_written(pools(1 << 14, 1 << 14))
         self.assert_written(parallel(nn.Conv1d(1, 1, 5, dilation=1 << 20), nn.ReLU()))
         self.assert_written(parallel(*(nn.AvgPool1d(1) for _ in range(600))))
-        self.assert_written(nn.Sequential(nn.Conv1d(1, 1, 5, padding=2), up[:2], pools(1 << 14), parallel(nn.ReLU(), nn.Tanh())))
+        self.assert_written(nn.Sequential(nn.Conv1d(1, 1, 5, padding=2), up[:2], pools(1 << 14), parallel(nn.ReLU(),
+                                                                                                          nn.Tanh())))
         self.assert_written(parallel(pools(2, 3), nn.Sequential(nn.Conv1d(1, 1, 9), nn.AvgPool1d(6))))
         self.assert_written(Residual(parallel(nn.Conv1d(1, 1, 5, padding=2), nn.Conv1d(1, 1, 3, padding=2))))
         self.assert_written(parallel(*(nn.AvgPool1d(1) for _ in range(100))))
@@ -1192,7 +1201,8 @@ class ReaderTest(Case):
         self.addCleanup(eigenstream.known._REGISTERED.pop, Own)
         net = eigenstream_export.Parallel(nn.Sequential(Own(), nn.AvgPool1d(4)), nn.AvgPool1d(2))
         export(net, self.folder / "net.safetensors")
-        self.assert_refused(nn.Sequential(Own(), nn.Conv1d(2, 3, 1), nn.PReLU(2)), r"^2 \(PReLU\): takes 2 channels, but 3 come")
+        self.assert_refused(nn.Sequential(Own(), nn.Conv1d(2, 3, 1), nn.PReLU(2)),
+                            r"^2 \(PReLU\): takes 2 channels, but 3 come")
 
 
 class OwnModulesTest(Case):
@@ -1343,7 +1353,8 @@ class CommandTest(Case):
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             network = json.loads(read_safetensors(self.out)[0]["eigenstream"])["network"]
             self.assertEqual((network.get("more_channels"), network.get("more_rates")), shape)
-        done = subprocess.run([*command[:5], "networks:last", "x", "--rates", "2"], cwd=self.folder, env=environment, capture_output=True, text=True,
+        done = subprocess.run([*command[:5], "networks:last", "x", "--rates", "2"], cwd=self.folder, env=environment,
+                              capture_output=True, text=True,
                               check=False)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"^eigenstream: error: .*rates is \[2\]")

@@ -27,7 +27,8 @@ TOOL = os.environ.get("EIGENSTREAM_TOOL", "")  # the program; without it, only t
 
 
 class IdiomCase(Case):
-    def assert_exported(self, net: nn.Module, channels: Any = 1, lengths: Sequence[int] = (64, 65, 66, 67, 131), **options: Any) -> Dict[str, Any]:
+    def assert_exported(self, net: nn.Module, channels: Any = 1, lengths: Sequence[int] = (64, 65, 66, 67, 131),
+                        **options: Any) -> Dict[str, Any]:
         """What is written gives the module's own output at each of these lengths that the module takes, in the stream, too.
         Returns the description."""
         net.eval()
@@ -49,7 +50,8 @@ class IdiomCase(Case):
                 wanted = self.as_stream(expected, given)
                 self.assertEqual(given.shape, wanted.shape, frames)
                 if wanted.numel():
-                    self.assertLessEqual(float((given - wanted).abs().max()), 1e-5 * max(float(wanted.abs().max()), 1e-3), frames)
+                    self.assertLessEqual(float((given - wanted).abs().max()), 1e-5 * max(float(wanted.abs().max()), 1e-3),
+                                         frames)
         self.assertGreater(taken, 0)
         return description
 
@@ -60,7 +62,8 @@ class IdiomCase(Case):
             y = y.unsqueeze(1)
         if y.dim() > 3:
             y = y.flatten(1, -2)
-        order = next((order for order in ((0, 1, 2), (0, 2, 1), (1, 2, 0)) if tuple(y.permute(order).shape) == tuple(given.shape)), (0, 1, 2))
+        order = next((order for order in ((0, 1, 2), (0, 2, 1), (1, 2, 0))
+                      if tuple(y.permute(order).shape) == tuple(given.shape)), (0, 1, 2))
         return y.permute(order)
 
     def run_tool(self, path: Any, signals: Sequence[Tensor]) -> List[Tensor]:
@@ -73,7 +76,8 @@ class IdiomCase(Case):
             write_safetensors(files[-1], {"x": signal.contiguous()}, {})
         also = [part for file in files[1:] for part in ("--also", file)]
         output = self.folder / "y.safetensors"
-        done = subprocess.run([TOOL, "run", str(path), files[0], str(output), "--blocks", "7,13,1", *also], capture_output=True, text=True)
+        done = subprocess.run([TOOL, "run", str(path), files[0], str(output), "--blocks", "7,13,1", *also],
+                              capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         data = output.read_bytes()
         size = int.from_bytes(data[:8], "little")
@@ -112,7 +116,8 @@ def extra_padding(length: int, kernel: int, stride: int, total: int = 0) -> int:
 class PaddedConv(nn.Module):
     """A convolution that pads by what it computes from the length of what comes."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1, causal: bool = True, mode: str = "constant") -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1, causal: bool = True,
+                 mode: str = "constant") -> None:
         super().__init__()
         self.conv = weight_norm(nn.Conv1d(inputs, outputs, kernel, stride, dilation=dilation))
         self.causal, self.mode = causal, mode
@@ -154,7 +159,8 @@ class CodecBlock(nn.Module):
     def __init__(self, channels: int, dilation: int, true_skip: bool) -> None:
         super().__init__()
         hidden = channels // 2
-        self.block = nn.Sequential(nn.ELU(), PaddedConv(channels, hidden, 3, dilation=dilation), nn.ELU(), PaddedConv(hidden, channels, 1))
+        self.block = nn.Sequential(nn.ELU(), PaddedConv(channels, hidden, 3, dilation=dilation), nn.ELU(),
+                                   PaddedConv(hidden, channels, 1))
         self.shortcut: nn.Module = nn.Identity() if true_skip else PaddedConv(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -177,7 +183,8 @@ class CodecEncoder(nn.Module):
         super().__init__()
         width, layers = 4, [PaddedConv(1, 4, 7, causal=causal, mode=mode)]
         for ratio in ratios:
-            layers += [CodecBlock(width, 1, True), nn.ELU(), PaddedConv(width, 2 * width, 2 * ratio, ratio, causal=causal, mode=mode)]
+            layers += [CodecBlock(width, 1, True), nn.ELU(), PaddedConv(width, 2 * width, 2 * ratio, ratio, causal=causal,
+                                                                        mode=mode)]
             width *= 2
         self.model = nn.Sequential(*layers, ResidualLstm(width), nn.ELU(), PaddedConv(width, 6, 7, causal=causal))
 
@@ -191,7 +198,8 @@ class CodecDecoder(nn.Module):
         width = 16
         layers: List[nn.Module] = [PaddedConv(6, width, 7, causal=causal), ResidualLstm(width, 1)]
         for ratio in ratios:
-            layers += [nn.ELU(), TrimmedTranspose(width, width // 2, 2 * ratio, ratio, causal), CodecBlock(width // 2, 3, False)]
+            layers += [nn.ELU(), TrimmedTranspose(width, width // 2, 2 * ratio, ratio, causal), CodecBlock(width // 2, 3,
+                                                                                                           False)]
             width //= 2
         self.model = nn.Sequential(*layers, nn.ELU(), PaddedConv(width, 1, 7, causal=causal))
 
@@ -219,7 +227,8 @@ class CroppedUnit(nn.Module):
     def __init__(self, channels: int, dilation: int, pads: bool) -> None:
         super().__init__()
         pad = ((7 - 1) * dilation) // 2 if pads else 0
-        self.block = nn.Sequential(ScriptedSnake(channels), weight_norm(nn.Conv1d(channels, channels, 7, dilation=dilation, padding=pad)),
+        self.block = nn.Sequential(ScriptedSnake(channels), weight_norm(nn.Conv1d(channels, channels, 7, dilation=dilation,
+                                                                                  padding=pad)),
                                    ScriptedSnake(channels), weight_norm(nn.Conv1d(channels, channels, 1)))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -249,7 +258,8 @@ def scripted_snake(x: Tensor, alpha: Tensor) -> Tensor:
 
 class CodecTest(IdiomCase):
     def test_scripted_functions(self) -> None:
-        self.assert_exported(own(lambda m, x: scripted_snake(m.conv(x), m.alpha), conv=nn.Conv1d(1, 3, 3), alpha=nn.Parameter(torch.rand(1, 3, 1) + 1)))
+        self.assert_exported(own(lambda m, x: scripted_snake(m.conv(x), m.alpha), conv=nn.Conv1d(1, 3, 3),
+                                 alpha=nn.Parameter(torch.rand(1, 3, 1) + 1)))
         self.assert_exported(own(lambda m, x: scripted_gate(m.a(x), m.b(x), 2), a=nn.Conv1d(1, 4, 3), b=nn.Conv1d(1, 4, 3)))
 
     def test_encoder(self) -> None:
@@ -274,7 +284,8 @@ class CodecTest(IdiomCase):
                                                ScriptedSnake(4), nn.Conv1d(4, 1, 3)), 1, (80, 81, 131))
 
     def test_reflection_is_refused(self) -> None:
-        self.assert_not_exported(PaddedConv(1, 2, 7, mode="reflect"), r"\(PaddedConv\): the padding mode 'reflect' needs samples that are not "
+        self.assert_not_exported(PaddedConv(1, 2, 7, mode="reflect"), r"\(PaddedConv\): the padding mode 'reflect' needs "
+                                                                      r"samples that are not "
                                                                       r"there yet.*F.pad\(x, \(total, extra\), self.mode\)")
 
     def test_encoder_and_decoder_cut_to_the_input(self) -> None:
@@ -351,9 +362,11 @@ class AliasFree(nn.Module):
 class AmpBlock(nn.Module):
     def __init__(self, channels: int, taps: int = 3, dilations: Sequence[int] = (1, 3)) -> None:
         super().__init__()
-        self.convs1 = nn.ModuleList([weight_norm(nn.Conv1d(channels, channels, taps, 1, dilation=d, padding=(taps * d - d) // 2))
+        self.convs1 = nn.ModuleList([weight_norm(nn.Conv1d(channels, channels, taps, 1, dilation=d,
+                                                           padding=(taps * d - d) // 2))
                                      for d in dilations])
-        self.convs2 = nn.ModuleList([weight_norm(nn.Conv1d(channels, channels, taps, 1, padding=(taps - 1) // 2)) for _ in dilations])
+        self.convs2 = nn.ModuleList([weight_norm(nn.Conv1d(channels, channels, taps, 1, padding=(taps - 1) // 2))
+                                     for _ in dilations])
         self.activations = nn.ModuleList([AliasFree(SnakeBeta(channels)) for _ in range(2 * len(dilations))])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -374,7 +387,8 @@ class Vocoder(nn.Module):
         super().__init__()
         self.num_kernels, self.num_upsamples = 2, 2
         self.conv_pre = weight_norm(nn.Conv1d(5, 8, 7, 1, padding=3))
-        self.ups = nn.ModuleList([nn.ModuleList([weight_norm(nn.ConvTranspose1d(8 // 2 ** i, 8 // 2 ** (i + 1), 4, 2, padding=1))])
+        self.ups = nn.ModuleList([nn.ModuleList([weight_norm(nn.ConvTranspose1d(8 // 2 ** i, 8 // 2 ** (i + 1), 4, 2,
+                                                                                padding=1))])
                                   for i in range(2)])
         self.resblocks = nn.ModuleList([block(8 // 2 ** (i + 1)) for i in range(2) for _ in range(2)])
         self.conv_post = weight_norm(nn.Conv1d(2, 1, 7, 1, padding=3, bias=False))
@@ -434,7 +448,8 @@ class VocoderTest(IdiomCase):
         class Block(nn.Module):
             def __init__(self, channels: int) -> None:
                 super().__init__()
-                self.convs = nn.ModuleList([weight_norm(nn.Conv1d(channels, channels, 3, dilation=d, padding=d)) for d in (1, 3)])
+                self.convs = nn.ModuleList([weight_norm(nn.Conv1d(channels, channels, 3, dilation=d, padding=d))
+                                            for d in (1, 3)])
 
             def forward(self, x: Tensor) -> Tensor:
                 for conv in self.convs:
@@ -466,8 +481,10 @@ class VocoderTest(IdiomCase):
         self.assert_exported(nn.Sequential(nn.Conv1d(2, 5, 3), GlobalResponse(5)), 2)
 
     def test_repeated_frames(self) -> None:
-        self.assert_exported(own(lambda m, x: m.conv(F.interpolate(x, scale_factor=4.0, mode="nearest")), conv=nn.Conv1d(2, 2, 3, padding=1)), 2)
-        self.assert_exported(own(lambda m, x: m.conv(torch.repeat_interleave(x, 3, dim=2)), conv=nn.Conv1d(2, 2, 3, padding=1)), 2)
+        self.assert_exported(own(lambda m, x: m.conv(F.interpolate(x, scale_factor=4.0, mode="nearest")),
+                                 conv=nn.Conv1d(2, 2, 3, padding=1)), 2)
+        self.assert_exported(own(lambda m, x: m.conv(torch.repeat_interleave(x, 3, dim=2)),
+                                 conv=nn.Conv1d(2, 2, 3, padding=1)), 2)
 
     def test_subpixel_convolution(self) -> None:
         def forward(m: nn.Module, x: Tensor) -> Tensor:
@@ -480,8 +497,10 @@ class VocoderTest(IdiomCase):
     def test_bands(self) -> None:
         """Analysis and synthesis with filters that are made once."""
         t = torch.arange(16.0)
-        bank = torch.stack([torch.cos((2 * k + 1) * math.pi / 8 * (t - 7.5)) for k in range(4)])[:, None] * torch.hann_window(16)
-        net = own(lambda m, x: F.conv_transpose1d(torch.tanh(F.conv1d(F.pad(x, (15, 0)), m.bank, stride=4)), m.bank, stride=4)[..., :-12], bank=bank)
+        bank = torch.stack([torch.cos((2 * k + 1) * math.pi / 8 * (t - 7.5))
+                            for k in range(4)])[:, None] * torch.hann_window(16)
+        net = own(lambda m, x: F.conv_transpose1d(torch.tanh(F.conv1d(F.pad(x, (15, 0)), m.bank, stride=4)), m.bank,
+                                                  stride=4)[..., :-12], bank=bank)
         self.assert_exported(net, 1, (64, 68, 128))
 
 
@@ -551,7 +570,8 @@ class Denoiser(nn.Module):
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         inputs, hidden = 1, 4
         for index in range(depth):
-            self.encoder.append(nn.Sequential(nn.Conv1d(inputs, hidden, kernel, stride), nn.ReLU(), nn.Conv1d(hidden, 2 * hidden, 1), nn.GLU(1)))
+            self.encoder.append(nn.Sequential(nn.Conv1d(inputs, hidden, kernel, stride), nn.ReLU(),
+                                              nn.Conv1d(hidden, 2 * hidden, 1), nn.GLU(1)))
             up = [nn.Conv1d(hidden, 2 * hidden, 1), nn.GLU(1), nn.ConvTranspose1d(hidden, inputs, kernel, stride)]
             self.decoder.insert(0, nn.Sequential(*up, *([nn.ReLU()] if index > 0 else [])))
             inputs, hidden = hidden, 2 * hidden
@@ -712,9 +732,11 @@ class EffectTest(IdiomCase):
             return x[..., stop - length:stop]
 
         for crop in (centre_crop, lambda x, length: x[..., x.shape[-1] - length:]):
-            self.assert_exported(own(lambda m, x: m.act(m.conv(x)) + crop(m.res(x), x.shape[-1] - 8), conv=nn.Conv1d(1, 3, 5, dilation=2),
+            self.assert_exported(own(lambda m, x: m.act(m.conv(x)) + crop(m.res(x), x.shape[-1] - 8),
+                                     conv=nn.Conv1d(1, 3, 5, dilation=2),
                                      res=nn.Conv1d(1, 3, 1), act=nn.PReLU(3)))
-        self.assert_exported(own(lambda m, x: m.conv(x)[..., :-1] + causal_crop(x, x.shape[-1] - 9), conv=nn.Conv1d(2, 2, 9)), 2)
+        self.assert_exported(own(lambda m, x: m.conv(x)[..., :-1] + causal_crop(x, x.shape[-1] - 9), conv=nn.Conv1d(2, 2, 9)),
+                             2)
 
     def test_fixed_knobs(self) -> None:
         class Effect(nn.Module):
@@ -750,9 +772,12 @@ class EffectTest(IdiomCase):
 
     def test_waveshapers(self) -> None:
         for function in (
-            lambda m, x: torch.sign(x) * (1 - torch.exp(-torch.abs(3 * x))), lambda m, x: torch.where(x.abs() < 0.5, x, torch.tanh(x)),
-            lambda m, x: x / (1 + x.abs()), lambda m, x: torch.clamp(2.5 * x, -1, 1) - x ** 3 / 3, lambda m, x: (x > 0) * x + (x <= 0) * 0.1 * x,
-            lambda m, x: 10 ** (x / 20), lambda m, x: 20 * torch.log10(x.abs().clamp(min=1e-4)), lambda m, x: torch.maximum(x, 0.3 * x),
+            lambda m, x: torch.sign(x) * (1 - torch.exp(-torch.abs(3 * x))), lambda m, x: torch.where(x.abs() < 0.5, x,
+                                                                                                      torch.tanh(x)),
+            lambda m, x: x / (1 + x.abs()), lambda m, x: torch.clamp(2.5 * x, -1, 1) - x ** 3 / 3, lambda m,
+            x: (x > 0) * x + (x <= 0) * 0.1 * x,
+            lambda m, x: 10 ** (x / 20), lambda m, x: 20 * torch.log10(x.abs().clamp(min=1e-4)), lambda m,
+            x: torch.maximum(x, 0.3 * x),
             lambda m, x: torch.sinh(x) / torch.cosh(x), lambda m, x: F.softplus(x, beta=3) - F.softplus(-x, beta=3),
         ):
             self.assert_exported(own(function), 2)
@@ -783,7 +808,8 @@ class ConditionTest(IdiomCase):
                 return self.last(F.relu(sum(skips)))
 
         description = self.assert_exported(Conditioned(), [1, 3])
-        self.assertEqual((description["in_channels"], description["more_channels"], description["more_rates"]), (1, [3], [1, 1]))
+        self.assertEqual((description["in_channels"], description["more_channels"], description["more_rates"]),
+                         (1, [3], [1, 1]))
         self.assertEqual(describe(Conditioned())[0]["more_channels"], [3])
 
     def test_conditions_at_their_own_rate(self) -> None:
@@ -802,7 +828,8 @@ class ConditionTest(IdiomCase):
             self.assertEqual((description["more_channels"], description["more_rates"]), ([5], [1, 8]))
 
     def test_two_streams(self) -> None:
-        self.assert_exported(own(lambda m, a, b: torch.stack([m.f(a), m.g(b)], 1).sum(1), f=nn.Conv1d(2, 3, 3, padding=2), g=nn.Conv1d(1, 3, 3, padding=2)),
+        self.assert_exported(own(lambda m, a, b: torch.stack([m.f(a), m.g(b)], 1).sum(1), f=nn.Conv1d(2, 3, 3, padding=2),
+                                 g=nn.Conv1d(1, 3, 3, padding=2)),
                              [2, 1])
         self.assert_exported(own(lambda m, a, b: a - m.f(torch.cat([a, b], 1)), f=nn.Conv1d(3, 2, 5, padding=2)), [2, 1])
         self.assert_exported(own(lambda m, a, b, c: m.f(a) * b + c, f=nn.Conv1d(1, 2, 5, padding=2)), [1, 2, 2])
@@ -838,7 +865,8 @@ class EcgBlock(nn.Module):
 class EcgNet(nn.Module):
     def __init__(self, classes: int = 3) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv1d(2, 4, 15, stride=2, padding=7, bias=False), nn.BatchNorm1d(4), nn.ReLU(inplace=True),
+        self.stem = nn.Sequential(nn.Conv1d(2, 4, 15, stride=2, padding=7, bias=False), nn.BatchNorm1d(4),
+                                  nn.ReLU(inplace=True),
                                   nn.MaxPool1d(3, stride=2, padding=1))
         self.layers = nn.Sequential(EcgBlock(4, 4, 1), EcgBlock(4, 6, 2))
         self.avgpool, self.maxpool, self.fc = nn.AdaptiveAvgPool1d(1), nn.AdaptiveMaxPool1d(1), nn.Linear(12, classes)
@@ -886,7 +914,8 @@ class WindowTest(IdiomCase):
         self.assert_exported(Windowed(Tagger(), 24, 8), 2, self.LENGTHS)
 
     def test_pooled_with_weights(self) -> None:
-        self.assert_exported(Windowed(nn.Sequential(nn.Conv1d(2, 5, 5), nn.ReLU(), Attention(5), nn.BatchNorm1d(10), nn.Linear(10, 3)), 32, 16), 2, self.LENGTHS)
+        self.assert_exported(Windowed(nn.Sequential(nn.Conv1d(2, 5, 5), nn.ReLU(), Attention(5), nn.BatchNorm1d(10),
+                                                    nn.Linear(10, 3)), 32, 16), 2, self.LENGTHS)
 
     def test_squeeze_and_excitation(self) -> None:
         class Excite(nn.Module):
@@ -899,7 +928,8 @@ class WindowTest(IdiomCase):
                 s = torch.sigmoid(self.fc2(F.relu(self.fc1(s))))
                 return x * s[:, :, None]
 
-        self.assert_exported(nn.Sequential(Windowed(nn.Sequential(nn.Conv1d(2, 4, 3, padding=1), Excite()), 16, 16), OverlapAdd(4, 16, 16)), 2, (64, 80, 128))
+        self.assert_exported(nn.Sequential(Windowed(nn.Sequential(nn.Conv1d(2, 4, 3, padding=1), Excite()), 16, 16),
+                                           OverlapAdd(4, 16, 16)), 2, (64, 80, 128))
 
     def test_a_choice_by_the_length(self) -> None:
         """A window has one length, so anything may depend on it."""
@@ -963,7 +993,8 @@ class TemporalBlock(nn.Module):
         padding = (kernel_size - 1) * dilation
         self.conv1 = weight_norm(nn.Conv1d(n_inputs, n_outputs, kernel_size, padding=padding, dilation=dilation))
         self.conv2 = weight_norm(nn.Conv1d(n_outputs, n_outputs, kernel_size, padding=padding, dilation=dilation))
-        self.net = nn.Sequential(self.conv1, Chomp1d(padding), nn.ReLU(), nn.Dropout(0.2), self.conv2, Chomp1d(padding), nn.ReLU(), nn.Dropout(0.2))
+        self.net = nn.Sequential(self.conv1, Chomp1d(padding), nn.ReLU(), nn.Dropout(0.2), self.conv2, Chomp1d(padding),
+                                 nn.ReLU(), nn.Dropout(0.2))
         self.downsample = nn.Conv1d(n_inputs, n_outputs, 1) if n_inputs != n_outputs else None
         self.relu = nn.ReLU()
 
@@ -1024,7 +1055,8 @@ class PythonTest(IdiomCase):
                 history.append(F.gelu(y))
             return torch.stack(history[1:], dim=0).mean(dim=0)
 
-        self.assert_exported(own(forward, convs=nn.ModuleList([nn.Conv1d(2 if i == 0 else 2 + 2 * (i == 1) + 2 * (i > 1), 2, 3, padding=1) for i in range(3)]),
+        self.assert_exported(own(forward, convs=nn.ModuleList([nn.Conv1d(2 if i == 0 else 2 + 2 * (i == 1) + 2 * (i > 1), 2, 3,
+                                                                         padding=1) for i in range(3)]),
                                  norms=nn.ModuleList([nn.BatchNorm1d(2) for _ in range(3)])), 2)
 
     def test_grouped_channels(self) -> None:
@@ -1043,7 +1075,9 @@ class PythonTest(IdiomCase):
             y = torch.einsum("bhct,hcd->bhdt", y, m.w)
             return (y / y.norm(dim=2, keepdim=True).clamp_min(1e-6)).reshape(b, c, t)
 
-        self.assert_exported(own(lambda m, x: torch.einsum("bct,bct->bt", x, x.tanh()).unsqueeze(1) + torch.einsum("bct,bdt->bcdt", x[:, :2], x).flatten(1, 2)), 3)
+        self.assert_exported(own(lambda m, x: torch.einsum("bct,bct->bt", x,
+                                                           x.tanh()).unsqueeze(1) + torch.einsum("bct,bdt->bcdt", x[:, :2],
+                                                                                                 x).flatten(1, 2)), 3)
         self.assert_exported(own(shuffle, conv=nn.Conv1d(6, 6, 3, groups=2)), 6)
         self.assert_exported(own(split, conv2=nn.Conv1d(3, 3, 3, padding=1)), 6)
         self.assert_exported(own(heads, w=nn.Parameter(torch.rand(2, 3, 3))), 6)
@@ -1078,7 +1112,8 @@ class PythonTest(IdiomCase):
             def forward(self, x: Tensor) -> Tensor:
                 return torch.matmul(self.a @ self.b, x)
 
-        for net in (Standardised(3, 3, 3, padding=1), Codebook(), spectral_norm(nn.Conv1d(3, 3, 3)), parametrizations.orthogonal(nn.Conv1d(3, 3, 1)),
+        for net in (Standardised(3, 3, 3, padding=1), Codebook(), spectral_norm(nn.Conv1d(3, 3, 3)),
+                    parametrizations.orthogonal(nn.Conv1d(3, 3, 1)),
                     nn.Sequential(Standardised(3, 2, 3), weight_norm(nn.ConvTranspose1d(2, 3, 4, 2), dim=1))):
             self.assert_exported(net, 3)
         self.assert_exported(Sinc())
@@ -1179,28 +1214,37 @@ class RefusalTest(IdiomCase):
 
         for net, channels, pattern in (
             (SelfAttention(), 4, r"\(SelfAttention\): multiplies two signals as matrices \(attention\).*torch.matmul\(q, k"),
-            (nn.TransformerEncoderLayer(4, 2, batch_first=True), 4, "TransformerEncoderLayer|forward fails|unknown module class"),
+            (nn.TransformerEncoderLayer(4, 2, batch_first=True), 4,
+             "TransformerEncoderLayer|forward fails|unknown module class"),
             (own(lambda m, x: torch.cumsum(x, -1)), 2, "cumsum over the time, a sum without end"),
             (own(lambda m, x: (x, x + 1)), 2, "its forward gives a tuple, not one signal; give the one that is wanted"),
             (own(lambda m, x: {"y": x}), 2, "its forward gives a dict"), (own(lambda m, x: [x]), 2, "its forward gives a list"),
             (own(lambda m, x: m.emb(x.argmax(1)), emb=nn.Embedding(2, 3)), 2, "argmax over the channels is not supported"),
             (own(lambda m, x: m.c(x[:, None])[:, 0], c=nn.Conv2d(1, 1, 3, padding=1)), 2, "images or volumes"),
             (own(lambda m, x: torch.stft(x[:, 0], 16, return_complex=True).abs()), 1, "stft needs the whole signal"),
-            (own(lambda m, x: x + m.pe[:, :, :x.shape[-1]], pe=torch.rand(1, 2, 9000)), 2, "values depend on the place in time"),
-            (own(lambda m, x: x / x.abs().max()), 2, "over all axes"), (own(lambda m, x: x / x.abs().amax(dim=(1, 2), keepdim=True)), 2, "whole signal"),
+            (own(lambda m, x: x + m.pe[:, :, :x.shape[-1]], pe=torch.rand(1, 2, 9000)), 2,
+             "values depend on the place in time"),
+            (own(lambda m, x: x / x.abs().max()), 2, "over all axes"), (own(lambda m, x: x / x.abs().amax(dim=(1, 2),
+                                                                                                          keepdim=True)), 2,
+                                                                                                          "whole signal"),
             (own(lambda m, x: x if x.abs().max() < 2 else x / 2), 2, r"decides by the values of the signal \(bool\)"),
             (own(lambda m, x: x * float(x.mean())), 2, r"decides by the values of the signal \(float\)"),
             (own(lambda m, x: torch.from_numpy(x.numpy() * 2)), 2, r"decides by the values of the signal \(numpy\)"),
             (own(lambda m, x: x + torch.randn_like(x)), 2, r"makes something random, .*randn_like"),
             (own(lambda m, x: x * torch.bernoulli(torch.full_like(x, 0.5))), 2, "makes something random"),
-            (own(lambda m, x: F.dropout(x, 0.5)), 2, "training=self.training"), (own(lambda m, x: x[..., ::-1] if False else x.flip(-1)), 2, "flip needs"),
+            (own(lambda m, x: F.dropout(x, 0.5)), 2, "training=self.training"), (own(lambda m, x: x[..., ::-1] if False
+                                                                                     else x.flip(-1)), 2, "flip needs"),
             (own(lambda m, x: F.interpolate(x, size=100)), 2, "interpolates to a size|by an integer scale_factor"),
             (own(lambda m, x: F.interpolate(x, scale_factor=2, mode="linear", align_corners=False)), 2, "only mode 'nearest'"),
-            (own(lambda m, x: x.view(x.shape[0], -1)), 2, "mixes time and channels"), (own(lambda m, x: torch.erf(x)), 2, r"erf is not supported.*register\(\)"),
-            (own(lambda m, x: torch.atan2(x, x + 1)), 2, "atan2 is not supported"), (own(lambda m, x: x.sort(dim=1)[0]), 2, "sort over the channels"),
-            (own(lambda m, x: m.n(x), n=nn.GroupNorm(1, 2)), 2, r"n \(GroupNorm\): needs the whole signal.*: Windowed\(net, size, stride\)"),
+            (own(lambda m, x: x.view(x.shape[0], -1)), 2, "mixes time and channels"), (own(lambda m, x: torch.erf(x)), 2,
+                                                                                       r"erf is not supported.*register\(\)"),
+            (own(lambda m, x: torch.atan2(x, x + 1)), 2, "atan2 is not supported"), (own(lambda m, x: x.sort(dim=1)[0]), 2,
+                                                                                     "sort over the channels"),
+            (own(lambda m, x: m.n(x), n=nn.GroupNorm(1, 2)), 2, r"n \(GroupNorm\): needs the whole signal.*: Windowed\(net, "
+                                                                r"size, stride\)"),
             (own(lambda m, x: m.n(x), n=nn.InstanceNorm1d(2)), 2, r"n \(InstanceNorm1d\): needs the whole signal"),
-            (own(lambda m, x: m.p(x).expand_as(x), p=nn.AdaptiveAvgPool1d(1)), 2, r"p \(AdaptiveAvgPool1d\): needs the whole signal"),
+            (own(lambda m, x: m.p(x).expand_as(x), p=nn.AdaptiveAvgPool1d(1)), 2, r"p \(AdaptiveAvgPool1d\): needs the whole "
+                                                                                  r"signal"),
         ):
             with self.subTest(pattern=pattern):
                 self.assert_not_exported(net, pattern, channels)

@@ -246,7 +246,8 @@ class NetworkTest(TraceCase):
         class ResBlock(nn.Module):
             def __init__(self, channels: int, taps: int) -> None:
                 super().__init__()
-                self.convs = nn.ModuleList(weight_norm(nn.Conv1d(channels, channels, taps, dilation=d, padding=(taps - 1) * d // 2))
+                self.convs = nn.ModuleList(weight_norm(nn.Conv1d(channels, channels, taps, dilation=d,
+                                                                 padding=(taps - 1) * d // 2))
                                            for d in (1, 3))
 
             def forward(self, x: Tensor) -> Tensor:
@@ -282,7 +283,8 @@ class NetworkTest(TraceCase):
         class Temporal(nn.Module):
             def __init__(self) -> None:
                 super().__init__()
-                self.net = nn.Sequential(weight_norm(nn.Conv1d(2, 4, 3, padding=4, dilation=2)), Chomp(), nn.ReLU(), nn.Dropout(0.2))
+                self.net = nn.Sequential(weight_norm(nn.Conv1d(2, 4, 3, padding=4, dilation=2)), Chomp(), nn.ReLU(),
+                                         nn.Dropout(0.2))
                 self.down, self.relu, self.fc = nn.Conv1d(2, 4, 1), nn.ReLU(inplace=True), nn.Linear(4, 3)
 
             def forward(self, x: Tensor) -> Tensor:
@@ -324,11 +326,14 @@ class NetworkTest(TraceCase):
                 return x + self.conv(y.permute(0, 2, 1))
 
         self.assert_traced(Mixer(), 4)
-        last = Function(lambda m, x: m.conv(x).transpose(1, 2), conv=nn.Conv1d(2, 3, 1))  # the file has frames of channels anyway
+        last = Function(lambda m, x: m.conv(x).transpose(1, 2),
+                        conv=nn.Conv1d(2, 3, 1))  # the file has frames of channels anyway
         self.assertEqual(self.types(describe(last)[0]), ["Conv1d"])
-        self.assert_not_traced(lambda m, x: m.pool(x.transpose(1, 2)).transpose(1, 2), "AvgPool1d works over time.*channels last",
+        self.assert_not_traced(lambda m, x: m.pool(x.transpose(1, 2)).transpose(1, 2), "AvgPool1d works over time.*channels "
+                                                                                       "last",
                                pool=nn.AvgPool1d(1))
-        self.assert_not_traced(lambda m, x: x[..., :1] + x.transpose(1, 2)[:, :1], "a slice.*length|channels last meets one with the time last")
+        self.assert_not_traced(lambda m, x: x[..., :1] + x.transpose(1, 2)[:, :1], "a slice.*length|channels last meets one "
+                                                                                   "with the time last")
 
     def test_subclasses_and_containers(self) -> None:
         class CausalConv(nn.Conv1d):
@@ -412,7 +417,8 @@ class NetworkTest(TraceCase):
         try:
             net = Function(lambda m, x: x - m.smooth(x), smooth=Smoother(0.25))
             description, tensors = describe(net, inputs=[2])
-            self.assertEqual(description["nodes"][0], {"type": "Smooth", "path": "smooth", "pole": 0.25, "taps": [1, 2], "from": [0]})
+            self.assertEqual(description["nodes"][0], {"type": "Smooth", "path": "smooth", "pole": 0.25, "taps": [1, 2],
+                                                       "from": [0]})
             self.assertEqual(list(tensors), ["smooth.start"])
             self.assertEqual(describe(nn.Sequential(Smooth(0.5)))[0]["layers"][0]["type"], "Smooth")
             register(Smoother, lambda m: ("X", {"pole": m.pole / 0}, {}))
@@ -475,7 +481,8 @@ class FunctionTest(TraceCase):
             lambda m, x: F.glu(torch.cat((x, x), -2), 1), lambda m, x: F.dropout(x, 0.5, m.training),
             lambda m, x: F.dropout(x, training=False), lambda m, x: x.clamp(-0.2, 0.3), lambda m, x: x.clamp(min=0),
             lambda m, x: torch.clamp(x, max=0.5), lambda m, x: x.clamp_min(0.1), lambda m, x: x.pow(2) + x ** 3 + x ** 1,
-            lambda m, x: (x.abs() + 1) ** 0.5 + (x.abs() + 1) ** -1 + (x.abs() + 1) ** -0.5, lambda m, x: x.contiguous().clone(),
+            lambda m, x: (x.abs() + 1) ** 0.5 + (x.abs() + 1) ** -1 + (x.abs() + 1) ** -0.5, lambda m,
+            x: x.contiguous().clone(),
         ):
             self.assert_traced(Function(function, slope=nn.Parameter(torch.rand(4))), 4)
 
@@ -497,7 +504,8 @@ class FunctionTest(TraceCase):
 
     def test_channels(self) -> None:
         for function in (
-            lambda m, x: torch.cat(list(x.chunk(3, 1))[::-1], 1), lambda m, x: torch.cat([part * 2 for part in x.chunk(2, 1)], 1),
+            lambda m, x: torch.cat(list(x.chunk(3, 1))[::-1], 1), lambda m, x: torch.cat([part * 2 for part in x.chunk(2, 1)],
+                                                                                         1),
             lambda m, x: x.split([1, 4], dim=1)[1], lambda m, x: x.split(2, 1)[2], lambda m, x: x.tensor_split(3, dim=1)[1],
             lambda m, x: x[:, 1:3] * x[:, -2:], lambda m, x: x.narrow(1, 2, 2), lambda m, x: torch.concat([x, x[:, :1]], -2),
             lambda m, x: x[:, :1] * x, lambda m, x: x[..., 2:4, :],
@@ -505,14 +513,16 @@ class FunctionTest(TraceCase):
             self.assert_traced(Function(function), 5)
 
     def test_time(self) -> None:
-        weights = {"w": nn.Parameter(torch.rand(4, 1, 3)), "b": nn.Parameter(torch.rand(4)), "t": nn.Parameter(torch.rand(4, 2, 4))}
+        weights = {"w": nn.Parameter(torch.rand(4, 1, 3)), "b": nn.Parameter(torch.rand(4)),
+                   "t": nn.Parameter(torch.rand(4, 2, 4))}
         for function in (
             lambda m, x: F.pad(x, (3, 1)), lambda m, x: F.pad(x, (3, 1), value=0.5), lambda m, x: F.pad(x, (-3, 1)),
             lambda m, x: F.pad(x, (2, 3), mode="replicate"), lambda m, x: F.pad(x, (1, 2, 0, 0)), lambda m, x: x[..., 2:-3],
             lambda m, x: x[:, :, ::2], lambda m, x: x[..., 1::3], lambda m, x: F.conv1d(x, m.w, m.b, padding=1, groups=4),
             lambda m, x: F.conv1d(x, m.w, None, 2, "valid", 2, 4), lambda m, x: F.conv_transpose1d(x, m.t, stride=2, padding=1),
             lambda m, x: F.avg_pool1d(x, 3, 2, 1), lambda m, x: F.max_pool1d(x, 3, stride=1, padding=1),
-            lambda m, x: F.max_pool1d(x, 4), lambda m, x: F.interpolate(x, scale_factor=2), lambda m, x: x.repeat_interleave(3, dim=-1),
+            lambda m, x: F.max_pool1d(x, 4), lambda m, x: F.interpolate(x, scale_factor=2), lambda m,
+            x: x.repeat_interleave(3, dim=-1),
             lambda m, x: x[..., 1:] - x[..., :-1], lambda m, x: x[:, :, 4:x.size(-1) - 4],
         ):
             self.assert_traced(Function(function, **weights), 4)
@@ -599,7 +609,8 @@ class CropTest(TraceCase):
         self.assert_folded(nn.Sequential(conv, Chomp(2)), 1, [[2, 0]], 0)
         self.assert_folded(nn.Sequential(conv, nn.ConstantPad1d((0, -2), 0.0)), 1, [[2, 0]], 0)  # nothing is traced
         self.assert_folded(nn.Sequential(nn.ConstantPad1d(2, 0.0), nn.Conv1d(1, 2, 3), Chomp(2)), 1, [[2, 0]], 0)
-        self.assert_folded(Function(lambda m, x: m.conv(F.pad(x, (2, 0), mode="replicate")), conv=nn.Conv1d(1, 2, 3)), 1, [[2, 0]], 0)
+        self.assert_folded(Function(lambda m, x: m.conv(F.pad(x, (2, 0), mode="replicate")), conv=nn.Conv1d(1, 2, 3)), 1,
+                           [[2, 0]], 0)
         shared = Function(lambda m, x: (lambda y: m.conv(y) + y[..., 2:])(F.pad(x, (2, 0))), conv=nn.Conv1d(1, 1, 3))
         self.assert_folded(shared, 1, [[2, 0]], 0, left=2)
         self.assert_folded(nn.Sequential(nn.Conv1d(1, 2, 3, padding=4, dilation=2, padding_mode="replicate"), Chomp(4)), 1,
@@ -625,7 +636,8 @@ class CropTest(TraceCase):
             (nn.ConvTranspose1d(2, 1, 4, 2, output_padding=1), 3, [0, 3]), (nn.ConvTranspose1d(2, 1, 3, dilation=2), 4, [0, 4]),
         ):
             self.assert_folded(nn.Sequential(up, Chomp(crop)), 2, [padding])
-        self.assert_folded(nn.Sequential(nn.Conv1d(2, 2, 3, padding=2), nn.ConvTranspose1d(2, 1, 2, 2), Chomp(4)), 2, [[2, 0], 0], 0)
+        self.assert_folded(nn.Sequential(nn.Conv1d(2, 2, 3, padding=2), nn.ConvTranspose1d(2, 1, 2, 2), Chomp(4)), 2,
+                           [[2, 0], 0], 0)
 
     def test_windows(self) -> None:
         net = nn.Sequential(nn.Conv1d(2, 2, 1), nn.GroupNorm(1, 2))
@@ -671,7 +683,8 @@ class CropTest(TraceCase):
                                     b=nn.Conv1d(1, 2, 3, padding=4, dilation=2)), 1, [[4, 0], [4, 0]], 0)
         self.assert_folded(nn.Sequential(Parallel(conv, nn.Conv1d(1, 2, 5, padding=3)), Chomp(2)), 1, [[2, 0], [3, 1]], 1)
         causal = nn.Sequential(nn.ConstantPad1d((2, 0), 0.0), nn.Conv1d(2, 2, 3))
-        self.assert_folded(nn.Sequential(conv, Residual(causal), Parallel(nn.ReLU(), causal), Chomp(2)), 1, [[2, 0], [2, 0], [2, 0]], 0)
+        self.assert_folded(nn.Sequential(conv, Residual(causal), Parallel(nn.ReLU(), causal), Chomp(2)), 1, [[2, 0], [2, 0],
+                                                                                                             [2, 0]], 0)
         self.assert_folded(nn.Sequential(conv, Residual(nn.Conv1d(2, 2, 3, padding=1)), Chomp(2)), 1, [2, 1], left=1)
         self.assert_folded(nn.Sequential(Residual(nn.Conv1d(1, 1, 3, padding=2), Chomp(2))), 1, [[2, 0]], 0)
         self.assert_folded(Function(lambda m, x: torch.cat([m.conv(x), m.conv(x)], 1)[..., :-2], conv=conv), 1, [[2, 0]] * 2, 0)
@@ -755,7 +768,8 @@ class CropTest(TraceCase):
             if kind in ("Crop", "Pad"):
                 sign = -1 if kind == "Crop" else 1
                 fields = {"mode": "replicate"} if kind == "Pad" and draw.random() < 0.5 else {"mode": "constant", "value": 1.0}
-                return {"type": "Pad", "path": path, "left": sign * draw.randint(0, 2), "right": sign * draw.randint(0, 4), **fields}
+                return {"type": "Pad", "path": path, "left": sign * draw.randint(0, 2), "right": sign * draw.randint(0, 4),
+                        **fields}
             if kind == "ReLU":
                 return {"type": kind, "path": path}
             taps, stride = draw.randint(1, 4), draw.randint(1, 3)
@@ -853,11 +867,13 @@ class LengthTest(TraceCase):
         self.assertEqual(self.types(description), ["Conv1d"])
         conv = nn.Conv1d(1, 2, 3, padding=1)
         for hop in (2, 8, 1000):
-            self.assert_not_traced(lambda m, x: m.conv(x[..., :x.shape[-1] // hop * hop]), r"where a slice over time ends depends on "
+            self.assert_not_traced(lambda m, x: m.conv(x[..., :x.shape[-1] // hop * hop]), r"where a slice over time ends "
+                                                                                           r"depends on "
                                    r"the signal's length: it cuts off \d+ frames of a signal of \d+, \d+ of one of \d+; .*"
                                    r"\(self.assert_not_traced\(.*\)", 1, conv=conv)
             self.assert_not_traced(lambda m, x: m.conv(x)[..., :x.shape[-1] - x.shape[-1] % hop], "ends depends", 1, conv=conv)
-            self.assert_not_traced(lambda m, x: m.conv(x)[..., x.shape[-1] % hop:], r"where a slice over time starts depends on the "
+            self.assert_not_traced(lambda m, x: m.conv(x)[..., x.shape[-1] % hop:], r"where a slice over time starts depends "
+                                                                                    r"on the "
                                    r"signal's length: for signals of \d+ and \d+ frames it is \d+ and \d+", 1, conv=conv)
             self.assert_not_traced(lambda m, x: F.pad(x, (0, -x.shape[-1] % hop)), "pads by a number that depends on the "
                                    "signal's length", 1)
@@ -875,7 +891,8 @@ class LengthTest(TraceCase):
         self.assert_not_traced(forward, r"where a slice over time starts depends on the signal's length: .*: Windowed\(net", 3,
                                **parts)
         self.assert_streamed(Windowed(Function(forward, **parts), 61, 20), 3, (61, 100, 130))
-        same = Function(lambda m, x: torch.cat([x, m.up(x)[..., (m.up(x).shape[-1] - x.shape[-1]) // 2:][..., :x.shape[-1]]], 1),
+        same = Function(lambda m, x: torch.cat([x, m.up(x)[..., (m.up(x).shape[-1] - x.shape[-1]) // 2:][..., :x.shape[-1]]],
+                                               1),
                         up=nn.ConvTranspose1d(3, 3, 7, 1))
         self.assert_streamed(same, 3, range(40, 47))  # the same for every length
 
@@ -883,7 +900,8 @@ class LengthTest(TraceCase):
         down, up = nn.Conv1d(1, 2, 4, 4), nn.ConvTranspose1d(2, 1, 4, 4)
         # Whatever is cut for other lengths, torch takes multiples of 4 only.
         self.assert_streamed(Function(lambda m, x: m.up(m.down(x)) + x, down=down, up=up), 1, (96, 97, 98, 100))
-        self.assert_streamed(Function(lambda m, x: (m.up(m.down(x)) + x)[..., x.shape[-1] % 4:], down=down, up=up), 1, (96, 97, 100))
+        self.assert_streamed(Function(lambda m, x: (m.up(m.down(x)) + x)[..., x.shape[-1] % 4:], down=down, up=up), 1,
+                             (96, 97, 100))
         self.assert_streamed(Function(lambda m, x: F.pad(m.up(m.down(x)) + x, (0, x.shape[-1] % 4)), down=down, up=up), 1,
                              (96, 97, 100))
 
@@ -940,13 +958,17 @@ class RefusalTest(TraceCase):
         """That time is not the reason, if it is not."""
         for function in (
             lambda m, x: x.flip(1), lambda m, x: torch.flip(x, [-2]), lambda m, x: x.norm(dim=1, keepdim=True),
-            lambda m, x: torch.norm(x, 2, 1, True), lambda m, x: F.normalize(x), lambda m, x: torch.linalg.norm(x, dim=1, keepdim=True),
-            lambda m, x: x.cumsum(1), lambda m, x: x.roll(1, 1), lambda m, x: torch.roll(x, 1, dims=(1,)), lambda m, x: x.prod(1, True),
-            lambda m, x: x.norm(1, 1, True), lambda m, x: x.logsumexp(1, True), lambda m, x: x.amax(1, True), lambda m, x: x.min(1, True)[0],
+            lambda m, x: torch.norm(x, 2, 1, True), lambda m, x: F.normalize(x), lambda m, x: torch.linalg.norm(x, dim=1,
+                                                                                                                keepdim=True),
+            lambda m, x: x.cumsum(1), lambda m, x: x.roll(1, 1), lambda m, x: torch.roll(x, 1, dims=(1,)), lambda m,
+            x: x.prod(1, True),
+            lambda m, x: x.norm(1, 1, True), lambda m, x: x.logsumexp(1, True), lambda m, x: x.amax(1, True), lambda m,
+            x: x.min(1, True)[0],
         ):
             self.assert_traced(Function(function), 3)
         for function in (
-            lambda m, x: x.sort(1)[0], lambda m, x: x.sort(dim=-2)[0], lambda m, x: torch.fft.fft(x, dim=1).real, lambda m, x: x.argmax(1),
+            lambda m, x: x.sort(1)[0], lambda m, x: x.sort(dim=-2)[0], lambda m, x: torch.fft.fft(x, dim=1).real, lambda m,
+            x: x.argmax(1),
         ):
             self.assert_not_traced(function, r"over the channels is not supported|real is not supported")
         for function in (lambda m, x: x.flip(0), lambda m, x: x / x.norm(), lambda m, x: x.roll(1), lambda m, x: x.flip(0, 2),
@@ -1000,7 +1022,8 @@ class RefusalTest(TraceCase):
             def forward(self, x: Tensor) -> Tensor:
                 return torch.erfinv(x)
 
-        for module, pattern in ((Branching(), "decides by the values of the signal.*if x.sum"), (Unknown(), "erfinv is not supported.*erfinv.*; .*register\\(\\)$")):
+        for module, pattern in ((Branching(), "decides by the values of the signal.*if x.sum"), (Unknown(),
+                                                                                                 "erfinv is not supported.*erfinv.*; .*register\\(\\)$")):
             name = type(module).__name__
             for net, path in ((module, "<root>"), (nn.Sequential(nn.Conv1d(2, 2, 1), nn.Sequential(nn.ReLU(), module)), "1.1"),
                               (Function(lambda m, x: m.inner(x) + x, inner=nn.Sequential(module)), "inner.0")):
@@ -1025,18 +1048,21 @@ class RefusalTest(TraceCase):
         self.assert_not_traced(lambda m, x: x[..., : x.size(0) + 3], "size of the batch")
         self.assert_not_traced(lambda m, x: x + 1 if x.sum() > 0 else x, "decides by the values of the signal")
         self.assert_traced(Function(lambda m, x: x * 2 if x.size(-1) > 5 else -x), 2)
-        self.assert_not_traced(lambda m, x: x * 2 if x.size(-1) > 200 else -x, "does not do the same for signals of 192 and 288 frames")
+        self.assert_not_traced(lambda m, x: x * 2 if x.size(-1) > 200 else -x, "does not do the same for signals of 192 and "
+                                                                               "288 frames")
 
     def test_shapes(self) -> None:
         self.assert_not_traced(lambda m, x: x.view(x.size(0), -1), "mixes time and channels: it needs the whole signal")
         self.assert_not_traced(lambda m, x: x[0], "the index 0 takes an axis away, the batch")
-        self.assert_not_traced(lambda m, x: x[:, :, 0], r"the index 0 takes an axis away, the time; .*Windowed\(net, size, stride\)")
+        self.assert_not_traced(lambda m, x: x[:, :, 0], r"the index 0 takes an axis away, the time; .*Windowed\(net, size, "
+                                                        r"stride\)")
         self.assert_not_traced(lambda m, x: x[1:], "slice.*over the batch")
         self.assert_not_traced(lambda m, x: torch.cat([x, x], -1), "concatenates over the time, only over channels")
         self.assert_not_traced(lambda m, x: x.chunk(2, -1)[0], "chunk over the time")
         self.assert_not_traced(lambda m, x: sum(x.unbind(2)), "neither a loop over frames|takes the time apart")
         self.assert_not_traced(lambda m, x: F.pad(x, (1, 1), mode="reflect"), "padding mode 'reflect'")
-        self.assert_not_traced(lambda m, x: x[:, :1] + torch.rand(3, 1) * 0 + x + torch.rand(2, 1, 1), "3 channels meet|channels")
+        self.assert_not_traced(lambda m, x: x[:, :1] + torch.rand(3, 1) * 0 + x + torch.rand(2, 1, 1),
+                               "3 channels meet|channels")
         self.assert_not_traced(lambda m, x: F.dropout(x), "training=self.training")
         self.assert_not_traced(lambda m, x: x ** 1.3, "the power 1.3")
         self.assert_not_traced(lambda m, x: x / 0, "divides by 0")
@@ -1045,18 +1071,26 @@ class RefusalTest(TraceCase):
         self.assert_not_traced(lambda m, x: x.squeeze(), "takes away every axis with one entry")
         self.assert_not_traced(lambda m, x: x + torch.arange(x.shape[-1]), "values depend on the place in time")
         for function in (
-            lambda m, x: torch.stack([x, -x], 1).flatten(1, 2), lambda m, x: torch.stack([x, -x], 2).view(x.shape[0], -1, x.shape[-1]),
+            lambda m, x: torch.stack([x, -x], 1).flatten(1, 2), lambda m, x: torch.stack([x, -x], 2).view(x.shape[0], -1,
+                                                                                                          x.shape[-1]),
             lambda m, x: F.pad(x, (1, 1, 1, 0)), lambda m, x: x[:, :1] + torch.ones(2, 1), lambda m, x: (x + 2) ** 1.5,
-            lambda m, x: x.mean(1).unsqueeze(1), lambda m, x: x[:, 0].unsqueeze(1) * x, lambda m, x: x[:, None].expand(-1, 3, -1, -1).sum(1),
+            lambda m, x: x.mean(1).unsqueeze(1), lambda m, x: x[:, 0].unsqueeze(1) * x, lambda m,
+            x: x[:, None].expand(-1, 3, -1, -1).sum(1),
             lambda m, x: x.view(x.shape[0], 2, 2, -1).transpose(1, 2).reshape(x.shape), lambda m, x: x.unbind(1)[2][:, None],
-            lambda m, x: x.repeat(1, 2, 1) * torch.arange(8.0)[:, None], lambda m, x: x[:, [3, 0, 1]], lambda m, x: x.movedim(1, 2).mT,
-            lambda m, x: x.index_select(1, torch.tensor([2, 2, 0])), lambda m, x: x.repeat_interleave(2, 1), lambda m, x: x[:, ::2],
-            lambda m, x: torch.where(x > 0, x, 0.2 * x), lambda m, x: x * (x > 0.1).float() + torch.sign(x), lambda m, x: x.flip(1)[:, 1:],
+            lambda m, x: x.repeat(1, 2, 1) * torch.arange(8.0)[:, None], lambda m, x: x[:, [3, 0, 1]], lambda m,
+            x: x.movedim(1, 2).mT,
+            lambda m, x: x.index_select(1, torch.tensor([2, 2, 0])), lambda m, x: x.repeat_interleave(2, 1), lambda m,
+            x: x[:, ::2],
+            lambda m, x: torch.where(x > 0, x, 0.2 * x), lambda m, x: x * (x > 0.1).float() + torch.sign(x), lambda m,
+            x: x.flip(1)[:, 1:],
             lambda m, x: x.masked_fill(x < 0, -1.0), lambda m, x: torch.logical_and(x > -0.5, x <= 0.5) * x + (x != x[:, :1]),
             lambda m, x: torch.einsum("bgct,gco->bgot", x.view(x.shape[0], 2, 2, -1), m.w).flatten(1, 2),
-            lambda m, x: torch.cat([x, torch.ones(x.shape[0], 1, x.shape[-1])], 1), lambda m, x: x.view(x.shape[0], 2, 2, -1).softmax(2).flatten(1, 2),
-            lambda m, x: torch.log10(x.abs() + 1) + torch.log1p(x.abs()) + torch.sinh(x), lambda m, x: x.unfold(-1, 4, 2).permute(0, 1, 3, 2).flatten(1, 2),
-            lambda m, x: x.reshape(x.shape[0], 4, -1, 4).permute(0, 3, 1, 2).flatten(1, 2), lambda m, x: x.clamp(min=m.w[0, :, :1] - 0.5)
+            lambda m, x: torch.cat([x, torch.ones(x.shape[0], 1, x.shape[-1])], 1), lambda m, x: x.view(x.shape[0], 2, 2,
+                                                                                                        -1).softmax(2).flatten(1, 2),
+            lambda m, x: torch.log10(x.abs() + 1) + torch.log1p(x.abs()) + torch.sinh(x), lambda m,
+            x: x.unfold(-1, 4, 2).permute(0, 1, 3, 2).flatten(1, 2),
+            lambda m, x: x.reshape(x.shape[0], 4, -1, 4).permute(0, 3, 1, 2).flatten(1, 2), lambda m,
+            x: x.clamp(min=m.w[0, :, :1] - 0.5)
             if x.shape[1] == 2 else x.clamp(-0.25, 0.25), lambda m, x: 2 ** x + torch.exp2(x) + torch.tan(x),
         ):
             self.assert_traced(Function(function, w=nn.Parameter(torch.rand(2, 2, 3))), 4)
@@ -1113,7 +1147,8 @@ class RefusalTest(TraceCase):
         with self.assertRaisesRegex(ExportError, r"does something else each time it is called: .*\(return x \* self.calls\)"):
             describe(Counting(), inputs=[2])
         with mock.patch.dict(HANDLERS, tanh=HANDLERS["sin"]):  # whatever goes wrong
-            with self.assertRaisesRegex(ExportError, r"^<root> \(Function\): what would be written differs from the module by 0\.\d+ of"):
+            with self.assertRaisesRegex(ExportError, r"^<root> \(Function\): what would be written differs from the module by "
+                                                     r"0\.\d+ of"):
                 describe(Function(lambda m, x: x.tanh()), inputs=[2])
             describe(Function(lambda m, x: x.tanh()), inputs=[2], check=False)
 
@@ -1142,7 +1177,8 @@ class RecurrentStreamTest(TraceCase):
         return {f"{cls.__name__.lower()}{'' if first else '_t'}": cls(inputs, hidden, batch_first=first, **options)
                 for cls in (nn.RNN, nn.GRU, nn.LSTM) for first in (True, False)}
 
-    def assert_both(self, module: nn.Module, channels: int, delay: Optional[int] = None, lengths: Any = (1, 2, 23, 64)) -> Dict[str, Any]:
+    def assert_both(self, module: nn.Module, channels: int, delay: Optional[int] = None, lengths: Any = (1, 2, 23,
+                                                                                                         64)) -> Dict[str, Any]:
         self.assert_traced(module, channels)
         return self.assert_streamed(module, channels, lengths, delay)
 
@@ -1179,12 +1215,15 @@ class RecurrentStreamTest(TraceCase):
             (lambda m, x: m.gru_t(x.transpose(1, 2).transpose(0, 1))[0].transpose(0, 1).transpose(1, 2), ["GRU"]),
             (lambda m, x: m.rnn_t(x.permute(2, 0, 1))[0].relu().permute(1, 2, 0), ["RNN", "ReLU"]),
             (lambda m, x: m.fc(m.gru_t(x.permute(2, 0, 1))[0]).permute(1, 2, 0), ["GRU", "Linear"]),
-            (lambda m, x: m.norm(m.drop(m.gru_t(x.permute(2, 0, 1))[0])).softmax(-1).permute(1, 2, 0), ["GRU", "LayerNorm", "Softmax"]),
+            (lambda m, x: m.norm(m.drop(m.gru_t(x.permute(2, 0, 1))[0])).softmax(-1).permute(1, 2, 0), ["GRU", "LayerNorm",
+                                                                                                        "Softmax"]),
             (lambda m, x: m.gru_t(F.layer_norm(x.permute(2, 0, 1), (4,)))[0].permute(1, 2, 0), ["LayerNorm", "GRU"]),
-            (lambda m, x: (m.gru_t(x.permute(2, 0, 1))[0] * m.scale)[:, :, 1:].permute(1, 2, 0), ["GRU", "Affine", "ChannelSlice"]),
+            (lambda m, x: (m.gru_t(x.permute(2, 0, 1))[0] * m.scale)[:, :, 1:].permute(1, 2, 0), ["GRU", "Affine",
+                                                                                                  "ChannelSlice"]),
             (lambda m, x: m.gru_t(x.permute(2, 0, 1))[0][2:-3].permute(1, 2, 0), ["GRU", "Pad"]),
             (lambda m, x: torch.cat([m.gru(x.mT)[0], m.lstm(x.mT)[0]], -1).mT, ["GRU", "LSTM", "Reduce"]),
-            (lambda m, x: (m.gru_t(x.permute(2, 0, 1))[0] + m.rnn_t(x.permute(2, 0, 1))[0]).permute(1, 2, 0), ["GRU", "RNN", "Reduce"]),
+            (lambda m, x: (m.gru_t(x.permute(2, 0, 1))[0] + m.rnn_t(x.permute(2, 0, 1))[0]).permute(1, 2, 0), ["GRU", "RNN",
+                                                                                                               "Reduce"]),
             (lambda m, x: x[:, :3] + m.gru(x.mT)[0].mT, None),
         ):
             options = {"num_layers": 2, "bias": False, "dropout": 0.3} if kinds is None or len(kinds) < 2 else {}
@@ -1230,7 +1269,8 @@ class RecurrentStreamTest(TraceCase):
             self.assertEqual(node["initial_state"], kept)
         # Of several layers; one that is used twice begins twice; in double precision too.
         deep = Function(lambda m, x: m.lstm(x.mT, (m.h.expand(-1, x.size(0), -1), m.c.expand(-1, x.size(0), -1)))[0].mT,
-                        lstm=nn.LSTM(2, 4, 3, batch_first=True, proj_size=2), h=nn.Parameter(torch.rand(3, 1, 2)), c=torch.rand(3, 1, 4))
+                        lstm=nn.LSTM(2, 4, 3, batch_first=True, proj_size=2), h=nn.Parameter(torch.rand(3, 1, 2)),
+                        c=torch.rand(3, 1, 4))
         self.assert_both(deep, 2)
         self.assertEqual(describe(deep, inputs=[2])[1]["lstm.h0"].shape, (3, 2))
 
@@ -1263,16 +1303,20 @@ class RecurrentStreamTest(TraceCase):
                 return x + self.fc(y).transpose(1, 2)
 
         self.assert_both(Enhancer(), 1, lengths=(2, 24, 64))
-        self.assert_both(nn.Sequential(nn.Conv1d(2, 3, 3, padding=1), Block(3), nn.ReLU(), Block(3), nn.Conv1d(3, 1, 2)), 2, lengths=(5, 64))
+        self.assert_both(nn.Sequential(nn.Conv1d(2, 3, 3, padding=1), Block(3), nn.ReLU(), Block(3), nn.Conv1d(3, 1, 2)), 2,
+                         lengths=(5, 64))
         self.assert_both(nn.Sequential(Residual(Recurrent(nn.GRU(3, 3)), nn.Conv1d(3, 3, 3))), 3, 2, (3, 4, 64))
         self.assert_both(Parallel(Recurrent(nn.RNN(3, 2)), nn.Conv1d(3, 4, 3, padding=1), reduce="concat"), 3, 1)
-        self.assert_both(nn.Sequential(Residual(Recurrent(nn.LSTM(3, 5, proj_size=3))), Recurrent(nn.GRU(3, 2)), nn.Conv1d(2, 2, 5, 2)), 3,
+        self.assert_both(nn.Sequential(Residual(Recurrent(nn.LSTM(3, 5, proj_size=3))), Recurrent(nn.GRU(3, 2)),
+                                       nn.Conv1d(2, 2, 5, 2)), 3,
                          lengths=(9, 64))
-        two = Function(lambda m, x: m.mix(torch.cat([m.a(x.mT)[0].mT, m.b(m.conv(x).mT)[0].mT], 1)), a=nn.GRU(2, 3, batch_first=True),
+        two = Function(lambda m, x: m.mix(torch.cat([m.a(x.mT)[0].mT, m.b(m.conv(x).mT)[0].mT], 1)),
+                       a=nn.GRU(2, 3, batch_first=True),
                        b=nn.GRU(4, 3, batch_first=True), conv=nn.Conv1d(2, 4, 5, padding=2), mix=nn.Conv1d(6, 1, 1))
         self.assert_both(two, 2, 2)
         self.assertEqual(describe(nn.Sequential(nn.ReLU(), Recurrent(nn.GRU(7, 2))))[0]["layers"][1]["input_size"], 7)
-        mixed = nn.Sequential(Recurrent(nn.GRU(2, 3)), Windowed(Recurrent(nn.GRU(3, 2, bidirectional=True)), 6, 6), OverlapAdd(4, 6, 6))
+        mixed = nn.Sequential(Recurrent(nn.GRU(2, 3)), Windowed(Recurrent(nn.GRU(3, 2, bidirectional=True)), 6, 6),
+                              OverlapAdd(4, 6, 6))
         self.assert_both(mixed, 2, lengths=(6, 24))
 
     def test_crops(self) -> None:
@@ -1282,7 +1326,8 @@ class RecurrentStreamTest(TraceCase):
         description = self.assert_both(net, 2, 0, (1, 5, 64))
         self.assertEqual(self.types(description), ["Conv1d", "GRU", "ReLU", "Conv1d"])
         self.assertEqual([description["layers"][i]["padding"] for i in (0, 3)], [[4, 0], [2, 0]])
-        net = Function(lambda m, x: m.gru(m.a(x).mT)[0][:, 4:].mT, a=nn.Conv1d(2, 3, 5, padding=4), gru=nn.LSTM(3, 3, batch_first=True))
+        net = Function(lambda m, x: m.gru(m.a(x).mT)[0][:, 4:].mT, a=nn.Conv1d(2, 3, 5, padding=4),
+                       gru=nn.LSTM(3, 3, batch_first=True))
         description = self.assert_both(net, 2)
         self.assertEqual([(node["type"], node.get("padding"), node.get("left")) for node in description["layers"]],
                          [("Conv1d", 4, None), ("LSTM", None, None), ("Pad", None, -4)])
@@ -1303,7 +1348,8 @@ class RecurrentStreamTest(TraceCase):
         for module, path in ((net, ""), (traced, "net.")):
             description, _ = describe(module, "valid", inputs=[2])
             layers = [node for node in nodes_of(description)]
-            self.assertEqual([(node["type"], node.get("padding")) for node in layers], [("Conv1d", 0), ("GRU", None), ("Conv1d", 0)])
+            self.assertEqual([(node["type"], node.get("padding")) for node in layers], [("Conv1d", 0), ("GRU", None),
+                                                                                        ("Conv1d", 0)])
             self.assertEqual(layers[1]["path"], f"{path}1.module")
 
     def test_subclasses_and_weight_norm(self) -> None:
@@ -1336,20 +1382,25 @@ class RecurrentStreamTest(TraceCase):
         same = "gets a state to begin with that is not the same for all signals; only zeros, or a parameter or buffer"
         for function, pattern in (
             (state, rf"{ends} \(y, h = m.gru\(x.mT\)\)$"), (cell, ends), (lambda m, x: m.gru(x.mT)[1][-1], ends),
-            (lambda m, x: (m.gru(x.mT)[0].mT, m.gru(x.mT)[1]), "gives a tuple, not one signal"), (lambda m, x: m.gru(x.mT), "gives a tuple"),
-            (into_the_next, ends), (lambda m, x: m.gru(x.mT, x.mean(-1)[None, :, :3])[0].mT, "mean over the time: it needs the whole"),
+            (lambda m, x: (m.gru(x.mT)[0].mT, m.gru(x.mT)[1]), "gives a tuple, not one signal"), (lambda m, x: m.gru(x.mT),
+                                                                                                  "gives a tuple"),
+            (into_the_next, ends), (lambda m, x: m.gru(x.mT, x.mean(-1)[None, :, :3])[0].mT, "mean over the time: it needs the "
+                                                                                             "whole"),
             (lambda m, x: m.rnn(x.mT, torch.randn(1, x.size(0), 3))[0].mT, "makes something random, .*torch.randn"),
             (lambda m, x: m.rnn(x.mT, torch.zeros(1, x.size(0), 3) + x.shape[-1])[0].mT, f"rnn {same}"),
             (lambda m, x: m.rnn(x.mT, torch.arange(x.size(0)).float().reshape(1, -1, 1).repeat(1, 1, 3))[0].mT, f"rnn {same}"),
-            (lambda m, x: m.rnn(x.mT, torch.full((1, x.size(0), 3), math.inf))[0].mT, "rnn gets a state to begin with that is not finite"),
-            (lambda m, x: m.gru_t(x.mT)[0].mT, r"gru_t takes \(time, batch, channels\), but gets \(batch, time, channels\), so it would "
+            (lambda m, x: m.rnn(x.mT, torch.full((1, x.size(0), 3), math.inf))[0].mT, "rnn gets a state to begin with that is "
+                                                                                      "not finite"),
+            (lambda m, x: m.gru_t(x.mT)[0].mT, r"gru_t takes \(time, batch, channels\), but gets \(batch, time, channels\), so "
+                                               r"it would "
              "mix what does not belong together; permute it, or batch_first=True"),
             (lambda m, x: m.gru(x.permute(2, 0, 1))[0].permute(1, 2, 0),
              r"gru takes \(batch, time, channels\), but gets \(time, batch, channels\)"),
             (lambda m, x: m.gru_t(x.permute(2, 0, 1))[0][-1], "takes an axis away"),
             (lambda m, x: m.gru_t(x.permute(2, 0, 1))[0] + m.gru(x.mT)[0], "the batch at different places"),
             (lambda m, x: m.gru(x.mT)[0][:, -1], r"takes an axis away.*: Windowed\(net, size, stride\)"),
-            (lambda m, x: m.gru(x)[0], r"forward fails .* it runs for \(batch, frames, channels\), but a signal is .* transpose it"),
+            (lambda m, x: m.gru(x)[0], r"forward fails .* it runs for \(batch, frames, channels\), but a signal is .* "
+                                       r"transpose it"),
             (lambda m, x: m.gru(x.mT)[0].mean(1), "needs the whole signal"),
             (lambda m, x: m.conv(x.permute(1, 0, 2)).permute(1, 0, 2), "forward fails.*to have 1 channels"),
             (lambda m, x: F.conv1d(x.permute(1, 0, 2), m.conv.weight).permute(1, 0, 2), "forward fails.*to have 1 channels"),
@@ -1357,7 +1408,8 @@ class RecurrentStreamTest(TraceCase):
         ):
             conv = nn.Conv1d(1, 4, 1)
             with self.subTest(pattern=pattern):
-                self.assert_not_traced(function, f"({pattern})", 4, **self.layers(), next=nn.GRU(3, 3, batch_first=True), conv=conv,
+                self.assert_not_traced(function, f"({pattern})", 4, **self.layers(), next=nn.GRU(3, 3, batch_first=True),
+                                       conv=conv,
                                        slopes=nn.PReLU(4))
 
     def test_states_kept_from_call_to_call(self) -> None:
@@ -1373,7 +1425,8 @@ class RecurrentStreamTest(TraceCase):
 
         self.assert_traced(Kept(False), 2)
         net = Kept(True)
-        with self.assertRaisesRegex(ExportError, "does something else each time it is called: .* next call, but a stream keeps"):
+        with self.assertRaisesRegex(ExportError,
+                                    "does something else each time it is called: .* next call, but a stream keeps"):
             describe(net, inputs=[2])
         self.assertIsNone(net.state)
 

@@ -30,7 +30,8 @@ class _Shape(NamedTuple):
 def _padded(x: Signal, rank: int) -> Signal:
     """x with axes of one entry in front."""
     missing = rank - len(x.axes)
-    return x.replaced(axes=(SPACE,) * missing + x.axes, index=x.index.reshape((1,) * missing + tuple(x.index.shape))) if missing else x
+    return x.replaced(axes=(SPACE,) * missing + x.axes,
+                      index=x.index.reshape((1,) * missing + tuple(x.index.shape))) if missing else x
 
 
 def _is_single(b: Builder, x: Signal, dim: int) -> bool:
@@ -115,7 +116,7 @@ def join_signals(b: Builder, op: str, *signals: Signal) -> Signal:
 # --- constants ------------------------------------------------------------------------------------------------------
 
 
-def _without_lengths(value: Varying, b: Builder) -> Tensor:
+def without_lengths(value: Varying, b: Builder) -> Tensor:
     """A tensor whose shape depends on the batch and the length, if its numbers do not."""
     first = value.values[0]
     if any(each.dim() != first.dim() for each in value.values):
@@ -123,12 +124,14 @@ def _without_lengths(value: Varying, b: Builder) -> Tensor:
     for dim in range(first.dim()):
         if len({each.shape[dim] for each in value.values}) > 1:
             if not all(torch.equal(each, each.narrow(dim, 0, 1).expand_as(each)) for each in value.values):
-                raise Refused("a tensor whose values depend on the place in time is combined with a signal, but a stream has no place "
+                raise Refused("a tensor whose values depend on the place in time is combined with a signal, but a stream has "
+                              "no place "
                               "in time: it goes on without end; inside a Windowed(net, size, stride) there is one")
             value = Varying([each.narrow(dim, 0, 1) for each in value.values])
     first = value.values[0]
     if not all(torch.equal(each, first) for each in value.values):
-        raise Refused(f"{what(value)} is combined with a signal: what a stream does must be the same for all signals and lengths")
+        raise Refused(f"{what(value)} is combined with a signal: what a stream does must be the same for all signals and "
+                      f"lengths")
     return first
 
 
@@ -137,7 +140,7 @@ def constant(b: Builder, x: Signal, value: Any) -> Tuple[Signal, Any]:
     if isinstance(value, (bool, int, float)):
         return x, float(value)
     if isinstance(value, Varying):
-        value = _without_lengths(value, b)
+        value = without_lengths(value, b)
     if not isinstance(value, Tensor):
         raise Refused(f"{what(value)} cannot be combined with a signal")
     if value.is_complex():
@@ -231,7 +234,8 @@ def rsub(b: Builder, input: Any, other: Any, alpha: Any = 1) -> Any:
     return binary(b, "sub", other, _scaled(b, input, alpha))
 
 
-@handles("mul", "multiply", "__mul__", "__rmul__", "__imul__", "mul_", "multiply_", "logical_and", "__and__", "bitwise_and", "__iand__")
+@handles("mul", "multiply", "__mul__", "__rmul__", "__imul__", "mul_", "multiply_", "logical_and", "__and__", "bitwise_and",
+         "__iand__")
 def mul(b: Builder, input: Any, other: Any, out: Any = None) -> Any:
     return binary(b, "mul", input, other)
 
@@ -323,7 +327,8 @@ def clamp(b: Builder, input: Signal, min: Any = None, max: Any = None) -> Signal
     for bound in (low, high):
         if bound is not None and not isinstance(bound, (int, float)):
             raise Refused(f"only numbers can bound a signal, not {what(bound)}")
-    return b.simple("Hardtanh", input, min_val=float(-LARGEST if low is None else low), max_val=float(LARGEST if high is None else high))
+    low, high = -LARGEST if low is None else low, LARGEST if high is None else high
+    return b.simple("Hardtanh", input, min_val=float(low), max_val=float(high))
 
 
 @handles("clamp_min", "clamp_min_")
@@ -431,9 +436,10 @@ def where(b: Builder, condition: Any, input: Any = None, other: Any = None) -> A
         raise Refused("where with a condition alone gives places, which depend on the signal's values")
     if not isinstance(condition, Signal):
         if isinstance(condition, Varying):
-            condition = _without_lengths(condition, b)
+            condition = without_lengths(condition, b)
         condition = condition.double()
-    chosen = binary(b, "mul", condition, input) if isinstance(condition, Signal) or isinstance(input, Signal) else condition * input
+    chosen = binary(b, "mul", condition, input) if isinstance(condition,
+                                                              Signal) or isinstance(input, Signal) else condition * input
     opposite = affine(b, condition, -1.0, 1.0) if isinstance(condition, Signal) else 1 - condition
     rest = binary(b, "mul", opposite, other) if isinstance(opposite, Signal) or isinstance(other, Signal) else opposite * other
     return binary(b, "add", chosen, rest)

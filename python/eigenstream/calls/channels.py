@@ -12,7 +12,7 @@ from ..errors import Refused
 from ..graph import Builder
 from ..known import USE_A_WINDOW
 from ..signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
-from .arithmetic import _without_lengths, affine, binary, clamp, join_signals, power
+from .arithmetic import without_lengths, affine, binary, clamp, join_signals, larger, power
 from .registry import handles
 
 WRAP = "works over the last axis, which is time; transpose it to apply it over the channels"
@@ -41,7 +41,8 @@ def without(b: Builder, x: Signal, dims: Sequence[int]) -> Signal:
     return x.replaced(axes=tuple(x.axes[dim] for dim in kept), index=index)
 
 
-def linear_map(b: Builder, x: Signal, dim: int, matrix: Tensor, bias: Optional[Tensor] = None, path: Optional[str] = None) -> Signal:
+def linear_map(b: Builder, x: Signal, dim: int, matrix: Tensor, bias: Optional[Tensor] = None,
+               path: Optional[str] = None) -> Signal:
     """The channels along an axis times a matrix (outputs, inputs)."""
     place = x.place(dim)
     columns = x.index.movedim(place, -1)
@@ -60,7 +61,8 @@ def linear_map(b: Builder, x: Signal, dim: int, matrix: Tensor, bias: Optional[T
         b.keep(path, "weight", matrix.detach().repeat(count, 1)[:, :, None])
         if bias is not None:
             b.keep(path, "bias", bias.detach().repeat(count))
-        node = {"type": "Conv1d", "path": path, "in_channels": count * inputs, "out_channels": count * outputs, "kernel_size": 1,
+        node = {"type": "Conv1d", "path": path, "in_channels": count * inputs, "out_channels": count * outputs,
+                "kernel_size": 1,
                 "stride": 1, "padding": 0, "dilation": 1, "groups": count, "bias": bias is not None}
     y = b.emit(node, operand)
     return y.replaced(axes=x.axes, index=in_order(y.channels).reshape(*columns.shape[:-1], outputs).movedim(-1, place))
@@ -80,7 +82,8 @@ def _axes(b: Builder, x: Signal, dim: Any, name: str) -> List[int]:
     return sorted({each % len(x.axes) for each in dims}, reverse=True)
 
 
-def _reduced(b: Builder, x: Signal, dim: Any, keepdim: Any, name: str, over_channels: Callable[[Signal, int], Signal]) -> Signal:
+def _reduced(b: Builder, x: Signal, dim: Any, keepdim: Any, name: str, over_channels: Callable[[Signal, int],
+                                                                                               Signal]) -> Signal:
     """A sum, mean or extreme over some axes, in a window also over the time."""
     dims = _axes(b, x, dim, name)
     for each in dims:
@@ -132,14 +135,10 @@ def amax(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False) -> S
 def maximum(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False) -> Any:
     name = b.step.name
     if isinstance(dim, (Signal, Tensor)):
-        return _larger(b, name, input, dim)
-    return (_extreme(b, input, dim, keepdim, f"a{name}"), Lost("the places of a maximum", f"uses the places of a {name}imum, which a model file cannot give", b.step.place))
-
-
-def _larger(b: Builder, op: str, left: Any, right: Any) -> Signal:
-    from .arithmetic import larger
-
-    return larger(b, op, left, right)
+        return larger(b, name, input, dim)
+    return (_extreme(b, input, dim, keepdim, f"a{name}"), Lost("the places of a maximum", f"uses the places of a {name}imum, "
+                                                                                          f"which a model file cannot give",
+                                                                                          b.step.place))
 
 
 @handles("prod")
@@ -151,7 +150,8 @@ def prod(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False, dtyp
 
 
 @handles("var", "std")
-def variance(b: Builder, input: Signal, dim: Any = None, unbiased: bool = True, keepdim: bool = False, correction: Any = None) -> Signal:
+def variance(b: Builder, input: Signal, dim: Any = None, unbiased: bool = True, keepdim: bool = False,
+             correction: Any = None) -> Signal:
     dim = dim[0] if isinstance(dim, (tuple, list)) and len(dim) == 1 else dim
     if not isinstance(dim, int) or isinstance(dim, bool):
         raise Refused(f"{b.step.name} over all axes: that mixes what does not belong together")
@@ -245,7 +245,7 @@ def glu(b: Builder, input: Signal, dim: int = -1) -> Signal:
 
 def matrix_of(b: Builder, value: Any) -> Tensor:
     if isinstance(value, Varying):
-        value = _without_lengths(value, b)
+        value = without_lengths(value, b)
     if not isinstance(value, Tensor):
         raise Refused(f"multiplies with {what(value)}")
     return value.detach()
@@ -316,7 +316,8 @@ def _einsum_of_signals(b: Builder, equation: str, operands: Sequence[Any]) -> Si
     """A product of signals, number by number, and sums over channels of it."""
     terms, _, result = equation.replace(" ", "").partition("->")
     if not all(isinstance(operand, Signal) for operand in operands) or "." in equation or not result:
-        raise Refused(f"einsum {equation!r} of {' and '.join(map(what, operands))} is not supported; of one signal and one constant it is, "
+        raise Refused(f"einsum {equation!r} of {' and '.join(map(what, operands))} is not supported; of one signal and one "
+                      f"constant it is, "
                       "and of signals a product and sums over the channels")
     letters = result + "".join(sorted({letter for letter in terms if letter.isalpha() and letter not in result}))
     spread: List[Signal] = []
@@ -340,7 +341,8 @@ def _einsum_of_signals(b: Builder, equation: str, operands: Sequence[Any]) -> Si
 
 
 @handles("layer_norm")
-def layer_norm(b: Builder, input: Signal, normalized_shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5,
+def layer_norm(b: Builder, input: Signal, normalized_shape: Sequence[int], weight: Any = None, bias: Any = None,
+               eps: float = 1e-5,
                cudnn_enable: bool = True) -> Signal:
     shape = tuple(normalized_shape)
     if len(shape) == 2 and b.windows and set(input.axes[-2:]) == {SPACE, TIME} and weight is None:
@@ -361,7 +363,8 @@ def layer_norm(b: Builder, input: Signal, normalized_shape: Sequence[int], weigh
         if affine_:
             b.keep(path, "weight", torch.ones(count) if weight is None else weight, (count,))
             b.keep(path, "bias", torch.zeros(count) if bias is None else bias, (count,))
-        return b.emit({"type": "LayerNorm", "path": path, "normalized_shape": count, "eps": float(eps), "elementwise_affine": affine_},
+        return b.emit({"type": "LayerNorm", "path": path, "normalized_shape": count, "eps": float(eps),
+                       "elementwise_affine": affine_},
                       part)
 
     if x.index.numel() != count:
@@ -370,7 +373,8 @@ def layer_norm(b: Builder, input: Signal, normalized_shape: Sequence[int], weigh
 
 
 @handles("batch_norm")
-def batch_norm(b: Builder, input: Signal, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
+def batch_norm(b: Builder, input: Signal, running_mean: Any = None, running_var: Any = None, weight: Any = None,
+               bias: Any = None,
                training: bool = False, momentum: float = 0.1, eps: float = 1e-5, cudnn_enabled: bool = True) -> Signal:
     if training or running_mean is None or running_var is None:
         raise Refused("has no running statistics, so it needs the whole signal; train it with track_running_stats=True")
@@ -379,7 +383,8 @@ def batch_norm(b: Builder, input: Signal, running_mean: Any = None, running_var:
     path, affine_ = b.own_path(weight=weight, running_mean=running_mean), weight is not None or bias is not None
     tensors = {"running_mean": running_mean, "running_var": running_var}
     if affine_:
-        tensors.update(weight=torch.ones(count) if weight is None else weight, bias=torch.zeros(count) if bias is None else bias)
+        tensors.update(weight=torch.ones(count) if weight is None else weight, bias=torch.zeros(count) if bias is None
+                       else bias)
 
     def norm_of(part: Signal) -> Signal:
         for name in ("weight", "bias", "running_mean", "running_var"):
@@ -408,7 +413,8 @@ def group_norm(b: Builder, input: Signal, num_groups: int, weight: Any = None, b
 
 
 @handles("instance_norm")
-def instance_norm(b: Builder, input: Signal, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
+def instance_norm(b: Builder, input: Signal, running_mean: Any = None, running_var: Any = None, weight: Any = None,
+                  bias: Any = None,
                   use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5, cudnn_enabled: bool = True) -> Signal:
     if not use_input_stats:
         return batch_norm(b, input, running_mean, running_var, weight, bias, False, momentum, eps)

@@ -14,14 +14,14 @@ from ..graph import Builder
 from ..known import BOTH_DIRECTIONS, OF_IMAGES, USE_A_WINDOW
 from ..reading import single
 from ..signals import BATCH, SPACE, TIME, Lost, Signal, what
-from .arithmetic import _without_lengths
+from .arithmetic import without_lengths
 from .registry import HANDLERS, handles
 
 
 def _constants(b: Builder, **tensors: Any) -> List[Optional[Tensor]]:
     found = []
     for name, value in tensors.items():
-        value = _without_lengths(value, b) if isinstance(value, Varying) else value
+        value = without_lengths(value, b) if isinstance(value, Varying) else value
         if value is not None and not isinstance(value, Tensor):
             raise Refused(f"the {name} is {what(value)}, but it must be the same for all signals")
         found.append(value)
@@ -65,7 +65,8 @@ def conv1d(b: Builder, input: Signal, weight: Any, bias: Any = None, stride: Any
         fields = {"padding_mode": "replicate"} if pad["mode"] == "replicate" else {}
         x = x.replaced(number=pad["from"][0], frames=[count - pad["left"] - pad["right"] for count in x.frames])
     return b.emit({"type": "Conv1d", "path": path, "in_channels": weight.shape[1] * groups, "out_channels": weight.shape[0],
-                   "kernel_size": weight.shape[2], "stride": stride, "padding": left if left == right else [left, right], **fields,
+                   "kernel_size": weight.shape[2], "stride": stride, "padding": left if left == right else [left, right],
+                   **fields,
                    "dilation": dilation, "groups": groups, "bias": bias is not None}, b.whole(x))
 
 
@@ -89,7 +90,8 @@ def conv_transpose1d(b: Builder, input: Signal, weight: Any, bias: Any = None, s
     b.keep(path, "weight", weight)
     if bias is not None:
         b.keep(path, "bias", bias)
-    return b.emit({"type": "ConvTranspose1d", "path": path, "in_channels": weight.shape[0], "out_channels": weight.shape[1] * groups,
+    return b.emit({"type": "ConvTranspose1d", "path": path, "in_channels": weight.shape[0],
+                   "out_channels": weight.shape[1] * groups,
                    "kernel_size": weight.shape[2], "stride": _number("stride", stride), "padding": _number("padding", padding),
                    "output_padding": _number("output_padding", output_padding), "dilation": _number("dilation", dilation),
                    "groups": groups, "bias": bias is not None}, b.whole(x))
@@ -106,7 +108,8 @@ def avg_pool1d(b: Builder, input: Signal, kernel_size: Any, stride: Any = None, 
                count_include_pad: bool = True) -> Signal:
     size = _number("kernel_size", kernel_size)
     stride = size if stride is None or stride == () else _number("stride", stride)
-    return _pooled(b, input, {"type": "AvgPool1d", "kernel_size": size, "stride": stride, "padding": _number("padding", padding),
+    return _pooled(b, input, {"type": "AvgPool1d", "kernel_size": size, "stride": stride, "padding": _number("padding",
+                                                                                                             padding),
                               "ceil_mode": bool(ceil_mode), "count_include_pad": bool(count_include_pad)}, "AvgPool1d")
 
 
@@ -117,7 +120,8 @@ def max_pool1d(b: Builder, input: Signal, kernel_size: Any, stride: Any = None, 
         raise Refused("return_indices is not supported, only values come out of a stream")
     size = _number("kernel_size", kernel_size)
     stride = size if stride is None or stride == () else _number("stride", stride)
-    return _pooled(b, input, {"type": "MaxPool1d", "kernel_size": size, "stride": stride, "padding": _number("padding", padding),
+    return _pooled(b, input, {"type": "MaxPool1d", "kernel_size": size, "stride": stride, "padding": _number("padding",
+                                                                                                             padding),
                               "dilation": _number("dilation", dilation), "ceil_mode": bool(ceil_mode)}, "MaxPool1d")
 
 
@@ -156,7 +160,8 @@ def recurrent(b: Builder, input: Any, hx: Any, params: Any, has_biases: bool, nu
     path = b.own_path(**_named(b, params))
     x = b.ordered(b.turned(input, 2, SPACE))
     node: Node = {"type": kind, "path": path, "input_size": params[0].shape[1],
-                  "hidden_size": params[0].shape[0] // {"RNN": 1, "GRU": 3, "LSTM": 4}[kind], "num_layers": num_layers, "bias": has_biases,
+                  "hidden_size": params[0].shape[0] // {"RNN": 1, "GRU": 3, "LSTM": 4}[kind], "num_layers": num_layers,
+                  "bias": has_biases,
                   "bidirectional": bidirectional}
     if num_layers > MAX_RECURRENT_LAYERS:
         raise Refused(f"num_layers is {num_layers}, outside 1..{MAX_RECURRENT_LAYERS}")
@@ -174,8 +179,10 @@ def recurrent(b: Builder, input: Any, hx: Any, params: Any, has_biases: bool, nu
     y = b.emit(node, b.whole(x))
     axes = tuple(TIME if i == 1 - batch else role for i, role in enumerate(x.axes))
     output = y.replaced(axes=axes, index=y.index)
-    reason = ("only its output can be written; that one's last frame, as in y[:, -1], is the same for one direction" if b.windows else
-              "a stream has no end to wait for, and keeps the state by itself from chunk to chunk; the output's last frame, y[:, -1], can be "
+    reason = ("only its output can be written; that one's last frame, as in y[:, -1], is the same for one direction"
+              if b.windows else
+              "a stream has no end to wait for, and keeps the state by itself from chunk to chunk; the output's last frame, "
+              "y[:, -1], can be "
               "had inside a Windowed(net, size, stride)")
     reason = f"uses the state that {own} ends with, but {reason}"
     return (output, *[Lost("the state of a recurrent layer", reason, b.step.place)] * (2 if kind == "LSTM" else 1))
@@ -197,11 +204,13 @@ def _states(b: Builder, hx: Any, node: Node, own: str) -> List[Tensor]:
     for (name, (runs, units)), state in zip(recurrent_states(node), given):
         values = state.values if isinstance(state, Varying) else [state] * len(b.runs)
         if not all(isinstance(value, Tensor) for value in values):
-            raise Refused(f"{own} gets a state to begin with that is not the same for all signals; only zeros, or a parameter or buffer for "
+            raise Refused(f"{own} gets a state to begin with that is not the same for all signals; only zeros, or a parameter "
+                          f"or buffer for "
                           "all of the batch, as in self.h0.expand(-1, x.shape[0], -1), can be written")
         first = values[0][:, :1]
         if not all(torch.equal(value, first.expand_as(value)) for value in values):
-            raise Refused(f"{own} gets a state to begin with that is not the same for all signals; only zeros, or a parameter or buffer for "
+            raise Refused(f"{own} gets a state to begin with that is not the same for all signals; only zeros, or a parameter "
+                          f"or buffer for "
                           "all of the batch, as in self.h0.expand(-1, x.shape[0], -1), can be written")
         state = first[:, 0].detach().to(torch.float32)
         if not bool(torch.isfinite(state).all()):
@@ -261,6 +270,7 @@ def _whole_signal(name: str) -> None:
         raise Refused(f"{name} {USE_A_WINDOW}" if not b.windows else f"{name} is not supported")
 
 
-for _name in ("sort", "argsort", "topk", "cumprod", "cummax", "cummin", "median", "quantile", "kthvalue", "mode", "fft", "rfft", "fft_fft",
+for _name in ("sort", "argsort", "topk", "cumprod", "cummax", "cummin", "median", "quantile", "kthvalue", "mode", "fft",
+              "rfft", "fft_fft",
               "fft_rfft", "fft_ifft", "fft_irfft", "stft", "istft", "logcumsumexp", "diff", "trapz"):
     _whole_signal(_name)

@@ -78,7 +78,8 @@ def gelu(b: Builder, input: Signal, approximate: str = "none") -> Signal:
 
 
 @handles("rrelu", "rrelu_")
-def rrelu(b: Builder, input: Signal, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False) -> Signal:
+def rrelu(b: Builder, input: Signal, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
+          inplace: bool = False) -> Signal:
     if training:
         raise Refused("rrelu in training mode is random")
     return b.simple("LeakyReLU", input, negative_slope=(lower + upper) / 2)
@@ -92,7 +93,8 @@ def prelu(b: Builder, input: Signal, weight: Any) -> Signal:
     if weight.numel() > 1:
         x = b.turned(x, 1, SPACE)
         if x.axis(1) != SPACE:
-            raise Refused(f"PReLU takes axis 1, which is {x.axis(1)} here, for the channels: its slopes must be one for each channel "
+            raise Refused(f"PReLU takes axis 1, which is {x.axis(1)} here, for the channels: its slopes must be one for each "
+                          f"channel "
                           "of axis 1")
         if sum(role == SPACE and x.extent(dim) != 1 for dim, role in enumerate(x.axes)) > 1:
             x, weight = constant(b, x, weight.reshape([-1 if dim == 1 else 1 for dim in range(len(x.axes))]))

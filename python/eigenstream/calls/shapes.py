@@ -13,6 +13,7 @@ from ..errors import Refused
 from ..graph import Builder
 from ..known import USE_A_WINDOW
 from ..signals import BATCH, SPACE, TIME, Signal, in_order, what
+from .arithmetic import affine, without_lengths
 from .channels import without
 from .registry import handles
 from .time import crop, flip_time, frames_of_size, join_frames
@@ -223,7 +224,8 @@ def view(b: Builder, input: Signal, *sizes: Any, **named: Any) -> Signal:
 def expand(b: Builder, input: Signal, *sizes: Any, **named: Any) -> Signal:
     shape = b.step.shapes[0][0]
     missing = len(shape) - len(input.axes)
-    x = input.replaced(axes=(SPACE,) * missing + input.axes, index=input.index.reshape((1,) * missing + tuple(input.index.shape)))
+    x = input.replaced(axes=(SPACE,) * missing + input.axes,
+                       index=input.index.reshape((1,) * missing + tuple(input.index.shape)))
     extents = []
     for dim, role in enumerate(x.axes):
         if role == SPACE:
@@ -242,7 +244,8 @@ def repeat(b: Builder, input: Signal, *sizes: Any, **named: Any) -> Signal:
     missing = len(counts) - len(input.axes)
     counts = [1] * -missing + counts
     missing = max(0, missing)
-    x = input.replaced(axes=(SPACE,) * missing + input.axes, index=input.index.reshape((1,) * missing + tuple(input.index.shape)))
+    x = input.replaced(axes=(SPACE,) * missing + input.axes,
+                       index=input.index.reshape((1,) * missing + tuple(input.index.shape)))
     for dim, role in enumerate(x.axes):
         if not isinstance(counts[dim], int):
             raise Refused(f"repeats a signal by {what(counts[dim])}")
@@ -351,7 +354,8 @@ def index_select(b: Builder, input: Signal, dim: int, index: Any) -> Signal:
 @handles("unbind")
 def unbind(b: Builder, input: Signal, dim: int = 0) -> Tuple[Signal, ...]:
     if input.axis(dim) != SPACE and not (b.windows and input.axis(dim) == TIME):
-        raise Refused(f"takes the {input.axis(dim)} apart" + (": a loop over frames cannot be read" if input.axis(dim) == TIME else ""))
+        raise Refused(f"takes the {input.axis(dim)} apart" + (": a loop over frames cannot be read" if input.axis(dim) == TIME
+                                                              else ""))
     return tuple(select(b, input, dim, i) for i in range(input.extent(dim)))
 
 
@@ -370,7 +374,8 @@ def chunk(b: Builder, input: Signal, chunks: int, dim: int = 0) -> Tuple[Signal,
 
 
 @handles("split", "split_with_sizes")
-def split(b: Builder, input: Signal, split_size_or_sections: Any = None, dim: int = 0, split_size: Any = None) -> Tuple[Signal, ...]:
+def split(b: Builder, input: Signal, split_size_or_sections: Any = None, dim: int = 0,
+          split_size: Any = None) -> Tuple[Signal, ...]:
     sizes = split_size_or_sections if split_size is None else split_size
     if isinstance(sizes, int):
         extent = input.extent(dim) or 0
@@ -436,12 +441,13 @@ def concat(b: Builder, values: Sequence[Signal], dim: int) -> Signal:
     dim %= rank
     first = values[0].axes
     if b.windows:
-        values = [value if value.axes == first or value.axes[dim] != SPACE else _like_first(b, value, first) for value in values]
+        values = [value if value.axes == first or value.axes[dim] != SPACE else _like_first(b, value, first)
+                  for value in values]
     for value in values:
         if value.axes != first:
-            batch = "the batch at different places" if value.axes.index(BATCH) != first.index(BATCH) else "the channels last and the " \
-                                                                                                           "time last"
-            raise Refused(f"concatenates signals with {batch}; permute one of them")
+            batch = value.axes.index(BATCH) != first.index(BATCH)
+            where = "the batch at different places" if batch else "the channels last and the time last"
+            raise Refused(f"concatenates signals with {where}; permute one of them")
     if len(values) == 1:
         return values[0]
     for frames in zip(*(value.frames for value in values)):
@@ -480,9 +486,7 @@ def cat(b: Builder, tensors: Any, dim: int = 0, axis: Any = None, out: Any = Non
 
 def _of_constant(b: Builder, value: Any, beside: Signal) -> Signal:
     """Constant channels, as long as the signal that they stand beside."""
-    from .arithmetic import _without_lengths, affine
-
-    value = _without_lengths(value, b) if isinstance(value, Varying) else value
+    value = without_lengths(value, b) if isinstance(value, Varying) else value
     if not isinstance(value, Tensor):
         raise Refused(f"concatenates {what(value)}, only signals can be")
     for dim, role in enumerate(beside.axes):
