@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
+import operator
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Set
 
 import torch
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 from .errors import fail, one_line
 from .known import has_own_forward, is_pointwise, wanted_channels
 from .modules import Residual, Windowed
-from .reading import children, like
+from .reading import children, like, single
 
 # Lengths that the usual strides divide; longer ones are tried if a network needs them.
 SAMPLE_LENGTHS = ((192, 288, 384), (960, 1440, 1920), (4096, 6144, 8192), (20160, 30240, 40320), (131072, 147456, 163840))
@@ -20,6 +22,7 @@ SAMPLE_LENGTHS = ((192, 288, 384), (960, 1440, 1920), (4096, 6144, 8192), (20160
 # Lengths for what takes long.
 SHORT_LENGTHS = (24, 36, 48)
 
+_USUAL_RATES = (2, 4, 8, 16, 32, 64, 80, 100, 128, 160, 200, 240, 256, 300, 320, 441, 480, 512, 640, 1024)
 _MOST_CHANNELS = 4096
 _MOST_TRIALS = 256
 
@@ -133,3 +136,23 @@ def signal_channels(root: nn.Module, path: str, names: Sequence[str], signals: C
                              f"inputs=[{others}]{''.join(errors)}")
     error.choices = [[2] * len(names), [1] * len(names)]
     raise error
+
+
+def signal_rates(root: nn.Module, count: int, signals: Callable[[Sequence[int], int], List[Tensor]]) -> List[int]:
+    """How many frames of the first signal come for one of each, as far as running `root` shows: 1 if it runs with equally long
+    ones, else the only factor of the usual ones and those of its own layers for which it runs. `signals` makes signals of these
+    rates and so many frames of the first."""
+    own = {int(value) for module in root.modules() for value in (single(getattr(module, "stride", 1)),
+                                                                 single(getattr(module, "scale_factor", 1)) or 1)
+           if isinstance(value, (int, float)) and value > 1}
+    total = functools.reduce(operator.mul, own, 1)
+    factors = sorted({*_USUAL_RATES, *own, total} - {1})
+    fitting = []
+    for factor in (1, *(factor for factor in factors if factor <= 4096)):
+        rates = [1] + [factor] * (count - 1)
+        with contextlib.suppress(Exception):
+            root(*signals(rates, SAMPLE_LENGTHS[0][0] if factor == 1 else 8 * factor))
+            fitting.append(rates)
+            if factor == 1:
+                break
+    return fitting[0] if len(fitting) == 1 else [1] * count

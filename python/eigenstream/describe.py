@@ -493,7 +493,8 @@ def describe(
     `padding` "exact" keeps the offline result with all its padding; "valid" writes time padding, output_padding and
     ceil_mode as 0 or false in every layer and drops what pads; what crops stays. A module that occurs twice is described
     twice. `inputs` are the channels of each signal that the module's forward takes, needed if it takes several or if running
-    it does not tell; `rates` say for each how many frames of the first one come for one of its frames. Signals are (batch,
+    it does not tell; `rates` say for each how many frames of the first one come for one of its frames; without them they are 1, or what running
+    it tells. Signals are (batch,
     channels, time), (batch, time, channels) with `time_axis` 1, (time, batch, channels) with 0. What was recorded is compared
     with the module itself on further signals, unless `check` is False.
 

@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 class ByLength(Refused):
-    """What differs between lengths in a way that a stream cannot."""
+    """A pad that differs between lengths in a way that a stream cannot, as it may be for short signals only."""
 
 
 class Unknown(Refused):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .align import Number, Run, Varying, align, contains
-from .channels import SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels
+from .channels import SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels, signal_rates
 from .crops import fold_crops
 from .errors import OR_REGISTER, ByLength, ExportError, Refused, Unknown, fail, join, one_line
 from .evaluate import apply_node
@@ -31,7 +31,6 @@ _LARGEST_DIFFERENCE = 1e-5  # of the output's largest value
 _MOST_RUNS = 12
 _SECONDS = 2.0  # for comparing, once some lengths were compared
 _LONGEST_RETRY = 4096
-_MOST_CALLS_APART = 16  # between lengths, if it is not a loop over frames
 _SLOW = 0.05  # seconds for a short signal
 _LONGER = ((21, 0.1), (8, 0.1), (4, 1.0))  # times the first length, if it takes at most so many seconds
 _FEWEST_LENGTHS = 5  # a slow one: 2
@@ -79,6 +78,12 @@ def describe_forward(describer: Any, root: nn.Module, path: str, inputs: Optiona
     if inputs is not None and len(inputs) != len(names):
         raise fail(path, root, f"takes {len(names)} signals, but inputs gives the channels of {len(inputs)}")
     with inference(root):
+        if rates is None and inputs is not None and len(names) > 1:
+            def at_rates(tried: Sequence[int], length: int) -> List[Tensor]:
+                layout = Layout(inputs, tried, time_axis)
+                return [like(root, signal) for signal in layout.as_taken(layout.signals(2, layout.frames(length), 0))]
+
+            rates = signal_rates(root, len(names), at_rates)
         rates = list(rates or [1] * len(names))
         if len(rates) != len(names) or rates[0] != 1:
             raise fail(path, root, f"takes {len(names)} signals, but rates is {rates}: it must have a number for each, the "
@@ -243,7 +248,8 @@ class _Export:
             except _Raised as error:
                 raise self.raised(error, self.size) from error
             return self.compared(recordings, runs)
-        failed: Optional[ExportError] = None
+        raised: Optional[ExportError] = None
+        refused: Optional[ExportError] = None
         for lengths in self.lengths():
             few = 1 if lengths is SHORT_LENGTHS else 2  # signals at once
             runs = [self.run(lengths[0], few), self.run(lengths[1], few), self.run(lengths[0], few + 1), self.run(lengths[2],
@@ -255,7 +261,7 @@ class _Export:
             except _Raised as error:  # too short, perhaps
                 if recordings:
                     self.check_steady(recordings[0], runs[0])
-                failed = failed or self.raised(error, lengths[0])
+                raised = raised or self.raised(error, lengths[0])
                 continue
             with contextlib.suppress(_Raised):  # one that no stride divides, if it takes such
                 odd = self.run(lengths[0] + 1, few)
@@ -263,11 +269,11 @@ class _Export:
                 runs.append(odd)
             try:
                 return self.compared(recordings, runs)
-            except ExportError as error:  # signals that are long enough may show no difference
-                failed = failed or error
+            except ExportError as error:  # with longer signals it may be a pad up to a multiple of a stride
+                refused = refused or error
                 if not error.by_length or lengths[0] * self.seconds > _SECONDS or lengths[0] > _LONGEST_RETRY:
-                    raise failed
-        raise failed
+                    raise refused
+        raise refused or raised
 
     def lengths(self) -> Sequence[Sequence[int]]:
         """Lengths to record, those that come first preferred: short ones for what takes long."""
@@ -326,16 +332,13 @@ class _Export:
             aligned = align(recordings, runs, len(self.names))
         except Refused as reason:
             self.check_steady(recordings[0], runs[0])
-            error, counts = self.refused(reason, None), [len(recording.calls) for recording in recordings]
-            error.by_length = max(counts) - min(counts) < _MOST_CALLS_APART
-            raise error from reason
+            raise self.refused(reason, None) from reason
         builder = Builder(describer, self.root, self.path, runs, self.layout.channels, self.layout.rates, self.size)
         builder.telling = self.telling
         try:
             return builder, Walk(builder, aligned, self.layout.axes(), self.root, self.failed, self.refused).output()
         except Depends as depends:
             self.check_steady(recordings[0], runs[0])
-            depends.error.by_length = True
             raise depends.error from None
 
     def check_steady(self, recording: Recording, run: Run) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .align import Run, Step
-from .errors import ByLength, Refused, join
+from .errors import Refused, join
 from .format import Node, float32_copy, lcm
 from .known import USE_A_WINDOW
 from .lengths import OwnType, frames_after, looks_back, pace
@@ -323,7 +323,7 @@ class Builder:
         different = next((i for i, value in enumerate(values) if value != values[0]), None)
         if different is not None:
             lengths = f"for signals of {self.runs[0].frames[0]} and {self.runs[different].frames[0]} frames it is"
-            raise ByLength(f"{what} depends on the signal's length: {lengths} {values[0]} and {values[different]}; {cure}; "
+            raise Refused(f"{what} depends on the signal's length: {lengths} {values[0]} and {values[different]}; {cure}; "
                            f"{_OF_ONE_LENGTH}")
         return values[0]
 
@@ -331,7 +331,7 @@ class Builder:
         """Why the stream cannot end where the forward does: for each run it has so many frames more."""
         least, most = min(excess), max(excess)
         where = [self.runs[list(excess).index(count)].frames[0] for count in (least, most)]
-        reason = ByLength(f"{what} {least} frames of a signal of {where[0]}, {most} of one of {where[1]}; {cure}; "
+        reason = Refused(f"{what} {least} frames of a signal of {where[0]}, {most} of one of {where[1]}; {cure}; "
                           f"{_OF_ONE_LENGTH}")
         reason.step = self.step.place
         return reason

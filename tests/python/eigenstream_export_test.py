@@ -1122,8 +1122,8 @@ class ReaderTest(Case):
         for net, pattern in (
             (nn.Sequential(conv, conv), r"^1 \(Conv1d\): takes 2 channels, but 3 come"),
             (nn.Sequential(relu, conv, nn.Sequential(relu, nn.BatchNorm1d(2))), r"^2\.1 \(BatchNorm1d\): takes 2 channels"),
-            (nn.Sequential(conv, nn.PReLU(2)), r"^1 \(PReLU\): takes 2"), (nn.Sequential(conv, nn.GLU(1)),
-                                                                           r"^1 \(GLU\): .*even"),
+            (nn.Sequential(conv, nn.PReLU(2)), r"^1 \(PReLU\): takes 2"),
+            (nn.Sequential(conv, nn.GLU(1)), r"^1 \(GLU\): .*even"),
             (nn.Sequential(conv, Snake(2)), r"^1 \(Snake\)"), (nn.Sequential(conv, nn.ConvTranspose1d(2, 1, 1)), r"^1 \(ConvT"),
             (nn.Sequential(conv, OverChannels(nn.Linear(4, 2))), r"^1\.module \(Linear\): takes 4 channels, but 3 come"),
             (nn.Sequential(conv, OverChannels(nn.LayerNorm(4))), r"^1\.module \(LayerNorm\): takes 4"),
@@ -1156,12 +1156,12 @@ class ReaderTest(Case):
         up = nn.Sequential(*(nn.ConvTranspose1d(1, 1, 1, 1 << 7, bias=False) for _ in range(3)))
         far = nn.Conv1d(1, 1, 15, dilation=1 << 20)
         for net, pattern in (
-            (pools(1 << 14, 1 << 14, 1 << 14),
-             r"^<root> \(Sequential\): the strides of the layers multiply to more than 2\^40"),
+            (pools(1 << 14, 1 << 14,
+                   1 << 14), r"^<root> \(Sequential\): the strides of the layers multiply to more than 2\^40"),
             (nn.Sequential(nn.ReLU(), up), r"^1 \(Sequential\): the layers raise the rate by more than 2\^20"),
             (nn.Sequential(pools(1 << 17), far), r"^<root> \(Sequential\): the layers reach over more than 2\^40 frames"),
-            (nn.Sequential(pools(1 << 14), up[:2], up[:1]),
-             "the strides up and down repeat only after more than 2\\^20 outputs"),
+            (nn.Sequential(pools(1 << 14),
+                           up[:2], up[:1]), "the strides up and down repeat only after more than 2\\^20 outputs"),
             (parallel(nn.ReLU(), nn.AvgPool1d(2)), r"^<root> \(Parallel\): has branches of different rates, 1/2 and 1 frames"),
             (parallel(nn.Sequential(*(nn.Conv1d(1, 1, 16, dilation=1 << 20) for _ in range(5))), nn.ReLU()),
              "more than 2\\^26 frames, too far to align"),
@@ -1174,8 +1174,8 @@ class ReaderTest(Case):
         self.assert_written(pools(1 << 14, 1 << 14))
         self.assert_written(parallel(nn.Conv1d(1, 1, 5, dilation=1 << 20), nn.ReLU()))
         self.assert_written(parallel(*(nn.AvgPool1d(1) for _ in range(600))))
-        self.assert_written(nn.Sequential(nn.Conv1d(1, 1, 5, padding=2), up[:2], pools(1 << 14), parallel(nn.ReLU(),
-                                                                                                          nn.Tanh())))
+        self.assert_written(nn.Sequential(nn.Conv1d(1, 1, 5, padding=2), up[:2], pools(1 << 14),
+                                          parallel(nn.ReLU(), nn.Tanh())))
         self.assert_written(parallel(pools(2, 3), nn.Sequential(nn.Conv1d(1, 1, 9), nn.AvgPool1d(6))))
         self.assert_written(Residual(parallel(nn.Conv1d(1, 1, 5, padding=2), nn.Conv1d(1, 1, 3, padding=2))))
         self.assert_written(parallel(*(nn.AvgPool1d(1) for _ in range(100))))

@@ -198,8 +198,8 @@ class CodecDecoder(nn.Module):
         width = 16
         layers: List[nn.Module] = [PaddedConv(6, width, 7, causal=causal), ResidualLstm(width, 1)]
         for ratio in ratios:
-            layers += [nn.ELU(), TrimmedTranspose(width, width // 2, 2 * ratio, ratio, causal), CodecBlock(width // 2, 3,
-                                                                                                           False)]
+            layers += [nn.ELU(), TrimmedTranspose(width, width // 2, 2 * ratio, ratio, causal),
+                       CodecBlock(width // 2, 3, False)]
             width //= 2
         self.model = nn.Sequential(*layers, nn.ELU(), PaddedConv(width, 1, 7, causal=causal))
 
@@ -365,8 +365,8 @@ class AmpBlock(nn.Module):
         self.convs1 = nn.ModuleList([weight_norm(nn.Conv1d(channels, channels, taps, 1, dilation=d,
                                                            padding=(taps * d - d) // 2))
                                      for d in dilations])
-        self.convs2 = nn.ModuleList([weight_norm(nn.Conv1d(channels, channels, taps, 1, padding=(taps - 1) // 2))
-                                     for _ in dilations])
+        self.convs2 = nn.ModuleList([weight_norm(nn.Conv1d(channels, channels, taps, 1,
+                                                           padding=(taps - 1) // 2)) for _ in dilations])
         self.activations = nn.ModuleList([AliasFree(SnakeBeta(channels)) for _ in range(2 * len(dilations))])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -448,8 +448,8 @@ class VocoderTest(IdiomCase):
         class Block(nn.Module):
             def __init__(self, channels: int) -> None:
                 super().__init__()
-                self.convs = nn.ModuleList([weight_norm(nn.Conv1d(channels, channels, 3, dilation=d, padding=d))
-                                            for d in (1, 3)])
+                self.convs = nn.ModuleList([weight_norm(nn.Conv1d(channels, channels, 3, dilation=d,
+                                                                  padding=d)) for d in (1, 3)])
 
             def forward(self, x: Tensor) -> Tensor:
                 for conv in self.convs:
@@ -497,8 +497,7 @@ class VocoderTest(IdiomCase):
     def test_bands(self) -> None:
         """Analysis and synthesis with filters that are made once."""
         t = torch.arange(16.0)
-        bank = torch.stack([torch.cos((2 * k + 1) * math.pi / 8 * (t - 7.5))
-                            for k in range(4)])[:, None] * torch.hann_window(16)
+        bank = torch.stack([torch.cos((2 * k + 1) * math.pi / 8 * (t - 7.5)) for k in range(4)])[:, None] * torch.hann_window(16)
         net = own(lambda m, x: F.conv_transpose1d(torch.tanh(F.conv1d(F.pad(x, (15, 0)), m.bank, stride=4)), m.bank,
                                                   stride=4)[..., :-12], bank=bank)
         self.assert_exported(net, 1, (64, 68, 128))
@@ -774,10 +773,9 @@ class EffectTest(IdiomCase):
         for function in (
             lambda m, x: torch.sign(x) * (1 - torch.exp(-torch.abs(3 * x))), lambda m, x: torch.where(x.abs() < 0.5, x,
                                                                                                       torch.tanh(x)),
-            lambda m, x: x / (1 + x.abs()), lambda m, x: torch.clamp(2.5 * x, -1, 1) - x ** 3 / 3, lambda m,
-            x: (x > 0) * x + (x <= 0) * 0.1 * x,
-            lambda m, x: 10 ** (x / 20), lambda m, x: 20 * torch.log10(x.abs().clamp(min=1e-4)), lambda m,
-            x: torch.maximum(x, 0.3 * x),
+            lambda m, x: x / (1 + x.abs()), lambda m, x: torch.clamp(2.5 * x, -1,
+                                                                     1) - x ** 3 / 3, lambda m, x: (x > 0) * x + (x <= 0) * 0.1 * x,
+            lambda m, x: 10 ** (x / 20), lambda m, x: 20 * torch.log10(x.abs().clamp(min=1e-4)), lambda m, x: torch.maximum(x, 0.3 * x),
             lambda m, x: torch.sinh(x) / torch.cosh(x), lambda m, x: F.softplus(x, beta=3) - F.softplus(-x, beta=3),
         ):
             self.assert_exported(own(function), 2)
@@ -826,6 +824,12 @@ class ConditionTest(IdiomCase):
         for lengths in ((64, 72, 128), (65, 67, 131)):
             description = self.assert_exported(Upsampled(), [1, 5], lengths, rates=[1, 8])
             self.assertEqual((description["more_channels"], description["more_rates"]), ([5], [1, 8]))
+
+    def test_rates_that_can_be_seen(self) -> None:
+        strict = own(lambda m, x, c: m.out(torch.cat([x, m.up(c)], 1)), up=nn.ConvTranspose1d(5, 3, 12, 12),
+                     out=nn.Conv1d(4, 1, 3, padding=1))
+        description, _ = describe(strict.eval(), inputs=[1, 5])
+        self.assertEqual(description["more_rates"], [1, 12])
 
     def test_two_streams(self) -> None:
         self.assert_exported(own(lambda m, a, b: torch.stack([m.f(a), m.g(b)], 1).sum(1), f=nn.Conv1d(2, 3, 3, padding=2),
@@ -1214,8 +1218,8 @@ class RefusalTest(IdiomCase):
 
         for net, channels, pattern in (
             (SelfAttention(), 4, r"\(SelfAttention\): multiplies two signals as matrices \(attention\).*torch.matmul\(q, k"),
-            (nn.TransformerEncoderLayer(4, 2, batch_first=True), 4,
-             "TransformerEncoderLayer|forward fails|unknown module class"),
+            (nn.TransformerEncoderLayer(4, 2, batch_first=True),
+             4, "TransformerEncoderLayer|forward fails|unknown module class"),
             (own(lambda m, x: torch.cumsum(x, -1)), 2, "cumsum over the time, a sum without end"),
             (own(lambda m, x: (x, x + 1)), 2, "its forward gives a tuple, not one signal; give the one that is wanted"),
             (own(lambda m, x: {"y": x}), 2, "its forward gives a dict"), (own(lambda m, x: [x]), 2, "its forward gives a list"),
@@ -1224,22 +1228,21 @@ class RefusalTest(IdiomCase):
             (own(lambda m, x: torch.stft(x[:, 0], 16, return_complex=True).abs()), 1, "stft needs the whole signal"),
             (own(lambda m, x: x + m.pe[:, :, :x.shape[-1]], pe=torch.rand(1, 2, 9000)), 2,
              "values depend on the place in time"),
-            (own(lambda m, x: x / x.abs().max()), 2, "over all axes"), (own(lambda m, x: x / x.abs().amax(dim=(1, 2),
-                                                                                                          keepdim=True)), 2,
-                                                                                                          "whole signal"),
+            (own(lambda m, x: x / x.abs().max()), 2, "over all axes"),
+            (own(lambda m, x: x / x.abs().amax(dim=(1, 2), keepdim=True)), 2, "whole signal"),
             (own(lambda m, x: x if x.abs().max() < 2 else x / 2), 2, r"decides by the values of the signal \(bool\)"),
             (own(lambda m, x: x * float(x.mean())), 2, r"decides by the values of the signal \(float\)"),
             (own(lambda m, x: torch.from_numpy(x.numpy() * 2)), 2, r"decides by the values of the signal \(numpy\)"),
             (own(lambda m, x: x + torch.randn_like(x)), 2, r"makes something random, .*randn_like"),
             (own(lambda m, x: x * torch.bernoulli(torch.full_like(x, 0.5))), 2, "makes something random"),
-            (own(lambda m, x: F.dropout(x, 0.5)), 2, "training=self.training"), (own(lambda m, x: x[..., ::-1] if False
-                                                                                     else x.flip(-1)), 2, "flip needs"),
+            (own(lambda m, x: F.dropout(x, 0.5)), 2, "training=self.training"),
+            (own(lambda m, x: x[..., ::-1] if False else x.flip(-1)), 2, "flip needs"),
             (own(lambda m, x: F.interpolate(x, size=100)), 2, "interpolates to a size|by an integer scale_factor"),
             (own(lambda m, x: F.interpolate(x, scale_factor=2, mode="linear", align_corners=False)), 2, "only mode 'nearest'"),
-            (own(lambda m, x: x.view(x.shape[0], -1)), 2, "mixes time and channels"), (own(lambda m, x: torch.erf(x)), 2,
-                                                                                       r"erf is not supported.*register\(\)"),
-            (own(lambda m, x: torch.atan2(x, x + 1)), 2, "atan2 is not supported"), (own(lambda m, x: x.sort(dim=1)[0]), 2,
-                                                                                     "sort over the channels"),
+            (own(lambda m, x: x.view(x.shape[0], -1)), 2, "mixes time and channels"),
+            (own(lambda m, x: torch.erf(x)), 2, r"erf is not supported.*register\(\)"),
+            (own(lambda m, x: torch.atan2(x, x + 1)), 2, "atan2 is not supported"),
+            (own(lambda m, x: x.sort(dim=1)[0]), 2, "sort over the channels"),
             (own(lambda m, x: m.n(x), n=nn.GroupNorm(1, 2)), 2, r"n \(GroupNorm\): needs the whole signal.*: Windowed\(net, "
                                                                 r"size, stride\)"),
             (own(lambda m, x: m.n(x), n=nn.InstanceNorm1d(2)), 2, r"n \(InstanceNorm1d\): needs the whole signal"),

@@ -118,8 +118,8 @@ class WindowedTest(WindowCase):
                     x = torch.rand(batch, channels, frames)
                     before = x.clone()
                     for module in (Windowed(InPlace(), 8, 4), Windowed(nn.Identity(), 8, 4, (2, 0)),
-                                   Snapshotter(channels, 8, 4), Snapshotter(channels, 8, 7), OverChannels(nn.Linear(channels,
-                                                                                                                    3)),
+                                   Snapshotter(channels, 8, 4), Snapshotter(channels, 8, 7),
+                                   OverChannels(nn.Linear(channels, 3)),
                                    OverlapAdd(1, channels, 1) if channels == 1 else OverlapAdd(1, 2, 1, (1, 0)),
                                    OnlineAverager(1, 1, channels), OnlineAverager(1, channels, 1),
                                    Recurrent(nn.GRU(channels, 3)), Recurrent(nn.GRU(channels, 3, batch_first=True)),
@@ -133,8 +133,8 @@ class WindowedTest(WindowCase):
     def test_errors(self) -> None:
         for arguments, pattern in (
             ((nn.ReLU(), 0, 1), "size is 0, must be an integer of at least 1"),
-            ((nn.ReLU(), 4, 0), "stride is 0"), ((nn.ReLU(), 4.0, 1), r"size is 4\.0"), ((nn.ReLU(), 4, True),
-                                                                                         "stride is True"),
+            ((nn.ReLU(), 4, 0), "stride is 0"), ((nn.ReLU(), 4.0, 1), r"size is 4\.0"),
+            ((nn.ReLU(), 4, True), "stride is True"),
             ((nn.ReLU(), 4, 1, 4), "padding is 4, must be one integer or two, from 0 to size - 1 = 3"),
             ((nn.ReLU(), 4, 1, (0, -1)), r"padding is \(0, -1\)"), ((nn.ReLU(), 4, 1, (0, 1, 2)), "padding is"),
             ((torch.relu, 4, 1), "net is a builtin_function_or_method, not a torch.nn.Module"),
@@ -405,9 +405,8 @@ class RefusalTest(WindowCase):
             (Residual(nn.Flatten()), r"^net \((Residual|Flatten)\): "),
             (nn.Sequential(nn.Flatten(), Parallel(nn.ReLU(), nn.Tanh(), reduce="concat")), "concatenates over the batch, only "
                                                                                            "over channels"),
-            (nn.ReflectionPad1d(1), r"\(ReflectionPad1d\): .*use zeros"), (nn.Unflatten(1, (2, 2)),
-                                                                           r"\(Unflatten\): its forward gives a signal \(.*\), "
-                                                                           r"not \(windows, channels, frames\)"),
+            (nn.ReflectionPad1d(1), r"\(ReflectionPad1d\): .*use zeros"),
+            (nn.Unflatten(1, (2, 2)), r"\(Unflatten\): its forward gives a signal \(.*\), not \(windows, channels, frames\)"),
         ):
             with self.subTest(pattern=pattern), self.assertRaisesRegex(ExportError, pattern):
                 describe(Windowed(net, 12, 4), inputs=[4])
@@ -415,8 +414,8 @@ class RefusalTest(WindowCase):
     def test_size(self) -> None:
         with self.assertRaisesRegex(ExportError, "windows of 128 channels and 1048576 frames are more than 67108864 numbers"):
             describe(Windowed(nn.ReLU(), 1 << 20, 4), inputs=[128])
-        for module in (Snapshotter(1 << 7, 1 << 20, 1), OverlapAdd(1 << 7, 1 << 20, 1), OnlineAverager(1 << 10, 1 << 10,
-                                                                                                       1 << 7)):
+        for module in (Snapshotter(1 << 7, 1 << 20, 1), OverlapAdd(1 << 7, 1 << 20, 1),
+                       OnlineAverager(1 << 10, 1 << 10, 1 << 7)):
             self.assert_refused(module, "windows of 128 channels and 1048576 frames are more than 67108864 numbers")
         with self.assertRaisesRegex(ExportError, "size is 1048577, outside 1..1048576"):
             describe(Windowed(nn.ReLU(), (1 << 20) + 1, 4), inputs=[1])
@@ -509,14 +508,12 @@ class TracedTest(WindowCase):
     def test_reductions(self) -> None:
         for function in (
             lambda m, x: x.mean(-1), lambda m, x: x.mean(2, keepdim=True), lambda m, x: x.mean(dim=-1, keepdim=True) * x,
-            lambda m, x: torch.mean(x, 2), lambda m, x: x.sum(-1), lambda m, x: x.sum(1), lambda m,
-            x: x.mean((1, 2), keepdim=True),
-            lambda m, x: x.amax(-1), lambda m, x: x.amin(-1, keepdim=True), lambda m, x: x.max(-1)[0], lambda m,
-            x: x.max(dim=-1).values,
+            lambda m, x: torch.mean(x, 2), lambda m, x: x.sum(-1), lambda m, x: x.sum(1), lambda m, x: x.mean((1, 2), keepdim=True),
+            lambda m, x: x.amax(-1), lambda m, x: x.amin(-1, keepdim=True), lambda m, x: x.max(-1)[0], lambda m, x: x.max(dim=-1).values,
             lambda m, x: torch.max(x, 2, True)[0], lambda m, x: x.min(1).values, lambda m, x: x.amax((1, 2), keepdim=True) - x,
             lambda m, x: x.mean(1), lambda m, x: x.mean(1, keepdim=True) + x, lambda m, x: x.std(-1), lambda m, x: x.amax(1),
-            lambda m, x: x.var(-1, unbiased=False, keepdim=True), lambda m, x: torch.std(x, 1), lambda m,
-            x: x.mean(-1).mean(-1, True),
+            lambda m, x: x.var(-1, unbiased=False,
+                               keepdim=True), lambda m, x: torch.std(x, 1), lambda m, x: x.mean(-1).mean(-1, True),
             lambda m, x: F.adaptive_avg_pool1d(x, 5), lambda m, x: F.adaptive_max_pool1d(x, 1).squeeze(-1),
             lambda m, x: torch.cat([x.mean(-1), x.amax(-1), x.std(-1)], 1), lambda m, x: x - x.mean(-1, keepdim=True),
             lambda m, x: (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt(),
@@ -531,8 +528,7 @@ class TracedTest(WindowCase):
 
     def test_functions(self) -> None:
         for function in (
-            lambda m, x: F.softmax(x, dim=-1), lambda m, x: F.log_softmax(x, 2), lambda m, x: F.glu(x), lambda m,
-            x: F.softmin(x, -1),
+            lambda m, x: F.softmax(x, dim=-1), lambda m, x: F.log_softmax(x, 2), lambda m, x: F.glu(x), lambda m, x: F.softmin(x, -1),
             lambda m, x: x.softmax(1), lambda m, x: x.transpose(1, 2).softmax(-1), lambda m, x: x.transpose(1, 2).softmax(1),
             lambda m, x: x.flip(-1), lambda m, x: torch.flip(x, (1, 2)), lambda m, x: x.flip(1, 2), lambda m, x: x + x.flip(1),
             lambda m, x: F.group_norm(x, 2), lambda m, x: F.group_norm(x, 1, m.w, m.b, 1e-3), lambda m, x: F.instance_norm(x),
@@ -554,25 +550,20 @@ class TracedTest(WindowCase):
             lambda m, x: x.flatten(1), lambda m, x: torch.flatten(x, 1), lambda m, x: x.flatten(start_dim=1).relu(),
             lambda m, x: x.transpose(1, 2).flatten(1), lambda m, x: x.view(x.size(0), -1), lambda m, x: x.reshape(x.shape[0],
                                                                                                                   48),
-            lambda m, x: x.reshape(-1, 48), lambda m, x: m.fc(x.flatten(1)), lambda m, x: x.transpose(1, 2), lambda m,
-            x: x.permute(0, 2, 1),
-            lambda m, x: x.mean(-1).unsqueeze(-1) * x, lambda m, x: x.mean(1).unsqueeze(1) + x, lambda m,
-            x: x.mean(-1)[:, :, None] + x,
+            lambda m, x: x.reshape(-1, 48), lambda m, x: m.fc(x.flatten(1)), lambda m, x: x.transpose(1, 2), lambda m, x: x.permute(0, 2, 1),
+            lambda m, x: x.mean(-1).unsqueeze(-1) * x, lambda m, x: x.mean(1).unsqueeze(1) + x, lambda m, x: x.mean(-1)[:, :, None] + x,
             lambda m, x: x.mean(1)[:, None] + x, lambda m, x: x.mean(-1, True).squeeze(-1), lambda m, x: x.squeeze(1),
             lambda m, x: x[:, :, 0], lambda m, x: x[..., -1], lambda m, x: x[:, 1], lambda m, x: x[:, 1:2, 3:],
             lambda m, x: x[:, :, ::3], lambda m, x: x[..., 2:x.size(-1) // 2], lambda m, x: torch.cat([x, x.flip(-1)], -1),
             lambda m, x: x.chunk(3, -1)[1], lambda m, x: x.split(5, 2)[2], lambda m, x: sum(x.chunk(2, -1)),
-            lambda m, x: x.mean(-1, True).expand(-1, -1, 5), lambda m, x: x.mean(-1, True).expand_as(x), lambda m,
-            x: x[..., :1].repeat(1, 1, 7),
+            lambda m, x: x.mean(-1, True).expand(-1, -1, 5), lambda m, x: x.mean(-1, True).expand_as(x), lambda m, x: x[..., :1].repeat(1, 1, 7),
             lambda m, x: x.mean(1, True).expand(-1, 3, -1), lambda m, x: F.pad(x, (1, 2)), lambda m, x: F.pad(x, (0, 0, 2, 1),
                                                                                                               value=0.5),
-            lambda m, x: x * m.hann, lambda m, x: m.hann - x, lambda m, x: x.transpose(1, 2) * m.hann[:, None], lambda m,
-            x: 2 / (3 + x.flatten(1)),
+            lambda m, x: x * m.hann, lambda m, x: m.hann - x, lambda m, x: x.transpose(1, 2) * m.hann[:, None], lambda m, x: 2 / (3 + x.flatten(1)),
             lambda m, x: x.mean(-1, True) * x.mean(1, True), lambda m, x: x.mean(1) * m.hann + x[:, 0],
-            lambda m, x: torch.maximum(x, x.mean(-1, keepdim=True)), lambda m, x: x.narrow(2, 3, 4), lambda m,
-            x: x.flatten(1)[:, 3:9],
-            lambda m, x: x.view(x.size(0), x.size(1), -1) + 1, lambda m, x: x.mean(-1).view(-1, 4, 1) + x, lambda m,
-            x: x * x.size(-1),
+            lambda m, x: torch.maximum(x, x.mean(-1, keepdim=True)), lambda m, x: x.narrow(2, 3, 4), lambda m, x: x.flatten(1)[:, 3:9],
+            lambda m, x: x.view(x.size(0),
+                                x.size(1), -1) + 1, lambda m, x: x.mean(-1).view(-1, 4, 1) + x, lambda m, x: x * x.size(-1),
             lambda m, x: x.mean(-1).view(x.size(0), 1, 4).transpose(1, 2) + x, lambda m, x: x[..., :6] * x.shape[1],
         ):
             self.assert_traced(function, hann=nn.Parameter(torch.rand(12)), fc=nn.Linear(48, 3))
@@ -614,28 +605,26 @@ class TracedTest(WindowCase):
             (lambda m, x: x.mean(), "mean over all axes: that mixes"), (lambda m, x: x.mean(0), "mean over the batch"),
             (lambda m, x: x.amax((0, 2)), "amax over the batch"), (lambda m, x: x.max(), "over all axes"),
             (lambda m, x: x - x.mean(-1)[:, :, None].mean(0, True), "mean over the batch"),
-            (lambda m, x: F.softmax(x, 0), "softmax over the batch: say which axis"), (lambda m, x: x.flip(0),
-                                                                                       "flips the batch"),
-            (lambda m, x: torch.matmul(x, x.transpose(1, 2)), "multiplies two signals as matrices"), (lambda m,
-                                                                                                      x: x.cummax(-1)[0],
-                                                                                                      "cummax is not"),
+            (lambda m, x: F.softmax(x, 0), "softmax over the batch: say which axis"),
+            (lambda m, x: x.flip(0), "flips the batch"),
+            (lambda m, x: torch.matmul(x, x.transpose(1, 2)), "multiplies two signals as matrices"),
+            (lambda m, x: x.cummax(-1)[0], "cummax is not"),
             (lambda m, x: x.mean(-1).squeeze(), "takes away every axis with one entry"),
-            (lambda m, x: x.mean(-1).mean(-1), "not \\(windows, channels, frames\\)"), (lambda m, x: x[1],
-                                                                                        r"the index 1 takes an axis away"),
+            (lambda m, x: x.mean(-1).mean(-1), "not \\(windows, channels, frames\\)"),
+            (lambda m, x: x[1], r"the index 1 takes an axis away"),
             (lambda m, x: x.view(-1, 12), "view of 48 numbers to"), (lambda m, x: m.conv(x.reshape(x.size(0), 4, 12,
                                                                                                    1).reshape(x.size(0), 2,
                                                                                                               24).repeat(1, 2, 1)), "makes frames of one axis"),
             (lambda m, x: x.flatten(), "flattens axes 0 to -1"), (lambda m, x: x.flatten(0, 1), "flattens axes 0 to 1"),
-            (lambda m, x: m.conv(x.flatten(1)), "forward fails|gets 48 features"), (lambda m, x: m.one(x.flatten(1)),
-                                                                                    "gets 48 features"),
-            (lambda m, x: x * torch.rand(4, 12), "is not one number for each channel"), (lambda m,
-                                                                                         x: x.max(-1)[1] + x.mean(-1),
-                                                                                         "NoneType"),
+            (lambda m, x: m.conv(x.flatten(1)), "forward fails|gets 48 features"),
+            (lambda m, x: m.one(x.flatten(1)), "gets 48 features"),
+            (lambda m, x: x * torch.rand(4, 12), "is not one number for each channel"),
+            (lambda m, x: x.max(-1)[1] + x.mean(-1), "uses the places of a maximum"),
             (lambda m, x: x.transpose(0, 1), r"gives a signal \(channels, batch, time\); permute it back"),
             (lambda m, x: F.pad(x, (1, 1), mode="reflect"), "reflect"),
             (lambda m, x: (x, x), "gives a tuple"), (lambda m, x: x if x.sum() > 0 else -x, "decides by the values"),
-            (lambda m, x: x.unsqueeze(1), "net gives|not \\(windows, channels, frames\\)"), (lambda m, x: x * x.size(0),
-                                                                                             "cannot be combined"),
+            (lambda m, x: x.unsqueeze(1), "net gives|not \\(windows, channels, frames\\)"),
+            (lambda m, x: x * x.size(0), "cannot be combined"),
             (lambda m, x: F.adaptive_max_pool1d(x, 2, True)[0], "return_indices"),
         ):
             net = Function(function, conv=nn.Conv1d(4, 2, 3), one=nn.Conv1d(3, 2, 3))
