@@ -21,7 +21,7 @@ the module; nothing is ever left out silently.
 """
 
 from .cli import export, main
-from .describe import describe
+from .describer import describe
 from .errors import ExportError
 from .file import write_safetensors
 from .format import REDUCTIONS

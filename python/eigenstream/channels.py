@@ -105,8 +105,8 @@ def window_channels(module: Windowed, path: str) -> int:
 
 def signal_channels(root: nn.Module, path: str, names: Sequence[str], signals: Callable[[Sequence[int], int],
                                                                                         List[Tensor]]) -> List[int]:
-    """The channels of each signal that `root` takes: the only ones, of those that its layers and constants speak of, for which it
-    runs. `signals` makes signals of so many channels and frames. Errors: ExportError if that does not tell."""
+    """The channels of each signal that `root` takes: the only ones, of those that its layers and constants speak of, for which
+    it runs. `signals` makes signals of so many channels and frames. Errors: ExportError if that does not tell."""
     spoken: Set[int] = set()
     for module in root.modules():
         spoken.update(value for value in (wanted_channels(module),) if value is not None)

@@ -13,7 +13,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
-from .describe import describe
+from .describer import describe
 from .errors import ExportError, one_line
 from .file import checked_metadata, save
 from .format import PADDING_POLICIES, PathLike

@@ -70,8 +70,8 @@ class Described(NamedTuple):
 
 def describe_forward(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int] = None,
                      rates: Optional[Sequence[int]] = None, time_axis: int = -1) -> Described:
-    """The Graph node (a Sequential if nothing branches) of what `root`'s own forward does. With `size`, it runs on windows of so
-    many frames. Errors: ExportError."""
+    """The Graph node (a Sequential if nothing branches) of what `root`'s own forward does. With `size`, it runs on windows of
+    so many frames. Errors: ExportError."""
     names = _signal_names(root, path, inputs)
     if size is not None and len(names) != 1:
         raise fail(path, root, f"takes {len(names)} signals, but a window is one")

@@ -181,8 +181,8 @@ class _Mode(TorchFunctionMode):
 
 
 class Recorder:
-    """Records one run of a module. `whole` says which modules are one call; `check` throws Stop for a module, called by another,
-    that cannot be in a network, whatever it is given."""
+    """Records one run of a module. `whole` says which modules are one call; `check` throws Stop for a module, called by
+    another, that cannot be in a network, whatever it is given."""
 
     def __init__(self, root: nn.Module, whole: Callable[[nn.Module], bool], check: Callable[[nn.Module, str, nn.Module],
                                                                                             None]) -> None:

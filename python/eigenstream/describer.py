@@ -492,11 +492,10 @@ def describe(
 
     `padding` "exact" keeps the offline result with all its padding; "valid" writes time padding, output_padding and
     ceil_mode as 0 or false in every layer and drops what pads; what crops stays. A module that occurs twice is described
-    twice. `inputs` are the channels of each signal that the module's forward takes, needed if it takes several or if running
-    it does not tell; `rates` say for each how many frames of the first one come for one of its frames; without them they are 1, or what running
-    it tells. Signals are (batch,
-    channels, time), (batch, time, channels) with `time_axis` 1, (time, batch, channels) with 0. What was recorded is compared
-    with the module itself on further signals, unless `check` is False.
+    twice. `inputs` are the channels of each signal that the module's forward takes, needed if running it does not tell; `rates`
+    say for each how many frames of the first one come for one of its frames, without them 1 or what running it tells. Signals
+    are (batch, channels, time), with `time_axis` 1 (batch, time, channels), with 0 (time, batch, channels). What was recorded is
+    compared with the module itself on further signals, unless `check` is False.
 
     Errors: ExportError naming the module's path and type. The module itself is only read.
     """
@@ -512,11 +511,12 @@ def describe(
                           f"channels) or 0 "
                           "for (time, batch, channels)")
     describer = Describer(padding, check)
-    special = rates is not None or time_axis in (0, 1) or inputs is not None and len(inputs) > 1
-    if special and isinstance(module, nn.Module) and inputs is not None and len(inputs) > 1 and not any(
-            map(has_own_forward, modules_of(module))):
+    several = inputs is not None and len(inputs) > 1
+    if several:
         describer.check_module(module, "")
-        raise fail("", module, f"takes one signal, but inputs gives the channels of {len(inputs)}")
+        if not any(map(has_own_forward, modules_of(module))):
+            raise fail("", module, f"takes one signal, but inputs gives the channels of {len(inputs)}")
+    special = several or rates is not None or time_axis in (0, 1)
     layout = {"recorded": True, "rates": rates, "time_axis": time_axis} if special else {}
     node = fold_crops(describer.network(module, "", inputs, **layout))
     check_channels(node, inputs, describer)
