@@ -156,3 +156,15 @@ def signal_rates(root: nn.Module, count: int, signals: Callable[[Sequence[int], 
             if factor == 1:
                 break
     return fitting[0] if len(fitting) == 1 else [1] * count
+
+
+def takes_no_channels(root: nn.Module) -> bool:
+    """Whether `root` runs for (batch, time) and not for (batch, 1, time)."""
+    for length, *_ in (SHORT_LENGTHS, *SAMPLE_LENGTHS[:3]):
+        with contextlib.suppress(Exception):
+            root(like(root, torch.zeros(2, 1, length)))
+            return False
+        with contextlib.suppress(Exception):
+            given = [root(like(root, torch.zeros(batch, length))) for batch in (3, 5)]
+            return all(isinstance(y, Tensor) and y.shape[:1] == (batch,) for y, batch in zip(given, (3, 5)))
+    return False

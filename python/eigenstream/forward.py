@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .align import Number, Run, Varying, align, contains
-from .channels import SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels, signal_rates
+from .channels import SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels, signal_rates, takes_no_channels
 from .crops import fold_crops
 from .errors import OR_REGISTER, ByLength, ExportError, Refused, Unknown, fail, join, one_line
 from .evaluate import apply_node
@@ -43,11 +43,14 @@ class Layout(NamedTuple):
     channels: Sequence[int]
     rates: Sequence[int]
     time_axis: int
+    flat: bool = False  # without an axis of channels
 
     def frames(self, length: int) -> Tuple[int, ...]:
         return tuple(-(-length // rate) for rate in self.rates)
 
     def axes(self) -> Tuple[str, ...]:
+        if self.flat:
+            return (BATCH, TIME)
         return {0: (TIME, BATCH, SPACE), 1: (BATCH, TIME, SPACE)}.get(self.time_axis, (BATCH, SPACE, TIME))
 
     def signals(self, batch: int, frames: Sequence[int], seed: int) -> List[Tensor]:
@@ -57,6 +60,8 @@ class Layout(NamedTuple):
 
     def as_taken(self, signals: Sequence[Tensor]) -> List[Tensor]:
         """Signals with the axes that the forward takes."""
+        if self.flat:
+            return [signal.squeeze(1) for signal in signals]
         order = [(BATCH, SPACE, TIME).index(role) for role in self.axes()]
         return [signal.permute(order).contiguous() for signal in signals]
 
@@ -71,7 +76,19 @@ class Described(NamedTuple):
 def describe_forward(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int] = None,
                      rates: Optional[Sequence[int]] = None, time_axis: int = -1) -> Described:
     """The Graph node (a Sequential if nothing branches) of what `root`'s own forward does. With `size`, it runs on windows of
-    so many frames. Errors: ExportError."""
+    so many frames. A forward that takes (batch, time) only gets that. Errors: ExportError."""
+    try:
+        return _described(describer, root, path, inputs, size, rates, time_axis)
+    except ExportError:
+        one = size is None and time_axis == -1 and rates is None and (inputs is None or list(inputs) == [1])
+        with inference(root):
+            if not one or not takes_no_channels(root):
+                raise
+            return _Export(describer, root, path, Layout([1], [1], -1, True), ["x"], None).node()
+
+
+def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int],
+               rates: Optional[Sequence[int]], time_axis: int) -> Described:
     names = _signal_names(root, path, inputs)
     if size is not None and len(names) != 1:
         raise fail(path, root, f"takes {len(names)} signals, but a window is one")
@@ -479,7 +496,7 @@ def difference(given: Tensor, wanted: Tensor) -> float:
 
 def _lengths(start: int, cycle: int) -> Iterator[int]:
     """Lengths with every remainder that matters to a network that repeats after `cycle` frames, far ones in turn."""
-    count = max(8, min(cycle, LARGEST_SWEEP))
+    count = max(4, min(cycle, LARGEST_SWEEP))
     yield from range(start, start + 3)
     step = next(step for step in range(int(count * 0.618) | 1, 2 * count + 2) if _coprime(step, count))
     spread = max(1, cycle // count)

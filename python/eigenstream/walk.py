@@ -12,7 +12,7 @@ from .errors import ExportError, Refused, Unknown, one_line
 from .graph import Builder
 from .known import OF_IMAGES, of_images
 from .record import Place, Ref, refs_in
-from .signals import BATCH, TIME, Lost, Signal, in_order, what
+from .signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
 
 
 class Depends(Exception):
@@ -32,7 +32,8 @@ class Walk:
         self.builder, self.aligned, self.root, self.failed, self.refused = builder, aligned, root, failed, refused
         self.values: Dict[int, Any] = {}
         for i, value in enumerate(builder.values):
-            self.values[i] = Signal(i, axes, in_order(value.channels), value.frames)
+            index = in_order(value.channels)
+            self.values[i] = Signal(i, axes, index if SPACE in axes else index.reshape(()), value.frames)
 
     def output(self) -> Signal:
         """What the forward gives, as the stream has it: (batch, channels, time)."""

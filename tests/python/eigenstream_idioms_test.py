@@ -1034,6 +1034,20 @@ class PythonTest(IdiomCase):
 
         self.assert_exported(own(forward, conv=nn.Conv1d(1, 2, 3, padding=1)))
 
+    def test_signals_without_an_axis_of_channels(self) -> None:
+        """A file has one channel for them."""
+        def forward(m: nn.Module, x: Tensor) -> Tensor:
+            batch, length = x.size()
+            y = m.conv(x.unsqueeze(1)) * x[:, None]
+            return y.sum(1).view(batch, length)
+
+        net = own(forward, conv=nn.Conv1d(1, 3, 3, padding=1)).eval()
+        for inputs in ([1], None):
+            description, tensors = describe(net, inputs=inputs)
+            x = torch.rand(2, 1, 70) * 2 - 1
+            with torch.no_grad():
+                torch.testing.assert_close(interpret(description, tensors, x)[:, 0], net(x[:, 0]), rtol=1e-5, atol=1e-5)
+
     def test_arguments_of_all_kinds(self) -> None:
         class Net(nn.Module):
             def __init__(self) -> None:
