@@ -199,7 +199,8 @@ class _Export:
         if self.size is not None:
             return fail(path, raised.module, f"its forward fails for a window of shape ({self.layout.channels[0]}, {length}): "
                                              f"{where}")
-        return fail(path, raised.module, f"its forward fails for signals of {length} frames: {where}{self.channels_last()}")
+        return fail(path, raised.module, f"its forward fails for signals of {length} frames: {where}{self.channels_last()}"
+                    + self.without_time())
 
     def channels_last(self) -> str:
         """A hint, if a forward that fails takes its signals with the channels last."""
@@ -211,6 +212,19 @@ class _Export:
             return ("; it runs for (batch, frames, channels), but a signal is (batch, channels, frames): say time_axis=1, or "
                     "transpose it "
                     "in the forward, x.transpose(1, 2), and back at the end")
+        return ""
+
+    def without_time(self) -> str:
+        """A hint, if a forward that fails takes its further inputs without a time."""
+        if len(self.names) == 1:
+            return ""
+        with contextlib.suppress(Exception):
+            first, *more = self.layout.as_taken(self.layout.signals(2, self.layout.frames(SAMPLE_LENGTHS[0][0]), 0))
+            self.root(*(like(self.root,
+                             each) for each in (first, *(torch.zeros(2, count) for count in self.layout.channels[1:]))))
+            return (f"; it runs if {' and '.join(self.names[1:])} has no time, but knobs are no signals: keep their values in "
+                    f"the "
+                    "module, as a buffer")
         return ""
 
     # Running.

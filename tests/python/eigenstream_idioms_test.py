@@ -831,6 +831,18 @@ class ConditionTest(IdiomCase):
         description, _ = describe(strict.eval(), inputs=[1, 5])
         self.assertEqual(description["more_rates"], [1, 12])
 
+    def test_knobs(self) -> None:
+        """An input without time is no signal."""
+        class Knobs(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.fc, self.conv = nn.Linear(3, 4), nn.Conv1d(1, 4, 3)
+
+            def forward(self, x: Tensor, p: Tensor) -> Tensor:
+                return self.conv(x) * self.fc(p)[:, :, None]
+
+        self.assert_not_exported(Knobs(), r"forward fails .*; it runs if p has no time, but knobs are no signals: keep their values", [1, 3])
+
     def test_two_streams(self) -> None:
         self.assert_exported(own(lambda m, a, b: torch.stack([m.f(a), m.g(b)], 1).sum(1), f=nn.Conv1d(2, 3, 3, padding=2),
                                  g=nn.Conv1d(1, 3, 3, padding=2)),
