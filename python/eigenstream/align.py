@@ -88,7 +88,7 @@ class _Alignment:
         self.where = first.place
         if len(set(keys)) > 1:
             here = [i for i, head in enumerate(heads) if head is not None and head.name in _OPTIONAL
-                    and not all(key is None or key == keys[i] for key in keys)]
+                    and any(key != keys[i] for key in keys)]
             here = [i for i in here if keys[i] == keys[here[0]]]
             if not here or not self.fits_without(queues, here):
                 other = next(i for i, key in enumerate(keys) if key != keys[0])
@@ -96,9 +96,8 @@ class _Alignment:
                 if self.runs[0].frames == self.runs[other].frames:
                     raise Refused("does not do the same for every signal: what it does depends on the signal's values, or on "
                                   "chance")
-                raise Unknown(f"does not do the same for {lengths}, and neither a loop over frames nor a choice by the length "
-                              f"can run over a "
-                              f"stream; windows have one length: Windowed(net, size, stride)")
+                raise Unknown(f"does not do the same for {lengths}, and neither a loop over frames nor a choice by the length can "
+                              "run over a stream; windows have one length: Windowed(net, size, stride)")
             return self.optional(queues, here)
         calls = [queue.pop() for queue in queues]
         args, kwargs = self.same([call.args for call in calls]), self.same([dict(call.kwargs) for call in calls])
@@ -108,8 +107,10 @@ class _Alignment:
     @staticmethod
     def fits_without(queues: List[List[Call]], here: Sequence[int]) -> bool:
         """Whether the calls are the same once those of some runs were taken away."""
-        heads = {(queue[-2] if i in here and len(queue) > 1 else queue[-1] if i not in here and queue else None)
-                 and (queue[-2] if i in here else queue[-1]).name for i, queue in enumerate(queues)}
+        def name(queue: List[Call], skipped: int) -> Optional[str]:
+            return queue[-1 - skipped].name if len(queue) > skipped else None
+
+        heads = {name(queue, int(i in here)) for i, queue in enumerate(queues)}
         return len(heads) == 1
 
     def optional(self, queues: List[List[Call]], here: Sequence[int]) -> Step:

@@ -1060,6 +1060,31 @@ class PythonTest(IdiomCase):
             with torch.no_grad():
                 torch.testing.assert_close(interpret(description, tensors, x)[:, 0], net(x[:, 0]), rtol=1e-5, atol=1e-5)
 
+    def test_pads_that_some_lengths_need(self) -> None:
+        def strided(m: nn.Module, x: Tensor) -> Tensor:
+            if x.shape[-1] % 4:
+                x = F.pad(x, (0, 4 - x.shape[-1] % 4))
+            return m.down(x)
+
+        def there_and_back(m: nn.Module, x: Tensor) -> Tensor:
+            length = x.shape[-1]
+            rest = length % 4
+            if rest != 0:
+                x = F.pad(x, (0, 4 - rest))
+            y = m.up(torch.relu(m.down(x)))
+            if rest != 0:
+                y = y[..., :length]
+            return y
+
+        def even(m: nn.Module, x: Tensor) -> Tensor:
+            if x.shape[-1] % 2:
+                x = x[..., :-1]
+            return m.pairs(x)
+
+        parts = {"down": nn.Conv1d(1, 2, 4, 4), "up": nn.ConvTranspose1d(2, 1, 4, 4), "pairs": nn.Conv1d(1, 2, 2, 2)}
+        for function in (strided, there_and_back, even):
+            self.assert_exported(own(function, **parts), 1, range(64, 73))
+
     def test_arguments_of_all_kinds(self) -> None:
         class Net(nn.Module):
             def __init__(self) -> None:
