@@ -1,0 +1,7 @@
+"""The command ``python3 -m eigenstream``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,449 @@
+"""Sums, products with matrices, norms and choices over the channels of each frame; in a window also over its frames."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, Optional, Sequence
+
+import torch
+from torch import Tensor
+
+from ..align import Varying
+from ..errors import Refused
+from ..graph import Builder
+from ..known import USE_A_WINDOW
+from ..signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
+from .arithmetic import without_lengths, affine, binary, clamp, join_signals, larger, power
+from .registry import handles
+
+WRAP = "works over the last axis, which is time; transpose it to apply it over the channels"
+
+
+def along(b: Builder, x: Signal, dim: int, apply: Callable[[Signal], Signal]) -> Signal:
+    """What `apply` makes of the channels along an axis, (batch, channels, time), for each place of the other axes of channels
+    by itself."""
+    place = x.place(dim)
+    columns = x.index.movedim(place, -1)
+    groups = columns.reshape(-1, columns.shape[-1])
+    parts = [apply(b.gather(x, group.tolist())) for group in groups]
+    y = parts[0] if len(parts) == 1 else join_concat(b, parts)
+    index = in_order(y.channels).reshape(*columns.shape[:-1], -1).movedim(-1, place)
+    return y.replaced(axes=x.axes, index=index)
+
+
+def join_concat(b: Builder, parts: Sequence[Signal]) -> Signal:
+    return b.emit({"type": "Reduce", "path": b.own_path("cat"), "op": "concat"}, *parts)
+
+
+def without(b: Builder, x: Signal, dims: Sequence[int]) -> Signal:
+    """x without axes that have one entry."""
+    kept = [dim for dim in range(len(x.axes)) if dim not in dims]
+    index = x.index.reshape([x.extent(dim) for dim in kept if x.axes[dim] == SPACE])
+    return x.replaced(axes=tuple(x.axes[dim] for dim in kept), index=index)
+
+
+def linear_map(b: Builder, x: Signal, dim: int, matrix: Tensor, bias: Optional[Tensor] = None,
+               path: Optional[str] = None) -> Signal:
+    """The channels along an axis times a matrix (outputs, inputs)."""
+    place = x.place(dim)
+    columns = x.index.movedim(place, -1)
+    groups = columns.reshape(-1, columns.shape[-1])
+    count, (outputs, inputs) = len(groups), matrix.shape
+    if inputs != groups.shape[1]:
+        raise Refused(f"a matrix for {inputs} channels meets {groups.shape[1]}")
+    operand = b.gather(x, groups.flatten().tolist())
+    path = path or b.own_path(weight=matrix, bias=bias)
+    if count == 1:
+        b.keep(path, "weight", matrix)
+        if bias is not None:
+            b.keep(path, "bias", bias)
+        node = {"type": "Linear", "path": path, "in_features": inputs, "out_features": outputs, "bias": bias is not None}
+    else:
+        b.keep(path, "weight", matrix.detach().repeat(count, 1)[:, :, None])
+        if bias is not None:
+            b.keep(path, "bias", bias.detach().repeat(count))
+        node = {"type": "Conv1d", "path": path, "in_channels": count * inputs, "out_channels": count * outputs,
+                "kernel_size": 1,
+                "stride": 1, "padding": 0, "dilation": 1, "groups": count, "bias": bias is not None}
+    y = b.emit(node, operand)
+    return y.replaced(axes=x.axes, index=in_order(y.channels).reshape(*columns.shape[:-1], outputs).movedim(-1, place))
+
+
+# --- sums and extremes ----------------------------------------------------------------------------------------------
+
+
+def _axes(b: Builder, x: Signal, dim: Any, name: str) -> List[int]:
+    """Axes to go over, the last one first."""
+    dims = list(dim) if isinstance(dim, (tuple, list)) else [dim]
+    if not dims or any(each is None or x.axis(each) == BATCH for each in dims):
+        where = "all axes" if not dims or None in dims else "the batch"
+        raise Refused(f"{name} over {where}: that mixes what does not belong together")
+    if not b.windows and any(x.axis(each) == TIME for each in dims):
+        raise Refused(f"{name} over the time: it {USE_A_WINDOW}")
+    return sorted({each % len(x.axes) for each in dims}, reverse=True)
+
+
+def _reduced(b: Builder, x: Signal, dim: Any, keepdim: Any, name: str, over_channels: Callable[[Signal, int],
+                                                                                               Signal]) -> Signal:
+    """A sum, mean or extreme over some axes, in a window also over the time."""
+    dims = _axes(b, x, dim, name)
+    for each in dims:
+        extreme = b.windows and name in ("amax", "amin") and x.extent(each) != 1
+        if x.axes[each] == TIME or extreme and sum(x.extent(i) != 1 for i, role in enumerate(x.axes) if role == SPACE) == 1:
+            x = _over_time(b, b.turned(x, each, TIME), name)
+        else:
+            x = over_channels(x, each)
+    return x if keepdim else without(b, x, dims)
+
+
+def _over_time(b: Builder, x: Signal, name: str) -> Signal:
+    """A mean, sum, maximum or minimum over the frames of a window."""
+    count, y = x.frames[0], b.compact(x)
+    if name == "amin":
+        y = affine(b, y, -1.0)
+    kind = "AdaptiveAvgPool1d" if name in ("mean", "sum") else "AdaptiveMaxPool1d"
+    y = b.simple(kind, y, output_size=1)
+    return affine(b, y, {"sum": float(count), "amin": -1.0}.get(name, 1.0))
+
+
+@handles("mean", "sum", "nanmean", "nansum")
+def mean(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Signal:
+    name = b.step.name.replace("nan", "")
+
+    def over_channels(x: Signal, each: int) -> Signal:
+        count = x.extent(each)
+        if count == 1:
+            return x
+        return linear_map(b, x, each, torch.full((1, count), 1.0 / count if name == "mean" else 1.0))
+
+    return _reduced(b, input, dim, keepdim, name, over_channels)
+
+
+def _extreme(b: Builder, x: Signal, dim: Any, keepdim: bool, name: str) -> Signal:
+    def over_channels(y: Signal, each: int) -> Signal:
+        parts = [y.replaced(index=part.unsqueeze(y.place(each))) for part in y.index.unbind(y.place(each))]
+        return parts[0] if len(parts) == 1 else join_signals(b, name[1:], *parts)
+
+    return _reduced(b, x, dim, keepdim, name, over_channels)
+
+
+@handles("amax", "amin")
+def amax(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False) -> Signal:
+    return _extreme(b, input, dim, keepdim, b.step.name)
+
+
+@handles("max", "min")
+def maximum(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False) -> Any:
+    name = b.step.name
+    if isinstance(dim, (Signal, Tensor)):
+        return larger(b, name, input, dim)
+    return (_extreme(b, input, dim, keepdim, f"a{name}"), Lost("the places of a maximum", f"uses the places of a {name}imum, "
+                                                                                          f"which a model file cannot give",
+                                                                                          b.step.place))
+
+
+@handles("prod")
+def prod(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Signal:
+    x = b.over_channels(input, dim, "a product")
+    parts = [x.replaced(index=part.unsqueeze(x.place(dim))) for part in x.index.unbind(x.place(dim))]
+    y = parts[0] if len(parts) == 1 else join_signals(b, "product", *parts)
+    return y if keepdim else without(b, y, [dim % len(y.axes)])
+
+
+@handles("var", "std")
+def variance(b: Builder, input: Signal, dim: Any = None, unbiased: bool = True, keepdim: bool = False,
+             correction: Any = None) -> Signal:
+    dim = dim[0] if isinstance(dim, (tuple, list)) and len(dim) == 1 else dim
+    if not isinstance(dim, int) or isinstance(dim, bool):
+        raise Refused(f"{b.step.name} over all axes: that mixes what does not belong together")
+    axes = _axes(b, input, dim, f"a {'variance' if b.step.name == 'var' else 'deviation'}")
+    count = input.frames[0] if input.axes[axes[0]] == TIME else input.extent(axes[0])
+    y = power(b, binary(b, "sub", input, mean_of(b, input, dim)), 2)
+    y = mean_of(b, y, dim)
+    less = correction if correction is not None else int(unbiased)
+    if less >= count:
+        raise Refused(f"the variance of {count} numbers with correction {less} is no number")
+    y = affine(b, y, count / (count - less))
+    y = b.simple("Sqrt", y) if b.step.name == "std" else y
+    return y if keepdim else without(b, y, axes)
+
+
+def mean_of(b: Builder, x: Signal, dim: Any) -> Signal:
+    """The mean over an axis, which stays."""
+    def over_channels(y: Signal, each: int) -> Signal:
+        count = y.extent(each)
+        return y if count == 1 else linear_map(b, y, each, torch.full((1, count), 1.0 / count), path=b.own_path("mean"))
+
+    return _reduced(b, x, dim, True, "mean", over_channels)
+
+
+@handles("norm", "linalg_norm", "linalg_vector_norm")
+def norm(b: Builder, input: Signal, p: Any = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None, ord: Any = None,
+         out: Any = None) -> Signal:
+    order = p if ord is None else ord
+    dims = _axes(b, input, dim, "a norm")
+    if order in (1, 1.0):
+        return _sum(b, b.simple("Abs", input), dims, keepdim)
+    if order not in (2, 2.0, None, "fro"):
+        raise Refused(f"a norm of order {order} is not supported; 1 and 2 are")
+    return b.simple("Sqrt", _sum(b, b.simple("Square", input), dims, keepdim))
+
+
+def _sum(b: Builder, x: Signal, dims: Sequence[int], keepdim: bool) -> Signal:
+    def over_channels(y: Signal, each: int) -> Signal:
+        return linear_map(b, y, each, torch.ones(1, y.extent(each)), path=b.own_path("sum"))
+
+    return _reduced(b, x, list(dims), keepdim, "sum", over_channels)
+
+
+@handles("normalize")
+def normalize(b: Builder, input: Signal, p: Any = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Signal:
+    length = norm(b, input, p, dim, True)
+    return binary(b, "div", input, clamp(b, length, min=eps))
+
+
+@handles("logsumexp")
+def logsumexp(b: Builder, input: Signal, dim: Any, keepdim: bool = False) -> Signal:
+    dims = _axes(b, input, dim, "logsumexp")
+    return b.simple("Log", _sum(b, b.simple("Exp", input), dims, keepdim))
+
+
+@handles("cumsum")
+def cumsum(b: Builder, input: Signal, dim: int, dtype: Any = None) -> Signal:
+    if input.axis(dim) == TIME and not b.windows:
+        raise Refused(f"cumsum over the time, a sum without end, is not supported; over a window it is: {USE_A_WINDOW}")
+    x = b.over_channels(input, dim, "cumsum")
+    count = x.extent(dim)
+    return linear_map(b, x, dim, torch.tril(torch.ones(count, count)))
+
+
+# --- softmax and gates ----------------------------------------------------------------------------------------------
+
+
+def _over(b: Builder, x: Signal, dim: Any, what: str, kind: str) -> Signal:
+    x = b.over_channels(x, dim, what)
+    return along(b, x, dim, lambda part: b.emit({"type": kind, "path": b.own_path()}, part))
+
+
+@handles("softmax", "log_softmax")
+def softmax(b: Builder, input: Signal, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Signal:
+    return _over(b, input, dim, b.step.name, "Softmax" if b.step.name == "softmax" else "LogSoftmax")
+
+
+@handles("softmin")
+def softmin(b: Builder, input: Signal, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Signal:
+    x = b.over_channels(affine(b, input, -1.0), dim, "softmin")
+    return along(b, x, dim, lambda part: b.emit({"type": "Softmax", "path": b.own_path()}, part))
+
+
+@handles("glu")
+def glu(b: Builder, input: Signal, dim: int = -1) -> Signal:
+    return _over(b, input, dim, "glu", "GLU")
+
+
+# --- matrices -------------------------------------------------------------------------------------------------------
+
+
+def matrix_of(b: Builder, value: Any) -> Tensor:
+    if isinstance(value, Varying):
+        value = without_lengths(value, b)
+    if not isinstance(value, Tensor):
+        raise Refused(f"multiplies with {what(value)}")
+    return value.detach()
+
+
+@handles("linear")
+def linear(b: Builder, input: Signal, weight: Any, bias: Any = None) -> Signal:
+    if not isinstance(input, Signal) or not isinstance(weight, Tensor) or not (bias is None or isinstance(bias, Tensor)):
+        raise Refused("the weight of linear is not the same for all signals")
+    x = b.turned(input, -1, SPACE)
+    if x.axis(-1) != SPACE:
+        raise Refused(WRAP)
+    return linear_map(b, x, len(x.axes) - 1, weight, bias)
+
+
+@handles("matmul", "__matmul__", "__rmatmul__", "bmm", "mm")
+def matmul(b: Builder, input: Any, other: Any, out: Any = None) -> Signal:
+    left, right = (other, input) if b.step.name == "__rmatmul__" else (input, other)
+    if isinstance(left, Signal) and isinstance(right, Signal):
+        raise Refused("multiplies two signals as matrices (attention), which is not supported yet"
+                      + ("" if b.windows else f"; over time it {USE_A_WINDOW}"))
+    x, matrix = (left, matrix_of(b, right)) if isinstance(left, Signal) else (right, matrix_of(b, left))
+    while matrix.dim() > 2 and matrix.shape[0] == 1:
+        matrix = matrix[0]
+    if matrix.dim() == 1:
+        matrix = matrix[:, None] if x is left else matrix[None]
+    if matrix.dim() != 2:
+        raise Refused(f"multiplies with a tensor of shape {tuple(matrix.shape)}; say it as a matrix (outputs, inputs)")
+    dim = len(x.axes) - (1 if x is left else 2)
+    x = b.over_channels(x, dim, "a matrix product")
+    y = linear_map(b, x, dim, matrix.t() if isinstance(left, Signal) else matrix)
+    vector = (right if isinstance(left, Signal) else left).dim() == 1
+    return without(b, y, [dim]) if vector else y
+
+
+@handles("einsum")
+def einsum(b: Builder, equation: str, *operands: Any) -> Signal:
+    if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
+        operands = tuple(operands[0])
+    signals = [operand for operand in operands if isinstance(operand, Signal)]
+    if len(signals) != 1 or len(operands) > 2 or "..." in equation or "->" not in equation:
+        return _einsum_of_signals(b, equation, operands)
+    terms, result = equation.replace(" ", "").split("->")
+    at = next(i for i, operand in enumerate(operands) if isinstance(operand, Signal))
+    x, letters = operands[at], terms.split(",")[at]
+    if len(letters) != len(x.axes):
+        raise Refused(f"einsum {equation!r} of {x!r}")
+    roles = dict(zip(letters, x.axes))
+    others = "".join(letter for i, term in enumerate(terms.split(",")) if i != at for letter in term)
+    for letter, role in roles.items():
+        if role != SPACE and (letter not in result or letter in others):
+            raise Refused(f"einsum {equation!r} over the {role}: it {USE_A_WINDOW}")
+    # A matrix from all of x's channels to all of the result's: what it makes of each channel alone.
+    extents, count = list(x.index.shape), x.channels
+    kept = "".join(letter for letter in letters if roles[letter] == SPACE)
+    own = "".join(letter for letter in result if roles.get(letter, SPACE) == SPACE)
+    spare = next(letter for letter in "zyxwvutsrqponm" if letter not in equation)
+    basis = torch.eye(count).reshape([count, *extents])
+    given = [basis if i == at else matrix_of(b, operand).float() for i, operand in enumerate(operands)]
+    inner = [spare + kept if i == at else term for i, term in enumerate(terms.split(","))]
+    images = torch.einsum(f"{','.join(inner)}->{own}{spare}", *given)
+    flat = x.replaced(axes=(BATCH, SPACE, TIME), index=x.index.flatten())
+    y = linear_map(b, flat, 1, images.reshape(-1, count))
+    return y.replaced(axes=tuple(roles.get(letter, SPACE) for letter in result), index=y.index.reshape(images.shape[:-1]))
+
+
+def _einsum_of_signals(b: Builder, equation: str, operands: Sequence[Any]) -> Signal:
+    """A product of signals, number by number, and sums over channels of it."""
+    terms, _, result = equation.replace(" ", "").partition("->")
+    if not all(isinstance(operand, Signal) for operand in operands) or "." in equation or not result:
+        raise Refused(f"einsum {equation!r} of {' and '.join(map(what, operands))} is not supported; of one signal and one "
+                      f"constant it is, "
+                      "and of signals a product and sums over the channels")
+    letters = result + "".join(sorted({letter for letter in terms if letter.isalpha() and letter not in result}))
+    spread: List[Signal] = []
+    for x, term in zip(operands, terms.split(",")):
+        if len(set(term)) != len(term) or len(term) != len(x.axes):
+            raise Refused(f"einsum {equation!r} of {x!r}")
+        order = [term.index(letter) for letter in letters if letter in term]
+        places = [x.place(dim) for dim in order if x.axes[dim] == SPACE]
+        x = x.replaced(axes=tuple(x.axes[dim] for dim in order), index=x.index.permute(places))
+        for dim, letter in enumerate(letters):
+            if letter not in term:
+                at = sum(role == SPACE for role in x.axes[:dim])
+                x = x.replaced(axes=x.axes[:dim] + (SPACE,) + x.axes[dim:], index=x.index.unsqueeze(at))
+        spread.append(x)
+    y = join_signals(b, "product", *spread)
+    gone = list(range(len(result), len(letters)))
+    return without(b, _sum(b, y, gone, True), gone) if gone else y
+
+
+# --- norms ----------------------------------------------------------------------------------------------------------
+
+
+@handles("layer_norm")
+def layer_norm(b: Builder, input: Signal, normalized_shape: Sequence[int], weight: Any = None, bias: Any = None,
+               eps: float = 1e-5,
+               cudnn_enable: bool = True) -> Signal:
+    shape = tuple(normalized_shape)
+    if len(shape) == 2 and b.windows and set(input.axes[-2:]) == {SPACE, TIME} and weight is None:
+        x = b.upright(input, "layer_norm")
+        y = b.emit({"type": "GroupNorm", "path": b.own_path(), "num_groups": 1, "num_channels": shape[0], "eps": float(eps),
+                    "affine": False}, b.whole(x))
+        return y.replaced(axes=x.axes, index=x.index)
+    if len(shape) != 1:
+        weights = ", with a weight for each channel and frame; say elementwise_affine=False, or GroupNorm(1, channels)"
+        raise Refused(f"normalized_shape is {shape}{weights if b.windows else ', only one axis (the channels) is supported'}")
+    x = b.turned(input, -1, SPACE)
+    if x.axis(-1) != SPACE:
+        raise Refused(WRAP)
+    path = b.own_path(weight=weight, bias=bias)
+    count, affine_ = shape[0], weight is not None or bias is not None
+
+    def norm_of(part: Signal) -> Signal:
+        if affine_:
+            b.keep(path, "weight", torch.ones(count) if weight is None else weight, (count,))
+            b.keep(path, "bias", torch.zeros(count) if bias is None else bias, (count,))
+        return b.emit({"type": "LayerNorm", "path": path, "normalized_shape": count, "eps": float(eps),
+                       "elementwise_affine": affine_},
+                      part)
+
+    if x.index.numel() != count:
+        raise Refused(f"layer_norm over {count} of {x.index.numel()} channels")
+    return along(b, x, len(x.axes) - 1, norm_of)
+
+
+@handles("batch_norm")
+def batch_norm(b: Builder, input: Signal, running_mean: Any = None, running_var: Any = None, weight: Any = None,
+               bias: Any = None,
+               training: bool = False, momentum: float = 0.1, eps: float = 1e-5, cudnn_enabled: bool = True) -> Signal:
+    if training or running_mean is None or running_var is None:
+        raise Refused("has no running statistics, so it needs the whole signal; train it with track_running_stats=True")
+    x = b.over_channels(input, 1, "batch_norm")
+    count = x.extent(1)
+    path, affine_ = b.own_path(weight=weight, running_mean=running_mean), weight is not None or bias is not None
+    tensors = {"running_mean": running_mean, "running_var": running_var}
+    if affine_:
+        tensors.update(weight=torch.ones(count) if weight is None else weight, bias=torch.zeros(count) if bias is None
+                       else bias)
+
+    def norm_of(part: Signal) -> Signal:
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            if name in tensors:
+                b.keep(path, name, tensors[name], (count,))
+        return b.emit({"type": "BatchNorm1d", "path": path, "num_features": count, "eps": float(eps), "affine": affine_}, part)
+
+    if x.index.numel() != count:
+        raise Refused("batch_norm of more than (batch, channels, time) is not supported")
+    return along(b, x, 1, norm_of)
+
+
+def _of_a_window(b: Builder, x: Signal, name: str) -> Signal:
+    """x as (batch, channels, time), of a window."""
+    if not b.windows:
+        raise Refused(f"{USE_A_WINDOW}")
+    if len(x.axes) == 2 and TIME not in x.axes:  # features: one frame
+        return b.ordered(x.replaced(axes=(BATCH, SPACE, TIME)))
+    return b.upright(x, name)
+
+
+@handles("group_norm")
+def group_norm(b: Builder, input: Signal, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5,
+               cudnn_enabled: bool = True) -> Signal:
+    return _window_norm(b, input, "GroupNorm", num_groups, weight, bias, eps)
+
+
+@handles("instance_norm")
+def instance_norm(b: Builder, input: Signal, running_mean: Any = None, running_var: Any = None, weight: Any = None,
+                  bias: Any = None,
+                  use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5, cudnn_enabled: bool = True) -> Signal:
+    if not use_input_stats:
+        return batch_norm(b, input, running_mean, running_var, weight, bias, False, momentum, eps)
+    return _window_norm(b, input, "InstanceNorm1d", 0, weight, bias, eps)
+
+
+def _window_norm(b: Builder, input: Signal, kind: str, groups: int, weight: Any, bias: Any, eps: float) -> Signal:
+    x = _of_a_window(b, input, kind)
+    count, affine_, path = x.channels, weight is not None or bias is not None, b.own_path(weight=weight)
+    if affine_:
+        b.keep(path, "weight", torch.ones(count) if weight is None else weight, (count,))
+        b.keep(path, "bias", torch.zeros(count) if bias is None else bias, (count,))
+    sizes = {"num_groups": groups, "num_channels": count} if kind == "GroupNorm" else {"num_features": count}
+    y = b.emit({"type": kind, "path": path, **sizes, "eps": float(eps), "affine": affine_}, b.whole(x))
+    return y.replaced(axes=input.axes if len(input.axes) == 2 else x.axes, index=x.index)
+
+
+# --- attention and others that are not there yet --------------------------------------------------------------------
+
+
+@handles("scaled_dot_product_attention", "multi_head_attention_forward", "_scaled_dot_product_attention")
+def attention(b: Builder, *args: Any, **kwargs: Any) -> Signal:
+    raise Refused("attention is not supported yet")
+
+
+@handles("argmax", "argmin")
+def argmax(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False) -> Any:
+    if dim is None or input.axis(dim) == BATCH:
+        raise Refused(f"{b.step.name} over all axes: that mixes what does not belong together")
+    if input.axis(dim) == SPACE:
+        raise Refused(f"{b.step.name} over the channels is not supported; give the channels out and choose outside")
+    raise Refused(f"{b.step.name} {USE_A_WINDOW}")

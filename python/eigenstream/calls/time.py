@@ -1,0 +1,192 @@
+"""What moves along the time: pads, crops, steps, repetitions and windows."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, Optional, Sequence
+
+from ..align import Number, number
+from ..errors import Refused, join
+from ..graph import Builder
+from ..known import USE_A_WINDOW
+from ..signals import BATCH, SPACE, TIME, Signal, in_order, what
+from .registry import handles
+
+_CONSTANT_START = "only slices that cut a constant number of frames off the start can run over a stream"
+_CONSTANT_END = ("only slices that cut a constant number of frames off the end, or that end where another signal of the "
+                 "network does, can run "
+                 "over a stream")
+
+
+def pad_node(b: Builder, left: int, right: int, value: float = 0.0, mode: str = "constant") -> dict:
+    fields = {"value": float(value)} if mode == "constant" else {}
+    return {"type": "Pad", "path": b.own_path(), "left": left, "right": right, "mode": mode, **fields}
+
+
+# --- crops ----------------------------------------------------------------------------------------------------------
+
+
+def _bounds(b: Builder, x: Signal, value: Any, end: bool) -> List[int]:
+    """Where a slice over time starts or ends, for each run."""
+    places = []
+    for i, length in enumerate(x.frames):
+        at = value.values[i] if isinstance(value, Number) else value
+        at = (length if end else 0) if at is None else at
+        if type(at) is not int:
+            raise Refused(f"a bound over time is {what(at)}, not an integer")
+        places.append(max(0, at + length) if at < 0 else min(at, length))
+    return places
+
+
+def crop(b: Builder, x: Signal, start: Any, stop: Any, step: Any = None) -> Signal:
+    """A slice over time. What is cut off the end for every length is a Pad. Where some lengths lose more, the stream has these
+    frames until it meets another signal that ends there."""
+    for bound in (start, stop):
+        if isinstance(bound, Number) and bound.of_batch:
+            raise Refused(f"a bound over time is {what(bound)}")
+    starts, stops = _bounds(b, x, start, False), _bounds(b, x, stop, True)
+    left = b.constant_number(starts, "where a slice over time starts", _CONSTANT_START)
+    streams = b.streamed(x)
+    excess = [stream - stop for stream, stop in zip(streams, stops)]
+    right = min(excess)
+    y = x
+    if left or right or stops != x.frames:
+        frames = [max(0, stop - left) for stop in stops]
+        cut = x.cut or b.ends_by_length("where a slice over time ends depends on the signal's length: it cuts off", excess,
+                                        _CONSTANT_END)
+        y = x.replaced(frames=frames, cut=cut)
+        if b.windows and frames[0] == 0:
+            raise Refused("leaves nothing of the window")
+        if left or right:
+            z = b.compact(x)
+            ends = [max(0, stream - left - right) for stream in streams]
+            node = pad_node(b, -left, -right)
+            put = b.put(node, [b.whole(z)], b.values[z.number].channels, frames, frames if b.windows else ends, cut)
+            y = put.replaced(axes=x.axes, index=z.index)
+        elif y.frames == streams:
+            y.cut = None
+    if step not in (None, 1):
+        if type(step) is not int or step < 1:
+            raise Refused(f"a step of {step!r} over time")
+        z = b.compact(y)
+        node = {"type": "AvgPool1d", "path": b.own_path("step"), "kernel_size": 1, "stride": step, "padding": 0,
+                "ceil_mode": False,
+                "count_include_pad": True}
+        y = b.emit(node, b.whole(z)).replaced(axes=y.axes, index=z.index)
+    return y
+
+
+def over_time(b: Builder, x: Signal, node: dict) -> Signal:
+    """A node over time that keeps the channels."""
+    z = b.compact(x)
+    return b.emit(node, b.whole(z)).replaced(axes=x.axes, index=z.index)
+
+
+def flip_time(b: Builder, x: Signal) -> Signal:
+    if not b.windows:
+        raise Refused(f"flip {USE_A_WINDOW}")
+    return over_time(b, x, {"type": "Reverse", "path": b.own_path()})
+
+
+# --- repetitions ----------------------------------------------------------------------------------------------------
+
+
+@handles("interpolate", "upsample", "upsample_nearest1d")
+def interpolate(b: Builder, input: Signal, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
+                align_corners: Any = None,
+                recompute_scale_factor: Any = None, antialias: bool = False) -> Signal:
+    x = input
+    if x.axes[-1:] != (TIME,) and b.windows:
+        x = b.turned(x, len(x.axes) - 1, TIME)
+    if x.axes[-1] != TIME or len(x.axes) != 3:
+        raise Refused("interpolate works over the last axis, which is not the time here")
+    counts = [shapes[0][-1] for shapes in b.step.shapes]
+    if mode != "nearest":
+        raise Refused("only mode 'nearest' by an integer scale_factor can run over a stream; repeat and smooth with a "
+                      "convolution instead")
+    if all(count % frames == 0 for count, frames in zip(counts, x.frames)):
+        factors = {count // frames for count, frames in zip(counts, x.frames)}
+        if len(factors) == 1:
+            factor = factors.pop()
+            return x if factor == 1 else b.repeated(x, factor)
+    if size is not None and not b.windows:
+        # As many frames as another signal has: the frames repeated so often, cut where it ends.
+        ratios = {-(-count // frames) for count, frames in zip(counts, x.frames)}
+        raise Refused(f"interpolates to a size that depends on the signal's length ({', '.join(map(str, sorted(ratios)))} for "
+                      f"each frame); only "
+                      "mode 'nearest' by an integer scale_factor can run over a stream")
+    factors = scale_factor if isinstance(scale_factor, (tuple, list)) else [scale_factor]
+    factor = factors[0] if len(factors) == 1 else None
+    if isinstance(factor, float) and 0 < factor < 1 and float(1 / factor).is_integer():
+        step = int(1 / factor)
+        ends = [frames // step * step for frames in x.frames]
+        return crop(b, crop(b, x, 0, number(ends, b.runs)) if ends != x.frames else x, None, None, step)
+    raise Refused("only mode 'nearest' by an integer scale_factor can run over a stream")
+
+
+@handles("repeat_interleave")
+def repeat_interleave(b: Builder, input: Signal, repeats: Any, dim: Any = None, output_size: Any = None) -> Signal:
+    if dim is None or type(repeats) is not int:
+        raise Refused(f"repeat_interleave by a number over the time or the channels only, not by {what(repeats)}")
+    role = input.axis(dim)
+    if role == TIME:
+        return b.repeated(input, repeats)
+    if role == BATCH:
+        raise Refused("repeats the batch")
+    return input.replaced(index=input.index.repeat_interleave(repeats, input.place(dim)))
+
+
+# --- windows --------------------------------------------------------------------------------------------------------
+
+
+def windows(b: Builder, x: Signal, size: int, stride: int) -> Signal:
+    """Windows of x as frames: (batch, ..., time, size) for its axes (batch, ..., time)."""
+    y = b.compact(x)
+    path, channels = b.own_path(), b.values[y.number].channels
+    node = {"type": "Windowed", "path": path, "size": size, "stride": stride, "padding": 0, "channels": channels,
+            "net": {"type": "Sequential", "path": join(path, "net"), "layers": []}}
+    b.describer.given_channels[path] = channels * size
+    cut = b.emit(node, b.whole(y))
+    index = y.index.unsqueeze(-1) + in_order(size) * channels
+    return cut.replaced(axes=(*x.axes, SPACE), index=index)
+
+
+@handles("unfold")
+def unfold(b: Builder, input: Signal, dimension: Any, size: Any = None, step: Any = None, **named: Any) -> Signal:
+    if size is None or type(dimension) is not int or named:
+        raise Refused("unfold of images is not supported; Tensor.unfold(dimension, size, step) of a signal is")
+    if input.axis(dimension) != TIME or b.windows:
+        raise Refused(f"unfold over the {input.axis(dimension)} is not supported")
+    if type(size) is not int or type(step) is not int:
+        raise Refused(f"unfolds by {what(size if type(size) is not int else step)}")
+    return windows(b, input, size, step)
+
+
+def frames_of_size(b: Builder, x: Signal, dim: int, shapes: Sequence[Sequence[int]], first: int,
+                   view: Callable[..., Signal]) -> Signal:
+    """A view of the time as (frames, size), or refused."""
+    sizes = {shape[first + 1] for shape in shapes}
+    if len(sizes) > 1:
+        raise Refused(f"a view of the time as {list(shapes[0])}: it {USE_A_WINDOW}")
+    size = sizes.pop()
+    y = windows(b, x, size, size)
+    order = [*range(dim + 1), len(x.axes), *range(dim + 1, len(x.axes))]
+    places = [y.place(i) for i in order if y.axes[i] == SPACE]
+    y = y.replaced(axes=tuple(y.axes[i] for i in order), index=y.index.permute(places))
+    return view(b, y, shapes)
+
+
+def join_frames(b: Builder, x: Signal, dims: Sequence[int], extents: Sequence[int]) -> Optional[Signal]:
+    """x with two of its axes, (time, size), as one time, for a view of `dims` as axes of these extents: the frames of size
+    numbers, one after the other. None if it is none."""
+    wide = [dim for dim in dims if x.axes[dim] == TIME or x.extent(dim) != 1]
+    if [x.axes[dim] for dim in wide] != [TIME, SPACE] or sum(extent != 1 for extent in extents) != 1:
+        return None
+    at = wide[1]
+    size, index = x.extent(at), x.index.movedim(x.place(at), 0)  # each frame of the result in turn
+    y = b.gather(x, index.flatten().tolist())
+    path, channels = b.own_path(), index[0].numel()
+    node = {"type": "OverlapAdd", "path": path, "channels": channels, "size": size, "stride": size, "padding": 0,
+            "normalise": False,
+            "weighted": False}
+    z = b.emit(node, y)
+    return z.replaced(axes=x.axes[:at] + x.axes[at + 1:], index=in_order(channels).reshape(index.shape[1:]))

@@ -1,0 +1,213 @@
+"""What a description means, in torch's terms."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Callable, Dict, Mapping, Optional, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .errors import Refused, join
+from .format import Node, both_sides, recurrent_states, recurrent_tensors
+from .modules import OnlineAverager, OverlapAdd, Snapshotter, Windowed, reduce_values
+
+
+# Nodes that hold others.
+CONTAINERS = ("Sequential", "Residual", "Parallel", "Graph", "Windowed")
+
+
+def _pad(x: Tensor, left: int, right: int, mode: str, value: float) -> Tensor:
+    x = x[..., max(0, -left): max(0, x.shape[-1] - max(0, -right))]
+    amounts = (max(0, left), max(0, right))
+    if not any(amounts):
+        return x
+    return F.pad(x, amounts, mode="replicate") if mode == "replicate" else F.pad(x, amounts, value=value)
+
+
+POINTWISE: Dict[str, Callable[..., Tensor]] = {
+    "ReLU": F.relu, "LeakyReLU": F.leaky_relu, "ELU": F.elu, "SELU": F.selu, "SiLU": F.silu, "Sigmoid": torch.sigmoid,
+    "Tanh": torch.tanh, "Softplus": F.softplus, "Softsign": F.softsign, "Hardtanh": F.hardtanh,
+    "Hardsigmoid": F.hardsigmoid, "Hardswish": F.hardswish, "GELU": F.gelu, "CELU": F.celu, "Mish": F.mish,
+    "LogSigmoid": F.logsigmoid, "Tanhshrink": F.tanhshrink, "Softshrink": F.softshrink, "Hardshrink": F.hardshrink,
+    "Threshold": F.threshold, "Abs": torch.abs, "Exp": torch.exp, "Log": torch.log, "Sqrt": torch.sqrt,
+    "Square": torch.square, "Sin": torch.sin, "Cos": torch.cos, "Reciprocal": torch.reciprocal,
+}
+
+
+def _recurrent(node: Node, tensor: Callable[[str], Tensor], x: Tensor) -> Tensor:
+    functions = {"GRU": torch.gru, "LSTM": torch.lstm,
+                 "RNN": torch.rnn_relu if node.get("nonlinearity") == "relu" else torch.rnn_tanh}
+    weights = [tensor(name) for name, _ in recurrent_tensors(node)]
+    states = [tensor(name) if node["initial_state"] else x.new_zeros(shape) for name, shape in recurrent_states(node)]
+    states = [state.unsqueeze(1).repeat(1, x.shape[0], 1) for state in states]
+    y, *_ = functions[node["type"]](x.transpose(1, 2), states if len(states) > 1 else states[0], weights, node["bias"],
+                                    node["num_layers"], 0.0, False, node["bidirectional"], True)
+    return y.transpose(1, 2)
+
+
+# What only windows have, besides the norms and what remembers.
+_OF_WINDOWS: Dict[str, Callable[[Tensor, Node], Tensor]] = {
+    "GroupNorm": None, "InstanceNorm1d": None,
+    "AdaptiveAvgPool1d": lambda x, node: F.adaptive_avg_pool1d(x, node["output_size"]),
+    "AdaptiveMaxPool1d": lambda x, node: F.adaptive_max_pool1d(x, node["output_size"]),
+    "Flatten": lambda x, node: x.reshape(x.shape[0], -1, 1),
+    "Transpose": lambda x, node: x.transpose(1, 2),
+    "Reverse": lambda x, node: x.flip(2),
+}
+
+
+def joined(op: str, operands: Sequence[Tensor], window: bool) -> Tensor:
+    """What a Reduce that was recorded makes of its operands. Outside of windows nothing is left out in front of them: they
+    are equally long, or one of them has an end that depends on the signal's length."""
+    if not window:
+        shortest = min(operand.shape[-1] for operand in operands)
+        operands = [operand[..., :shortest] for operand in operands]
+    return reduce_values(op, operands, window)
+
+
+def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: bool = False,
+               own: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({}), more: Sequence[Tensor] = ()) -> Tensor:
+    """What a described module makes of x (B, C, T): the meaning of docs/model-file.md in torch's terms. With `window`,
+    x are windows inside a Windowed. `own` has what computes the types of the user's, by path; `more` are a Graph's further
+    inputs."""
+    kind, path = node["type"], node["path"]
+    if path in own and kind not in CONTAINERS:
+        return own[path](x)
+
+    def tensor(name: str, wanted: bool = True) -> Optional[Tensor]:
+        return tensors[f"{path}.{name}" if path else name] if wanted else None
+
+    if kind in POINTWISE:
+        fields = {key: value for key, value in node.items() if key not in ("type", "path", "from")}
+        return POINTWISE[kind](x, **fields)
+    if kind == "Sequential":
+        for layer in node["layers"]:
+            x = apply_node(layer, tensors, x, window, own)
+        return x
+    if kind == "Residual":
+        return reduce_values("sum", [apply_node(node["net"], tensors, x, window, own), x], window)
+    if kind == "Parallel":
+        outputs = [apply_node(branch, tensors, x, window, own) for branch in node["branches"]]
+        return reduce_values(node["reduce"], outputs, window)
+    if kind == "Graph":
+        values = [x, *more]
+        for inner in node["nodes"]:
+            operands = [values[number] for number in inner["from"]]
+            if inner["type"] != "Reduce":
+                values.append(apply_node(inner, tensors, operands[0], window, own))
+                continue
+            values.append(joined(inner["op"], operands, window))
+        return values[-1]
+    if kind == "Windowed":
+        padding = list(both_sides(node["padding"]))
+        net = _Applied(node["net"], tensors)
+        return Windowed(net, node["size"], node["stride"], padding)(x)
+    if kind == "Snapshotter":
+        return Snapshotter(node["num_channels"], node["snapshot_size"], node["stride_size"])(x)
+    if kind == "OverlapAdd":
+        padding = list(both_sides(node["padding"]))
+        return OverlapAdd(node["channels"], node["size"], node["stride"], padding, node["normalise"],
+                                 tensor("window", node["weighted"]))(x)
+    if kind == "OnlineAverager":
+        return OnlineAverager(node["update_size"], node["num_updates"], node["num_channels"], node["offset"],
+                                     node["normalise_start"])(x)
+    if kind in ("RNN", "GRU", "LSTM"):
+        return _recurrent(node, tensor, x)
+    if kind in _OF_WINDOWS and window:
+        if kind in ("GroupNorm", "InstanceNorm1d"):
+            groups = node["num_groups"] if kind == "GroupNorm" else node["num_features"]
+            affine = node["affine"]
+            return F.group_norm(x, groups, tensor("weight", affine), tensor("bias", affine), node["eps"])
+        return _OF_WINDOWS[kind](x, node)
+    if kind == "Conv1d":
+        left, right = both_sides(node["padding"])
+        mode = node.get("padding_mode", "zeros")
+        x = _pad(x, left, right, mode, node.get("padding_value", 0.0))
+        return F.conv1d(x, tensor("weight"), tensor("bias", node["bias"]), node["stride"], 0, node["dilation"],
+                        node["groups"])
+    if kind == "ConvTranspose1d":
+        left, right = both_sides(node["padding"])
+        both = min(left, right)
+        y = F.conv_transpose1d(x, tensor("weight"), tensor("bias", node["bias"]), node["stride"], both,
+                               node["output_padding"], node["groups"], node["dilation"])
+        return _pad(y, both - left, both - right, "constant", 0.0)
+    if kind == "AvgPool1d":
+        return F.avg_pool1d(x, node["kernel_size"], node["stride"], node["padding"], node["ceil_mode"],
+                            node["count_include_pad"])
+    if kind == "MaxPool1d":
+        return F.max_pool1d(x, node["kernel_size"], node["stride"], node["padding"], node["dilation"],
+                            node["ceil_mode"])
+    if kind == "Pad":
+        return _pad(x, node["left"], node["right"], node["mode"], node.get("value", 0.0))
+    if kind == "Resample":
+        from torchaudio.functional import resample
+
+        fields = {key: value for key, value in node.items() if key not in ("type", "path", "from")}
+        return resample(x, **fields)
+    if kind == "Linear":
+        return F.linear(x.transpose(1, 2), tensor("weight"), tensor("bias", node["bias"])).transpose(1, 2)
+    if kind == "LayerNorm":
+        affine = node["elementwise_affine"]
+        return F.layer_norm(x.transpose(1, 2), (node["normalized_shape"],), tensor("weight", affine),
+                            tensor("bias", affine), node["eps"]).transpose(1, 2)
+    if kind == "BatchNorm1d":
+        affine = node["affine"]
+        return F.batch_norm(x, tensor("running_mean"), tensor("running_var"), tensor("weight", affine),
+                            tensor("bias", affine), False, 0.0, node["eps"])
+    if kind == "PReLU":
+        return F.prelu(x, tensor("weight"))
+    if kind == "GLU":
+        return F.glu(x, 1)
+    if kind in ("Softmax", "LogSoftmax"):
+        return F.softmax(x, 1) if kind == "Softmax" else F.log_softmax(x, 1)
+    if kind == "Affine":
+        if "channels" in node:
+            return x * tensor("weight").unsqueeze(-1) + tensor("bias").unsqueeze(-1)
+        return x * node["scale"] + node["offset"]
+    if kind == "ChannelSlice":
+        return x[:, node["start"]: node["start"] + node["channels"]]
+    if kind == "Snake":
+        alpha = tensor("alpha").unsqueeze(-1)
+        return x + torch.sin(alpha * x).square() / alpha
+    raise Refused(f"{kind} is a type of your own, and what it makes of a signal is not known here; "
+                   "export with check=False")
+
+
+class _Applied(nn.Module):
+    """A described network, run on windows."""
+
+    def __init__(self, node: Node, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.node, self.tensors = node, tensors
+
+    def forward(self, x: Tensor) -> Tensor:
+        return apply_node(self.node, self.tensors, x, True)
+
+
+def without_padding(node: Node) -> Node:
+    """The description under the padding policy "valid": no time padding, output_padding or ceil_mode; crops stay."""
+    node = dict(node)
+    if node["type"] == "Windowed":  # what is padded inside the windows belongs to the network
+        return {**node, "padding": 0}
+    if node["type"] == "Snapshotter":
+        return {"type": "Windowed", "path": node["path"], "size": node["snapshot_size"], "stride": node["stride_size"],
+                "padding": 0, "channels": node["num_channels"],
+                "net": {"type": "Sequential", "path": join(node["path"], "net"), "layers": []}}
+    for field in ("layers", "branches", "nodes"):
+        if field in node:
+            node[field] = [without_padding(child) for child in node[field]]
+    if "net" in node:
+        node["net"] = without_padding(node["net"])
+    kind = node["type"]
+    if kind in ("Conv1d", "ConvTranspose1d", "AvgPool1d", "MaxPool1d"):
+        node["padding"] = 0
+        node.pop("padding_mode", None)
+        node.pop("padding_value", None)
+        for field, off in (("output_padding", 0), ("ceil_mode", False)):
+            if field in node:
+                node[field] = off
+    elif kind == "Pad":
+        node["left"], node["right"] = min(0, node["left"]), min(0, node["right"])
+    return node

@@ -1,0 +1,84 @@
+"""What a model file is made of, and the limits of its reader."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from typing import Any, Dict, Iterable, Iterator, Tuple, Union
+
+import torch
+from torch import Tensor
+
+
+FORMAT_VERSION = 1
+PADDING_POLICIES = ("exact", "valid")
+REDUCTIONS = ("sum", "mean", "product", "max", "min", "concat")
+# The limits of the C++ reader, checked here so that no file is written that it would refuse.
+MAX_EXTENT = 1 << 20
+MAX_DEPTH = 64
+MAX_RECURRENT_LAYERS = 64
+MAX_WINDOW = 1 << 26  # numbers
+MAX_RATE = 1 << 30  # of Resample, in Hz
+MAX_REACH = 1 << 24  # frames from a layer's first tap to its last
+MAX_PACKED_WEIGHTS = 1 << 28
+MAX_FRAMES = 1 << 40  # that a network reaches over
+MAX_WAITING_FRAMES = 1 << 26  # of a branch whose others come later
+MAX_OUTPUTS = 1 << 20  # for each input; also before a pattern repeats
+MAX_PATTERNS = 1 << 26  # numbers in all, of the patterns in which values come
+MAX_HEADER_BYTES = 16 << 20
+MAX_FILE_BYTES = 16 << 30
+Node = Dict[str, Any]
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+def both_sides(padding: Any) -> Tuple[int, int]:
+    """A description's padding at the left and at the right end."""
+    return (padding[0], padding[1]) if isinstance(padding, list) else (padding, padding)
+
+
+def lcm(numbers: Iterable[int]) -> int:
+    return functools.reduce(lambda a, b: a // math.gcd(a, b) * b, numbers, 1)
+
+
+def float32(value: float) -> float:
+    return torch.tensor(value, dtype=torch.float64).to(torch.float32).item()
+
+
+def dilated(kernel_size: int, dilation: int) -> int:
+    """The field of a kernel: how many input samples it spans."""
+    return dilation * (kernel_size - 1) + 1
+
+
+def recurrent_outputs(node: Node) -> int:
+    """The channels that a described RNN, GRU or LSTM gives."""
+    return (node.get("proj_size") or node["hidden_size"]) * (2 if node["bidirectional"] else 1)
+
+
+def recurrent_tensors(node: Node) -> Iterator[Tuple[str, Tuple[int, ...]]]:
+    """Names and shapes of the weights that a described RNN, GRU or LSTM has, in torch's order."""
+    hidden, inputs, projected = node["hidden_size"], node["input_size"], node.get("proj_size", 0)
+    rows = {"RNN": 1, "GRU": 3, "LSTM": 4}[node["type"]] * hidden
+    suffixes = ("", "_reverse") if node["bidirectional"] else ("",)
+    for layer in range(node["num_layers"]):
+        for suffix in suffixes:
+            yield f"weight_ih_l{layer}{suffix}", (rows, inputs)
+            yield f"weight_hh_l{layer}{suffix}", (rows, projected or hidden)
+            for name in ("bias_ih", "bias_hh") if node["bias"] else ():
+                yield f"{name}_l{layer}{suffix}", (rows,)
+            if projected:
+                yield f"weight_hr_l{layer}{suffix}", (projected, hidden)
+        inputs = recurrent_outputs(node)
+
+
+def recurrent_states(node: Node) -> Iterator[Tuple[str, Tuple[int, ...]]]:
+    """Names and shapes of the states that a described RNN, GRU or LSTM begins with: h0, and for an LSTM c0."""
+    runs = node["num_layers"] * (2 if node["bidirectional"] else 1)
+    yield "h0", (runs, node.get("proj_size") or node["hidden_size"])
+    if node["type"] == "LSTM":
+        yield "c0", (runs, node["hidden_size"])
+
+
+def float32_copy(value: Tensor) -> Tensor:
+    """A tensor as it is written."""
+    return value.detach().to("cpu", torch.float32, copy=True).contiguous()

@@ -1,0 +1,530 @@
+"""From a module with a forward of its own to a node: it is run on signals of several lengths, what was recorded is written as a
+graph, and the graph is compared with the module on further lengths."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import time
+import traceback
+from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from .align import Number, Run, Varying, align, contains
+from .channels import SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels, signal_rates, takes_no_channels
+from .crops import fold_crops
+from .errors import OR_REGISTER, ByLength, ExportError, Refused, Unknown, fail, join, one_line
+from .evaluate import apply_node
+from .format import Node
+from .graph import Builder
+from .known import MARKERS, WRAP_RECURRENT, foreign, is_registered, of_images, resample_class
+from .lengths import LARGEST_SWEEP
+from .modules import RECURRENT, Parallel, Residual
+from .reading import like
+from .record import Place, Recorder, Recording, Stop, is_users
+from .signals import BATCH, SPACE, TIME, Signal
+from .walk import Depends, Walk
+
+_LARGEST_DIFFERENCE = 1e-5  # of the output's largest value
+_MOST_RUNS = 12
+_SECONDS = 2.0  # for comparing, once some lengths were compared
+_LONGEST_RETRY = 4096
+_SLOW = 0.05  # seconds for a short signal
+_LONGER = ((21, 0.1), (8, 0.1), (4, 1.0))  # times the first length, if it takes at most so many seconds
+_FEWEST_LENGTHS = 5  # a slow one: 2
+
+
+class Layout(NamedTuple):
+    """What the signals of a forward are: the channels of each, how many main frames come for one of its frames, and which axis
+    is the time."""
+
+    channels: Sequence[int]
+    rates: Sequence[int]
+    time_axis: int
+    flat: bool = False  # without an axis of channels
+
+    def frames(self, length: int) -> Tuple[int, ...]:
+        return tuple(-(-length // rate) for rate in self.rates)
+
+    def axes(self) -> Tuple[str, ...]:
+        if self.flat:
+            return (BATCH, TIME)
+        return {0: (TIME, BATCH, SPACE), 1: (BATCH, TIME, SPACE)}.get(self.time_axis, (BATCH, SPACE, TIME))
+
+    def signals(self, batch: int, frames: Sequence[int], seed: int) -> List[Tensor]:
+        """Random signals (batch, channels, time)."""
+        generator = torch.Generator().manual_seed(seed)
+        return [torch.rand(batch, count, n, generator=generator) * 2 - 1 for count, n in zip(self.channels, frames)]
+
+    def as_taken(self, signals: Sequence[Tensor]) -> List[Tensor]:
+        """Signals with the axes that the forward takes."""
+        if self.flat:
+            return [signal.squeeze(1) for signal in signals]
+        order = [(BATCH, SPACE, TIME).index(role) for role in self.axes()]
+        return [signal.permute(order).contiguous() for signal in signals]
+
+
+class Described(NamedTuple):
+    """The node of a forward, and how many numbers one of its output frames has, or all of those of a window."""
+
+    node: Node
+    numbers: int
+
+
+def describe_forward(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int] = None,
+                     rates: Optional[Sequence[int]] = None, time_axis: int = -1) -> Described:
+    """The Graph node (a Sequential if nothing branches) of what `root`'s own forward does. With `size`, it runs on windows of
+    so many frames. A forward that takes (batch, time) only gets that. Errors: ExportError."""
+    try:
+        return _described(describer, root, path, inputs, size, rates, time_axis)
+    except ExportError:
+        one = size is None and time_axis == -1 and rates is None and (inputs is None or list(inputs) == [1])
+        with inference(root):
+            if not one or not takes_no_channels(root):
+                raise
+            return _Export(describer, root, path, Layout([1], [1], -1, True), ["x"], None).node()
+
+
+def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int],
+               rates: Optional[Sequence[int]], time_axis: int) -> Described:
+    names = _signal_names(root, path, inputs)
+    if size is not None and len(names) != 1:
+        raise fail(path, root, f"takes {len(names)} signals, but a window is one")
+    if inputs is not None and len(inputs) != len(names):
+        raise fail(path, root, f"takes {len(names)} signals, but inputs gives the channels of {len(inputs)}")
+    with inference(root):
+        if rates is None and inputs is not None and len(names) > 1:
+            def at_rates(tried: Sequence[int], length: int) -> List[Tensor]:
+                layout = Layout(inputs, tried, time_axis)
+                return [like(root, signal) for signal in layout.as_taken(layout.signals(2, layout.frames(length), 0))]
+
+            rates = signal_rates(root, len(names), at_rates)
+        rates = list(rates or [1] * len(names))
+        if len(rates) != len(names) or rates[0] != 1:
+            raise fail(path, root, f"takes {len(names)} signals, but rates is {rates}: it must have a number for each, the "
+                                   f"first one 1")
+        if inputs is None:
+            def signals(counts: Sequence[int], length: int) -> List[Tensor]:
+                layout = Layout(counts, rates, time_axis)
+                made = [torch.zeros(1, count, frames) for count, frames in zip(counts, layout.frames(length))]
+                return [like(root, signal) for signal in layout.as_taken(made)]
+
+            try:
+                inputs = signal_channels(root, path, names, signals)
+            except ExportError as error:  # perhaps there is a reason however many there are
+                for counts in error.choices if time_axis == -1 else ():
+                    refuse_first(describer, root, path, counts[0], size, len(names))
+                raise
+        return _Export(describer, root, path, Layout(list(inputs), rates, time_axis), names, size).node()
+
+
+def refuse_first(describer: Any, root: nn.Module, path: str, channels: int, size: Optional[int] = None,
+                 signals: int = 1) -> None:
+    """Throws what keeps a network of unknown channels from being exported however many it has, as far as `channels` show it."""
+    names = [f"input{i}" for i in range(signals)]
+    with inference(root):
+        one = _Export(describer, root, path, Layout([channels] * signals, [1] * signals, -1), names, size)
+        try:
+            one.record(one.first_run(), 0)
+            one.node()
+        except _Raised:  # the forward does not run for so many
+            return
+
+
+def _signal_names(root: nn.Module, path: str, inputs: Optional[Sequence[int]]) -> List[str]:
+    """The arguments of forward that are signals: those without a default, or as many as `inputs` has."""
+    if isinstance(root, nn.Sequential) and type(root).forward is nn.Sequential.forward:
+        return ["x"]
+    try:
+        parameters = list(inspect.signature(root.forward).parameters.values())
+    except (TypeError, ValueError):  # a builtin in the place of a forward
+        return ["x"]
+    names = [each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    needed = [each.name for each in parameters if each.name in names and each.default is each.empty]
+    more = any(each.kind == each.VAR_POSITIONAL for each in parameters)
+    if inputs is None:
+        return needed or names[:1] or (["input"] if more else needed)
+    if len(inputs) > len(names) and more:
+        return names + [f"input{i}" for i in range(len(names), len(inputs))]
+    return names[:max(len(inputs), len(needed))]
+
+
+class _Raised(Exception):
+    """What a forward raised, and in which module."""
+
+    def __init__(self, error: Exception, path: str, module: nn.Module) -> None:
+        super().__init__(str(error))
+        self.error, self.path, self.module = error, path, module
+
+
+class _Mismatch(Exception):
+    """What was written is not what the module does for signals of this length."""
+
+    def __init__(self, run: Run, reason: str) -> None:
+        super().__init__(reason)
+        self.run, self.reason = run, reason
+
+
+class _Export:
+    """One forward on its way into the file."""
+
+    def __init__(self, describer: Any, root: nn.Module, path: str, layout: Layout, names: Sequence[str],
+                 size: Optional[int]) -> None:
+        self.describer, self.root, self.path, self.layout, self.names, self.size = describer, root, path, layout, names, size
+        self.before, self.depth = dict(describer.tensors), describer.depth
+        self.given = dict(describer.given_channels)
+        self.seconds = 1e-4  # for a frame
+        self.telling: Set[int] = set()
+
+    # Errors.
+
+    def failed(self, message: str, place: Optional[Place] = None, cure: str = "") -> ExportError:
+        if place is None:
+            return fail(self.path, self.root, f"{message}{cure}")
+        leaf = type(place.module).__module__.startswith("torch.nn.") and place.module is not self.root
+        path, module = (place.path, place.module) if leaf else (place.owner_path, place.owner)
+        return fail(join(self.path, path) if path else self.path, module, f"{message}{place.line}{cure}")
+
+    def refused(self, reason: Refused, place: Optional[Place]) -> ExportError:
+        error = self.failed(str(reason), reason.step or place, OR_REGISTER if isinstance(reason, Unknown) else "")
+        error.by_length = isinstance(reason, ByLength)
+        return error
+
+    def raised(self, raised: _Raised, length: int) -> ExportError:
+        """What the forward itself raised."""
+        path = join(self.path, raised.path) if raised.path else self.path
+        where = f"{one_line(raised.error)}{_line_of(raised.error)}"
+        if self.size is not None:
+            return fail(path, raised.module, f"its forward fails for a window of shape ({self.layout.channels[0]}, {length}): "
+                                             f"{where}")
+        return fail(path, raised.module, f"its forward fails for signals of {length} frames: {where}{self.channels_last()}"
+                    + self.without_time())
+
+    def channels_last(self) -> str:
+        """A hint, if a forward that fails takes its signals with the channels last."""
+        if self.layout.time_axis in (0, 1):
+            return ""
+        with contextlib.suppress(Exception):
+            frames = self.layout.frames(SAMPLE_LENGTHS[0][0])
+            self.root(*(like(self.root, torch.zeros(2, n, count)) for count, n in zip(self.layout.channels, frames)))
+            return ("; it runs for (batch, frames, channels), but a signal is (batch, channels, frames): say time_axis=1, or "
+                    "transpose it "
+                    "in the forward, x.transpose(1, 2), and back at the end")
+        return ""
+
+    def without_time(self) -> str:
+        """A hint, if a forward that fails takes its further inputs without a time."""
+        if len(self.names) == 1:
+            return ""
+        with contextlib.suppress(Exception):
+            first, *more = self.layout.as_taken(self.layout.signals(2, self.layout.frames(SAMPLE_LENGTHS[0][0]), 0))
+            self.root(*(like(self.root,
+                             each) for each in (first, *(torch.zeros(2, count) for count in self.layout.channels[1:]))))
+            return (f"; it runs if {' and '.join(self.names[1:])} has no time, but knobs are no signals: keep their values in "
+                    f"the "
+                    "module, as a buffer")
+        return ""
+
+    # Running.
+
+    def is_whole(self, module: nn.Module) -> bool:
+        if is_registered(module) or isinstance(module, resample_class()):
+            return self.size is not None or module is not self.root
+        if isinstance(module, (Residual, Parallel)):
+            return self.size is None and module is not self.root
+        return isinstance(module, MARKERS) and type(module).forward in [cls.forward for cls in MARKERS] and (
+            self.size is not None or module is not self.root)
+
+    def check(self, module: nn.Module, path: str, caller: nn.Module) -> None:
+        if is_registered(module):
+            return
+        path = join(self.path, path)
+        reason = foreign(module)
+        if reason is not None:
+            raise Stop(fail(path, module, reason))
+        bare = isinstance(module, RECURRENT) and type(caller).forward is nn.Sequential.forward and (
+            type(module).forward in [cls.forward for cls in RECURRENT])
+        if bare and self.size is not None:
+            raise Stop(fail(path, module, WRAP_RECURRENT))
+        if bare or isinstance(module, nn.RNNCellBase) or of_images(type(module).__name__) and self.describer.refuses(module):
+            raise Stop(self.describer.refusal(module, path))
+
+    def record(self, run: Run, seed: int) -> Recording:
+        recorder = Recorder(self.root, self.is_whole, self.check)
+        signals = self.layout.as_taken(self.layout.signals(run.batch, run.frames, seed))
+        try:
+            return recorder.run([like(self.root, signal) for signal in signals])
+        except Stop as stop:
+            raise stop.error from None
+        except Refused as reason:
+            raise self.refused(reason, recorder.where) from reason
+        except Exception as error:  # whatever the forward raises
+            raise _Raised(error, *recorder.entered[-1]) from error
+
+    def first_run(self) -> Run:
+        return self.run(SAMPLE_LENGTHS[0][0]) if self.size is None else Run(3, (self.size,))
+
+    def run(self, length: int, batch: int = 2) -> Run:
+        return Run(batch, self.layout.frames(length))
+
+    # Writing.
+
+    def node(self) -> Described:
+        if self.size is not None:
+            runs = [Run(3, (self.size,)), Run(3, (self.size,)), Run(2, (self.size,))]
+            try:
+                recordings = [self.record(run, i) for i, run in enumerate(runs)]
+            except _Raised as error:
+                raise self.raised(error, self.size) from error
+            return self.compared(recordings, runs)
+        raised: Optional[ExportError] = None
+        refused: Optional[ExportError] = None
+        for lengths in self.lengths():
+            few = 1 if lengths is SHORT_LENGTHS else 2  # signals at once
+            runs = [self.run(lengths[0], few), self.run(lengths[1], few), self.run(lengths[0], few + 1), self.run(lengths[2],
+                                                                                                                  few)]
+            recordings: List[Recording] = []
+            try:
+                for i, run in enumerate(runs):
+                    recordings.append(self.record(run, i))
+            except _Raised as error:  # too short, perhaps
+                if recordings:
+                    self.check_steady(recordings[0], runs[0])
+                raised = raised or self.raised(error, lengths[0])
+                continue
+            with contextlib.suppress(_Raised):  # one that no stride divides, if it takes such
+                odd = self.run(lengths[0] + 1, few)
+                recordings.append(self.record(odd, len(runs)))
+                runs.append(odd)
+            try:
+                return self.compared(recordings, runs)
+            except ExportError as error:  # with longer signals it may be a pad up to a multiple of a stride
+                refused = refused or error
+                if not error.by_length or lengths[0] * self.seconds > _SECONDS or lengths[0] > _LONGEST_RETRY:
+                    raise refused
+        raise refused or raised
+
+    def lengths(self) -> Sequence[Sequence[int]]:
+        """Lengths to record, those that come first preferred: short ones for what takes long."""
+        signals = self.layout.as_taken(self.layout.signals(2, self.layout.frames(SHORT_LENGTHS[0]), 0))
+        began = time.perf_counter()
+        try:
+            self.root(*(like(self.root, signal) for signal in signals))
+        except Exception:  # too short
+            return SAMPLE_LENGTHS
+        seconds = (time.perf_counter() - began) / 2
+        self.seconds = seconds / SHORT_LENGTHS[0]
+        return (SHORT_LENGTHS, *SAMPLE_LENGTHS) if seconds > _SLOW else SAMPLE_LENGTHS
+
+    def compared(self, recordings: List[Recording], runs: List[Run]) -> Described:
+        """The node; where the module does something else for other lengths than it shows, these are recorded, too."""
+        while True:
+            try:
+                builder, output = self.written(recordings, runs)
+            except ExportError:
+                if self.tell(recordings, runs):
+                    continue
+                raise
+            if self.tell(recordings, runs):
+                continue
+            node = self.finished(builder, output)
+            value = builder.values[output.number]
+            described = Described(node, value.channels * (value.frames[0] if builder.windows else 1))
+            if not self.describer.check:
+                return described
+            try:
+                self.compare(node, builder, output, runs)
+                return described
+            except _Mismatch as mismatch:
+                if mismatch.run in runs or len(runs) >= _MOST_RUNS or self.size is not None:
+                    raise self.failed(mismatch.reason) from None
+                run = mismatch.run if mismatch.run._replace(batch=2) in runs else mismatch.run._replace(batch=2)
+                recordings.append(self.record(run, len(runs)))
+                runs.append(run)
+
+    def tell(self, recordings: List[Recording], runs: List[Run]) -> bool:
+        """Records the lengths that would show more; whether there are any."""
+        before, known = len(runs), [run.frames[0] for run in runs]
+        for length in sorted(self.telling):
+            if length not in known and length < 2 * max(known) and len(runs) < _MOST_RUNS:
+                with contextlib.suppress(_Raised):
+                    recordings.append(self.record(self.run(length), len(runs)))
+                    runs.append(self.run(length))
+        self.telling.clear()
+        return len(runs) > before
+
+    def written(self, recordings: Sequence[Recording], runs: Sequence[Run]) -> Tuple[Builder, Signal]:
+        describer = self.describer
+        describer.tensors, describer.depth = dict(self.before), self.depth
+        describer.given_channels = dict(self.given)
+        try:
+            aligned = align(recordings, runs, len(self.names))
+        except Refused as reason:
+            self.check_steady(recordings[0], runs[0])
+            raise self.refused(reason, None) from reason
+        builder = Builder(describer, self.root, self.path, runs, self.layout.channels, self.layout.rates, self.size)
+        builder.telling = self.telling
+        try:
+            return builder, Walk(builder, aligned, self.layout.axes(), self.root, self.failed, self.refused).output()
+        except Depends as depends:
+            self.check_steady(recordings[0], runs[0])
+            raise depends.error from None
+
+    def check_steady(self, recording: Recording, run: Run) -> None:
+        """Throw if the forward does something else when it is called once more."""
+        try:
+            once_more = self.record(run, 0)
+        except _Raised:
+            return
+        try:
+            steps = align([recording, once_more], [run, run], len(self.names)).steps
+            different = next((step.place for step in steps if contains((step.args, step.kwargs), (Number, Varying))), None)
+        except Refused as reason:
+            different = reason.step
+        if different is None:
+            return
+        if recording.random is not None:
+            raise self.failed("makes something random, which differs from run to run", recording.random)
+        raise self.failed("does something else each time it is called: it keeps something for the next call, but a stream "
+                          "keeps the state of "
+                          "recurrent layers by itself", different)
+
+    def finished(self, builder: Builder, output: Signal) -> Node:
+        """The nodes that lead to the output, renumbered."""
+        signals, wanted, waiting = len(self.names), set(), [output.number]
+        while waiting:
+            number = waiting.pop()
+            if number not in wanted:
+                wanted.add(number)
+                waiting.extend(builder.nodes[number - signals]["from"] if number >= signals else ())
+        for i, name in enumerate(self.names):
+            if i not in wanted:
+                raise fail(self.path, self.root, f"its output does not depend on its input {name}")
+        numbers = {i: i for i in range(signals)}
+        nodes: List[Node] = []
+        for number in sorted(wanted - set(range(signals))):
+            node = dict(builder.nodes[number - signals])
+            node["from"] = [numbers[source] for source in node["from"]]
+            numbers[number] = signals + len(nodes)
+            nodes.append(node)
+        self.forget(builder, nodes)
+        channels = self.layout.channels
+        if signals == 1 and all(node["from"] == [i] and node["type"] != "Reduce" for i, node in enumerate(nodes)):
+            for node in nodes:
+                del node["from"]
+            if self.size is not None and len(nodes) == 1 and not isinstance(self.root, nn.Sequential) and (
+                    self.is_whole(self.root) or type(self.root).__module__.partition(".")[0] in ("torch", "eigenstream")):
+                return nodes[0]
+            return {"type": "Sequential", "path": self.path, "layers": nodes}
+        graph = {"type": "Graph", "path": self.path, "in_channels": channels[0]}
+        if signals > 1:
+            graph["more_channels"] = list(channels[1:])
+            graph["more_rates"] = [number for rate in self.layout.rates[1:] for number in (1, rate)]
+        return {**graph, "nodes": nodes}
+
+    def forget(self, builder: Builder, nodes: Sequence[Node]) -> None:
+        """Takes away the tensors of nodes that lead nowhere."""
+        kept = [node["path"] for node in nodes]
+        for node in builder.nodes:
+            path = node["path"]
+            if path in kept or not path:
+                continue
+            for name in list(self.describer.tensors):
+                used = name in self.before or any(name.startswith(f"{each}.") for each in kept)
+                if name.startswith(f"{path}.") and not used:
+                    del self.describer.tensors[name]
+
+    # Comparing.
+
+    def compare(self, node: Node, builder: Builder, output: Signal, runs: Sequence[Run]) -> None:
+        """Throws _Mismatch for a length for which the node gives something else than the module."""
+        folded = fold_crops(node)
+        if self.size is not None:
+            self.compare_one(folded, output, runs[1], 101)
+            return
+        start, began = runs[0].frames[0] + 1, time.perf_counter()
+        fewest = _FEWEST_LENGTHS if self.seconds * SHORT_LENGTHS[0] < _SLOW else 2
+        self.compare_one(folded, output, runs[-1] if len(runs) > 5 else runs[0]._replace(batch=1), 100)
+        for i, length in enumerate(_lengths(start, builder.cycle())):
+            if i >= fewest and time.perf_counter() - began > _SECONDS:
+                break
+            self.compare_one(folded, output, self.run(length, 1 + i % 2), 101 + i)
+        first = runs[0].frames[0]
+        longer = next((times * first for times, most in _LONGER if 2 * times * first * self.seconds < most), None)
+        if longer is not None:  # longer than what looks at a number of frames from the end
+            self.compare_one(folded, output, self.run(longer, 1), 100)
+
+    def compare_one(self, node: Node, output: Signal, run: Run, seed: int) -> None:
+        signals = self.layout.signals(run.batch, run.frames, seed)
+        try:
+            wanted = self.root(*(like(self.root, signal) for signal in self.layout.as_taken(signals)))
+        except Exception:  # whatever it raises, it does not take such a length
+            return
+        if not isinstance(wanted, Tensor) or wanted.dim() != len(output.axes):
+            raise _Mismatch(run, f"for signals of {run.frames[0]} frames its forward gives something else than for others")
+        wanted = self.as_stream(wanted.to("cpu", torch.float32), output)
+        try:
+            given = apply_node(node, self.describer.tensors, signals[0], self.size is not None, self.describer.custom_forward,
+                               signals[1:])
+        except Refused as reason:
+            raise self.failed(str(reason)) from reason
+        except RuntimeError as error:
+            raise _Mismatch(run, f"what was recorded does not run for signals of {run.frames[0]} frames: {one_line(error)}") from error
+        if self.size is not None:
+            given, wanted = (each.transpose(1, 2).flatten(1) for each in (given, wanted))
+        if given.shape != wanted.shape:
+            raise _Mismatch(run, f"what would be written gives {tuple(given.shape)}, the module {tuple(wanted.shape)}, for "
+                                 f"signals of "
+                                 f"{run.frames[0]} frames")
+        apart = difference(given, wanted)
+        if apart > _LARGEST_DIFFERENCE:
+            raise _Mismatch(run, f"what would be written differs from the module by {apart:.2g} of its largest value: its "
+                                 f"forward does "
+                                 "something that a recording does not show, or keeps something for the next call; a stream "
+                                 "keeps the "
+                                 "state of recurrent layers by itself")
+
+    def as_stream(self, y: Tensor, output: Signal) -> Tensor:
+        """A tensor that the module gives as (batch, channels, time)."""
+        if self.size is not None:
+            return y if y.dim() == 3 else y.unsqueeze(-1)
+        order = [output.axes.index(BATCH), *(i for i, role in enumerate(output.axes) if role == SPACE), output.axes.index(TIME)]
+        y = y.permute(order)
+        return y.reshape(y.shape[0], -1, y.shape[-1]) if y.numel() else y.new_empty(y.shape[0], output.channels, y.shape[-1])
+
+
+def difference(given: Tensor, wanted: Tensor) -> float:
+    """The largest difference, as a part of the largest value; of numbers that are not finite, none if both are alike."""
+    if not given.numel():
+        return 0.0
+    if not torch.equal(given.isfinite(), wanted.isfinite()):
+        return float("inf")
+    finite = wanted.isfinite()
+    if not bool(finite.any()):
+        return 0.0
+    given, wanted = given[finite], wanted[finite]
+    return float((given - wanted).abs().max() / wanted.abs().max().clamp(min=1e-30)) if bool((given != wanted).any()) else 0.0
+
+
+def _lengths(start: int, cycle: int) -> Iterator[int]:
+    """Lengths with every remainder that matters to a network that repeats after `cycle` frames, far ones in turn."""
+    count = max(4, min(cycle, LARGEST_SWEEP))
+    yield from range(start, start + 3)
+    step = next(step for step in range(int(count * 0.618) | 1, 2 * count + 2) if _coprime(step, count))
+    spread = max(1, cycle // count)
+    for i in range(count):
+        yield start + (i * step % count) * spread
+
+
+def _coprime(a: int, b: int) -> bool:
+    while b:
+        a, b = b, a % b
+    return a == 1
+
+
+def _line_of(error: BaseException) -> str:
+    """The line of the forward that raised an error."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    return next((f" ({frame.line})" for frame in frames if frame.line and is_users(frame.filename)), "")

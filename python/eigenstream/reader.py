@@ -1,0 +1,359 @@
+"""What the C++ reader refuses, said before anything is written."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from torch import Tensor, nn
+
+from .errors import ExportError, join
+from .format import (
+    MAX_DEPTH, MAX_EXTENT, MAX_FRAMES, MAX_OUTPUTS, MAX_PACKED_WEIGHTS, MAX_PATTERNS, MAX_RATE, MAX_REACH,
+    MAX_RECURRENT_LAYERS, MAX_WAITING_FRAMES, Node, both_sides, dilated, float32, recurrent_outputs)
+from .known import ACTIVATIONS
+
+
+# Types that give as many channels as they take.
+_SAME_CHANNELS = {*(cls.__name__ for cls in ACTIVATIONS), "AvgPool1d", "MaxPool1d", "Pad", "Resample", "BatchNorm1d",
+                  "LayerNorm", "GELU", "PReLU", "Snake", "Softmax", "LogSoftmax", "Affine", "Abs", "Exp", "Log", "Sqrt",
+                  "Square", "Sin", "Cos", "Reciprocal"}
+
+
+def unreadable(node: Node, reason: str) -> ExportError:
+    return ExportError(f"{node['path'] or '<root>'} ({node['type']}): {reason}")
+
+
+def takes(node: Node) -> Optional[int]:
+    """The channels that a described module takes, if it says."""
+    kind = node["type"]
+    if kind == "Sequential":
+        for layer in node["layers"]:
+            taken = takes(layer)  # asked once: twice at each level would be 2^depth times
+            if taken is not None or not keeps_channels(layer):
+                return taken
+        return None
+    if kind == "Residual":
+        return takes(node["net"])
+    if kind == "Parallel":
+        return next((channels for channels in map(takes, node["branches"]) if channels is not None), None)
+    if kind == "OverlapAdd":
+        return node["channels"] * node["size"]
+    if kind == "PReLU":
+        return node["num_parameters"] if node["num_parameters"] > 1 else None
+    fields = {"Conv1d": "in_channels", "ConvTranspose1d": "in_channels", "Graph": "in_channels", "Linear": "in_features",
+              "BatchNorm1d": "num_features", "LayerNorm": "normalized_shape", "Snapshotter": "num_channels",
+              "Windowed": "channels", "Affine": "channels", "Snake": "channels",
+              **dict.fromkeys(("RNN", "GRU", "LSTM"), "input_size")}
+    return node.get(fields[kind]) if kind in fields else None
+
+
+def keeps_channels(node: Node) -> bool:
+    """Whether a described module gives as many channels as it takes."""
+    if node["type"] == "Sequential":
+        return all(map(keeps_channels, node["layers"]))
+    return node["type"] == "Residual" or node["type"] in _SAME_CHANNELS
+
+
+def channels_after(node: Node, channels: Optional[int], given: Mapping[str, int]) -> Optional[int]:
+    """The channels that a described module gives, if they are known; `given`: those of modules over windows, by path.
+    Errors: ExportError if a module cannot take what comes."""
+    kind = node["type"]
+    if kind == "Sequential":
+        for layer in node["layers"]:
+            channels = channels_after(layer, channels, given)
+        return channels
+    wanted = takes(node)
+    if None not in (wanted, channels) and wanted != channels and kind not in ("Residual", "Parallel"):
+        raise unreadable(node, f"takes {wanted} channels, but {channels} come")
+    channels = wanted if channels is None else channels
+    if kind == "Residual":
+        after = channels_after(node["net"], channels, given)
+        if None not in (after, channels) and after != channels:
+            raise unreadable(node, f"its net turns {channels} channels into {after}, which cannot be added")
+        return channels
+    if kind in ("Parallel", "Graph"):
+        values = [channels, *node.get("more_channels", ())]
+        for inner in node["branches"] if kind == "Parallel" else node["nodes"]:
+            operands = [values[number] for number in inner.get("from", [0])]
+            values.append(joined_channels(inner, inner["op"], operands) if inner["type"] == "Reduce"
+                          else channels_after(inner, operands[0], given))
+        return values[-1] if kind == "Graph" else joined_channels(node, node["reduce"], values[1:])
+    if kind == "GLU" and channels is not None:
+        if channels % 2:
+            raise unreadable(node, f"takes an even number of channels, but {channels} come")
+        return channels // 2
+    if kind == "ChannelSlice" and channels is not None and node["start"] + node["channels"] > channels:
+        raise unreadable(node, f"takes channels up to {node['start'] + node['channels'] - 1}, but {channels} come")
+    if kind == "OnlineAverager":
+        least, own = node["num_updates"] * node["update_size"] + node["offset"], node["num_channels"]
+        if channels is not None and (channels % own or channels // own < least):
+            raise unreadable(node, f"takes predictions of {own} channels of {least} frames or more, but {channels} "
+                                    "numbers come")
+        return own
+    if kind == "Snapshotter":
+        return node["num_channels"] * node["snapshot_size"]
+    if kind == "Windowed":
+        return given.get(node["path"])
+    if kind in ("RNN", "GRU", "LSTM"):
+        return recurrent_outputs(node)
+    for field in ("out_channels", "out_features", "channels"):
+        if field in node:
+            return node[field]
+    return channels if kind in _SAME_CHANNELS else None
+
+
+def joined_channels(node: Node, op: str, channels: Sequence[Optional[int]]) -> Optional[int]:
+    if None in channels:
+        return None
+    if op != "concat" and len(set(channels) - {1}) > 1:
+        raise unreadable(node, f"its operands have {' and '.join(map(str, channels))} channels")
+    return sum(channels) if op == "concat" else max(channels)
+
+
+# The least and the greatest of the integers that a node may hold, where they are not 1 and MAX_EXTENT.
+_RANGES = {**dict.fromkeys(("padding", "output_padding", "start", "offset", "proj_size"), (0, MAX_EXTENT)),
+           **dict.fromkeys(("left", "right"), (-MAX_EXTENT, MAX_EXTENT)),
+           **dict.fromkeys(("orig_freq", "new_freq"), (1, MAX_RATE)), "num_layers": (1, MAX_RECURRENT_LAYERS)}
+
+
+def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
+    """Why the C++ reader would refuse a module of a type of its own, its fields and tensors taken by themselves; None if it
+    would not. See the factories in graph/registry.hpp and the layers' constructors."""
+    kind = node["type"]
+    for name, value in node.items():
+        if type(value) is float:
+            in_double = kind == "Resample" or name == "eps" and kind in ("GroupNorm", "InstanceNorm1d")
+            if not math.isfinite(value if in_double else float32(value)):
+                return f"{name} is {value}, not a finite number{'' if in_double else ' in float32'}"
+        elif name != "from" and type(value) in (int, list):
+            least, most = _RANGES.get(name, (1, MAX_EXTENT))
+            for number in value if type(value) is list else [value]:
+                if type(number) is int and not least <= number <= most:
+                    return f"{name} is {value}, outside {least}..{most}"
+
+    def number(name: str) -> float:
+        return float32(node[name])
+
+    def tensor(name: str) -> Tensor:
+        return tensors[join(node["path"], name)]
+
+    if kind in ("Conv1d", "ConvTranspose1d", "MaxPool1d"):
+        if (node["kernel_size"] - 1) * node["dilation"] >= MAX_REACH:
+            return f"its taps reach over more than {MAX_REACH} frames"
+    if kind in ("Conv1d", "ConvTranspose1d"):
+        groups, inputs, outputs = node["groups"], node["in_channels"], node["out_channels"]
+        if inputs % groups or outputs % groups:
+            return f"groups is {groups}, which does not divide {inputs} and {outputs} channels"
+    if kind == "ConvTranspose1d":
+        bound, weights = max(node["stride"], node["dilation"]), inputs * outputs // groups * node["kernel_size"]
+        if node["output_padding"] >= bound:
+            return f"output_padding {node['output_padding']} must be smaller than stride or dilation ({bound})"
+        if node["stride"] * weights > MAX_PACKED_WEIGHTS:
+            return (f"stride {node['stride']} times {weights} weights is more than {MAX_PACKED_WEIGHTS}; share it among "
+                    "several layers")
+    if kind in ("AvgPool1d", "MaxPool1d") and 2 * node["padding"] > node["kernel_size"]:
+        return f"padding {node['padding']} is more than half of kernel_size {node['kernel_size']}"
+    if kind in ("LayerNorm", "GroupNorm", "InstanceNorm1d") and node["eps"] < 0:
+        return f"eps is {node['eps']}, must not be negative"
+    if kind == "GroupNorm" and node["num_channels"] % node["num_groups"]:
+        return f"num_groups is {node['num_groups']}, which does not divide {node['num_channels']} channels"
+    if kind == "BatchNorm1d":
+        spread = tensor("running_var").double() + number("eps")
+        if bool((spread <= 0).any()):
+            channel = int((spread <= 0).nonzero()[0])
+            return (f"running_var plus eps of channel {channel} is {spread[channel].item():g}, must be positive: was the "
+                    "module trained?")
+    for name in {"Softplus": ("beta",), "CELU": ("alpha",)}.get(kind, ()):
+        if number(name) == 0:
+            return f"{name} is {node[name]}, must not be 0 in float32"
+    if kind == "Softshrink" and node["lambd"] < 0:
+        return f"lambd is {node['lambd']}, must not be negative"
+    if kind == "Hardtanh" and number("min_val") > number("max_val"):
+        return f"min_val {node['min_val']} is above max_val {node['max_val']}"
+    if kind == "GELU" and node["approximate"] not in ("none", "tanh"):
+        return f"approximate is {node['approximate']!r}, must be 'none' or 'tanh'"
+    if kind == "Snake" and bool((tensor("alpha") == 0).any()):
+        return "alpha must not be 0 in float32"
+    if kind == "LSTM" and node["proj_size"] >= node["hidden_size"]:
+        return f"proj_size is {node['proj_size']}, must be less than hidden_size {node['hidden_size']}"
+    if kind == "Windowed" and max(both_sides(node["padding"])) >= node["size"]:
+        return f"padding is {node['padding']}, must be from 0 to size - 1 = {node['size'] - 1}"
+    if kind == "Snapshotter" and node["stride_size"] >= node["snapshot_size"]:
+        return f"stride_size {node['stride_size']} must be less than snapshot_size {node['snapshot_size']}"
+    if kind == "OverlapAdd" and not max(both_sides(node["padding"])) <= node["size"] - node["stride"] >= 0:
+        return f"stride {node['stride']} and padding {node['padding']} are more than size {node['size']} has"
+    if kind == "Resample":
+        if not 0 < node["rolloff"] <= 1:
+            return f"rolloff is {node['rolloff']}, must be greater than 0 and at most 1"
+        if not 0 <= node.get("beta", 0) <= 500:
+            return f"beta is {node['beta']}, must be from 0 to 500"
+    return None
+
+
+class _Stage(NamedTuple):
+    """What one layer does to time: outputs for each input, how many of its inputs it reaches over, padding and stride
+    counted in, and by how much its output is longer than its input times the rate."""
+
+    rate: Fraction
+    reach: float
+    longer: Fraction
+
+
+def _stage_of(node: Node) -> Iterator[_Stage]:
+    kind = node["type"]
+    gathers = {"Conv1d": ("kernel_size", "stride"), "AvgPool1d": ("kernel_size", "stride"), "Windowed": ("size", "stride"),
+               "MaxPool1d": ("kernel_size", "stride"), "Snapshotter": ("snapshot_size", "stride_size")}
+    scatters = {"ConvTranspose1d": ("kernel_size", "stride"), "OverlapAdd": ("size", "stride")}
+    if kind in gathers or kind in scatters:
+        size, stride = (node[field] for field in {**gathers, **scatters}[kind])
+        reach, (left, right) = dilated(size, node.get("dilation", 1)), both_sides(node.get("padding", 0))
+        if kind == "Snapshotter":
+            left = size - stride
+    elif kind == "OnlineAverager":
+        reach, stride, left, right = node["num_updates"] * node["update_size"], node["update_size"], 0, 0
+    elif kind == "Pad":
+        for left, right in ((min(0, node["left"]), min(0, node["right"])), (max(0, node["left"]), max(0, node["right"]))):
+            if left or right:
+                yield _Stage(Fraction(1), 2 + abs(left) + abs(right), Fraction(left + right))
+        return
+    elif kind == "Resample":
+        common = math.gcd(node["orig_freq"], node["new_freq"])
+        down, up = node["orig_freq"] // common, node["new_freq"] // common
+        if down != up:
+            width = node["lowpass_filter_width"] / node["rolloff"]
+            yield _Stage(Fraction(up, down), 2 * width * max(down, up) / up + 1 + down + width * down / min(down, up),
+                         Fraction(0))
+        return
+    else:
+        return
+    extra = node.get("output_padding", 0)
+    every = reach + stride + left + right + extra
+    if kind in gathers:
+        yield _Stage(Fraction(1, stride), every, Fraction(left + right - reach, stride) + 1)
+    else:
+        yield _Stage(Fraction(stride), every / stride, Fraction(reach - stride - left - right + extra))
+
+
+class Timing:
+    """When the values of a network come, as far as the reader has limits there (core/timing.hpp). Value 0 is its input, value
+    k what stage k - 1 gives."""
+
+    def __init__(self) -> None:
+        self.stages: List[Tuple[_Stage, List[int]]] = []  # with the values they take
+        self.rates, self.longer = [Fraction(1)], [Fraction(0)]  # of each value
+        self.steps = [1]  # of each value: frames after which the inputs that it waits for repeat, shifted
+        self.numbers = 0  # of all patterns
+        self.reach, self.cycle = 1.0, 1  # cycle: inputs after which everything repeats
+
+    def add(self, stage: _Stage, operands: Sequence[int]) -> int:
+        before, own = self.rates[operands[0]], stage.rate
+        if max(before.numerator * own.numerator, before.denominator * own.denominator) >= MAX_FRAMES:
+            raise _Limit("the strides of the layers multiply to more than 2^40")
+        if before * own > MAX_OUTPUTS:
+            raise _Limit("the layers raise the rate by more than 2^20")
+        step = math.lcm(*(self.steps[value] for value in operands))
+        step = step // math.gcd(step, own.denominator) * own.numerator
+        if step > MAX_OUTPUTS:
+            raise _Limit("the strides up and down repeat only after more than 2^20 outputs")
+        self.steps.append(step)
+        self.numbers += 2 * step
+        if self.numbers > MAX_PATTERNS:
+            raise _Limit("too many layers whose strides up and down repeat only after many outputs")
+        shortest = min(self.longer[value] for value in operands)
+        skipped = sum(int(self.longer[value] - shortest) // 2 for value in operands)
+        self.reach += (stage.reach + skipped) / float(before)
+        self.stages.append((stage, list(operands)))
+        self.rates.append(before * own)
+        self.cycle = self.cycle * self.rates[-1].denominator // math.gcd(self.cycle, self.rates[-1].denominator)
+        self.longer.append(shortest * own + stage.longer)
+        return len(self.stages)
+
+    def append(self, other: "Timing", value: int) -> int:
+        """What another network makes of a value."""
+        shift, last = len(self.stages), value
+        for stage, operands in other.stages:
+            last = self.add(stage, [value if number == 0 else number + shift for number in operands])
+        return last
+
+    def join(self, values: Sequence[int]) -> int:
+        first = self.rates[values[0]]
+        for rate in (self.rates[value] for value in values):
+            if rate != first:
+                raise _Limit(f"the branches cannot be aligned: one gives {first} frames for each that comes, another {rate}")
+        return self.add(_Stage(Fraction(1), 2, Fraction(0)), values)
+
+    def check(self) -> None:
+        if self.reach > MAX_FRAMES:
+            raise _Limit("the layers reach over more than 2^40 frames")
+        if self.cycle > MAX_FRAMES or self.cycle * self.rates[-1] > MAX_OUTPUTS:
+            raise _Limit("the strides up and down repeat only after more than 2^20 outputs")
+
+    def finish(self, branches: bool) -> "Timing":
+        """Itself, if nothing more is added to it."""
+        self.check()
+        if branches and self.reach * float(max(self.rates)) > MAX_WAITING_FRAMES:
+            raise _Limit("the layers reach over more than 2^26 frames, too far to align branches")
+        return self
+
+
+class _Limit(Exception):
+    """A limit that a network exceeds; becomes an ExportError that names it."""
+
+
+class Reader:
+    """Goes through a description as the C++ reader does, and throws where that would. Of registered types nothing is known,
+    so that a network with one is checked for what does not depend on their rates."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], registered: Mapping[str, nn.Module]) -> None:
+        self.tensors, self.registered = tensors, registered
+
+    def read(self, node: Node, depth: int = 1, window: bool = False) -> Timing:
+        """When its values come. `window`: of a network over windows, where that does not matter."""
+        if depth > MAX_DEPTH:
+            raise unreadable(node, f"nested more than {MAX_DEPTH} deep")
+        if node["path"] in self.registered and node["type"] not in ("Sequential", "Graph", "Residual", "Parallel"):
+            return Timing()
+        reason = why_unreadable(node, self.tensors)
+        if reason is not None:
+            raise unreadable(node, reason)
+        kind = node["type"]
+        if kind == "Windowed":
+            self.read(node["net"], depth + 1, True)
+        inner = [node["net"]] if kind == "Residual" else node.get("layers", node.get("branches", node.get("nodes", ())))
+        timings = [self.read(each, depth + 1, window) for each in inner]
+        if window or self.registered:
+            return Timing()
+        try:
+            return self.timing(node, timings)
+        except _Limit as limit:
+            raise unreadable(node, str(limit)) from None
+
+    def timing(self, node: Node, inner: Sequence[Timing]) -> Timing:
+        kind, whole = node["type"], Timing()
+        if kind in ("Graph", "Parallel"):
+            values = [0]
+            for rate in node.get("more_rates", ())[1::2]:  # as if they came from the main input
+                values.append(whole.add(_Stage(Fraction(1, rate), rate, Fraction(0)), [0]))
+            for each, timing in zip(node.get("nodes", node.get("branches")), inner):
+                operands = [values[number] for number in each.get("from", [0])]
+                values.append(whole.join(operands) if each["type"] == "Reduce" else whole.append(timing, operands[0]))
+            if kind == "Parallel":
+                whole.join(values[1:])
+        elif kind == "Residual":
+            whole.append(inner[0], 0)
+            for stage, _ in whole.stages:
+                if stage.rate != 1:
+                    stride = max(stage.rate.numerator, stage.rate.denominator)
+                    raise _Limit(f"a layer inside has stride {stride}, so the input cannot be added; put it outside")
+            if whole.longer[-1] > 0:
+                raise _Limit(f"its net makes the input {whole.longer[-1]} frames longer, and there is nothing to add to those")
+            whole.join([len(whole.stages), 0])
+        else:
+            last = 0
+            for timing in inner:
+                last = whole.append(timing, last)
+            for stage in _stage_of(node):
+                last = whole.add(stage, [last])
+        return whole.finish(kind in ("Graph", "Parallel"))

@@ -1,0 +1,144 @@
+"""Goes through the steps of a forward, and has each written as nodes of a graph."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Optional, Sequence
+
+from torch import Tensor, nn
+
+from .align import Aligned, Number, Step, Varying, contains
+from .calls import HANDLERS
+from .errors import ExportError, Refused, Unknown, one_line
+from .graph import Builder
+from .known import OF_IMAGES, of_images
+from .record import Place, Ref, refs_in
+from .signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
+
+
+class Depends(Exception):
+    """A refusal of what is not the same in all runs."""
+
+    def __init__(self, error: ExportError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Walk:
+    """Goes through the steps of a forward and has each written."""
+
+    def __init__(self, builder: Builder, aligned: Aligned, axes: Sequence[str], root: nn.Module,
+                 failed: Callable[..., ExportError],
+                 refused: Callable[[Refused, Optional[Place]], ExportError]) -> None:
+        self.builder, self.aligned, self.root, self.failed, self.refused = builder, aligned, root, failed, refused
+        self.values: Dict[int, Any] = {}
+        for i, value in enumerate(builder.values):
+            index = in_order(value.channels)
+            self.values[i] = Signal(i, axes, index if SPACE in axes else index.reshape(()), value.frames)
+
+    def output(self) -> Signal:
+        """What the forward gives, as the stream has it: (batch, channels, time)."""
+        result = self.aligned.output
+        if not isinstance(result, Ref):
+            kinds = {Number: "number", int: "number", float: "number"}
+            kind = kinds.get(type(result), self.aligned.kind)
+            if isinstance(result, (Tensor, Varying)):
+                raise self.failed("its output does not depend on its input")
+            several = "; give the one that is wanted" if kind in ("dict", "list", "tuple") else ""
+            raise self.failed(f"its forward gives a {kind}, not one signal{several}")
+        needed = {result.number}
+        for step in reversed(self.aligned.steps):
+            if any(ref.number in needed for ref in refs_in(step.outputs)):
+                needed.update(ref.number for ref in (*refs_in(step.args), *refs_in(step.kwargs)))
+        step: Optional[Step] = None
+        for step in self.aligned.steps:
+            if any(ref.number in needed for ref in refs_in(step.outputs)):
+                self.builder.step = step
+                try:
+                    self.bind(step.outputs, self.call(step))
+                except Refused as reason:
+                    error = self.refused(reason, step.place)
+                    if contains((step.args, step.kwargs), (Number, Varying)):
+                        raise Depends(error) from reason
+                    raise error from reason
+        try:
+            return self.finished(self.known(result), step)
+        except Refused as reason:
+            raise self.refused(reason, None if step is None else step.place) from reason
+
+    def known(self, value: Any) -> Any:
+        """A value with what its numbers are."""
+        if isinstance(value, Ref):
+            found = self.values[value.number]
+            if isinstance(found, Lost):
+                raise found.refused()
+            return found
+        if isinstance(value, tuple):
+            return tuple(self.known(each) for each in value)
+        if isinstance(value, dict):
+            return {key: self.known(each) for key, each in value.items()}
+        if isinstance(value, slice):
+            return slice(*(self.known(each) for each in (value.start, value.stop, value.step)))
+        return value
+
+    def call(self, step: Step) -> Any:
+        args, kwargs = list(self.known(step.args)), self.known(dict(step.kwargs))
+        if "input" in kwargs:
+            args.insert(0, kwargs.pop("input"))
+        handler = HANDLERS.get(step.name) or HANDLERS.get(step.name.rstrip("_"))
+        if handler is None:
+            if of_images(step.name):
+                raise Refused(f"{step.name}: {OF_IMAGES}")
+            raise Unknown(f"{step.name} is not supported")
+        try:
+            result = handler(self.builder, *args, **kwargs)
+        except ExportError:
+            raise
+        except (TypeError, ValueError, AttributeError, KeyError, IndexError, RuntimeError) as error:
+            raise Refused(f"{step.name.strip('_')}: {one_line(error)}") from error
+        if isinstance(result, Signal):
+            self.check_shape(step, result)
+        return result
+
+    def check_shape(self, step: Step, result: Signal) -> None:
+        """Throw if a value has not the shape of the tensor that it stands for."""
+        for i, (run, shapes) in enumerate(zip(self.builder.runs, step.shapes)):
+            shape = result.shape(i, run.batch)
+            if shapes and tuple(shapes[0]) != shape:
+                raise Refused(f"{step.name.strip('_')} gives {tuple(shapes[0])}, which is not understood: {shape} was expected")
+
+    def bind(self, outputs: Any, values: Any) -> None:
+        if isinstance(outputs, Ref):
+            self.values[outputs.number] = values
+        elif isinstance(outputs, tuple):
+            if not isinstance(values, tuple) or len(values) != len(outputs):
+                raise Refused("gives several tensors that are not understood")
+            for each, value in zip(outputs, values):
+                self.bind(each, value)
+
+    def finished(self, result: Any, step: Optional[Step]) -> Signal:
+        b = self.builder
+        if not isinstance(result, Signal):
+            raise Refused(f"its forward gives {what(result)}, not one signal")
+        if b.step is None:  # the input itself
+            b.step = Step("identity", (), {}, None, [], Place("", self.root, "", self.root, "", 0))
+        if b.windows:
+            return self.window(result)
+        if BATCH not in result.axes or TIME not in result.axes:
+            raise Refused(f"its forward gives {result!r}, which has no time")
+        ended = b.ended(result)
+        y = b.ordered(ended)
+        return y.replaced(axes=result.axes)
+
+    def window(self, result: Signal) -> Signal:
+        """What a window becomes: (batch, channels, time), or features (batch, channels)."""
+        b = self.builder
+        if result.axes[0] != BATCH:
+            raise Refused(f"its forward gives {result!r}; permute it back")
+        if len(result.axes) not in (2, 3):
+            raise Refused(f"its forward gives {result!r}, not (windows, channels, frames) or (windows, features)")
+        if TIME in result.axes and len(result.axes) == 3:
+            return b.upright(result, "a window")
+        if TIME in result.axes:
+            return b.ordered(result)
+        index = result.index.movedim(0, -1) if result.index.dim() == 2 else result.index
+        return b.gather(result, index.flatten().tolist()).replaced(axes=result.axes)
