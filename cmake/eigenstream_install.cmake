@@ -36,4 +36,6 @@ install(FILES "${PROJECT_BINARY_DIR}/eigenstream.pc" DESTINATION "${pkgconfig_di
 # The exporter's files import each other by name: they stay together.
 file(GLOB exporter CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/python/*.py")
 install(FILES ${exporter} DESTINATION "${CMAKE_INSTALL_DATADIR}/eigenstream/python" COMPONENT development)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/python/eigenstream" DESTINATION "${CMAKE_INSTALL_DATADIR}/eigenstream/python"
+        COMPONENT development FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/eigenstream" COMPONENT development)

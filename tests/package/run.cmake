@@ -10,6 +10,12 @@ file(MAKE_DIRECTORY "${WORK}")
 set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${LAUNCHER}")
 set(program "${WORK}/consumer")
 
+foreach(file eigenstream_export.py eigenstream/__init__.py eigenstream/calls/__init__.py)
+  if(NOT EXISTS "${PREFIX}/share/eigenstream/python/${file}")
+    message(FATAL_ERROR "the exporter's ${file} is not installed")
+  endif()
+endforeach()
+
 if(HOW STREQUAL "pkg_config")
   set(ENV{PKG_CONFIG_PATH} "${PREFIX}/share/pkgconfig:$ENV{PKG_CONFIG_PATH}")
   execute_process(COMMAND "${PKG_CONFIG}" --cflags --libs eigenstream OUTPUT_VARIABLE flags

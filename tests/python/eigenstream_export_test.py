@@ -7,6 +7,7 @@ import copy
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -480,6 +481,13 @@ class FileTest(Case):
         with mock.patch.object(eigenstream.format, "MAX_HEADER_BYTES", 64):
             with self.assertRaisesRegex(ExportError, "header has .* at most 64"):
                 export(nn.ReLU(), self.folder / "x")
+
+
+class PackageTest(Case):
+    def test_the_package_has_the_version_of_the_library(self) -> None:
+        header = (HERE.parent / "include" / "eigenstream" / "version.hpp").read_text()
+        numbers = re.findall(r"#define EIGENSTREAM_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", header)
+        self.assertIn(f'version = "{".".join(numbers)}"', (HERE / "pyproject.toml").read_text())
 
 
 class DescriptionTest(Case):
