@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from eigenstream import *  # noqa: E402, F401, F403
 from eigenstream import main  # noqa: E402
+from eigenstream.file import raw_bytes as _raw_bytes  # noqa: E402, F401
 
 if __name__ == "__main__":
     # The user's file imports this one by name.
