@@ -1,7 +1,8 @@
 #ifndef EIGENSTREAM_HPP
 #define EIGENSTREAM_HPP
 
-// The whole library but for what needs more than Eigen: model files are in <eigenstream/network/load_model.hpp>.
+// What runs. Beside it: <eigenstream/network.hpp> for networks built at run time, <eigenstream/network/load_model.hpp> for model files,
+// <eigenstream/io.hpp>, <eigenstream/analysis.hpp> and <eigenstream/draw.hpp> for files, checks and plots.
 
 #include "eigenstream/audio.hpp"
 #include "eigenstream/compose.hpp"

@@ -101,11 +101,6 @@ def squeeze(b: Builder, input: Signal, dim: Any = None) -> Signal:
 # --- views ----------------------------------------------------------------------------------------------------------
 
 
-def _sizes_of(b: Builder, sizes: Sequence[Any], count: int) -> List[List[Any]]:
-    """Sizes for each run."""
-    return [[size.values[run] if isinstance(size, Number) else size for size in sizes] for run in range(count)]
-
-
 def viewed(b: Builder, x: Signal, shapes: Sequence[Sequence[int]]) -> Signal:
     """x in the shapes that its tensor was given in each run."""
     old = [x.shape(run, each.batch) for run, each in enumerate(b.runs)]
