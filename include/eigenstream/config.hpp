@@ -29,12 +29,14 @@ one-call output, and the handling of NaN. Build what includes eigenstream withou
 #define EIGENSTREAM_ALWAYS_INLINE __forceinline
 #define EIGENSTREAM_NO_INLINE __declspec(noinline)
 #define EIGENSTREAM_OUTLINED __declspec(noinline)
+#define EIGENSTREAM_OUTLINED_WHOLE __declspec(noinline)
 #define EIGENSTREAM_INLINE_LAMBDA
 #define EIGENSTREAM_RESTRICT __restrict
 #else
 #define EIGENSTREAM_ALWAYS_INLINE inline __attribute__((always_inline))
 #define EIGENSTREAM_NO_INLINE __attribute__((noinline, cold))
 #define EIGENSTREAM_OUTLINED __attribute__((noinline))
+#define EIGENSTREAM_OUTLINED_WHOLE __attribute__((noinline, flatten))  // with all that it calls
 #define EIGENSTREAM_INLINE_LAMBDA __attribute__((always_inline))
 #define EIGENSTREAM_RESTRICT __restrict__
 #endif

@@ -50,16 +50,17 @@ class Along {
   void reset(StateRef) const noexcept {}
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     const Facts facts = layer_.facts(signal(x));
-    const StateRef inner{state.scratch, signal(x), state.scratch + aligned_bytes(facts.state_bytes)};
+    const FrameLayout one = signal(x);
+    const StateRef inner{state.scratch, one, state.scratch + aligned_bytes(facts.state_bytes)};
     const Index width = x.width, out_width = y.width;
     const T* from = x.data;
     T* to = y.data;
     layer_.reset(inner);
     for (Index i = 0; i < x.count * x.height * x.batch; ++i) {
       const Frames<T> row(to, facts.out, out_width);
-      const Index written = layer_.steps(inner, Frames<const T>(from, inner.shape, width), row);
+      const Index written = layer_.steps(inner, Frames<const T>(from, one, width), row);
       layer_.flush(inner, row.from(written));
-      from += width * inner.shape.channels, to += out_width * facts.out.channels;
+      from += width * one.channels, to += out_width * facts.out.channels;
     }
     return x.count;
   }

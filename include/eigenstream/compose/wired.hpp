@@ -414,7 +414,8 @@ class Wired {
 
   // A layer with several inputs: as many frames as there are of each.
   template <bool Ended, class L>
-  EIGENSTREAM_OUTLINED void run_join(StateRef state, Index v, Index i, const L& layer, Frames<T> y) const noexcept {
+  EIGENSTREAM_OUTLINED void run_join(const StateRef& state, Index v, Index i, const L& layer,
+                                     const Frames<T>& y) const noexcept {
     Live* values = live(state);
     Index n = std::numeric_limits<Index>::max();
     for (const Operand& operand : graph().operands(v)) {

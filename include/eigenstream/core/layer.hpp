@@ -5,6 +5,7 @@
 #include <concepts>   // same_as
 #include <cstddef>    // byte
 #include <cstdint>    // uint64_t
+#include <new>        // placement
 #include <span>       // memory of the caller's
 #include <type_traits>  // integral_constant
 
@@ -166,17 +167,19 @@ StateBlock make_state(const L& layer, FrameShape shape) {
   return block;
 }
 
-/// The same in memory of the caller's, for programs without a heap.
+/// The same in memory of the caller's, for programs without a heap: state, scratch, and a cache line for the shape.
 /// Errors   Error if the memory is too small or not aligned to memory_alignment
 template <Layer L>
 StateRef place_state(const L& layer, FrameShape shape, std::span<std::byte> memory) {
   const Facts facts = layer.facts(shape);
   const Index bytes = aligned_bytes(facts.state_bytes), scratch = aligned_bytes(facts.scratch_bytes);
-  check(bytes + scratch <= static_cast<Index>(memory.size()), "state: ", memory.size(), " bytes of memory where ",
-        bytes + scratch, " are needed");
+  const Index needed = bytes + scratch + memory_alignment;
+  check(needed <= static_cast<Index>(memory.size()), "state: ", memory.size(), " bytes of memory where ", needed,
+        " are needed");
   check(reinterpret_cast<std::uintptr_t>(memory.data()) % static_cast<std::uintptr_t>(memory_alignment) == 0,
         "state: the memory is not aligned to ", memory_alignment, " bytes");
-  const StateRef state{memory.data(), shape, memory.data() + bytes};
+  const FrameLayout& kept = *new (memory.data() + bytes + scratch) FrameLayout(shape);
+  const StateRef state{memory.data(), kept, memory.data() + bytes};
   layer.reset(state);
   return state;
 }

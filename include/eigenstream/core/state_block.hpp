@@ -22,15 +22,14 @@ constexpr Index aligned_bytes(Index bytes) noexcept {
 /// from the frame shape alone. Holds no pointers into itself, so a copy of the bytes is a copy of the stream. Scratch
 /// memory goes with it, for numbers that are forgotten when a call returns; layers that work in turn share it.
 struct StateRef {
-  StateRef() = default;
+  /// The shape stays where it is: three words are handed on from layer to layer, with every frame.
   EIGENSTREAM_ALWAYS_INLINE StateRef(std::byte* data_, const FrameLayout& shape_, std::byte* scratch_ = nullptr) noexcept
       : data(data_), shape(shape_), scratch(scratch_) {}
-  StateRef(std::byte* data_, const FrameShape& shape_, std::byte* scratch_ = nullptr) noexcept
-      : StateRef(data_, FrameLayout(shape_), scratch_) {}
+  StateRef(std::byte* data_, const FrameLayout&& shape_, std::byte* scratch_ = nullptr) = delete;
 
-  std::byte* data = nullptr;
-  FrameLayout shape;             ///< of the layer's input frames
-  std::byte* scratch = nullptr;  ///< may be null for layers that want none
+  std::byte* data;
+  const FrameLayout& shape;  ///< of the layer's input frames
+  std::byte* scratch;        ///< may be null for layers that want none
 };
 
 /// Owns the block of one stream and its scratch memory. Copying copies the bytes of the block, not the scratch; assigning

@@ -8,7 +8,8 @@
 EIGENSTREAM_BEGIN_NAMESPACE
 
 // Functions of one number, on packets: what pointwise layers apply, and what kernels may apply before they store. Each has a
-// name, and options(visit) that visits its parameters.
+// name, and options(visit) that visits its parameters; `outlined` are those so long that a loop over them is a function by
+// itself, with all they call inside, wherever it is used.
 
 namespace kernel {
 
@@ -41,6 +42,7 @@ struct LeakyRelu {
 template <class T>
 struct Elu {
   static constexpr const char* name = "ELU";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     return select_greater(x, P::broadcast(T(0)), x, P::broadcast(alpha) * simd::expm1(x));
@@ -56,6 +58,7 @@ struct Elu {
 template <class T>
 struct Selu {
   static constexpr const char* name = "SELU";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     constexpr T scale = T(1.0507009873554804934193349852946), alpha = T(1.6732632423543772848170429916717);
@@ -68,6 +71,7 @@ struct Selu {
 template <class T>
 struct Silu {
   static constexpr const char* name = "SiLU";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     return x / (P::broadcast(T(1)) + simd::exp(P::broadcast(T(0)) - x));
@@ -78,6 +82,7 @@ struct Silu {
 template <class T>
 struct Gelu {
   static constexpr const char* name = "GELU";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     const P phi = P::broadcast(T(1)) + simd::erf(x * P::broadcast(T(1 / std::numbers::sqrt2)));
@@ -89,6 +94,7 @@ struct Gelu {
 template <class T>
 struct GeluTanh {
   static constexpr const char* name = "GELU tanh";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     const P cubic = multiply_add(P::broadcast(T(0.044715)), x * x, P::broadcast(T(1)));
@@ -101,6 +107,7 @@ struct GeluTanh {
 template <class T>
 struct Sigmoid {
   static constexpr const char* name = "Sigmoid";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     return simd::sigmoid(x);
@@ -110,6 +117,7 @@ struct Sigmoid {
 template <class T>
 struct Tanh {
   static constexpr const char* name = "Tanh";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     return simd::tanh(x);
@@ -120,6 +128,7 @@ struct Tanh {
 template <class T>
 struct Softplus {
   static constexpr const char* name = "Softplus";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     const P zero = P::broadcast(T(0)), scaled = P::broadcast(beta) * x;
@@ -182,6 +191,7 @@ struct Hardswish {
 template <class T>
 struct Celu {
   static constexpr const char* name = "CELU";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     const P a = P::broadcast(alpha);
@@ -199,6 +209,7 @@ struct Celu {
 template <class T>
 struct Mish {
   static constexpr const char* name = "Mish";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     const P zero = P::broadcast(T(0)), one = P::broadcast(T(1)), two = P::broadcast(T(2));
@@ -212,6 +223,7 @@ struct Mish {
 template <class T>
 struct LogSigmoid {
   static constexpr const char* name = "LogSigmoid";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     const P zero = P::broadcast(T(0));
@@ -223,6 +235,7 @@ struct LogSigmoid {
 template <class T>
 struct Tanhshrink {
   static constexpr const char* name = "Tanhshrink";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     return x - simd::tanh(x);
@@ -288,6 +301,7 @@ struct Abs {
 template <class T>
 struct Exp {
   static constexpr const char* name = "Exp";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     return simd::exp_whole_range(x);
@@ -298,6 +312,7 @@ struct Exp {
 template <class T>
 struct Log {
   static constexpr const char* name = "Log";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     return simd::log(x);
@@ -327,6 +342,7 @@ struct Square {
 template <class T>
 struct Sin {
   static constexpr const char* name = "Sin";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     return simd::sin(x);
@@ -336,6 +352,7 @@ struct Sin {
 template <class T>
 struct Cos {
   static constexpr const char* name = "Cos";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     return simd::cos(x);

@@ -26,7 +26,8 @@ class AnyLayer {
              std::is_same_v<typename std::remove_cvref_t<L>::Scalar, T>)
   AnyLayer(L&& layer)
       : layer_(std::make_shared<const Model<std::remove_cvref_t<L>>>(std::forward<L>(layer))),
-        in_place_(layer_->in_place()) {
+        in_place_(layer_->in_place()),
+        steady_(is_steady(*layer_)) {
     static_assert(Layer<std::remove_cvref_t<L>> || JoinLayer<std::remove_cvref_t<L>>);
   }
 
@@ -49,7 +50,7 @@ class AnyLayer {
   Facts facts(const FrameShape& in) const { return layer_->facts({&in, 1}); }
   Facts facts(std::span<const FrameShape> in) const { return layer_->facts(in); }
   Timing timing() const { return layer_->timing(); }
-  Index max_outputs(Index n) const noexcept { return layer_->max_outputs(n); }
+  Index max_outputs(Index n) const noexcept { return steady_ ? n : layer_->max_outputs(n); }
   std::uint64_t fingerprint() const { return layer_->fingerprint(); }
   void reset(StateRef state) const noexcept { layer_->reset(state); }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept { return layer_->steps(state, &x, y); }
@@ -137,7 +138,9 @@ class AnyLayer {
     L layer;
   };
 
-  explicit AnyLayer(std::shared_ptr<const Base> layer) : layer_(std::move(layer)), in_place_(layer_->in_place()) {}
+  explicit AnyLayer(std::shared_ptr<const Base> layer) : layer_(std::move(layer)), in_place_(layer_->in_place()), steady_(is_steady(*layer_)) {}
+  // At most one frame out for each that goes in.
+  static bool is_steady(const Base& layer) noexcept { return layer.max_outputs(1) == 1 && layer.max_outputs(max_room) == max_room; }
 
   template <class L>
   const Model<L>* dynamic_cast_to() const noexcept {
@@ -145,7 +148,7 @@ class AnyLayer {
   }
 
   std::shared_ptr<const Base> layer_;
-  bool in_place_;  // asked for with every tile
+  bool in_place_, steady_;  // asked for with every tile
 };
 
 /// Layers one after another, chosen at run time; an empty one is the identity. Otherwise as Sequential.

@@ -216,8 +216,8 @@ class Snapshotter {
       offset += aligned_bytes(window_.template state_bytes<T>({.channels = groups_[i], .batch = batch}));
     return offset;
   }
-  StateRef group_state(StateRef state, std::size_t g) const noexcept {
-    return {state.data + group_offset(g, state.shape.batch), {.channels = groups_[g], .batch = state.shape.batch}};
+  SlidingWindow::At group_state(StateRef state, std::size_t g) const noexcept {
+    return {state.data + group_offset(g, state.shape.batch), groups_[g] * state.shape.batch};
   }
   // Snapshots of an update that is longer than what is kept: part of each is what was kept, the rest lies in x.
   Index long_steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
@@ -246,10 +246,10 @@ class Snapshotter {
         std::array<const T*, Groups> first{};
         Index windows = 0, channel = 0;
         for (std::size_t g = 0; g < Groups; channel += groups_[g++]) {
-          const StateRef own = group_state(state, g);
+          const SlidingWindow::At own = group_state(state, g);
           T* room = window_.template history<T>(own).room(n);
           detail::pack_columns(x.frame(at) + channel, channels_, groups_[g], n * x.batch, room);
-          windows = window_.template advance<T>(own, Frames<const T>(room, own.shape, n), nullptr,
+          windows = window_.template advance<T>(own, room, n, nullptr,
                                                 [&](const T* place, Index, Index) { first[g] = place; });
         }
         if (windows > 0) emit(first, windows, done);

@@ -94,7 +94,8 @@ class Windowed {
 
   void reset(StateRef state) const noexcept {
     window_.reset(state, T(0));
-    net_.reset(inner(state));
+    const FrameLayout window = window_shape(state.shape.batch);
+    net_.reset(inner(state, window));
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     return window_.template advance<T>(state, x, nullptr, [&](const T* first, Index windows, Index done) {
@@ -124,13 +125,13 @@ class Windowed {
   Index gathered_bytes(Index batch) const noexcept {
     return batch == 1 ? 0 : aligned_bytes(window_shape(batch).size() * static_cast<Index>(sizeof(T))) + memory_alignment;
   }
-  StateRef inner(StateRef state) const noexcept {
-    const Index batch = state.shape.batch;
-    return {state.data + ring_bytes(state.shape), window_shape(batch), state.scratch + gathered_bytes(batch)};
+  StateRef inner(StateRef state, const FrameLayout& window) const noexcept {
+    return {state.data + ring_bytes(state.shape), window, state.scratch + gathered_bytes(window.batch)};
   }
   void run(StateRef state, const T* first, Index windows, Frames<T> y) const noexcept {
     const Index batch = state.shape.batch, frame = channels_ * batch;
-    const StateRef own = inner(state);
+    const FrameLayout shape = window_shape(batch);
+    const StateRef own = inner(state, shape);
     FrameShape out = out_;
     out.batch = batch;
     for (Index w = 0; w < windows; ++w) {
@@ -141,7 +142,7 @@ class Windowed {
           detail::pack_columns(window + b * channels_, frame, channels_, size(), gathered + b * channels_ * size());
         window = gathered;
       }
-      net_.steps(own, Frames<const T>(window, own.shape, 1), Frames<T>(y.frame(w), out, 1));
+      net_.steps(own, Frames<const T>(window, shape, 1), Frames<T>(y.frame(w), out, 1));
     }
   }
 
