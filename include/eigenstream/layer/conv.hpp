@@ -79,6 +79,7 @@ class Conv1d {
             out, taps_, in, [&](Index o, Index k, Index i) { return weight(g * out + o, i, k); },
             [&](Index o) { return bias_of(g * out + o); });
     }
+    pointwise_ = !groups_.empty() && reach == 1 && stride == 1 && padding.left == 0 && padding.right == 0;
     fingerprint_ = Fingerprint("Conv1d").add(in_).add(out_).add(taps_).add(stride).add(dilation).add(groups);
     fingerprint_.add(padding.left).add(padding.right).add(weight.span()).add(bias.span());
     if (replicates_) fingerprint_.bytes("replicate", 9);
@@ -118,8 +119,8 @@ class Conv1d {
   Facts facts(const FrameShape& in) const {
     check_channels("Conv1d", in_, in);
     return {.out = in.with_channels(out_),
-            .state_bytes = is_pointwise() ? 0 : window_.template state_bytes<T>(in),
-            .scratch_bytes = is_pointwise() ? 0 : window_.template scratch_bytes<T>(in),
+            .state_bytes = pointwise_ ? 0 : window_.template state_bytes<T>(in),
+            .scratch_bytes = pointwise_ ? 0 : window_.template scratch_bytes<T>(in),
             .max_flush = window_.max_windows(options_.padding.right),
             .parameters = weights() + (has_bias_ ? out_ : 0),
             .macs = static_cast<double>(weights() * in.columns()) / static_cast<double>(window_.stride)};
@@ -138,10 +139,10 @@ class Conv1d {
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
   void reset(StateRef state) const noexcept {
-    if (!is_pointwise()) window_.reset(state, fill_);
+    if (!pointwise_) window_.reset(state, fill_);
   }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
-    if (is_pointwise()) {
+    if (pointwise_) {
       convolve(x.data, x.count, state.shape.columns(), y.data);
       return x.count;
     }
@@ -151,11 +152,11 @@ class Conv1d {
                                                    EIGENSTREAM_INLINE_LAMBDA {
           groups_.front().column(first, {lags_.data(), In}, y.data);
         });
-    return many_steps(state.data, state.shape.columns(), x.data, x.count, y.data, state.scratch);
+    return many_steps(StateRef(state.data, state.shape, state.scratch), x.data, x.count, y.data);
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     Index written = 0;
-    if (is_pointwise()) return written;
+    if (pointwise_) return written;
     if (window_.seen(state) > 0) {
       const auto emit = [&](const T* first, Index windows, Index done) {
         convolve(first, windows, state.shape.columns(), y.frame(done));
@@ -167,10 +168,10 @@ class Conv1d {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    if (!is_pointwise()) window_.template exchange<T>(state, codec);
+    if (!pointwise_) window_.template exchange<T>(state, codec);
   }
   EIGENSTREAM_ALWAYS_INLINE T* input_room(StateRef state, Index n) const noexcept {
-    if (is_pointwise()) return nullptr;
+    if (pointwise_) return nullptr;
     History<T> history = window_.template history<T>(state);
     return n <= history.max_frames() ? history.room(n) : nullptr;
   }
@@ -178,20 +179,16 @@ class Conv1d {
 
  private:
   Index weights() const noexcept { return in_ / options_.groups * out_ * taps_; }
-  // One tap, no stride, no padding: nothing to remember. (The depthwise kernel may load beyond the last channel, so its
-  // input must be in a history.)
-  EIGENSTREAM_ALWAYS_INLINE bool is_pointwise() const noexcept {
-    return !groups_.empty() && window_.reach == 1 && window_.stride == 1 && window_.left == 0 && options_.padding.right == 0;
-  }
-  // Everything in registers: structures of 32 bytes would go through the stack, which a single frame feels.
-  EIGENSTREAM_OUTLINED Index many_steps(std::byte* data, Index columns, const T* x, Index n, T* y,
-                                           std::byte* scratch) const noexcept {
-    const SlidingWindow::At at(data, in() * columns);
+  // The few arguments that fit into registers, and a copy of the state made for this call, so that the other path, of single
+  // frames, has everything in registers.
+  EIGENSTREAM_OUTLINED Index many_steps(const StateRef& state, const T* x, Index n, T* y) const noexcept {
+    const Index columns = state.shape.columns();
+    const SlidingWindow::At at(state.data, in() * columns);
     if (replicates_ && n > 0 && !window_.one_at_a_time(at)) [[unlikely]]  // the first frame
       window_.template repeat_before<T>(at, x);
     // The depthwise kernel may load beyond the last channel, which only a history allows.
     return window_.template advance<T>(
-        at, x, n, scratch,
+        at, x, n, state.scratch,
         [&](const T* first, Index windows, Index done) { convolve(first, windows, columns, y + done * out_ * columns); },
         !groups_.empty());
   }
@@ -228,6 +225,9 @@ class Conv1d {
   Conv1dOptions options_;
   bool has_bias_;
   bool replicates_ = false;
+  // One tap, no stride, no padding: nothing to remember. (The depthwise kernel may load beyond the last channel, so its
+  // input must be in a history.)
+  bool pointwise_ = false;
   T fill_ = T(0);  // what the virtual frames hold, unless they replicate
   Index in_ = 0, out_ = 0, taps_ = 0;
   SlidingWindow window_;

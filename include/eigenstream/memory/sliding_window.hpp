@@ -31,7 +31,8 @@ struct SlidingWindow {
         stride(stride_),
         left(left_),
         keep_(in_lines(std::max({reach_ - 1, left_, Index{repeats}}))),
-        first_due_(std::min(reach_ - left_, repeats ? Index{0} : reach_)) {}
+        first_due_(std::min(reach_ - left_, repeats ? Index{0} : reach_)),
+        early_(std::max<Index>(0, left_ - reach_ + 1)) {}
 
   /// The window's own block, and the numbers in a frame: two registers.
   struct At {
@@ -81,7 +82,7 @@ struct SlidingWindow {
     return stride == 1 ? n - due + 1 : (n - due) / stride + 1;
   }
   EIGENSTREAM_ALWAYS_INLINE constexpr Index max_windows(Index n) const noexcept {
-    const Index last = n - 1 + std::max<Index>(0, left - reach + 1);
+    const Index last = n - 1 + early_;
     return n == 0 ? 0 : stride == 1 ? last + 1 : last / stride + 1;
   }
 
@@ -262,6 +263,7 @@ struct SlidingWindow {
 
   Index keep_ = 0;
   Index first_due_ = 1;  // before the first frame
+  Index early_ = 0;      // windows complete with the first frame, beyond one
   bool roomy_ = false;
 };
 

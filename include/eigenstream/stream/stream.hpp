@@ -280,10 +280,13 @@ class Stream {
   static EIGENSTREAM_ALWAYS_INLINE void check_shape(const char* what, const FrameShape& given,
                                                     const FrameShape& wanted) {
     if (!(given == wanted)) [[unlikely]]
-      check_layout(what, given, wanted);
+      check_layout(what, given.channels, given.width, given.height, given.batch, wanted);
   }
   // A tensor does not say which axes its middle ones are, and may have the columns of a frame in one row.
-  static EIGENSTREAM_NO_INLINE void check_layout(const char* what, const FrameShape& given, const FrameShape& wanted) {
+  // Number by number, so that what is asked about stays in registers.
+  static EIGENSTREAM_NO_INLINE void check_layout(const char* what, Index channels, Index width, Index height, Index batch,
+                                                 const FrameShape& wanted) {
+    const FrameShape given{channels, width, height, batch};
     const FrameShape row{.channels = wanted.channels * wanted.width * wanted.height, .batch = wanted.batch};
     check(same_layout(given, wanted) || same_layout(given, row), "Stream: ", what, " of ", given, ", this stream has ", wanted);
   }
