@@ -115,18 +115,18 @@ void channel_sums(const T* x, Index n, Index channels, Index period, double* sum
   }
 }
 
-/// y[i] += w[i] * x[i] for n numbers.
+/// y[i] = w[i] * x[i] + sums[i] for n numbers; y may be `sums`, or lie before it.
 template <class T>
-EIGENSTREAM_ALWAYS_INLINE void add_weighted(const T* x, const T* w, T* y, Index n) noexcept {
+EIGENSTREAM_ALWAYS_INLINE void add_weighted(const T* x, const T* w, const T* sums, T* y, Index n) noexcept {
   using P = simd::Packet<T, simd::max_lanes<T>>;
   Index i = 0;
-  for (; i + P::lanes <= n; i += P::lanes) multiply_add(P::load(x + i), P::load(w + i), P::load(y + i)).store(y + i);
+  for (; i + P::lanes <= n; i += P::lanes) multiply_add(P::load(x + i), P::load(w + i), P::load(sums + i)).store(y + i);
   if (i < n)
-    multiply_add(P::load_first(x + i, n - i), P::load_first(w + i, n - i), P::load_first(y + i, n - i))
+    multiply_add(P::load_first(x + i, n - i), P::load_first(w + i, n - i), P::load_first(sums + i, n - i))
         .store_first(y + i, n - i);
 }
 
-/// y[i] = f(a[i], b[i]) for n numbers.
+/// y[i] = f(a[i], b[i]) for n numbers; y may be one of them, or lie before it.
 template <class T, class F>
 EIGENSTREAM_ALWAYS_INLINE void map_two(const T* a, const T* b, T* y, Index n, F&& f) noexcept {
   using P = simd::Packet<T, simd::max_lanes<T>>;

@@ -3,6 +3,7 @@
 
 #include <Eigen/Core>  // packet types and primitives
 #include <cmath>        // sqrt of a lane
+#include <cstdint>      // int32_t
 #include <cstring>      // memcpy
 #include <type_traits>  // is_same
 
@@ -41,6 +42,51 @@ constexpr int narrowest() {
   else
     return narrowest<Half>();
 }
+
+// The first n lanes of a register, from memory and to it, by masks: overloads for the registers of machines that have them.
+void load_masked() = delete;
+void store_masked() = delete;
+#if defined(__AVX512F__)
+EIGENSTREAM_ALWAYS_INLINE __m512 load_masked(const float* from, Index n, const __m512*) noexcept {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), from);
+}
+EIGENSTREAM_ALWAYS_INLINE void store_masked(float* to, Index n, __m512 x) noexcept {
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << n) - 1), x);
+}
+EIGENSTREAM_ALWAYS_INLINE __m512d load_masked(const double* from, Index n, const __m512d*) noexcept {
+  return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), from);
+}
+EIGENSTREAM_ALWAYS_INLINE void store_masked(double* to, Index n, __m512d x) noexcept {
+  _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << n) - 1), x);
+}
+#endif
+#if defined(__AVX__)
+// A window on this that begins 8 - n words in is a mask of n words.
+alignas(64) inline constexpr std::int32_t mask_words[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+EIGENSTREAM_ALWAYS_INLINE const std::int32_t* mask_of(Index words) noexcept { return mask_words + 8 - words; }
+EIGENSTREAM_ALWAYS_INLINE __m256i wide_mask(Index words) noexcept {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(mask_of(words)));
+}
+EIGENSTREAM_ALWAYS_INLINE __m128i narrow_mask(Index words) noexcept {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(mask_of(words)));
+}
+EIGENSTREAM_ALWAYS_INLINE __m256 load_masked(const float* from, Index n, const __m256*) noexcept {
+  return _mm256_maskload_ps(from, wide_mask(n));
+}
+EIGENSTREAM_ALWAYS_INLINE void store_masked(float* to, Index n, __m256 x) noexcept { _mm256_maskstore_ps(to, wide_mask(n), x); }
+EIGENSTREAM_ALWAYS_INLINE __m128 load_masked(const float* from, Index n, const __m128*) noexcept {
+  return _mm_maskload_ps(from, narrow_mask(n));
+}
+EIGENSTREAM_ALWAYS_INLINE void store_masked(float* to, Index n, __m128 x) noexcept { _mm_maskstore_ps(to, narrow_mask(n), x); }
+EIGENSTREAM_ALWAYS_INLINE __m256d load_masked(const double* from, Index n, const __m256d*) noexcept {
+  return _mm256_maskload_pd(from, wide_mask(2 * n));
+}
+EIGENSTREAM_ALWAYS_INLINE void store_masked(double* to, Index n, __m256d x) noexcept { _mm256_maskstore_pd(to, wide_mask(2 * n), x); }
+EIGENSTREAM_ALWAYS_INLINE __m128d load_masked(const double* from, Index n, const __m128d*) noexcept {
+  return _mm_maskload_pd(from, narrow_mask(2 * n));
+}
+EIGENSTREAM_ALWAYS_INLINE void store_masked(double* to, Index n, __m128d x) noexcept { _mm_maskstore_pd(to, narrow_mask(2 * n), x); }
+#endif
 }  // namespace detail
 
 /// Lanes of the widest packet of T, and of the narrowest one worth its name (16 bytes; 1 without SIMD).
@@ -71,15 +117,23 @@ struct Packet {
 
   /// The first n lanes, n < lanes; the others are zero.
   static EIGENSTREAM_ALWAYS_INLINE Packet load_first(const T* from, Index n) noexcept {
-    T buffer[N] = {};
-    std::memcpy(buffer, from, static_cast<std::size_t>(n) * sizeof(T));
-    return load(buffer);
+    if constexpr (requires(const Native* one) { detail::load_masked(from, n, one); }) {
+      return {detail::load_masked(from, n, static_cast<const Native*>(nullptr))};
+    } else {
+      T buffer[N] = {};
+      std::memcpy(buffer, from, static_cast<std::size_t>(n) * sizeof(T));
+      return load(buffer);
+    }
   }
   /// Stores the first n lanes, n < lanes.
   EIGENSTREAM_ALWAYS_INLINE void store_first(T* to, Index n) const noexcept {
-    T buffer[N];
-    store(buffer);
-    std::memcpy(to, buffer, static_cast<std::size_t>(n) * sizeof(T));
+    if constexpr (requires { detail::store_masked(to, n, native); }) {
+      detail::store_masked(to, n, native);
+    } else {
+      T buffer[N];
+      store(buffer);
+      std::memcpy(to, buffer, static_cast<std::size_t>(n) * sizeof(T));
+    }
   }
 
   friend EIGENSTREAM_ALWAYS_INLINE Packet operator+(Packet a, Packet b) noexcept {

@@ -3,7 +3,6 @@
 
 #include <unsupported/Eigen/CXX11/Tensor>  // Tensor, at the edges of the API only
 
-#include "eigenstream/kernel/reduce.hpp"         // map_pairs
 #include "eigenstream/window/overlap_add.hpp"  // OverlapSum
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -128,15 +127,10 @@ class OnlineAverager : public detail::OverlapSum<T> {
     const Index ignored = numbers - channels_ * (size_ + offset_);  // the oldest samples
     for (Index k = 0; k < x.count; ++k) {
       const Time block = windows(state);
-      const Index n = update_ * shape.size();
-      const T* done = this->advance(state, [&](T* to) {
-        if (x.batch == 1) return add(x.frame(k) + ignored, to, channels_ * size_);
-        for (Index b = 0; b < x.batch; ++b)
-          for (Index r = 0; r < size_; ++r)
-            add(x.frame(k) + b * numbers + ignored + r * channels_, to + (r * x.batch + b) * channels_, channels_);
-      });
-      std::copy_n(done, n, y.frame(k * update_));
-      if (normalise_ && block < updates_ - 1) make_mean(y.frame(k * update_), n, block + 1);
+      T* done = y.frame(k * update_);
+      this->advance(state, x.frame(k) + ignored, numbers, 0, done,
+                    [&](const T* prediction, Index, const T* so_far, T* to, Index n) { add(prediction, so_far, to, n); });
+      if (normalise_ && block < updates_ - 1) make_mean(done, update_ * shape.size(), block + 1);
     }
     return x.count * update_;
   }
@@ -163,14 +157,15 @@ class OnlineAverager : public detail::OverlapSum<T> {
           " blocks, expected (", channels_, ",", keep(), ")");
     StateBlock block = make_state(*this, {.channels = channels_ * size});
     windows(block.ref()) = state.blocks;
-    this->history(block.ref()).restart(state.sums.data());
+    std::copy_n(state.sums.data(), state.sums.size(), open(block.ref()));
     return block;
   }
-  // to += x / num_updates
-  void add(const T* x, T* to, Index n) const noexcept {
+  // x / num_updates, and what was added there before.
+  void add(const T* x, const T* so_far, T* to, Index n) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
-    const P count = P::broadcast(static_cast<T>(updates_));
-    kernel::map_pairs(to, n, x, n, to, n, 1, [&](P sum, P value) { return sum + value / count; });
+    const P count = P::broadcast(static_cast<T>(updates_)), zero = P::broadcast(T(0));
+    if (so_far != nullptr) return kernel::map_two(so_far, x, to, n, [&](P sum, P value) { return sum + value / count; });
+    kernel::map_pointwise(x, to, n, [&](P value) { return zero + value / count; });
   }
   // Divides by `have` what was divided by num_updates.
   void make_mean(T* y, Index n, Index have) const noexcept {

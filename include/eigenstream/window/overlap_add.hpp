@@ -1,13 +1,13 @@
 #ifndef EIGENSTREAM_WINDOW_OVERLAP_ADD_HPP
 #define EIGENSTREAM_WINDOW_OVERLAP_ADD_HPP
 
-#include <cmath>   // isfinite
-#include <vector>  // weights
+#include <algorithm>  // min, max, clamp
+#include <cmath>      // isfinite
+#include <vector>     // weights
 
 #include "eigenstream/core/layer.hpp"
+#include "eigenstream/kernel/aligned_vector.hpp"
 #include "eigenstream/kernel/map.hpp"
-#include "eigenstream/memory/history.hpp"
-#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -23,11 +23,11 @@ class OverlapSum {
 
   void reset(StateRef state) const noexcept {
     windows(state) = 0;
-    history(state).reset(slack(sums(state.shape).size()));
+    std::fill_n(open(state), open_size(state.shape), T(0));
   }
   void exchange(StateRef state, StateCodec& codec) const {
     codec.count(windows(state), codec.frames());
-    history(state).exchange(codec);
+    codec.values(open(state), open_size(state.shape));
   }
   T* input_room(StateRef, Index) const noexcept { return nullptr; }
   static constexpr bool in_place() noexcept { return false; }
@@ -36,27 +36,38 @@ class OverlapSum {
   OverlapSum(Index channels, Index size, Index stride) : channels_(channels), size_(size), stride_(stride) {}
 
   Index state_bytes(const FrameShape& shape) const noexcept {
-    const Index frame = sums(shape).size();
-    return memory_alignment + History<T>::bytes(frame, keep(), slack(frame));
+    return memory_alignment + aligned_bytes(open_size(shape) * static_cast<Index>(sizeof(T)));
   }
   FrameShape sums(const FrameShape& shape) const noexcept { return {.channels = channels_, .batch = shape.batch}; }
   Index keep() const noexcept { return size_ - stride_; }
-  Index slack(Index frame) const noexcept { return slack_for<T>(frame, keep(), stride_); }
+  Index open_size(const FrameShape& shape) const noexcept { return keep() * sums(shape).size(); }
   static Time& windows(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
-  History<T> history(StateRef state) const noexcept {
-    return History<T>(state.data + memory_alignment, sums(state.shape).size(), keep());
-  }
-  /// Makes room for the next window and adds it with add(sums); the first `stride` frames there are complete then.
-  template <class Add>
-  const T* advance(StateRef state, Add&& add) const noexcept {
-    T* begin = history(state).append_fill(T(0), stride_) - keep() * sums(state.shape).size();
-    add(begin);
-    ++windows(state);
-    return begin;
-  }
   /// The open sums, oldest first.
-  const T* open(StateRef state) const noexcept {
-    return history(state).newest_end() - keep() * sums(state.shape).size();
+  static T* open(StateRef state) noexcept { return reinterpret_cast<T*>(state.data + memory_alignment); }
+
+  /// Adds the next window, of which every batch entry has `numbers` from x on, in one pass: the first `stride` frames are
+  /// complete then and go to y, but for `skip` of them; the others are the open sums. add(x, at, sums, to, n) writes n sums
+  /// with what stands from number `at` of a window on, x, to `to`; `sums` is null where none are open yet.
+  template <class Add>
+  void advance(StateRef state, const T* x, Index numbers, Index skip, T* y, Add&& add) const noexcept {
+    const Index batch = state.shape.batch, frame = channels_ * batch;
+    const Index both = std::min(keep(), stride_), either = std::max(keep(), stride_);
+    T* open_sums = open(state);
+    for (Index begin = skip; const Index end : {both, either, size_}) {
+      const T* from = begin < keep() ? open_sums + begin * frame : nullptr;
+      T* to = begin < stride_ ? y + (begin - skip) * frame : open_sums + (begin - stride_) * frame;
+      if (batch == 1) {
+        if (begin < end) add(x + begin * channels_, begin * channels_, from, to, (end - begin) * channels_);
+      } else {
+        for (Index b = 0; b < batch; ++b)
+          for (Index p = begin; p < end; ++p) {
+            const Index at = (p - begin) * frame + b * channels_;
+            add(x + b * numbers + p * channels_, p * channels_, from == nullptr ? from : from + at, to + at, channels_);
+          }
+      }
+      begin = end;
+    }
+    ++windows(state);
   }
 
   Index channels_, size_, stride_;
@@ -134,44 +145,52 @@ class OverlapAdd : public detail::OverlapSum<T> {
     const FrameShape shape = sums(x.shape());
     Index written = 0;
     for (Index w = 0; w < x.count; ++w) {
-      const Time before = windows(state);
-      const T* done = this->advance(state, [&](T* to) { add(x.frame(w), x.batch, to); });
-      written += emit(done, before, shape, before * stride_, stride_, y.from(written));
+      const Time before = windows(state), at = before * stride_;
+      const Index skip = skipped(at, stride_);
+      const Frames<T> out = y.slice(written, stride_ - skip);
+      this->advance(state, x.frame(w), channels_ * size_, skip, out.data,
+                    [&](const T* window, Index number, const T* so_far, T* to, Index n) {
+                      add(window, number, so_far, to, n);
+                    });
+      normalise(out, shape, at + skip, before);
+      written += out.count;
     }
     return written;
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     const FrameShape shape = sums(state.shape);
     const Time came = windows(state);
-    Index written = 0;
+    if (came == 0) return 0;
     // Behind the last window's first `stride` frames, up to what is left out.
-    if (came > 0)
-      written = emit(open(state), came - 1, shape, came * stride_, keep() - right_, y);
+    const Time at = came * stride_;
+    const Index count = keep() - right_, skip = skipped(at, count);
+    const Frames<T> out = y.slice(0, count - skip);
+    std::copy_n(open(state) + skip * shape.size(), out.count * shape.size(), out.data);
+    normalise(out, shape, at + skip, came - 1);
     this->reset(state);
-    return written;
+    return out.count;
   }
 
  private:
-  void add(const T* x, Index batch, T* to) const noexcept {
-    if (batch == 1) return add_weighted(x, 0, to, channels_ * size_);
-    for (Index b = 0; b < batch; ++b)
-      for (Index p = 0; p < size_; ++p, x += channels_)
-        add_weighted(x, p * channels_, to + (p * batch + b) * channels_, channels_);
-  }
-  // n numbers that begin with number `at` of a window.
-  void add_weighted(const T* x, Index at, T* to, Index n) const noexcept {
-    if (spread_.empty()) return kernel::add_pointwise(x, to, n);
-    kernel::add_weighted(x, spread_.data() + at, to, n);
+  // Numbers of a window from number `at` on, weighted, and what was added there before.
+  void add(const T* x, Index at, const T* so_far, T* to, Index n) const noexcept {
+    using P = simd::Packet<T, simd::max_lanes<T>>;
+    const P zero = P::broadcast(T(0));
+    const T* weights = spread_.data() + at;
+    if (spread_.empty()) {
+      if (so_far != nullptr) return kernel::map_two(so_far, x, to, n, [](P sum, P value) { return sum + value; });
+      return kernel::map_pointwise(x, to, n, [&](P value) { return zero + value; });
+    }
+    if (so_far != nullptr) return kernel::add_weighted(x, weights, so_far, to, n);
+    kernel::map_two(x, weights, to, n, [&](P value, P weight) { return multiply_add(value, weight, zero); });
   }
 
-  // Writes `count` sums that begin at position `at` of the time line, but for what is left out at the start. Of the
-  // windows that have come, number `newest` is the last.
-  Index emit(const T* from, Time newest, const FrameShape& shape, Time at, Index count, Frames<T> y) const noexcept {
-    const Index skip = std::clamp<Time>(left_ - at, 0, count), n = count - skip;
-    std::copy_n(from + skip * shape.size(), n * shape.size(), y.data);
-    if (normalise_)
-      for (Index i = 0; i < n; ++i) normalise(y.frame(i), shape.size(), at + skip + i, newest);
-    return n;
+  // How many of the `count` frames from position `at` of the time line on are left out at the start.
+  Index skipped(Time at, Index count) const noexcept { return static_cast<Index>(std::clamp<Time>(left_ - at, 0, count)); }
+  // Divides frames, the first of them at position t, by the weights of windows 0 ... newest that reach them.
+  void normalise(Frames<T> y, const FrameShape& shape, Time t, Time newest) const noexcept {
+    if (!normalise_) return;
+    for (Index i = 0; i < y.count; ++i) normalise(y.frame(i), shape.size(), t + i, newest);
   }
   // Divides the frame at position t by the weights of windows 0 ... newest that reach it.
   void normalise(T* y, Index n, Time t, Time newest) const noexcept {
@@ -186,8 +205,8 @@ class OverlapAdd : public detail::OverlapSum<T> {
 
   Index left_, right_;
   bool normalise_;
-  std::vector<T> weights_;  // of each frame of a window
-  std::vector<T> spread_;   // of each number of a window of one batch entry
+  std::vector<T> weights_;           // of each frame of a window
+  kernel::AlignedVector<T> spread_;  // of each number of a window of one batch entry
   Fingerprint fingerprint_{""};
 };
 
