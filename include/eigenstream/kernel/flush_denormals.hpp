@@ -6,7 +6,7 @@
 #include "eigenstream/config.hpp"
 
 #if defined(__SSE2__) || defined(_M_X64)
-#include <immintrin.h>  // MXCSR
+#include <xmmintrin.h>  // MXCSR
 #endif
 
 EIGENSTREAM_BEGIN_NAMESPACE
