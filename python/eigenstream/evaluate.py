@@ -69,7 +69,7 @@ def joined(op: str, operands: Sequence[Tensor], window: bool) -> Tensor:
 
 def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: bool = False,
                own: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({}), more: Sequence[Tensor] = ()) -> Tensor:
-    """What a described module makes of x (B, C, T): the meaning of docs/model-file.md in torch's terms. With `window`,
+    """What a described module makes of x (B, C, T): the meaning of docs/types.md in torch's terms. With `window`,
     x are windows inside a Windowed. `own` has what computes the types of the user's, by path; `more` are a Graph's further
     inputs."""
     kind, path = node["type"], node["path"]

@@ -13,30 +13,15 @@ from .errors import ExportError
 from .modules import (
     RECURRENT, OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed)
 from .reading import children
+from .module_types import TYPES
 
 
-# Activations without tensors: class -> the attributes that are written, all of them numbers.
+# Activations without tensors: class -> the attributes that are written, all of them numbers. nn.ReLU6 is a subclass of
+# nn.Hardtanh with 0 and 6.
 ACTIVATIONS: Dict[type, Tuple[str, ...]] = {
-    nn.ReLU: (),
-    nn.LeakyReLU: ("negative_slope",),
-    nn.ELU: ("alpha",),
-    nn.SELU: (),
-    nn.SiLU: (),
-    nn.Sigmoid: (),
-    nn.Tanh: (),
-    nn.Softplus: ("beta", "threshold"),
-    nn.Softsign: (),
-    nn.Hardtanh: ("min_val", "max_val"),  # nn.ReLU6 is a subclass with 0 and 6
-    nn.Hardsigmoid: (),
-    nn.Hardswish: (),
-    nn.CELU: ("alpha",),
-    nn.Mish: (),
-    nn.LogSigmoid: (),
-    nn.Tanhshrink: (),
-    nn.Softshrink: ("lambd",),
-    nn.Hardshrink: ("lambd",),
-    nn.Threshold: ("threshold", "value"),
-}
+    getattr(nn, each.name): tuple(each.fields) for each in TYPES.values()
+    if each.group == "Activations" and each.torch.startswith("torch.nn.") and not each.tensors
+    and all(field["kind"] == "number" for field in each.fields.values())}
 # Nothing is left of these in inference mode.
 INACTIVE = (
     nn.Identity,
