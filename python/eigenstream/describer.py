@@ -19,13 +19,13 @@ from .known import (
     ACTIVATIONS, BOTH_DIRECTIONS, INACTIVE, OF_IMAGES, REFUSED, USE_A_WINDOW, WRAP_RECURRENT, class_of, foreign,
     has_own_forward, is_recurrent, is_registered, not_a_module, of_images, registered, resample_class)
 from .lengths import check_residual, check_starts
+from .module_types import TYPES
 from .modules import (
     RECURRENT, OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed)
 from .reader import Reader, channels_after, takes
 from .reading import (
     attribute, check_shrink, children, conv_padding, integer, modules_of, no_values, number, pad_sides, parameter, pool_padding,
     transpose_padding, without_values)
-from .module_types import TYPES
 
 
 class Describer:
@@ -389,6 +389,7 @@ class Describer:
         if module.dim not in (1, -2):
             raise fail(path, module, f"dim is {module.dim}; over time it {USE_A_WINDOW}, over channels say dim=1")
         return {"type": kind or class_of(module).__name__, "path": path}
+
 
 Describer.HANDLERS = {
     nn.Sequential: Describer.sequential,

@@ -10,18 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from .errors import ExportError
+from .module_types import TYPES
 from .modules import (
     RECURRENT, OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed)
 from .reading import children
-from .module_types import TYPES
 
 
-# Activations without tensors: class -> the attributes that are written, all of them numbers. nn.ReLU6 is a subclass of
-# nn.Hardtanh with 0 and 6.
-ACTIVATIONS: Dict[type, Tuple[str, ...]] = {
-    getattr(nn, each.name): tuple(each.fields) for each in TYPES.values()
-    if each.group == "Activations" and each.torch.startswith("torch.nn.") and not each.tensors
-    and all(field["kind"] == "number" for field in each.fields.values())}
+# Activations without tensors, whose attributes are numbers. nn.ReLU6 is a subclass of nn.Hardtanh with 0 and 6.
+ACTIVATIONS: Tuple[type, ...] = tuple(
+    getattr(nn, each.name) for each in TYPES.values() if each.is_function and each.torch.startswith("torch.nn."))
 # Nothing is left of these in inference mode.
 INACTIVE = (
     nn.Identity,

@@ -17,6 +17,12 @@ class ModuleType(NamedTuple):
     fields: Dict[str, Dict[str, Any]]
     tensors: List[Dict[str, Any]]
 
+    @property
+    def is_function(self) -> bool:
+        """Whether it is a function of torch's, of each number, with numbers for further arguments."""
+        return (self.group == "Activations" and self.torch != "" and not self.tensors
+                and all(field["kind"] == "number" for field in self.fields.values()))
+
     def shapes(self, node: Mapping[str, Any]) -> Iterator[Tuple[str, Tuple[int, ...]]]:
         """Names and shapes of the tensors that a described module has."""
         for tensor in self.tensors:

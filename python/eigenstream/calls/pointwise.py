@@ -9,16 +9,15 @@ from torch import Tensor
 
 from ..errors import Refused
 from ..graph import Builder
-from ..signals import SPACE, Signal, what
 from ..module_types import TYPES
+from ..signals import SPACE, Signal, what
 from .arithmetic import affine, binary, clamp, constant
 from .registry import HANDLERS, handles
 
-# Functions that are a node by themselves, with the type of that: all whose types have numbers for fields, which are the
-# arguments in torch's order.
+# Functions that are a node by themselves, with its type; the type's fields are their arguments, in torch's order.
 _SIMPLE: Dict[str, str] = {
-    **{name.lower(): name for name, each in TYPES.items() if each.torch and each.group == "Activations" and not each.tensors
-       and all(field["kind"] == "number" for field in each.fields.values()) and name not in ("LeakyReLU", "Square", "Reciprocal")},
+    **{name.lower(): name for name, each in TYPES.items()
+       if each.is_function and name not in ("LeakyReLU", "Square", "Reciprocal")},  # Square and Reciprocal: arithmetic.py
     "leaky_relu": "LeakyReLU",
     "log_sigmoid": "LogSigmoid",
     "absolute": "Abs",
