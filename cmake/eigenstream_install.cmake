@@ -37,5 +37,5 @@ install(FILES "${PROJECT_BINARY_DIR}/eigenstream.pc" DESTINATION "${pkgconfig_di
 file(GLOB exporter CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/python/*.py")
 install(FILES ${exporter} DESTINATION "${CMAKE_INSTALL_DATADIR}/eigenstream/python" COMPONENT development)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/python/eigenstream" DESTINATION "${CMAKE_INSTALL_DATADIR}/eigenstream/python"
-        COMPONENT development FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
+        COMPONENT development FILES_MATCHING PATTERN "*.py" PATTERN "types.json" PATTERN "__pycache__" EXCLUDE)
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/eigenstream" COMPONENT development)

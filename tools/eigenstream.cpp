@@ -22,6 +22,7 @@
 #include "resample.hpp"
 #include "run.hpp"
 #include "text.hpp"
+#include "types.hpp"
 
 namespace {
 
@@ -237,6 +238,22 @@ int command_line(int argc, char** argv) {
   resample->add_option("--block", resample_block, "Frames of each call (4096)")->type_name("N");
   resample->add_option("--format", format, "Samples of the .wav file: float32 (the default) or pcm16")->type_name("F");
 
+  std::string type_name;
+  bool markdown = false;
+  CLI::App* types = app.add_subcommand("types", "List what a model file may be made of");
+  types->group("Commands");
+  types->footer(
+      "Every module type with its fields, their defaults and ranges, its tensors and what it computes:\n"
+      "what model files are read by.\n"
+      "\n"
+      "Examples:\n"
+      "  eigenstream types\n"
+      "  eigenstream types Conv1d\n"
+      "  eigenstream types --json");
+  types->add_option("type", type_name, "One of them, in full")->type_name("");
+  types->add_flag("--json", json, "As JSON, with nothing left out");
+  types->add_flag("--markdown", markdown, "As the page docs/types.md");
+
   app.footer(
       "Examples:\n"
       "  eigenstream info denoiser.safetensors\n"
@@ -245,11 +262,12 @@ int command_line(int argc, char** argv) {
       "  eigenstream bench denoiser.safetensors --block 1,16,64,512\n"
       "  eigenstream deps denoiser.safetensors -o deps.svg\n"
       "  eigenstream resample noisy.flac noisy16k.wav --rate 16000\n"
+      "  eigenstream types Conv1d\n"
       "\n"
       "eigenstream COMMAND --help tells more. Exit codes: 0 done, 1 failed, 2 wrong usage.");
 
   try {
-    if (argc < 2) throw UsageError("which command? info, run, check, bench, deps or resample");
+    if (argc < 2) throw UsageError("which command? info, run, check, bench, deps, resample or types");
     const auto is_meant = [&](CLI::App* command) { return command->get_name() == argv[1]; };
     if (*argv[1] != '-' && app.get_subcommands(is_meant).empty())
       throw UsageError(text("there is no command ", tool::in_quotes(argv[1])));
@@ -266,7 +284,17 @@ int command_line(int argc, char** argv) {
     return 0;
   }
 
-  if (*info) {
+  if (*types) {
+    if (json && markdown) throw UsageError("--json and --markdown exclude each other");
+    const tool::es::Registry registry = tool::es::builtin_registry();
+    const tool::es::ModuleType* const type = registry.find(type_name);
+    if (!type_name.empty() && type == nullptr) throw UsageError(text("there is no type ", tool::in_quotes(type_name)));
+    const std::vector<tool::es::ModuleType> shown = type == nullptr ? registry.types() : std::vector{*type};
+    tool::say(json               ? tool::types_json(shown)
+              : markdown         ? tool::types_markdown(shown)
+              : type == nullptr ? tool::types_text(shown)
+                                 : tool::type_text(*type));
+  } else if (*info) {
     const tool::OpenedModel opened = tool::open_model(model);
     tool::say(json ? tool::info_json(opened) : tool::info_text(opened));
   } else if (*run) {
@@ -331,7 +359,7 @@ int command_line(int argc, char** argv) {
     resampling.output = output;
     tool::resample(resampling);
   } else {
-    throw UsageError("which command? info, run, check, bench, deps or resample");
+    throw UsageError("which command? info, run, check, bench, deps, resample or types");
   }
   tool::finish_saying();
   return 0;
@@ -361,7 +389,7 @@ int main(int argc, char** argv) {
   } catch (const UsageError& error) {
     const std::string_view command = argc > 1 ? argv[1] : "";
     const bool known = command == "info" || command == "run" || command == "check" || command == "bench" ||
-                       command == "deps" || command == "resample";
+                       command == "deps" || command == "resample" || command == "types";
     return complain(text(error.what(), " (see eigenstream ", known ? command : "", known ? " " : "", "--help)"), 2);
   } catch (const tool::NobodyReads&) {
     // Ends without a word as any other program in a pipe, unless the caller asked that such signals be ignored.

@@ -1,6 +1,7 @@
 #ifndef EIGENSTREAM_TOOLS_INFO_HPP
 #define EIGENSTREAM_TOOLS_INFO_HPP
 
+#include <algorithm>          // find_if
 #include <array>              // known options
 #include <nlohmann/json.hpp>  // --json
 #include <string>             // string
@@ -88,38 +89,59 @@ inline Listed list_modules(const es::Module& module, const es::ModuleSpec& spec,
   return listed;
 }
 
+/// Whether a field has the value that it has where it is not given, by the description of its type.
+inline bool is_usual(const es::ModuleType& type, const es::ModuleSpec& spec, const std::string& name) {
+  const es::ModuleField* const field = type.field(name);
+  if (field == nullptr) return false;
+  const es::ModuleSpec::Value& value = spec.fields.at(name);
+  if (const auto* sides = std::get_if<std::vector<std::int64_t>>(&value))
+    return field->kind == es::FieldKind::padding && *sides == std::vector<std::int64_t>{0, 0};
+  struct Usual {
+    const es::ModuleSpec& spec;
+    const es::ModuleSpec::Value& value;
+    bool operator()(es::Required) const { return false; }
+    bool operator()(es::Absent) const { return false; }
+    bool operator()(bool usual) const { return value == es::ModuleSpec::Value(usual); }
+    bool operator()(Index usual) const { return value == es::ModuleSpec::Value(std::int64_t{usual}); }
+    bool operator()(double usual) const {
+      return value == es::ModuleSpec::Value(usual) || value == es::ModuleSpec::Value(static_cast<std::int64_t>(usual));
+    }
+    bool operator()(std::string_view usual) const {
+      const auto same = spec.fields.find(std::string(usual));  // a text, or as another field
+      return value == (same == spec.fields.end() ? es::ModuleSpec::Value(std::string(usual)) : same->second);
+    }
+  };
+  return std::visit(Usual{spec, value}, field->otherwise);
+}
+
 /// A module's options without those that have their usual value: k=3 s=2 p=[1,0] no bias.
 inline std::string options_text(const es::ModuleSpec& spec) {
-  struct Known {
-    std::string_view name, shown;
-    std::string_view usual;  // "" if there is none
-  };
-  // An empty `shown`: the table has a column for it.
-  static constexpr std::array<Known, 25> known{{{"from", "", ""},
-                                                {"in_channels", "", ""},
-                                                {"out_channels", "", ""},
-                                                {"in_features", "", ""},
-                                                {"out_features", "", ""},
-                                                {"num_features", "", ""},
-                                                {"normalized_shape", "", ""},
-                                                {"channels", "", ""},
-                                                {"num_channels", "", ""},
-                                                {"size", "size", ""},
-                                                {"kernel_size", "k", ""},
-                                                {"output_size", "to", ""},
-                                                {"num_groups", "groups", ""},
-                                                {"eps", "eps", "1e-05"},
-                                                {"stride", "s", "1"},
-                                                {"padding", "p", "0"},
-                                                {"padding", "p", "[0,0]"},
-                                                {"output_padding", "op", "0"},
-                                                {"dilation", "d", "1"},
-                                                {"groups", "g", "1"},
-                                                {"bias", "bias", "true"},
-                                                {"affine", "affine", "true"},
-                                                {"elementwise_affine", "affine", "true"},
-                                                {"ceil_mode", "ceil", "false"},
-                                                {"count_include_pad", "count pad", "true"}}};
+  static const es::Registry known_types = es::builtin_registry();
+  // How fields are called here, and in which order; those with an empty name have a column of the table.
+  using Name = std::pair<std::string_view, std::string_view>;
+  static constexpr std::array<Name, 23> known{{{"from", ""},
+                                               {"in_channels", ""},
+                                               {"out_channels", ""},
+                                               {"in_features", ""},
+                                               {"out_features", ""},
+                                               {"num_features", ""},
+                                               {"normalized_shape", ""},
+                                               {"channels", ""},
+                                               {"num_channels", ""},
+                                               {"size", "size"},
+                                               {"kernel_size", "k"},
+                                               {"output_size", "to"},
+                                               {"num_groups", "groups"},
+                                               {"eps", "eps"},
+                                               {"stride", "s"},
+                                               {"padding", "p"},
+                                               {"output_padding", "op"},
+                                               {"dilation", "d"},
+                                               {"groups", "g"},
+                                               {"bias", "bias"},
+                                               {"elementwise_affine", "affine"},
+                                               {"ceil_mode", "ceil"},
+                                               {"count_include_pad", "count pad"}}};
   struct Writer {
     std::string operator()(bool value) const { return value ? "true" : "false"; }
     std::string operator()(std::int64_t value) const { return std::to_string(value); }
@@ -131,25 +153,18 @@ inline std::string options_text(const es::ModuleSpec& spec) {
       return list + "]";
     }
   };
+  const es::ModuleType* const type = known_types.find(spec.type);
   std::vector<std::pair<std::size_t, std::string>> parts;  // in the order of the table above
   for (const auto& [name, value] : spec.fields) {
-    const std::string written = std::visit(Writer(), value);
-    std::string shown = name;
-    bool skip = false;
-    std::size_t place = known.size();
-    for (std::size_t i = 0; i < known.size(); ++i) {
-      if (known[i].name != name) continue;
-      shown = known[i].shown;
-      place = std::min(place, i);
-      // A pool's stride is its kernel size, unless it says otherwise: always shown.
-      skip =
-          skip || shown.empty() || (known[i].usual == written && !(name == "stride" && spec.type.ends_with("Pool1d")));
-    }
-    if (skip) continue;
+    const auto named = [&, own = std::string_view(name)](const Name& each) { return each.first == own; };
+    const auto found = std::find_if(known.begin(), known.end(), named);
+    const std::string shown(found == known.end() ? name : found->second);
+    if (shown.empty() || (type != nullptr && is_usual(*type, spec, name))) continue;
     const bool* truth = std::get_if<bool>(&value);
-    parts.emplace_back(place, truth != nullptr ? (*truth ? shown : "no " + shown) : printable(shown) + "=" + written);
+    parts.emplace_back(found - known.begin(), truth != nullptr ? (*truth ? shown : "no " + shown)
+                                                                : printable(shown) + "=" + std::visit(Writer(), value));
   }
-  std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(parts.begin(), parts.end(), [](const auto& one, const auto& other) { return one.first < other.first; });
   std::string all;
   for (const auto& [place, part] : parts) all += (all.empty() ? "" : " ") + part;
   return all;

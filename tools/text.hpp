@@ -126,7 +126,7 @@ class Table {
 
   void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
 
-  std::string print() const {
+  std::string print(std::size_t widest = 100) const {
     std::vector<std::size_t> widths;
     for (std::size_t c = 0; c < columns_.size(); ++c) {
       std::size_t width = columns(columns_[c].name);
@@ -157,7 +157,6 @@ class Table {
   }
 
  private:
-  static constexpr std::size_t widest = 100;
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };

@@ -7,6 +7,7 @@
 #include "eigenstream/network/builtin_registry.hpp"
 #include "eigenstream/network/module.hpp"
 #include "eigenstream/network/module_reader.hpp"
+#include "eigenstream/network/module_type.hpp"
 #include "eigenstream/network/registry.hpp"
 
 #endif  // EIGENSTREAM_NETWORK_HPP

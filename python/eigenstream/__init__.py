@@ -1,7 +1,8 @@
 """Write a torch network as an eigenstream model file.
 
 A model file is one ``.safetensors`` file: the tensors under their ``state_dict`` names, and the network description as
-JSON in the file's metadata (``docs/model-file.md`` has every field). Needs torch and the standard library only.
+JSON in the file's metadata (``docs/model-file.md`` and ``docs/types.md`` have every field). Needs torch and the standard
+library only.
 
     from eigenstream import OverChannels, Residual, Snake, export
     export(nn.Sequential(nn.Conv1d(1, 8, 5, padding=2), Residual(Snake(8), nn.Conv1d(8, 8, 3))), "net.safetensors")

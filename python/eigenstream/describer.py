@@ -11,19 +11,20 @@ from torch import Tensor, nn
 from .channels import window_channels
 from .crops import fold_crops
 from .errors import ExportError, fail, is_unicode, join, one_line
-from .format import MAX_DEPTH, MAX_EXTENT, MAX_RECURRENT_LAYERS, MAX_WINDOW, PADDING_POLICIES, Node, float32_copy, \
-    recurrent_states, recurrent_tensors
+from .format import (
+    MAX_DEPTH, MAX_EXTENT, MAX_WINDOW, PADDING_POLICIES, Node, float32_copy, recurrent_states, recurrent_tensors)
 from .evaluate import without_padding
 from .forward import describe_forward, refuse_first
 from .known import (
     ACTIVATIONS, BOTH_DIRECTIONS, INACTIVE, OF_IMAGES, REFUSED, USE_A_WINDOW, WRAP_RECURRENT, class_of, foreign,
     has_own_forward, is_recurrent, is_registered, not_a_module, of_images, registered, resample_class)
 from .lengths import check_residual, check_starts
+from .module_types import TYPES
 from .modules import (
     RECURRENT, OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed)
 from .reader import Reader, channels_after, takes
 from .reading import (
-    check_shrink, children, conv_padding, integer, modules_of, no_values, number, pad_sides, parameter, pool_padding,
+    attribute, check_shrink, children, conv_padding, integer, modules_of, no_values, number, pad_sides, parameter, pool_padding,
     transpose_padding, without_values)
 
 
@@ -171,6 +172,27 @@ class Describer:
             raise fail(path, module, f"tensor {full_name} has values that are not finite in float32")
         self.tensors[full_name] = value
 
+    def fields(self, module: nn.Module, path: str, kind: str, given: Mapping[str, Any]) -> Node:
+        """The node of a module whose attributes are the fields of its type; `given` are those that it has not, or not so, with
+        None for what is left out."""
+        node: Node = {"type": kind, "path": path}
+        for name, field in TYPES[kind].fields.items():
+            value = given[name] if name in given else attribute(module, path, field)
+            if value is not None:
+                node[name] = value
+        return node
+
+    def plain(self, module: nn.Module, path: str, kind: Optional[str] = None, **given: Any) -> Node:
+        """The same with the tensors of the type, which are the module's. A bias that it should have and has not is 0."""
+        kind = kind or class_of(module).__name__
+        node = self.fields(module, path, kind, given)
+        for name, shape in TYPES[kind].shapes(node):
+            if name == "bias" and module.bias is None:
+                self.tensors[join(path, name)] = torch.zeros(shape)
+            else:
+                self.tensor(module, path, name, shape)
+        return node
+
     def given(self, node: Node, channels: int) -> Optional[int]:
         """The channels that a described module gives for so many, if that is known."""
         return channels_after(node, channels, self.given_channels)
@@ -235,68 +257,28 @@ class Describer:
             raise fail(path, module, f"padding is {tuple(sides)}, outside 0..{MAX_EXTENT}")
         return sides[0] if sides[0] == sides[1] else list(sides)
 
-    def convolution(self, module: Union[nn.Conv1d, nn.ConvTranspose1d], path: str) -> Node:
-        transposed = isinstance(module, nn.ConvTranspose1d)
-        node: Node = {"type": "ConvTranspose1d" if transposed else "Conv1d", "path": path}
-        for name in ("in_channels", "out_channels", "kernel_size", "stride"):
-            node[name] = integer(module, path, name)
-        if transposed:
-            node["padding"], node["output_padding"] = transpose_padding(module, path, self.padding)
-        else:
-            node["padding"] = self.sides(module, path, conv_padding(module, path, self.padding))
-            if module.padding_mode == "replicate" and node["padding"] != 0:
-                node["padding_mode"] = "replicate"
-        for name in ("dilation", "groups"):
-            node[name] = integer(module, path, name)
-        node["bias"] = module.bias is not None
-        first, second = node["out_channels"], node["in_channels"]
-        if transposed:
-            first, second = second, first
-        self.tensor(module, path, "weight", (first, second // node["groups"], node["kernel_size"]))
-        if node["bias"]:
-            self.tensor(module, path, "bias", (node["out_channels"],))
-        return node
+    def convolution(self, module: nn.Conv1d, path: str) -> Node:
+        padding = self.sides(module, path, conv_padding(module, path, self.padding))
+        mode = "replicate" if module.padding_mode == "replicate" and padding != 0 else None
+        return self.plain(module, path, padding=padding, padding_mode=mode, padding_value=None)
 
-    def average_pool(self, module: nn.AvgPool1d, path: str) -> Node:
-        return {
-            "type": "AvgPool1d",
-            "path": path,
-            "kernel_size": integer(module, path, "kernel_size"),
-            "stride": integer(module, path, "stride"),
-            "padding": pool_padding(module, path, self.padding),
-            "ceil_mode": bool(module.ceil_mode) and self.padding == "exact",
-            "count_include_pad": bool(module.count_include_pad),
-        }
+    def transposed_convolution(self, module: nn.ConvTranspose1d, path: str) -> Node:
+        padding, output_padding = transpose_padding(module, path, self.padding)
+        return self.plain(module, path, padding=padding, output_padding=output_padding)
 
-    def maximum_pool(self, module: nn.MaxPool1d, path: str) -> Node:
-        if module.return_indices:
+    def pool(self, module: Union[nn.AvgPool1d, nn.MaxPool1d], path: str) -> Node:
+        if getattr(module, "return_indices", False):
             raise fail(path, module, "return_indices is not supported, only values come out of a stream")
-        return {
-            "type": "MaxPool1d",
-            "path": path,
-            "kernel_size": integer(module, path, "kernel_size"),
-            "stride": integer(module, path, "stride"),
-            "padding": pool_padding(module, path, self.padding),
-            "dilation": integer(module, path, "dilation"),
-            "ceil_mode": bool(module.ceil_mode) and self.padding == "exact",
-        }
+        return self.plain(module, path, padding=pool_padding(module, path, self.padding),
+                          ceil_mode=bool(module.ceil_mode) and self.padding == "exact")
 
     def resample(self, module: Any, path: str) -> Node:
-        node = {"type": "Resample", "path": path, "orig_freq": int(module.orig_freq), "new_freq": int(module.new_freq),
-                "resampling_method": module.resampling_method,
-                "lowpass_filter_width": integer(module, path, "lowpass_filter_width"),
-                "rolloff": number(module, path, "rolloff")}
-        if module.beta is not None:
-            node["beta"] = number(module, path, "beta")
-        return node
+        rates = {name: int(getattr(module, name)) for name in ("orig_freq", "new_freq")}
+        beta = {} if module.beta is not None else {"beta": None}
+        return self.plain(module, path, **rates, **beta, low_delay=None)
 
     def linear(self, module: nn.Linear, path: str) -> Node:
-        inputs, outputs = integer(module, path, "in_features"), integer(module, path, "out_features")
-        bias = module.bias is not None
-        self.tensor(module, path, "weight", (outputs, inputs))
-        if bias:
-            self.tensor(module, path, "bias", (outputs,))
-        return {"type": "Linear", "path": path, "in_features": inputs, "out_features": outputs, "bias": bias}
+        return self.plain(module, path, "Linear")
 
     # Windows.
 
@@ -340,29 +322,20 @@ class Describer:
                                       "numbers")
 
     def snapshotter(self, module: Snapshotter, path: str) -> Node:
-        sizes = {name: integer(module, path, name) for name in ("num_channels", "snapshot_size", "stride_size")}
         self.check_window(module, path, module.num_channels, module.snapshot_size)
-        node = {"type": "Snapshotter", "path": path, **sizes}
+        node = self.plain(module, path, merge=None)
         if self.padding == "exact":
             return node
-        self.given_channels[path] = sizes["num_channels"] * sizes["snapshot_size"]  # it becomes a Windowed
+        self.given_channels[path] = node["num_channels"] * node["snapshot_size"]  # it becomes a Windowed
         return without_padding(node)
 
     def overlap_add(self, module: OverlapAdd, path: str) -> Node:
         self.check_window(module, path, module.channels, module.size)
-        weighted = module.window is not None
-        if weighted:
-            self.tensor(module, path, "window", (module.size,))
-        return {"type": "OverlapAdd", "path": path, "channels": integer(module, path, "channels"),
-                "size": integer(module, path, "size"), "stride": integer(module, path, "stride"),
-                "padding": self.sides(module, path, module.padding), "normalise": bool(module.normalise),
-                "weighted": weighted}
+        return self.plain(module, path, padding=self.sides(module, path, module.padding), weighted=module.window is not None)
 
     def online_averager(self, module: OnlineAverager, path: str) -> Node:
-        sizes = {name: integer(module, path, name) for name in ("update_size", "num_updates", "num_channels")}
         self.check_window(module, path, module.num_channels, module.num_updates * module.update_size)
-        return {"type": "OnlineAverager", "path": path, **sizes, "offset": integer(module, path, "offset", 0),
-                "normalise_start": bool(module.normalise_start)}
+        return self.plain(module, path)
 
     def recurrent(self, module: Recurrent, path: str) -> Node:
         inner, path = module.module, join(path, "module")
@@ -375,16 +348,8 @@ class Describer:
         cls = next(cls for cls in RECURRENT if isinstance(module, cls))
         if module.bidirectional:
             raise self.refusal(module, path)
-        sizes = {name: integer(module, path, name) for name in ("input_size", "hidden_size", "num_layers")}
-        if sizes["num_layers"] > MAX_RECURRENT_LAYERS:
-            raise fail(path, module, f"num_layers is {sizes['num_layers']}, outside 1..{MAX_RECURRENT_LAYERS}")
-        node = {"type": cls.__name__, "path": path, **sizes, "bias": bool(module.bias),
-                "bidirectional": bool(module.bidirectional)}
-        if cls is nn.RNN:
-            node["nonlinearity"] = "tanh" if module.mode == "RNN_TANH" else "relu"
-        if cls is nn.LSTM:
-            node["proj_size"] = integer(module, path, "proj_size", 0)
-        node["initial_state"] = bool(states)
+        nonlinearity = {"nonlinearity": "tanh" if module.mode == "RNN_TANH" else "relu"} if cls is nn.RNN else {}
+        node = self.fields(module, path, cls.__name__, {"initial_state": bool(states), **nonlinearity})
         for name, shape in recurrent_tensors(node):
             self.tensor(module, path, name, shape)
         for (name, _), value in zip(recurrent_states(node), states):
@@ -400,34 +365,16 @@ class Describer:
         if module.running_mean is None or module.running_var is None:
             raise fail(path, module, "has no running statistics, so it needs the whole signal; "
                                       "train it with track_running_stats=True")
-        channels, affine = integer(module, path, "num_features"), bool(module.affine)
-        for name in (("weight", "bias") if affine else ()) + ("running_mean", "running_var"):
-            self.tensor(module, path, name, (channels,))
-        eps = number(module, path, "eps")
-        return {"type": "BatchNorm1d", "path": path, "num_features": channels, "eps": eps, "affine": affine}
+        return self.plain(module, path, "BatchNorm1d")
 
     def layer_norm(self, module: nn.LayerNorm, path: str) -> Node:
         shape = tuple(module.normalized_shape)
         if len(shape) != 1:
             raise fail(path, module, f"normalized_shape is {shape}, only one axis (the channels) is supported")
-        channels, affine = integer(module, path, "normalized_shape"), bool(module.elementwise_affine)
-        if affine:
-            self.tensor(module, path, "weight", (channels,))
-            if module.bias is None:  # newer torch has bias=False
-                self.tensors[join(path, "bias")] = torch.zeros(channels)
-            else:
-                self.tensor(module, path, "bias", (channels,))
-        eps = number(module, path, "eps")
-        return {"type": "LayerNorm", "path": path, "normalized_shape": channels, "eps": eps,
-                "elementwise_affine": affine}
-
-    def activation(self, module: nn.Module, path: str) -> Node:
-        cls = class_of(module)
-        return {"type": cls.__name__, "path": path,
-                **{name: number(module, path, name) for name in ACTIVATIONS[cls]}}
+        return self.plain(module, path, "LayerNorm")
 
     def gelu(self, module: nn.GELU, path: str) -> Node:
-        return {"type": "GELU", "path": path, "approximate": getattr(module, "approximate", "none")}
+        return self.plain(module, path, approximate=getattr(module, "approximate", "none"))  # older torch has none
 
     def rrelu(self, module: nn.RReLU, path: str) -> Node:
         slope = (number(module, path, "lower") + number(module, path, "upper")) / 2
@@ -438,20 +385,10 @@ class Describer:
                   self.over_dim(module, path, "Softmax")]
         return {"type": "Sequential", "path": path, "layers": layers}
 
-    def prelu(self, module: nn.PReLU, path: str) -> Node:
-        count = integer(module, path, "num_parameters")
-        self.tensor(module, path, "weight", (count,))
-        return {"type": "PReLU", "path": path, "num_parameters": count}
-
     def over_dim(self, module: Union[nn.GLU, nn.Softmax], path: str, kind: Optional[str] = None) -> Node:
         if module.dim not in (1, -2):
             raise fail(path, module, f"dim is {module.dim}; over time it {USE_A_WINDOW}, over channels say dim=1")
         return {"type": kind or class_of(module).__name__, "path": path}
-
-    def snake(self, module: Snake, path: str) -> Node:
-        channels = integer(module, path, "channels")
-        self.tensor(module, path, "alpha", (channels,))
-        return {"type": "Snake", "path": path, "channels": channels}
 
 
 Describer.HANDLERS = {
@@ -462,25 +399,25 @@ Describer.HANDLERS = {
     Residual: Describer.residual,
     OverChannels: Describer.over_channels,
     nn.Conv1d: Describer.convolution,
-    nn.ConvTranspose1d: Describer.convolution,
-    nn.AvgPool1d: Describer.average_pool,
-    nn.MaxPool1d: Describer.maximum_pool,
+    nn.ConvTranspose1d: Describer.transposed_convolution,
+    nn.AvgPool1d: Describer.pool,
+    nn.MaxPool1d: Describer.pool,
     nn.BatchNorm1d: Describer.batch_norm,
     nn.GELU: Describer.gelu,
-    nn.PReLU: Describer.prelu,
+    nn.PReLU: Describer.plain,
     nn.GLU: Describer.over_dim,
     nn.Softmax: Describer.over_dim,
     nn.LogSoftmax: Describer.over_dim,
     nn.Softmin: Describer.softmin,
     nn.RReLU: Describer.rrelu,
-    Snake: Describer.snake,
+    Snake: Describer.plain,
     nn.InstanceNorm1d: Describer.instance_norm,
     Windowed: Describer.windowed,
     Snapshotter: Describer.snapshotter,
     OverlapAdd: Describer.overlap_add,
     OnlineAverager: Describer.online_averager,
     Recurrent: Describer.recurrent,
-    **dict.fromkeys(ACTIVATIONS, Describer.activation),
+    **dict.fromkeys(ACTIVATIONS, Describer.plain),
 }
 
 

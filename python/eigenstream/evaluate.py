@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .errors import Refused, join
 from .format import Node, both_sides, recurrent_states, recurrent_tensors
+from .module_types import TYPES, ModuleType
 from .modules import OnlineAverager, OverlapAdd, Snapshotter, Windowed, reduce_values
 
 
@@ -26,14 +27,17 @@ def _pad(x: Tensor, left: int, right: int, mode: str, value: float) -> Tensor:
     return F.pad(x, amounts, mode="replicate") if mode == "replicate" else F.pad(x, amounts, value=value)
 
 
+def _function(kind: ModuleType) -> Callable[..., Tensor]:
+    """What torch calls like a type, of a signal and the type's fields."""
+    name = kind.torch.rpartition(".")[2]
+    if kind.torch.startswith("torch.nn."):
+        return lambda x, **fields: getattr(nn, name)(**fields)(x)
+    return getattr(torch, name)
+
+
 POINTWISE: Dict[str, Callable[..., Tensor]] = {
-    "ReLU": F.relu, "LeakyReLU": F.leaky_relu, "ELU": F.elu, "SELU": F.selu, "SiLU": F.silu, "Sigmoid": torch.sigmoid,
-    "Tanh": torch.tanh, "Softplus": F.softplus, "Softsign": F.softsign, "Hardtanh": F.hardtanh,
-    "Hardsigmoid": F.hardsigmoid, "Hardswish": F.hardswish, "GELU": F.gelu, "CELU": F.celu, "Mish": F.mish,
-    "LogSigmoid": F.logsigmoid, "Tanhshrink": F.tanhshrink, "Softshrink": F.softshrink, "Hardshrink": F.hardshrink,
-    "Threshold": F.threshold, "Abs": torch.abs, "Exp": torch.exp, "Log": torch.log, "Sqrt": torch.sqrt,
-    "Square": torch.square, "Sin": torch.sin, "Cos": torch.cos, "Reciprocal": torch.reciprocal,
-}
+    name: _function(each) for name, each in TYPES.items()
+    if each.group == "Activations" and each.torch and not each.tensors}
 
 
 def _recurrent(node: Node, tensor: Callable[[str], Tensor], x: Tensor) -> Tensor:
@@ -69,7 +73,7 @@ def joined(op: str, operands: Sequence[Tensor], window: bool) -> Tensor:
 
 def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: bool = False,
                own: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({}), more: Sequence[Tensor] = ()) -> Tensor:
-    """What a described module makes of x (B, C, T): the meaning of docs/model-file.md in torch's terms. With `window`,
+    """What a described module makes of x (B, C, T): the meaning of docs/types.md in torch's terms. With `window`,
     x are windows inside a Windowed. `own` has what computes the types of the user's, by path; `more` are a Graph's further
     inputs."""
     kind, path = node["type"], node["path"]

@@ -10,18 +10,18 @@ from typing import Any, Dict, Iterable, Iterator, Tuple, Union
 import torch
 from torch import Tensor
 
+from .module_types import LIMITS, TYPES
 
 FORMAT_VERSION = 1
 PADDING_POLICIES = ("exact", "valid")
-REDUCTIONS = ("sum", "mean", "product", "max", "min", "concat")
+REDUCTIONS = ("sum", "mean", "product", "max", "min", "concat")  # of any number of values
 # The limits of the C++ reader, checked here so that no file is written that it would refuse.
-MAX_EXTENT = 1 << 20
-MAX_DEPTH = 64
-MAX_RECURRENT_LAYERS = 64
-MAX_WINDOW = 1 << 26  # numbers
-MAX_RATE = 1 << 30  # of Resample, in Hz
-MAX_REACH = 1 << 24  # frames from a layer's first tap to its last
-MAX_PACKED_WEIGHTS = 1 << 28
+MAX_EXTENT = LIMITS["extent"]
+MAX_DEPTH = LIMITS["depth"]
+MAX_RECURRENT_LAYERS = TYPES["RNN"].fields["num_layers"]["highest"]
+MAX_WINDOW = LIMITS["window"]  # numbers
+MAX_REACH = LIMITS["reach"]  # frames from a layer's first tap to its last
+MAX_PACKED_WEIGHTS = LIMITS["packed_weights"]
 MAX_FRAMES = 1 << 40  # that a network reaches over
 MAX_WAITING_FRAMES = 1 << 26  # of a branch whose others come later
 MAX_OUTPUTS = 1 << 20  # for each input; also before a pattern repeats

@@ -10,33 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from .errors import ExportError
+from .module_types import TYPES
 from .modules import (
     RECURRENT, OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed)
 from .reading import children
 
 
-# Activations without tensors: class -> the attributes that are written, all of them numbers.
-ACTIVATIONS: Dict[type, Tuple[str, ...]] = {
-    nn.ReLU: (),
-    nn.LeakyReLU: ("negative_slope",),
-    nn.ELU: ("alpha",),
-    nn.SELU: (),
-    nn.SiLU: (),
-    nn.Sigmoid: (),
-    nn.Tanh: (),
-    nn.Softplus: ("beta", "threshold"),
-    nn.Softsign: (),
-    nn.Hardtanh: ("min_val", "max_val"),  # nn.ReLU6 is a subclass with 0 and 6
-    nn.Hardsigmoid: (),
-    nn.Hardswish: (),
-    nn.CELU: ("alpha",),
-    nn.Mish: (),
-    nn.LogSigmoid: (),
-    nn.Tanhshrink: (),
-    nn.Softshrink: ("lambd",),
-    nn.Hardshrink: ("lambd",),
-    nn.Threshold: ("threshold", "value"),
-}
+# Activations without tensors, whose attributes are numbers. nn.ReLU6 is a subclass of nn.Hardtanh with 0 and 6.
+ACTIVATIONS: Tuple[type, ...] = tuple(
+    getattr(nn, each.name) for each in TYPES.values() if each.is_function and each.torch.startswith("torch.nn."))
 # Nothing is left of these in inference mode.
 INACTIVE = (
     nn.Identity,

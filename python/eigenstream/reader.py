@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from torch import Tensor, nn
 
 from .errors import ExportError, join
 from .format import (
-    MAX_DEPTH, MAX_EXTENT, MAX_FRAMES, MAX_OUTPUTS, MAX_PACKED_WEIGHTS, MAX_PATTERNS, MAX_RATE, MAX_REACH,
-    MAX_RECURRENT_LAYERS, MAX_WAITING_FRAMES, Node, both_sides, dilated, float32, recurrent_outputs)
-from .known import ACTIVATIONS
+    MAX_DEPTH, MAX_FRAMES, MAX_OUTPUTS, MAX_PACKED_WEIGHTS, MAX_PATTERNS, MAX_REACH, MAX_WAITING_FRAMES, Node, both_sides,
+    dilated, float32, recurrent_outputs)
+from .module_types import TYPES
 
 
 # Types that give as many channels as they take.
-_SAME_CHANNELS = {*(cls.__name__ for cls in ACTIVATIONS), "AvgPool1d", "MaxPool1d", "Pad", "Resample", "BatchNorm1d",
-                  "LayerNorm", "GELU", "PReLU", "Snake", "Softmax", "LogSoftmax", "Affine", "Abs", "Exp", "Log", "Sqrt",
-                  "Square", "Sin", "Cos", "Reciprocal"}
+_SAME_CHANNELS = {*(each.name for each in TYPES.values() if each.group == "Activations"), "AvgPool1d", "MaxPool1d", "Pad",
+                  "Resample", "BatchNorm1d", "LayerNorm", "Softmax", "LogSoftmax", "Affine"}
 
 
 def unreadable(node: Node, reason: str) -> ExportError:
@@ -112,26 +111,31 @@ def joined_channels(node: Node, op: str, channels: Sequence[Optional[int]]) -> O
     return sum(channels) if op == "concat" else max(channels)
 
 
-# The least and the greatest of the integers that a node may hold, where they are not 1 and MAX_EXTENT.
-_RANGES = {**dict.fromkeys(("padding", "output_padding", "start", "offset", "proj_size"), (0, MAX_EXTENT)),
-           **dict.fromkeys(("left", "right"), (-MAX_EXTENT, MAX_EXTENT)),
-           **dict.fromkeys(("orig_freq", "new_freq"), (1, MAX_RATE)), "num_layers": (1, MAX_RECURRENT_LAYERS)}
+def why_wrong(kind: str, field: Mapping[str, Any], value: Any) -> Optional[str]:
+    """What the C++ reader would say against the value of a type's field, taken by itself."""
+    least, most = field.get("lowest", -math.inf), field.get("highest", math.inf)
+    if field["kind"] == "number":
+        in_double = kind == "Resample" or field["name"] == "eps" and kind in ("GroupNorm", "InstanceNorm1d")
+        if not math.isfinite(value if in_double else float32(value)):
+            return f"not a finite number{'' if in_double else ' in float32'}"
+        if not least <= value <= most:
+            return "must not be negative" if (least, most) == (0, math.inf) else f"must be from {least} to {most}"
+    elif field["kind"] in ("integer", "integers", "padding"):
+        if not all(least <= each <= most for each in (value if type(value) is list else [value])):
+            return f"outside {least}..{most}"
+    elif value not in field.get("choices", [value]):
+        return f"must be {' or '.join(map(repr, field['choices']))}"
+    return None
 
 
 def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
     """Why the C++ reader would refuse a module of a type of its own, its fields and tensors taken by themselves; None if it
-    would not. See the factories in graph/registry.hpp and the layers' constructors."""
+    would not. See the factories in network/types/ and the layers' constructors."""
     kind = node["type"]
-    for name, value in node.items():
-        if type(value) is float:
-            in_double = kind == "Resample" or name == "eps" and kind in ("GroupNorm", "InstanceNorm1d")
-            if not math.isfinite(value if in_double else float32(value)):
-                return f"{name} is {value}, not a finite number{'' if in_double else ' in float32'}"
-        elif name != "from" and type(value) in (int, list):
-            least, most = _RANGES.get(name, (1, MAX_EXTENT))
-            for number in value if type(value) is list else [value]:
-                if type(number) is int and not least <= number <= most:
-                    return f"{name} is {value}, outside {least}..{most}"
+    for name, field in TYPES[kind].fields.items():
+        reason = why_wrong(kind, field, node[name]) if name in node else None
+        if reason is not None:
+            return f"{name} is {node[name]!r}, {reason}"
 
     def number(name: str) -> float:
         return float32(node[name])
@@ -155,8 +159,6 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
                     "several layers")
     if kind in ("AvgPool1d", "MaxPool1d") and 2 * node["padding"] > node["kernel_size"]:
         return f"padding {node['padding']} is more than half of kernel_size {node['kernel_size']}"
-    if kind in ("LayerNorm", "GroupNorm", "InstanceNorm1d") and node["eps"] < 0:
-        return f"eps is {node['eps']}, must not be negative"
     if kind == "GroupNorm" and node["num_channels"] % node["num_groups"]:
         return f"num_groups is {node['num_groups']}, which does not divide {node['num_channels']} channels"
     if kind == "BatchNorm1d":
@@ -168,12 +170,8 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
     for name in {"Softplus": ("beta",), "CELU": ("alpha",)}.get(kind, ()):
         if number(name) == 0:
             return f"{name} is {node[name]}, must not be 0 in float32"
-    if kind == "Softshrink" and node["lambd"] < 0:
-        return f"lambd is {node['lambd']}, must not be negative"
     if kind == "Hardtanh" and number("min_val") > number("max_val"):
         return f"min_val {node['min_val']} is above max_val {node['max_val']}"
-    if kind == "GELU" and node["approximate"] not in ("none", "tanh"):
-        return f"approximate is {node['approximate']!r}, must be 'none' or 'tanh'"
     if kind == "Snake" and bool((tensor("alpha") == 0).any()):
         return "alpha must not be 0 in float32"
     if kind == "LSTM" and node["proj_size"] >= node["hidden_size"]:
@@ -184,11 +182,8 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
         return f"stride_size {node['stride_size']} must be less than snapshot_size {node['snapshot_size']}"
     if kind == "OverlapAdd" and not max(both_sides(node["padding"])) <= node["size"] - node["stride"] >= 0:
         return f"stride {node['stride']} and padding {node['padding']} are more than size {node['size']} has"
-    if kind == "Resample":
-        if not 0 < node["rolloff"] <= 1:
-            return f"rolloff is {node['rolloff']}, must be greater than 0 and at most 1"
-        if not 0 <= node.get("beta", 0) <= 500:
-            return f"beta is {node['beta']}, must be from 0 to 500"
+    if kind == "Resample" and node["rolloff"] == 0:
+        return "rolloff is 0.0, must be greater than 0"
     return None
 
 

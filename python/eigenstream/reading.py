@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any, Callable, Iterator, Optional, Tuple
+from typing import Any, Callable, Iterator, Mapping, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -19,15 +19,15 @@ def single(value: Any) -> Any:
     return value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value
 
 
-def integer(module: nn.Module, path: str, name: str, least: int = 1) -> int:
+def integer(module: nn.Module, path: str, name: str, least: int = 1, most: int = MAX_EXTENT) -> int:
     """An integer attribute within the limits of the format."""
     value = single(getattr(module, name))
     try:
         value = operator.index(value)
     except TypeError:
         raise fail(path, module, f"{name} is {value!r}, not an integer") from None
-    if not least <= value <= MAX_EXTENT:
-        raise fail(path, module, f"{name} is {value}, outside {least}..{MAX_EXTENT}")
+    if not least <= value <= most:
+        raise fail(path, module, f"{name} is {value}, outside {least}..{most}")
     return value
 
 
@@ -36,6 +36,17 @@ def number(module: nn.Module, path: str, name: str) -> float:
     if not math.isfinite(value):
         raise fail(path, module, f"{name} is {value}, not a finite number")
     return value
+
+
+def attribute(module: nn.Module, path: str, field: Mapping[str, Any]) -> Any:
+    """The value of a type's field, which is an attribute of the module; a bias is true if there is one."""
+    name, kind = field["name"], field["kind"]
+    if kind == "integer":
+        return integer(module, path, name, field["lowest"], field["highest"])
+    if kind == "number":
+        return number(module, path, name)
+    value = getattr(module, name)
+    return (isinstance(value, Tensor) or bool(value)) if kind == "boolean" else value
 
 
 def conv_padding(module: nn.Conv1d, path: str, padding: str) -> Tuple[int, int]:

@@ -65,3 +65,28 @@ TEST_CASE("ModuleReader: tensors have their shape, and each is used once", "[net
   CHECK(reads({}, shape(2, 3)) == "module \"own\" (Own): tensor \"own.w\" is missing, expected shape (2,3)");
   CHECK(reads({}, [](ModuleReader&) {}, weights) == "tensor \"own.w\" (2,3) belongs to no module");
 }
+
+TEST_CASE("ModuleReader: a factory reads nothing that its type's description does not have", "[network][error]") {
+  const auto reads_described = [](const std::function<void(ModuleReader&)>& read) {
+    es::Registry registry;
+    registry.add({.name = "Own",
+                  .summary = "a test's",
+                  .fields = {es::ModuleField::integer("n", 1, "")},
+                  .tensors = {{"w", "n", ""}},
+                  .build = [&](ModuleReader& r, const es::FrameShape&) {
+                    read(r);
+                    return es::Built(es::Identity<float>());
+                  }});
+    return support::error_of([&] { registry.create({"Own", "own", {}, {}}, {}); });
+  };
+  const std::string begin = "module \"own\" (Own): its type's description has no ";
+  CHECK(reads_described([](ModuleReader& r) { CHECK(r.integer("n") == 1); }).empty());
+  CHECK(reads_described([](ModuleReader& r) { static_cast<void>(r.integer("m")); }) == begin + "field \"m\"");
+  CHECK(reads_described([](ModuleReader& r) { static_cast<void>(r.integer("m", 3)); }) == begin + "field \"m\"");
+  CHECK(reads_described([](ModuleReader& r) { static_cast<void>(r.children("m", {})); }) == begin + "field \"m\"");
+  CHECK(reads_described([](ModuleReader& r) { static_cast<void>(r.boolean("n")); }) == begin + "boolean n");
+  CHECK(reads_described([](ModuleReader& r) { static_cast<void>(r.weight("v")); }) == begin + "tensor \"v\"");
+  CHECK(reads_described([](ModuleReader& r) { static_cast<void>(r.weight("v", {1})); }) == begin + "tensor \"v\"");
+  CHECK(reads({}, [](ModuleReader& r) { static_cast<void>(r.weight("w")); }) ==
+        "module \"own\" (Own): the type has no description that gives w its shape");
+}

@@ -174,6 +174,52 @@ TEST_CASE("registry: user types are added, names are not taken twice", "[network
   const es::Module network = registry.create({"Twice", "t", {{"factor", std::int64_t{3}}}, {}}, {});
   CHECK(network.layer.as<es::LeakyRelu<float>>()->slope == 6.0f);
   mentions(error_of([&] { registry.add("ReLU", nullptr); }), {"ReLU", "already"});
+  registry.replace("ReLU", [](es::ModuleReader& reader, const es::FrameShape&) {
+    return es::Built(es::LeakyRelu<float>(reader.number("slope", 0.5)));
+  });
+  CHECK(registry.find("ReLU")->described() == false);  // the old description would not be true any more
+  CHECK(registry.create({"ReLU", "r", {{"slope", 0.25}}, {}}, {}).layer.as<es::LeakyRelu<float>>()->slope == 0.25f);
+  mentions(error_of([&] { registry.replace("Relu", nullptr); }), {"Relu", "no factory"});
+}
+
+TEST_CASE("registry: a described type reads by its description", "[network]") {
+  using F = es::ModuleField;
+  static constexpr std::string_view kinds[] = {"plain", "fancy"};
+  es::Registry registry;
+  std::string kind;
+  registry.add({.name = "Own",
+                .summary = "a test's",
+                .fields = {F::integer("channels", es::required, "", 1, 8), F::integer("more", "2 * channels / 4", ""),
+                           F::integer("perhaps", es::absent, ""), F::number("factor", 2, "", 0, 3),
+                           F::boolean("bias", true, ""), F::text("kind", "plain", "", kinds), F::integers("list", "", 0, 2)},
+                .tensors = {{"bias", "channels, more", "bias"}, {"w_<k>", "3", "perhaps"}},
+                .build = [&](es::ModuleReader& r, const es::FrameShape&) {
+                  const Index more = r.integer("more");
+                  kind = r.text("kind") + std::to_string(more) + std::to_string(r.integer("perhaps")) +
+                         std::to_string(r.weight("bias").size()) + std::to_string(r.weight("w_0", {3}).size()) +
+                         std::to_string(r.values("list").size());
+                  return es::Built(es::LeakyRelu<float>(r.number("factor")));
+                }});
+  const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
+  const auto built = [&](std::map<std::string, es::ModuleSpec::Value> fields, const es::WeightMap& weights = {}) {
+    return error_of([&] { registry.create({"Own", "", std::move(fields), {}}, weights); });
+  };
+  CHECK(built({{"channels", n(4)}}, {{"bias", filled({4, 2})}}).empty());
+  CHECK(kind == "plain2-1800");
+  CHECK(built({{"channels", n(4)}, {"more", n(7)}, {"perhaps", n(9)}, {"bias", false}, {"kind", std::string("fancy")},
+               {"list", std::vector<std::int64_t>{0, 2}}},
+              {{"w_0", filled({3})}}).empty());
+  CHECK(kind == "fancy79032");
+  CHECK(built({{"channels", n(9)}}) == "module \"\" (Own): channels = 9, must be from 1 to 8");
+  CHECK(built({}) == "module \"\" (Own): field \"channels\" is missing");
+  CHECK(built({{"channels", n(4)}, {"bias", false}, {"factor", 3.5}}) == "module \"\" (Own): factor = 3.5, must be at most 3");
+  CHECK(built({{"channels", n(4)}, {"bias", false}, {"factor", -1.0}}) == "module \"\" (Own): factor = -1, must be at least 0");
+  CHECK(built({{"channels", n(4)}, {"bias", false}, {"kind", std::string("odd")}}) ==
+        "module \"\" (Own): kind = \"odd\", must be \"plain\" or \"fancy\"");
+  CHECK(built({{"channels", n(4)}, {"bias", false}, {"list", std::vector<std::int64_t>{3}}}) ==
+        "module \"\" (Own): list holds 3, must be from 0 to 2");
+  CHECK(built({{"channels", n(4)}}, {{"bias", filled({2, 4})}}) ==
+        "module \"\" (Own): tensor \"bias\" has shape (2,4), expected (4,2)");
 }
 
 namespace {
@@ -227,7 +273,8 @@ TEST_CASE("registry: a graph's mistakes are named", "[network][error]") {
   CHECK(message({from(a, {0, 0})}) == "module \"a\" (Conv1d): from holds 2 values, expected one");
   CHECK(message({from(a, {0}), from(tanh_spec, {0})}) == "module \"\" (Graph): Graph: value 1 is not used");
   CHECK(message({from(a, {0}), reduce("r", "add", {0, 1})}) ==
-        "module \"r\" (Reduce): op = \"add\", must be one of sum, mean, product, max, min, difference, quotient, concat");
+        "module \"r\" (Reduce): op = \"add\", must be \"sum\", \"mean\", \"product\", \"max\", \"min\", \"difference\", "
+        "\"quotient\" or \"concat\"");
   CHECK(message({from(a, {0}), reduce("r", "sum", {1})}) == "module \"r\" (Reduce): Reduce: 1 operands, must be at least 2");
   es::ModuleSpec strided = a;
   strided.fields["stride"] = std::int64_t{2};

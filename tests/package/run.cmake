@@ -10,7 +10,7 @@ file(MAKE_DIRECTORY "${WORK}")
 set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${LAUNCHER}")
 set(program "${WORK}/consumer")
 
-foreach(file eigenstream_export.py eigenstream/__init__.py eigenstream/calls/__init__.py)
+foreach(file eigenstream_export.py eigenstream/__init__.py eigenstream/types.json eigenstream/calls/__init__.py)
   if(NOT EXISTS "${PREFIX}/share/eigenstream/python/${file}")
     message(FATAL_ERROR "the exporter's ${file} is not installed")
   endif()

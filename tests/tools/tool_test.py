@@ -251,7 +251,7 @@ class HelpTest(ToolTest):
     def test_help_and_version(self):
         header = (ROOT / "include/eigenstream/version.hpp").read_text()
         self.assertEqual(self.good("--version"), "eigenstream " + ".".join(re.findall(r"_(?:MAJOR|MINOR|PATCH) (\d+)", header)) + "\n")
-        for command in ([], ["info"], ["run"], ["check"], ["bench"], ["deps"], ["resample"]):
+        for command in ([], ["info"], ["run"], ["check"], ["bench"], ["deps"], ["resample"], ["types"]):
             out = self.good(*command, "--help")
             self.assertIn("Usage: eigenstream", out)
             self.assertIn("Examples:\n  eigenstream " + " ".join(command), out)
@@ -352,6 +352,19 @@ class InfoTest(ToolTest):
         self.assertRegex(out, r"(?m)^memory +\d+ bytes")
         self.assertIn("name = tiny\\x1b[31m\\nmodel\n", out)
         self.assertLessEqual(max(map(len, out.splitlines())), 100)
+
+    def test_options_are_shown_if_they_are_not_the_usual_ones(self):
+        layers = [
+            {"type": "AvgPool1d", "path": "0", "kernel_size": 3, "stride": 3, "padding": 1, "count_include_pad": False},
+            {"type": "MaxPool1d", "path": "1", "kernel_size": 3, "stride": 2, "padding": 0, "ceil_mode": False},
+            {"type": "ELU", "path": "2", "alpha": 1}, {"type": "ELU", "path": "3", "alpha": 0.5},
+            {"type": "Pad", "path": "4", "left": 2, "mode": "constant", "value": 0.0},
+        ]
+        self.model(layers, tensors={})
+        rows = [line.split() for line in self.good("info", "model.safetensors").splitlines()]
+        for row in (["AvgPool1d", "0", "k=3", "p=1", "no", "count", "pad"], ["MaxPool1d", "1", "k=3", "s=2"], ["ELU", "2"],
+                    ["ELU", "3", "alpha=0.5"], ["Pad", "4", "left=2"]):
+            self.assertIn([*row, "1", "0"], [each[:-1] for each in rows])
 
     def test_costs_are_counted_for_each_input_frame_of_the_network(self):
         layers = [
@@ -827,7 +840,7 @@ class RunTest(ToolTest):
         # Every command ends as any other program in a pipe, and as one whose caller wants no such signal.
         for command in (
             ["--help"], ["--version"], ["info", "--help"], ["info", "model.safetensors"], ["info", "model.safetensors", "--json"],
-            run, ["resample", "in.wav", "out.wav", "--rate", 4000], ["check", "model.safetensors", "--trials", 2],
+            run, ["resample", "in.wav", "out.wav", "--rate", 4000], ["types"], ["types", "--json"], ["check", "model.safetensors", "--trials", 2],
             ["bench", "model.safetensors", "--seconds", 0.01], ["deps", "model.safetensors"], ["deps", "model.safetensors", "-o", "deps.svg"],
         ):
             with self.subTest(command):

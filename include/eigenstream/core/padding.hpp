@@ -1,6 +1,8 @@
 #ifndef EIGENSTREAM_CORE_PADDING_HPP
 #define EIGENSTREAM_CORE_PADDING_HPP
 
+#include <string_view>  // names
+
 #include "eigenstream/config.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -18,6 +20,7 @@ struct Padding {
 
 /// What virtual frames hold: zeros, the nearest frame of the signal (its first or its last one), or a given number.
 enum class PaddingMode { zeros, replicate, constant };
+inline constexpr std::string_view padding_mode_names[] = {"zeros", "replicate", "constant"};
 
 /// What becomes of the padding in time that the layers of a network have: Conv1d's padding, ConvTranspose1d's padding
 /// and output_padding, padding and ceil_mode of the pools, positive amounts of Pad.

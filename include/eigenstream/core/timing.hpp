@@ -1,13 +1,14 @@
 #ifndef EIGENSTREAM_CORE_TIMING_HPP
 #define EIGENSTREAM_CORE_TIMING_HPP
 
-#include <algorithm>  // any_of, min, max
-#include <cmath>      // abs
-#include <limits>     // numeric_limits
-#include <memory>     // shared_ptr
-#include <numeric>    // lcm
-#include <span>       // operands
-#include <vector>     // nodes
+#include <algorithm>    // any_of, min, max
+#include <cmath>        // abs
+#include <limits>       // numeric_limits
+#include <memory>       // shared_ptr
+#include <numeric>      // lcm
+#include <span>         // operands
+#include <string_view>  // names
+#include <vector>       // nodes
 
 #include "eigenstream/core/check.hpp"
 #include "eigenstream/core/frame_count.hpp"
@@ -21,6 +22,7 @@ inline constexpr Time unbounded = std::numeric_limits<Time>::max();
 /// Which frames are left out of an operand that is longer than the shortest by q frames, whatever the signal's length:
 /// floor(q/2) at the start and the others at the end; all at the end, so that it lags behind; all at the start.
 enum class Alignment { centred, lagging, leading };
+inline constexpr std::string_view alignment_names[] = {"centred", "lagging", "leading"};
 
 /// When a network's outputs come and what they depend on, in input frames: the stages of its layers, and how they are
 /// joined. Composition is exact, also where a rounded formula would not be: see FrameCount. Copies share the network.

@@ -15,7 +15,7 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
-/// A registry with every module type that model files may hold; docs/model-file.md lists them.
+/// A registry with every module type that model files may hold; docs/types.md lists them.
 EIGENSTREAM_LINKAGE Registry builtin_registry();
 
 #if EIGENSTREAM_DEFINITIONS

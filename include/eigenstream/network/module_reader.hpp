@@ -5,6 +5,7 @@
 #include <map>       // weights
 #include <optional>  // defaults
 #include <set>       // what was used
+#include <span>      // choices
 #include <string>    // names
 #include <vector>    // modules
 
@@ -13,7 +14,7 @@
 #include "eigenstream/core/weights.hpp"
 #include "eigenstream/kernel/reduce.hpp"
 #include "eigenstream/network/any_graph.hpp"
-#include "eigenstream/network/module.hpp"
+#include "eigenstream/network/module_type.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -26,21 +27,19 @@ inline FrameShape out_of_layer(const AnyLayer<float>& layer, FrameShape& in) {
   return layer.in_place() ? in : unknown_frame;
 }
 
-/// Limits on what a description may ask for, checked before anything is allocated.
-inline constexpr Index max_extent = Index{1} << 20;         ///< channels, taps, strides, dilations, paddings
-inline constexpr Index max_reach = Index{1} << 24;          ///< frames from a layer's first tap to its last
-inline constexpr Index max_packed_weights = Index{1} << 28;  ///< numbers in a layer's packed weights
-inline constexpr Index max_window = Index{1} << 26;          ///< numbers in a window
-
 class Registry;
 
-/// What a factory is given: one module's description, the weights, and a record of what has been read, so that
-/// whatever is left over is an error.
+/// What a factory is given: one module of a model file, the weights, and a record of what has been read, so that whatever is
+/// left over is an error. Defaults, ranges and shapes are those of the type's description: r.integer("stride"),
+/// r.weight("bias"). The factory of a type that has none says them itself: r.integer("stride", 1), r.weight("bias", {3}).
+/// Errors   Error naming the module, for what is wrong with it; and for a field or tensor that the description does not have,
+///          which is a mistake in the factory
 class ModuleReader {
  public:
-  ModuleReader(const Registry& registry, const ModuleSpec& spec, const WeightMap& weights,
+  ModuleReader(const Registry& registry, const ModuleType* type, const ModuleSpec& spec, const WeightMap& weights,
                std::set<std::string>& used_weights, PaddingPolicy policy, bool in_window)
       : registry_(registry),
+        type_(type != nullptr && type->described() ? type : nullptr),
         spec_(spec),
         weights_(weights),
         used_weights_(used_weights),
@@ -63,9 +62,18 @@ class ModuleReader {
     if (!ok) fail(parts...);
   }
 
+  /// An integer; Dynamic if it is absent and may be. Of a type without a description: one that must be given, from 1 on.
+  Index integer(const std::string& name) {
+    const ModuleField* own = described(name, FieldKind::integer);
+    if (own == nullptr) return integer(name, std::nullopt);
+    std::optional<Index> otherwise;
+    if (const auto* whole = std::get_if<Index>(&own->otherwise)) otherwise = *whole;
+    if (const auto* formula = std::get_if<std::string_view>(&own->otherwise)) otherwise = extent(*formula);
+    if (std::holds_alternative<Absent>(own->otherwise)) otherwise = Dynamic;
+    return integer(name, otherwise, static_cast<Index>(own->lowest), static_cast<Index>(own->highest));
+  }
   /// An integer in [least, most]; required if there is no default.
-  Index integer(const std::string& name, std::optional<Index> otherwise = {}, Index least = 1,
-                Index most = max_extent) {
+  Index integer(const std::string& name, std::optional<Index> otherwise, Index least = 1, Index most = max_extent) {
     const ModuleSpec::Value* value = field(name, otherwise.has_value());
     if (value == nullptr) return *otherwise;
     const auto* number = std::get_if<std::int64_t>(value);
@@ -73,20 +81,35 @@ class ModuleReader {
     check(*number >= least && *number <= most, name, " = ", *number, ", must be from ", least, " to ", most);
     return static_cast<Index>(*number);
   }
-  bool boolean(const std::string& name, bool otherwise) {
-    const ModuleSpec::Value* value = field(name, true);
-    if (value == nullptr) return otherwise;
+  bool boolean(const std::string& name) { return boolean(name, default_of<bool>(name, FieldKind::boolean)); }
+  bool boolean(const std::string& name, std::optional<bool> otherwise) {
+    const ModuleSpec::Value* value = field(name, otherwise.has_value());
+    if (value == nullptr) return *otherwise;
     const auto* truth = std::get_if<bool>(value);
     check(truth != nullptr, name, " is not true or false");
     return *truth;
   }
+  /// A finite number. Of a type without a description: one that must be given.
+  float number(const std::string& name) {
+    const auto value = static_cast<float>(number_in_double(name));
+    check(std::isfinite(value), name, " is not a finite number");
+    return value;
+  }
+  double number_in_double(const std::string& name) {
+    const double value = number_in_double(name, default_of<double>(name, FieldKind::number));
+    if (type_ == nullptr) return value;
+    const ModuleField& own = *type_->field(name);
+    check(value >= own.lowest, name, " = ", value, ", must be at least ", own.lowest);
+    check(value <= own.highest, name, " = ", value, ", must be at most ", own.highest);
+    return value;
+  }
   /// A finite number; required if there is no default.
-  float number(const std::string& name, std::optional<double> otherwise = {}) {
+  float number(const std::string& name, std::optional<double> otherwise) {
     const float value = static_cast<float>(number_in_double(name, otherwise));
     check(std::isfinite(value), name, " is not a finite number");
     return value;
   }
-  double number_in_double(const std::string& name, std::optional<double> otherwise = {}) {
+  double number_in_double(const std::string& name, std::optional<double> otherwise) {
     const ModuleSpec::Value* value = field(name, otherwise.has_value());
     if (value == nullptr) return *otherwise;
     const auto* real = std::get_if<double>(value);
@@ -96,15 +119,33 @@ class ModuleReader {
     check(std::isfinite(result), name, " is not a finite number");
     return result;
   }
-  std::string text(const std::string& name, const std::string& otherwise) {
-    const ModuleSpec::Value* value = field(name, true);
-    if (value == nullptr) return otherwise;
+  /// A text, one of the choices that the description has.
+  std::string text(const std::string& name) {
+    const auto otherwise = default_of<std::string_view>(name, FieldKind::text);
+    if (type_ == nullptr) return text(name, std::nullopt);
+    const std::span<const std::string_view> choices = type_->field(name)->choices;
+    return std::string(choices[static_cast<std::size_t>(choice(name, choices, otherwise))]);
+  }
+  std::string text(const std::string& name, std::optional<std::string> otherwise) {
+    const ModuleSpec::Value* value = field(name, otherwise.has_value());
+    if (value == nullptr) return *otherwise;
     const auto* string = std::get_if<std::string>(value);
     check(string != nullptr, name, " is not a text");
     return *string;
   }
+  /// The number of a text among some that it may be; required if there is no default.
+  Index choice(const std::string& name, std::span<const std::string_view> choices, std::optional<std::string_view> otherwise) {
+    const std::string given = text(name, otherwise ? std::optional(std::string(*otherwise)) : std::nullopt);
+    std::string all;
+    for (std::size_t k = 0; k < choices.size(); ++k) {
+      if (given == choices[k]) return static_cast<Index>(k);
+      all.append(k == 0 ? "\"" : k + 1 < choices.size() ? ", \"" : " or \"").append(choices[k]) += '"';
+    }
+    fail(name, " = \"", given, "\", must be ", all);
+  }
   /// One integer for both sides, or [left, right].
   Padding padding(const std::string& name) {
+    described(name, FieldKind::padding);
     const ModuleSpec::Value* value = field(name, true);
     if (value == nullptr) return {};
     if (const auto* both = std::get_if<std::vector<std::int64_t>>(value)) {
@@ -116,23 +157,51 @@ class ModuleReader {
     return integer(name, 0, 0);
   }
   /// One of the names that PaddingMode has in a model file.
-  PaddingMode padding_mode(const std::string& name, PaddingMode otherwise) {
-    static constexpr std::pair<const char*, PaddingMode> modes[] = {
-        {"zeros", PaddingMode::zeros}, {"replicate", PaddingMode::replicate}, {"constant", PaddingMode::constant}};
-    const ModuleSpec::Value* value = field(name, true);
-    if (value == nullptr) return otherwise;
-    const auto* given = std::get_if<std::string>(value);
-    check(given != nullptr, name, " is not a text");
-    for (const auto& [known, mode] : modes)
-      if (*given == known) return mode;
-    fail(name, " = \"", *given, "\", must be \"zeros\", \"replicate\" or \"constant\"");
+  PaddingMode padding_mode(const std::string& name) {
+    return static_cast<PaddingMode>(choice(name, padding_mode_names, default_of<std::string_view>(name, FieldKind::text)));
   }
-  /// The weight of that name, which must have this shape. If there is none, but what torch's weight norm keeps instead
+  PaddingMode padding_mode(const std::string& name, PaddingMode otherwise) {
+    return static_cast<PaddingMode>(choice(name, padding_mode_names, padding_mode_names[static_cast<int>(otherwise)]));
+  }
+  /// How operands of different length are aligned; along a window, always centred.
+  Alignment alignment(const std::string& name) {
+    const auto given = static_cast<Alignment>(choice(name, alignment_names, alignment_names[0]));
+    check(!in_window_ || given == Alignment::centred, name, ": along a window, operands are centred");
+    return given;
+  }
+  /// How values are joined.
+  Reduce reduce(const std::string& name) { return static_cast<Reduce>(choice(name, reduce_names, std::nullopt)); }
+  /// A list of integers. Of a described type, none where it is absent; of another, it must be given.
+  std::vector<Index> values(const std::string& name) {
+    const ModuleField* own = described(name, FieldKind::integers);
+    const ModuleSpec::Value* value = field(name, own != nullptr && !own->is_required());
+    if (value == nullptr) return {};
+    const auto* given = std::get_if<std::vector<std::int64_t>>(value);
+    check(given != nullptr, name, " is not a list of integers");
+    for (const std::int64_t each : *given)
+      check(own == nullptr || (static_cast<double>(each) >= own->lowest && static_cast<double>(each) <= own->highest), name,
+            " holds ", each, ", must be from ", own == nullptr ? 0 : static_cast<std::int64_t>(own->lowest), " to ",
+            own == nullptr ? 0 : static_cast<std::int64_t>(own->highest));
+    return {given->begin(), given->end()};
+  }
+
+  /// The tensor of that name, which must have the shape that the description gives it; empty if by that there is none.
+  Weights<float> weight(const std::string& name) {
+    const ModuleTensor* own = described_tensor(name);
+    check(own != nullptr, "the type has no description that gives ", name, " its shape");
+    if (!holds(own->when)) return {};
+    std::vector<Index> shape;
+    for (const std::string_view formula : own->extents()) shape.push_back(extent(formula));
+    return weight(name, std::move(shape));
+  }
+  /// The same with a shape given here. If there is no tensor of the name, but what torch's weight norm keeps instead
   /// (name_g and name_v, or parametrizations.name.original0 and original1), it is folded: g * v / |v|.
-  Weights<float> weight(const std::string& name, std::initializer_list<Index> shape) {
-    const auto key_of = [&](const std::string& own) { return spec_.path.empty() ? own : spec_.path + "." + own; };
+  Weights<float> weight(const std::string& name, std::vector<Index> shape) {
+    const ModuleTensor* own = described_tensor(name);
+    if (own != nullptr && !holds(own->when)) return {};
+    const auto key_of = [&](const std::string& last) { return spec_.path.empty() ? last : spec_.path + "." + last; };
     Weights<float> wanted;
-    wanted.shape = shape;
+    wanted.shape = std::move(shape);
     if (!weights_.contains(key_of(name))) {
       const std::string parametrized = "parametrizations." + name + ".original";
       for (const auto& [g, v] :
@@ -146,8 +215,8 @@ class ModuleReader {
           wanted.shape_text());
     return found;
   }
-  Weights<float> weight_if(bool wanted, const std::string& name, std::initializer_list<Index> shape) {
-    return wanted ? weight(name, shape) : Weights<float>();
+  Weights<float> weight_if(bool wanted, const std::string& name, std::vector<Index> shape) {
+    return wanted ? weight(name, std::move(shape)) : Weights<float>();
   }
 
   /// Modules inside this one, built. `in` is the shape of the frames they get, with 0 for what is unknown.
@@ -162,36 +231,6 @@ class ModuleReader {
   inline const std::vector<ModuleSpec>& specs(const std::string& name) { return child_specs(name); }
   /// One of them, built.
   inline Module build(const ModuleSpec& spec, const FrameShape& in) const;
-
-  /// How operands of different length are aligned; along a window, always centred.
-  Alignment alignment(const std::string& name) {
-    const std::string given = text(name, "centred");
-    if (given == "centred") return Alignment::centred;
-    check(!in_window_, name, ": along a window, operands are centred");
-    if (given == "lagging") return Alignment::lagging;
-    check(given == "leading", name, " = \"", given, "\", must be \"centred\", \"lagging\" or \"leading\"");
-    return Alignment::leading;
-  }
-  /// How values are joined.
-  Reduce reduce(const std::string& name) {
-    const ModuleSpec::Value* value = field(name, false);
-    const auto* given = std::get_if<std::string>(value);
-    check(given != nullptr, name, " is not a text");
-    std::string all;
-    for (const std::string_view& known : reduce_names) {
-      if (*given == known) return static_cast<Reduce>(&known - reduce_names);
-      all.append(all.empty() ? "" : ", ").append(known);
-    }
-    fail(name, " = \"", *given, "\", must be one of ", all);
-  }
-  /// The numbers of the values that a module of a graph takes.
-  std::vector<Index> values(const std::string& name, bool optional = false) {
-    const ModuleSpec::Value* value = field(name, optional);
-    if (value == nullptr) return {};
-    const auto* given = std::get_if<std::vector<std::int64_t>>(value);
-    check(given != nullptr, name, " is not a list of integers");
-    return {given->begin(), given->end()};
-  }
 
   /// Calls f; an Error that it reports names the module, once: one from further inside does so already.
   template <class F>
@@ -259,8 +298,40 @@ class ModuleReader {
     return folded;
   }
 
+  // What the description says of a field; null if the type has none.
+  const ModuleField* described(const std::string& name, FieldKind kind) const {
+    if (type_ == nullptr) return nullptr;
+    const ModuleField* own = type_->field(name);
+    check(own != nullptr, "its type's description has no field \"", name, "\"");
+    check(own->kind == kind, "its type's description has no ", field_kind_names[static_cast<int>(kind)], " ", name);
+    return own;
+  }
+  const ModuleTensor* described_tensor(const std::string& name) const {
+    if (type_ == nullptr) return nullptr;
+    const ModuleTensor* own = type_->tensor(name);
+    check(own != nullptr, "its type's description has no tensor \"", name, "\"");
+    return own;
+  }
+  template <class V>
+  std::optional<V> default_of(const std::string& name, FieldKind kind) const {
+    const ModuleField* own = described(name, kind);
+    const V* value = own == nullptr ? nullptr : std::get_if<V>(&own->otherwise);
+    return value == nullptr ? std::nullopt : std::optional(*value);
+  }
+  Index extent(std::string_view formula) {
+    return evaluate(formula, [&](std::string_view name) { return integer(std::string(name)); });
+  }
+  // Whether a field is true, not 0, or given; none always is.
+  bool holds(std::string_view name) {
+    if (name.empty()) return true;
+    const std::string own(name);
+    if (type_->field(name)->kind == FieldKind::boolean) return boolean(own);
+    const Index value = integer(own);
+    return value != 0 && value != Dynamic;
+  }
+
   const ModuleSpec::Value* field(const std::string& name, bool optional) {
-    used_.insert(name);
+    check_named(name);
     const auto found = spec_.fields.find(name);
     if (found != spec_.fields.end()) return &found->second;
     check(!spec_.children.contains(name), name, " holds modules, not a value");
@@ -272,14 +343,20 @@ class ModuleReader {
     check(specs.size() == 1, "field \"", name, "\" holds ", specs.size(), " modules, expected one");
     return specs.front();
   }
-  const std::vector<ModuleSpec>& child_specs(const std::string& name) {
+  // Marks a field as read.
+  void check_named(const std::string& name) {
+    check(type_ == nullptr || type_->field(name) != nullptr, "its type's description has no field \"", name, "\"");
     used_.insert(name);
+  }
+  const std::vector<ModuleSpec>& child_specs(const std::string& name) {
+    check_named(name);
     const auto found = spec_.children.find(name);
     check(found != spec_.children.end(), "field \"", name, "\" is missing");
     return found->second;
   }
 
   const Registry& registry_;
+  const ModuleType* type_;  // null if it has no description
   const ModuleSpec& spec_;
   const WeightMap& weights_;
   std::set<std::string>& used_weights_;

@@ -1,36 +1,49 @@
 #ifndef EIGENSTREAM_NETWORK_REGISTRY_HPP
 #define EIGENSTREAM_NETWORK_REGISTRY_HPP
 
-#include <functional>  // factories
-#include <map>         // by type name
-#include <set>         // what was used
-#include <string>      // names
+#include <algorithm>    // find_if, all_of
+#include <set>          // what was used
+#include <string>       // names
+#include <string_view>  // names
+#include <vector>       // types
 
 #include "eigenstream/compose/along.hpp"
 #include "eigenstream/network/module_reader.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
-/// Which module type is built by which factory. An ordinary value: copy it, add to it.
+/// The module types that model files may hold. An ordinary value: copy it, add to it.
 class Registry {
  public:
-  /// Reads a module's description and weights and builds the layer; `in` is the shape of the frames that will come, with 0
-  /// for what is not known. Inside a Windowed, a layer that goes over time is run along the window by itself.
-  using Factory = std::function<Built(ModuleReader& reader, const FrameShape& in)>;
+  using Factory = ModuleType::Factory;
 
-  /// Adds a type; `space` says what its layers have to do with space axes, if their type alone does not.
+  /// Adds a type with its description, by which its modules are read.
   /// Errors   Error if there is one of that name
+  void add(ModuleType type) {
+    check(find(type.name) == nullptr, "registry: there is a factory for ", type.name, " already (replace() takes its place)");
+    types_.push_back(std::move(type));
+  }
+  /// Adds a type without a description: what it reads, the factory alone knows. `space` says what its layers have to do with
+  /// space axes, if their type alone does not.
   void add(const std::string& type, Factory factory, Space space = Space::none) {
-    check(factories_.emplace(type, Entry{std::move(factory), space}).second, "registry: there is a factory for ", type,
-          " already (replace() takes its place)");
+    add({.name = type, .space = space, .build = std::move(factory)});
   }
   /// Puts another factory in the place of a type's, which may be built in. Errors   Error if there is none of that name
   void replace(const std::string& type, Factory factory) {
-    const auto found = factories_.find(type);
-    check(found != factories_.end(), "registry: there is no factory for ", type, " to replace");
-    found->second = {std::move(factory), Space::none};
+    const auto named = [&](const ModuleType& each) { return each.name == type; };
+    const auto found = std::find_if(types_.begin(), types_.end(), named);
+    check(found != types_.end(), "registry: there is no factory for ", type, " to replace");
+    *found = {.name = type, .build = std::move(factory)};
   }
-  bool contains(const std::string& type) const { return factories_.contains(type); }
+  bool contains(std::string_view type) const { return find(type) != nullptr; }
+  /// The type of that name; null if there is none.
+  const ModuleType* find(std::string_view type) const {
+    for (const ModuleType& each : types_)
+      if (each.name == type) return &each;
+    return nullptr;
+  }
+  /// All types, in the order in which they were added.
+  const std::vector<ModuleType>& types() const noexcept { return types_; }
   /// Builds a network, with the padding of its modules or without. Every tensor must be used, every field known, and the
   /// channels must agree from layer to layer.
   /// Errors   Error naming the module's path, and both shapes where one is wrong
@@ -46,16 +59,16 @@ class Registry {
   friend class ModuleReader;
   Module create(const ModuleSpec& spec, const WeightMap& weights, std::set<std::string>& used, PaddingPolicy policy,
                 FrameShape in, bool in_window) const {
-    ModuleReader reader(*this, spec, weights, used, policy, in_window);
-    const auto found = factories_.find(spec.type);
-    reader.check(found != factories_.end(), "unknown module type");
+    const ModuleType* const type = find(spec.type);
+    ModuleReader reader(*this, type, spec, weights, used, policy, in_window);
+    reader.check(type != nullptr, "unknown module type");
     const auto check_space = [&](Space space) {
       reader.check(in_window || space != Space::needed || (in.size() > 0 && in.has_space()),
                    "runs over whole windows only, not over a stream: put it inside a Windowed");
     };
-    check_space(found->second.space);  // before anything that may be wrong with its parameters
+    check_space(type->space);  // before anything that may be wrong with its parameters
     return reader.naming_errors([&]() -> Module {
-      Built built = found->second.build(reader, in);
+      Built built = type->build(reader, in);
       reader.finish();
       const bool leaf = built.children.empty();
       const Space space = built.layer.space();
@@ -85,11 +98,7 @@ class Registry {
     std::string name;
   };
 
-  struct Entry {
-    Factory build;
-    Space space;
-  };
-  std::map<std::string, Entry> factories_;
+  std::vector<ModuleType> types_;
 };
 
 inline Module ModuleReader::build(const ModuleSpec& spec, const FrameShape& in) const {
@@ -109,7 +118,8 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameS
   for (const ModuleSpec& described : child_specs(name)) {
     ModuleSpec spec = described;
     spec.fields.erase("from");
-    ModuleReader reader(registry_, described, weights_, used_weights_, policy_, in_window_);
+    // `from` belongs to the node, not to its type.
+    ModuleReader reader(registry_, nullptr, described, weights_, used_weights_, policy_, in_window_);
     std::vector<PlainOperand> from;
     std::vector<Value> operands;
     std::vector<FrameShape> operand_shapes;
@@ -165,10 +175,10 @@ inline std::vector<Module> ModuleReader::children(const std::string& name, Frame
 
 namespace detail {
 
-/// Adds a type without parameters.
+/// Builds a layer without parameters.
 template <class L>
-void add_plain(Registry& registry, const char* type) {
-  registry.add(type, [](ModuleReader&, const FrameShape&) { return Built(L()); }, space_of_type<L>);
+Built build_plain(ModuleReader&, const FrameShape&) {
+  return L();
 }
 
 }  // namespace detail

@@ -3,57 +3,37 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, Tuple
+from typing import Any, Dict
 
 from torch import Tensor
 
 from ..errors import Refused
 from ..graph import Builder
+from ..module_types import TYPES
 from ..signals import SPACE, Signal, what
 from .arithmetic import affine, binary, clamp, constant
 from .registry import HANDLERS, handles
 
-# Functions that are a node by themselves: type, and arguments with their defaults, in torch's order.
-_SIMPLE: Dict[str, Tuple[str, Tuple[Tuple[str, Any], ...]]] = {
-    "relu": ("ReLU", ()),
-    "leaky_relu": ("LeakyReLU", (("negative_slope", 0.01),)),
-    "elu": ("ELU", (("alpha", 1.0),)),
-    "selu": ("SELU", ()),
-    "celu": ("CELU", (("alpha", 1.0),)),
-    "silu": ("SiLU", ()),
-    "sigmoid": ("Sigmoid", ()),
-    "expit": ("Sigmoid", ()),
-    "special_expit": ("Sigmoid", ()),
-    "tanh": ("Tanh", ()),
-    "softplus": ("Softplus", (("beta", 1.0), ("threshold", 20.0))),
-    "softsign": ("Softsign", ()),
-    "hardtanh": ("Hardtanh", (("min_val", -1.0), ("max_val", 1.0))),
-    "hardsigmoid": ("Hardsigmoid", ()),
-    "hardswish": ("Hardswish", ()),
-    "mish": ("Mish", ()),
-    "logsigmoid": ("LogSigmoid", ()),
-    "log_sigmoid": ("LogSigmoid", ()),
-    "tanhshrink": ("Tanhshrink", ()),
-    "softshrink": ("Softshrink", (("lambd", 0.5),)),
-    "hardshrink": ("Hardshrink", (("lambd", 0.5),)),
-    "threshold": ("Threshold", (("threshold", None), ("value", None))),
-    "abs": ("Abs", ()),
-    "absolute": ("Abs", ()),
-    "exp": ("Exp", ()),
-    "log": ("Log", ()),
-    "sqrt": ("Sqrt", ()),
-    "sin": ("Sin", ()),
-    "cos": ("Cos", ()),
+# Functions that are a node by themselves, with its type; the type's fields are their arguments, in torch's order.
+_SIMPLE: Dict[str, str] = {
+    **{name.lower(): name for name, each in TYPES.items()
+       if each.is_function and name not in ("LeakyReLU", "Square", "Reciprocal")},  # Square and Reciprocal: arithmetic.py
+    "leaky_relu": "LeakyReLU",
+    "log_sigmoid": "LogSigmoid",
+    "absolute": "Abs",
+    "expit": "Sigmoid",
+    "special_expit": "Sigmoid",
 }
 
 
-def _simple(name: str, kind: str, fields: Tuple[Tuple[str, Any], ...]) -> None:
-    names = [field for field, _ in fields]
+def _simple(name: str, kind: str) -> None:
+    names = list(TYPES[kind].fields)
+    defaults = {field: value.get("default") for field, value in TYPES[kind].fields.items()}
 
     @handles(name, f"{name}_")
     def call(b: Builder, input: Signal, *args: Any, inplace: bool = False, out: Any = None, **kwargs: Any) -> Signal:
         args = args[:len(names)]  # behind them is `inplace`
-        values = {**dict(fields), **dict(zip(names, args)), **kwargs}
+        values = {**defaults, **dict(zip(names, args)), **kwargs}
         if len(values) > len(names):
             raise Refused(f"the argument {next(key for key in values if key not in names)} of {name} is not supported")
         for value in values.values():
@@ -62,8 +42,8 @@ def _simple(name: str, kind: str, fields: Tuple[Tuple[str, Any], ...]) -> None:
         return b.simple(kind, input, **{key: float(value) for key, value in values.items()})
 
 
-for _name, (_kind, _fields) in _SIMPLE.items():
-    _simple(_name, _kind, _fields)
+for _name, _kind in _SIMPLE.items():
+    _simple(_name, _kind)
 HANDLERS["__abs__"] = HANDLERS["abs"]
 
 

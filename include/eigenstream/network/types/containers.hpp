@@ -29,22 +29,18 @@ inline Built build_residual(ModuleReader& r, const FrameShape& in) {
 inline Built build_graph(ModuleReader& r, const FrameShape& in) {
   std::vector<Module> modules;
   FrameShape known = in;
-  const Index own = r.integer("in_channels", Dynamic);
+  const Index own = r.integer("in_channels");
   if (own != Dynamic) {
     r.check(in.channels == 0 || own == in.channels, "in_channels = ", own, ", but ", Index{in.channels}, " come");
     known.channels = own;
   }
-  const std::vector<Index> channels = r.values("more_channels", true), rates = r.values("more_rates", true);
+  const std::vector<Index> channels = r.values("more_channels"), rates = r.values("more_rates");
   r.check(rates.empty() || rates.size() == 2 * channels.size(), "more_rates holds ", rates.size(), " numbers, expected ",
           2 * channels.size(), ": frames of each further input, and for how many of the main one");
   std::vector<NetworkInput> more;
   for (std::size_t k = 0; k < channels.size(); ++k) {
-    r.check(channels[k] >= 1 && channels[k] <= max_extent, "more_channels holds ", channels[k], ", must be from 1 to ",
-            max_extent);
     more.push_back({.shape = {channels[k]}});
     if (rates.empty()) continue;
-    for (const Index number : {rates[2 * k], rates[2 * k + 1]})
-      r.check(number >= 1 && number <= max_extent, "more_rates holds ", number, ", must be from 1 to ", max_extent);
     more.back().rate = Rate::of(rates[2 * k], rates[2 * k + 1]);
   }
   AnyGraph<float> graph = r.graph("nodes", known, more, modules);
@@ -64,12 +60,54 @@ inline Built build_parallel(ModuleReader& r, const FrameShape& in) {
   return Built(graph.build(graph.reduce(op, outputs, alignment)), std::move(modules));
 }
 
+inline Built build_reduce(ModuleReader& r, const FrameShape&) {
+  r.fail("joins values of a Graph, and can only be one of its nodes");
+}
+
 /// What holds other modules: the types that model files may hold.
 inline void add_containers_types(Registry& registry) {
-  registry.add("Sequential", build_sequential);
-  registry.add("Residual", build_residual);
-  registry.add("Graph", build_graph);
-  registry.add("Parallel", build_parallel);
+  using F = ModuleField;
+  const auto add = [&](ModuleType type) {
+    type.group = "Containers";
+    registry.add(std::move(type));
+  };
+  const F align = F::text("align", alignment_names[0],
+                          "how operands of different length are lined up; inside a Windowed centred", alignment_names);
+  add({.name = "Sequential",
+       .torch = "torch.nn.Sequential",
+       .summary = "One module after the other",
+       .notes = "The output of each node is the input of the next. Without nodes it is the identity.",
+       .fields = {F::nodes("layers", "in their order")},
+       .build = build_sequential});
+  add({.name = "Residual",
+       .summary = "What a network makes of the input, and the input itself, added",
+       .formula = "y[c,t] = net(x)[c,t] + x[c, t + floor(q/2)]    q: by how many frames `net` shortens its input",
+       .notes = "Every stride inside is 1, `q` is not negative, and `net` keeps the number of channels.",
+       .fields = {F::node("net", "the network"), align},
+       .build = build_residual});
+  add({.name = "Parallel",
+       .summary = "Several networks with the same input, whose outputs are joined",
+       .notes = "`reduce` and `align` are `op` and `align` of Reduce.",
+       .fields = {F::nodes("branches", "two or more"),
+                  F::text("reduce", required, "how their outputs become one", reduce_names), align},
+       .build = build_parallel});
+  add({.name = "Graph",
+       .summary = "Any network without loops",
+       .notes =
+           "Values are numbered: 0 is the input, the further inputs follow, and then what the nodes give, the last of which "
+           "is the output. Each node has one more field, `from`: the numbers of the values that it takes, smaller than its "
+           "own. Every value is used; without nodes, the graph is the identity.",
+       .fields = {F::nodes("nodes", "each with `from`"),
+                  F::integer("in_channels", absent, "of its input; without it, the first layer that minds says"),
+                  F::integers("more_channels", "of each further input"),
+                  F::integers("more_rates", "two numbers for each further input: frames, and for how many of the main one")},
+       .build = build_graph});
+  add({.name = "Reduce",
+       .summary = "Several values of a Graph joined into one, number by number or as channels",
+       .notes = "Only as a node of a Graph, with two values or more. `difference` and `quotient` take exactly two; for all but "
+                "`concat` they have equal numbers of channels, or one, which then serves for all.",
+       .fields = {F::text("op", required, "how values become one", reduce_names), align},
+       .build = build_reduce});
 }
 
 }  // namespace detail

@@ -15,60 +15,117 @@ namespace detail {
 inline Built build_conv1d(ModuleReader& r, const FrameShape&) {
   const Index in = r.integer("in_channels"), out = r.integer("out_channels"), taps = r.integer("kernel_size");
   Conv1dOptions options;
-  options.stride = r.integer("stride", 1);
+  options.stride = r.integer("stride");
   options.padding = r.padding("padding");
-  options.padding_mode = r.padding_mode("padding_mode", PaddingMode::zeros);
-  if (options.padding_mode == PaddingMode::constant) options.padding_value = r.number("padding_value", 0);
-  options.dilation = r.integer("dilation", 1);
-  options.groups = r.integer("groups", 1);
+  options.padding_mode = r.padding_mode("padding_mode");
+  if (options.padding_mode == PaddingMode::constant) options.padding_value = r.number("padding_value");
+  options.dilation = r.integer("dilation");
+  options.groups = r.integer("groups");
   r.check(in % options.groups == 0 && out % options.groups == 0, "groups = ", options.groups, " does not divide ", in,
           " and ", out, " channels");
   r.check((taps - 1) * options.dilation < max_reach, "its taps reach over more than ", max_reach, " frames");
-  const Weights<float> weight = r.weight("weight", {out, in / options.groups, taps});
-  return Conv1d<float>(weight, r.weight_if(r.boolean("bias", true), "bias", {out}), options);
+  const Weights<float> weight = r.weight("weight");
+  return Conv1d<float>(weight, r.weight("bias"), options);
 }
 
 inline Built build_conv_transpose1d(ModuleReader& r, const FrameShape&) {
   const Index in = r.integer("in_channels"), out = r.integer("out_channels"), taps = r.integer("kernel_size");
   ConvTranspose1dOptions options;
-  options.stride = r.integer("stride", 1);
+  options.stride = r.integer("stride");
   options.padding = r.padding("padding");
-  options.output_padding = r.integer("output_padding", 0, 0);
-  options.dilation = r.integer("dilation", 1);
-  options.groups = r.integer("groups", 1);
+  options.output_padding = r.integer("output_padding");
+  options.dilation = r.integer("dilation");
+  options.groups = r.integer("groups");
   r.check(in % options.groups == 0 && out % options.groups == 0, "groups = ", options.groups, " does not divide ", in,
           " and ", out, " channels");
   r.check((taps - 1) * options.dilation < max_reach, "its taps reach over more than ", max_reach, " frames");
-  const Weights<float> weight = r.weight("weight", {in, out / options.groups, taps});
+  const Weights<float> weight = r.weight("weight");
   // Each input completes a block of `stride` frames, so that many columns of weights are kept for each distinct lag.
   r.check(static_cast<double>(options.stride) * static_cast<double>(weight.size()) <=
               static_cast<double>(max_packed_weights),
           "stride = ", options.stride, " with ", weight.size(), " weights is more than can be kept");
-  return ConvTranspose1d<float>(weight, r.weight_if(r.boolean("bias", true), "bias", {out}), options);
+  return ConvTranspose1d<float>(weight, r.weight("bias"), options);
 }
 
 inline Built build_pad(ModuleReader& r, const FrameShape&) {
-  const Index left = r.integer("left", 0, -max_extent), right = r.integer("right", 0, -max_extent);
-  PadOptions options{.mode = r.padding_mode("mode", PaddingMode::constant)};
-  if (options.mode == PaddingMode::constant) options.value = r.number("value", 0);
+  const Index left = r.integer("left"), right = r.integer("right");
+  PadOptions options{.mode = r.padding_mode("mode")};
+  if (options.mode == PaddingMode::constant) options.value = r.number("value");
   return Pad<float>(left, right, options);
 }
 
-inline Built build_delay(ModuleReader& r, const FrameShape&) { return Delay<float>(r.integer("frames", {}, 0)); }
+inline Built build_delay(ModuleReader& r, const FrameShape&) { return Delay<float>(r.integer("frames")); }
 
 inline Built build_linear(ModuleReader& r, const FrameShape&) {
-  const Index in = r.integer("in_features"), out = r.integer("out_features");
-  const Weights<float> weight = r.weight("weight", {out, in});
-  return Linear<float>(weight, r.weight_if(r.boolean("bias", true), "bias", {out}));
+  const Weights<float> weight = r.weight("weight");
+  return Linear<float>(weight, r.weight("bias"));
 }
 
 /// Convolutions, padding and matrices: the types that model files may hold.
 inline void add_convolution_types(Registry& registry) {
-  registry.add("Conv1d", build_conv1d);
-  registry.add("ConvTranspose1d", build_conv_transpose1d);
-  registry.add("Delay", build_delay);
-  registry.add("Pad", build_pad);
-  registry.add("Linear", build_linear);
+  using F = ModuleField;
+  const auto add = [&](ModuleType type) {
+    type.group = "Layers over time";
+    registry.add(std::move(type));
+  };
+  const F in = F::integer("in_channels", required, "channels of x"),
+          out = F::integer("out_channels", required, "channels of y");
+  const F taps = F::integer("kernel_size", required, "taps"), dilation = F::integer("dilation", 1, "frames from tap to tap");
+  const F groups = F::integer("groups", 1, "both numbers of channels are multiples of it; each group sees its own inputs only");
+  const F bias = F::boolean("bias", true, "whether there is one");
+  add({.name = "Conv1d",
+       .torch = "torch.nn.Conv1d",
+       .summary = "Convolution",
+       .formula = "y[o,m] = bias[o] + sum over k, i of weight[o,i,k] x[i, m stride - left + k dilation]\n"
+                  "frames   floor((n + left + right - f) / stride) + 1    f = dilation (kernel_size - 1) + 1",
+       .notes = "`padding` are frames before the first one and after the last; what they hold says `padding_mode`. "
+                "`padding_value` is allowed with \"constant\" only.",
+       .fields = {in, out, taps, F::integer("stride", 1, "frames from one output to the next"),
+                  F::padding("padding", "frames before and after the signal"),
+                  F::text("padding_mode", "zeros", "zeros, the nearest frame, or `padding_value`", padding_mode_names),
+                  F::number("padding_value", 0, "what they hold"), dilation, groups, bias},
+       .tensors = {{"weight", "out_channels, in_channels / groups, kernel_size", ""}, {"bias", "out_channels", "bias"}},
+       .build = build_conv1d});
+  add({.name = "ConvTranspose1d",
+       .torch = "torch.nn.ConvTranspose1d",
+       .summary = "Transposed convolution",
+       .formula = "y[o,m] = bias[o] + sum over all i, t, k with t stride + k dilation - left = m of weight[i,o,k] x[i,t]\n"
+                  "frames   (n - 1) stride + f - left - right + output_padding    f = dilation (kernel_size - 1) + 1",
+       .notes =
+           "`padding` takes frames away, `output_padding` adds some at the right end: fewer than the larger one of `stride` "
+           "and `dilation`.",
+       .fields = {in, out, taps, F::integer("stride", 1, "frames out for each one in"),
+                  F::padding("padding", "frames to leave out at the ends"),
+                  F::integer("output_padding", 0, "frames more at the right end", 0), dilation, groups, bias},
+       .tensors = {{"weight", "in_channels, out_channels / groups, kernel_size", ""}, {"bias", "out_channels", "bias"}},
+       .build = build_conv_transpose1d});
+  add({.name = "Delay",
+       .summary = "The signal, held back on purpose",
+       .formula = "y[c,t] = x[c,t]    with x[c, t + frames] at hand",
+       .notes = "Each frame comes out with the one that comes `frames` later, the last ones with the signal's end.",
+       .fields = {F::integer("frames", required, "by how many", 0)},
+       .build = build_delay});
+  add({.name = "Pad",
+       .torch = "torch.nn.ConstantPad1d, torch.nn.ReplicationPad1d",
+       .summary = "Frames before the first one and after the last",
+       .formula = "y[c,m] = x[c, m - left] within the signal\n"
+                  "frames   n + left + right",
+       .notes = "A negative number takes frames away. `value` is allowed with \"constant\" only. If nothing is left of the "
+                "signal, nothing comes out.",
+       .fields = {F::integer("left", 0, "frames before", -max_extent), F::integer("right", 0, "frames after", -max_extent),
+                  F::text("mode", "constant", "zeros, the nearest frame of those that are left, or `value`",
+                          padding_mode_names),
+                  F::number("value", 0, "what they hold")},
+       .build = build_pad});
+  registry.add({.name = "Linear",
+                .torch = "torch.nn.Linear",
+                .group = "Layers over channels",
+                .summary = "A matrix",
+                .formula = "y[o,t] = bias[o] + sum over i of weight[o,i] x[i,t]",
+                .fields = {F::integer("in_features", required, "channels of x"),
+                           F::integer("out_features", required, "channels of y"), bias},
+                .tensors = {{"weight", "out_features, in_features", ""}, {"bias", "out_features", "bias"}},
+                .build = build_linear});
 }
 
 }  // namespace detail

@@ -10,41 +10,79 @@ EIGENSTREAM_BEGIN_NAMESPACE
 namespace detail {
 
 inline Built build_batch_norm1d(ModuleReader& r, const FrameShape&) {
-  const Index channels = r.integer("num_features");
-  const float eps = r.number("eps", 1e-5);
-  const bool affine = r.boolean("affine", true);
-  const Weights<float> mean = r.weight("running_mean", {channels});
-  const Weights<float> var = r.weight("running_var", {channels});
-  return BatchNorm1d<float>(mean, var, r.weight_if(affine, "weight", {channels}),
-                            r.weight_if(affine, "bias", {channels}), eps);
+  const float eps = r.number("eps");
+  const Weights<float> mean = r.weight("running_mean"), var = r.weight("running_var"), weight = r.weight("weight");
+  return BatchNorm1d<float>(mean, var, weight, r.weight("bias"), eps);
 }
 
 inline Built build_layer_norm(ModuleReader& r, const FrameShape&) {
   const Index channels = r.integer("normalized_shape");
-  const float eps = r.number("eps", 1e-5);
-  const bool affine = r.boolean("elementwise_affine", true);
-  return LayerNorm<float>(channels, r.weight_if(affine, "weight", {channels}),
-                          r.weight_if(affine, "bias", {channels}), eps);
+  const float eps = r.number("eps");
+  const Weights<float> weight = r.weight("weight");
+  return LayerNorm<float>(channels, weight, r.weight("bias"), eps);
 }
 
-inline Built build_group_norm(ModuleReader& r, Index groups, Index channels, bool affine) {
-  const double eps = r.number_in_double("eps", 1e-5);
-  const Weights<float> weight = r.weight_if(affine, "weight", {channels});
-  return GroupNorm<float>(groups, channels, weight, r.weight_if(affine, "bias", {channels}), eps);
+inline Built read_group_norm(ModuleReader& r, Index groups, Index channels) {
+  const double eps = r.number_in_double("eps");
+  const Weights<float> weight = r.weight("weight");
+  return GroupNorm<float>(groups, channels, weight, r.weight("bias"), eps);
+}
+inline Built build_group_norm(ModuleReader& r, const FrameShape&) {
+  const Index groups = r.integer("num_groups");
+  return read_group_norm(r, groups, r.integer("num_channels"));
+}
+inline Built build_instance_norm1d(ModuleReader& r, const FrameShape&) {
+  const Index channels = r.integer("num_features");
+  return read_group_norm(r, channels, channels);
 }
 
 /// Norms: the types that model files may hold.
 inline void add_normalisation_types(Registry& registry) {
-  registry.add("BatchNorm1d", build_batch_norm1d);
-  registry.add("LayerNorm", build_layer_norm);
-  registry.add("GroupNorm", [](ModuleReader& r, const FrameShape&) {
-    const Index groups = r.integer("num_groups");
-    return build_group_norm(r, groups, r.integer("num_channels"), r.boolean("affine", true));
-  }, Space::needed);
-  registry.add("InstanceNorm1d", [](ModuleReader& r, const FrameShape&) {
-    const Index channels = r.integer("num_features");
-    return build_group_norm(r, channels, channels, r.boolean("affine", false));
-  }, Space::needed);
+  using F = ModuleField;
+  const F eps = F::number("eps", 1e-5, "added to the variance", 0), features = F::integer("num_features", required, "channels");
+  const auto affine = [](bool usual) { return F::boolean("affine", usual, "whether there are `weight` and `bias`"); };
+  registry.add({.name = "BatchNorm1d",
+                .torch = "torch.nn.BatchNorm1d",
+                .group = "Layers over channels",
+                .summary = "Batch norm with running statistics",
+                .formula = "y[c,t] = (x[c,t] - running_mean[c]) / sqrt(running_var[c] + eps) * weight[c] + bias[c]",
+                .notes = "`running_var + eps` is positive.",
+                .fields = {features, F::number("eps", 1e-5, "added to the variance"), affine(true)},
+                .tensors = {{"weight", "num_features", "affine"},
+                            {"bias", "num_features", "affine"},
+                            {"running_mean", "num_features", ""},
+                            {"running_var", "num_features", ""}},
+                .build = build_batch_norm1d});
+  registry.add(
+      {.name = "LayerNorm",
+       .torch = "torch.nn.LayerNorm",
+       .group = "Layers over channels",
+       .summary = "Layer norm over the channels of each frame",
+       .formula = "y[c,t] = (x[c,t] - mean[t]) / sqrt(var[t] + eps) * weight[c] + bias[c]",
+       .notes = "`var` is the population variance.",
+       .fields = {F::integer("normalized_shape", required, "channels"), eps,
+                  F::boolean("elementwise_affine", true, "whether there are `weight` and `bias`")},
+       .tensors = {{"weight", "normalized_shape", "elementwise_affine"}, {"bias", "normalized_shape", "elementwise_affine"}},
+       .build = build_layer_norm});
+  registry.add({.name = "GroupNorm",
+                .torch = "torch.nn.GroupNorm",
+                .group = "Layers over windows",
+                .summary = "Group norm over the channels of a group and all frames of a window",
+                .formula = "y[c,t] = (x[c,t] - mean) / sqrt(var + eps) * weight[c] + bias[c]",
+                .notes = "`mean` and the population variance `var` are those of the group.",
+                .fields = {F::integer("num_groups", required, "groups; `num_channels` is a multiple of it"),
+                           F::integer("num_channels", required, "channels"), eps, affine(true)},
+                .tensors = {{"weight", "num_channels", "affine"}, {"bias", "num_channels", "affine"}},
+                .space = Space::needed,
+                .build = build_group_norm});
+  registry.add({.name = "InstanceNorm1d",
+                .torch = "torch.nn.InstanceNorm1d",
+                .group = "Layers over windows",
+                .summary = "GroupNorm with a group for each channel",
+                .fields = {features, eps, affine(false)},
+                .tensors = {{"weight", "num_features", "affine"}, {"bias", "num_features", "affine"}},
+                .space = Space::needed,
+                .build = build_instance_norm1d});
 }
 
 }  // namespace detail

@@ -14,76 +14,142 @@ EIGENSTREAM_BEGIN_NAMESPACE
 namespace detail {
 
 inline Built build_channel_slice(ModuleReader& r, const FrameShape&) {
-  const Index start = r.integer("start", {}, 0);
+  const Index start = r.integer("start");
   return ChannelSlice<float>(start, r.integer("channels"));
 }
 
 inline Built build_affine(ModuleReader& r, const FrameShape&) {
-  if (!r.spec().fields.contains("channels")) {
-    const float scale = r.number("scale", 1);
-    return Affine<float>(scale, r.number("offset", 0));
+  if (r.integer("channels") == Dynamic) {
+    const float scale = r.number("scale");
+    return Affine<float>(scale, r.number("offset"));
   }
-  const Index channels = r.integer("channels");
-  const Weights<float> scale = r.weight("weight", {channels});
-  return Affine<float>(scale, r.weight("bias", {channels}));
+  const Weights<float> scale = r.weight("weight");
+  return Affine<float>(scale, r.weight("bias"));
 }
 
+inline constexpr std::string_view gelu_names[] = {"none", "tanh"};
 inline Built build_gelu(ModuleReader& r, const FrameShape&) {
-  const std::string approximate = r.text("approximate", "none");
-  r.check(approximate == "none" || approximate == "tanh", "approximate = \"", approximate,
-          "\", must be \"none\" or \"tanh\"");
-  if (approximate == "tanh") return GeluTanh<float>();
+  if (r.text("approximate") == "tanh") return GeluTanh<float>();
   return Gelu<float>();
 }
 
+inline Built build_prelu(ModuleReader& r, const FrameShape&) { return Prelu<float>(r.weight("weight")); }
+inline Built build_snake(ModuleReader& r, const FrameShape&) { return Snake<float>(r.weight("alpha")); }
+
 /// What treats every frame, or every number, by itself: the types that model files may hold.
 inline void add_pointwise_types(Registry& registry) {
-  add_plain<Relu<float>>(registry, "ReLU");
-  registry.add("LeakyReLU",
-               [](ModuleReader& r, const FrameShape&) { return Built(LeakyRelu<float>(r.number("negative_slope", 0.01))); });
-  registry.add("PReLU", [](ModuleReader& r, const FrameShape&) {
-    return Built(Prelu<float>(r.weight("weight", {r.integer("num_parameters", 1)})));
-  });
-  registry.add("ELU", [](ModuleReader& r, const FrameShape&) { return Built(Elu<float>(r.number("alpha", 1))); });
-  add_plain<Selu<float>>(registry, "SELU");
-  add_plain<Silu<float>>(registry, "SiLU");
-  registry.add("GELU", build_gelu);
-  add_plain<Sigmoid<float>>(registry, "Sigmoid");
-  add_plain<Tanh<float>>(registry, "Tanh");
-  registry.add("Softplus", [](ModuleReader& r, const FrameShape&) {
-    return Built(Softplus<float>(r.number("beta", 1), r.number("threshold", 20)));
-  });
-  add_plain<Softsign<float>>(registry, "Softsign");
-  registry.add("Hardtanh", [](ModuleReader& r, const FrameShape&) {
-    return Built(Hardtanh<float>(r.number("min_val", -1), r.number("max_val", 1)));
-  });
-  add_plain<Hardsigmoid<float>>(registry, "Hardsigmoid");
-  add_plain<Hardswish<float>>(registry, "Hardswish");
-  registry.add("CELU", [](ModuleReader& r, const FrameShape&) { return Built(Celu<float>(r.number("alpha", 1))); });
-  add_plain<Mish<float>>(registry, "Mish");
-  add_plain<LogSigmoid<float>>(registry, "LogSigmoid");
-  add_plain<Tanhshrink<float>>(registry, "Tanhshrink");
-  registry.add("Softshrink", [](ModuleReader& r, const FrameShape&) { return Built(Softshrink<float>(r.number("lambd", 0.5))); });
-  registry.add("Hardshrink", [](ModuleReader& r, const FrameShape&) { return Built(Hardshrink<float>(r.number("lambd", 0.5))); });
-  registry.add("Threshold", [](ModuleReader& r, const FrameShape&) {
-    const float threshold = r.number("threshold");
-    return Built(Threshold<float>(threshold, r.number("value")));
-  });
-  add_plain<Abs<float>>(registry, "Abs");
-  add_plain<Exp<float>>(registry, "Exp");
-  add_plain<Log<float>>(registry, "Log");
-  add_plain<Sqrt<float>>(registry, "Sqrt");
-  add_plain<Square<float>>(registry, "Square");
-  add_plain<Sin<float>>(registry, "Sin");
-  add_plain<Cos<float>>(registry, "Cos");
-  add_plain<Reciprocal<float>>(registry, "Reciprocal");
-  add_plain<LogSoftmax<float>>(registry, "LogSoftmax");
-  registry.add("ChannelSlice", build_channel_slice);
-  registry.add("Affine", build_affine);
-  add_plain<Glu<float>>(registry, "GLU");
-  add_plain<Softmax<float>>(registry, "Softmax");
-  registry.add("Snake",
-               [](ModuleReader& r, const FrameShape&) { return Built(Snake<float>(r.weight("alpha", {r.integer("channels")}))); });
+  using F = ModuleField;
+  const auto over_channels = [&](ModuleType type) {
+    type.group = "Layers over channels";
+    registry.add(std::move(type));
+  };
+  over_channels({.name = "ChannelSlice",
+                 .summary = "Some of the channels",
+                 .formula = "y[c,t] = x[start + c, t]",
+                 .notes = "The input has at least `start + channels` channels.",
+                 .fields = {F::integer("start", required, "the first one", 0), F::integer("channels", required, "how many")},
+                 .build = build_channel_slice});
+  over_channels({.name = "Affine",
+                 .summary = "A factor and an offset, the same for all or for each channel its own",
+                 .formula = "y[c,t] = x[c,t] * scale + offset\n"
+                            "y[c,t] = x[c,t] * weight[c] + bias[c]    with channels",
+                 .notes = "With `channels`, neither `scale` nor `offset` is allowed.",
+                 .fields = {F::number("scale", 1, "the factor"), F::number("offset", 0, "what is added"),
+                            F::integer("channels", absent, "with it, each channel has its own")},
+                 .tensors = {{"weight", "channels", "channels"}, {"bias", "channels", "channels"}},
+                 .build = build_affine});
+  over_channels({.name = "GLU",
+                 .torch = "torch.nn.GLU",
+                 .summary = "The first half of the channels, an even number, gated by the second",
+                 .formula = "y[c,t] = x[c,t] * sigmoid(x[c + C/2, t])",
+                 .build = build_plain<Glu<float>>});
+  over_channels({.name = "Softmax",
+                 .torch = "torch.nn.Softmax",
+                 .summary = "Softmax over the channels of each frame",
+                 .formula = "y[c,t] = exp(x[c,t]) / sum over i of exp(x[i,t])",
+                 .build = build_plain<Softmax<float>>});
+  over_channels({.name = "LogSoftmax",
+                 .torch = "torch.nn.LogSoftmax",
+                 .summary = "The logarithm of Softmax",
+                 .build = build_plain<LogSoftmax<float>>});
+
+  using Fields = std::vector<ModuleField>;
+  const auto add = [&](const char* name, const char* torch, const char* y, ModuleType::Factory build, Fields fields = {}) {
+    registry.add({.name = name,
+                  .torch = torch,
+                  .group = "Activations",
+                  .summary = y,
+                  .fields = std::move(fields),
+                  .build = std::move(build)});
+  };
+  const F alpha = F::number("alpha", 1, "where it levels off");
+  add("ReLU", "torch.nn.ReLU", "max(x, 0)", build_plain<Relu<float>>);
+  add("LeakyReLU", "torch.nn.LeakyReLU", "x if x > 0, else negative_slope x",
+      [](ModuleReader& r, const FrameShape&) { return Built(LeakyRelu<float>(r.number("negative_slope"))); },
+      {F::number("negative_slope", 0.01, "the slope below 0")});
+  registry.add({.name = "PReLU",
+                .torch = "torch.nn.PReLU",
+                .group = "Activations",
+                .summary = "x if x > 0, else weight[0] x or weight[c] x",
+                .fields = {F::integer("num_parameters", 1, "1, or the number of channels")},
+                .tensors = {{"weight", "num_parameters", ""}},
+                .build = build_prelu});
+  add("ELU", "torch.nn.ELU", "x if x > 0, else alpha (exp(x) - 1)",
+      [](ModuleReader& r, const FrameShape&) { return Built(Elu<float>(r.number("alpha"))); }, {alpha});
+  add("SELU", "torch.nn.SELU", "1.0507009873554805 times ELU with alpha 1.6732632423543772", build_plain<Selu<float>>);
+  add("SiLU", "torch.nn.SiLU", "x sigmoid(x)", build_plain<Silu<float>>);
+  add("GELU", "torch.nn.GELU", "x/2 (1 + erf(x / sqrt(2))), or x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))", build_gelu,
+      {F::text("approximate", "none", "tanh: the second of them", gelu_names)});
+  add("Sigmoid", "torch.nn.Sigmoid", "1 / (1 + exp(-x))", build_plain<Sigmoid<float>>);
+  add("Tanh", "torch.nn.Tanh", "tanh(x)", build_plain<Tanh<float>>);
+  add("Softplus", "torch.nn.Softplus", "x if beta x > threshold, else log(1 + exp(beta x)) / beta",
+      [](ModuleReader& r, const FrameShape&) {
+        const float beta = r.number("beta");
+        return Built(Softplus<float>(beta, r.number("threshold")));
+      },
+      {F::number("beta", 1, "how sharp it bends; not 0"), F::number("threshold", 20, "above it, y is x")});
+  add("Softsign", "torch.nn.Softsign", "x / (1 + abs(x))", build_plain<Softsign<float>>);
+  add("Hardtanh", "torch.nn.Hardtanh", "min(max(x, min_val), max_val); ReLU6 is 0 and 6",
+      [](ModuleReader& r, const FrameShape&) {
+        const float least = r.number("min_val");
+        return Built(Hardtanh<float>(least, r.number("max_val")));
+      },
+      {F::number("min_val", -1, "the least"), F::number("max_val", 1, "the greatest")});
+  add("Hardsigmoid", "torch.nn.Hardsigmoid", "min(max(x/6 + 1/2, 0), 1)", build_plain<Hardsigmoid<float>>);
+  add("Hardswish", "torch.nn.Hardswish", "x times Hardsigmoid", build_plain<Hardswish<float>>);
+  add("CELU", "torch.nn.CELU", "x if x > 0, else alpha (exp(x / alpha) - 1)",
+      [](ModuleReader& r, const FrameShape&) { return Built(Celu<float>(r.number("alpha"))); },
+      {F::number("alpha", 1, "where it levels off; not 0")});
+  add("Mish", "torch.nn.Mish", "x tanh(log(1 + exp(x)))", build_plain<Mish<float>>);
+  add("LogSigmoid", "torch.nn.LogSigmoid", "-log(1 + exp(-x))", build_plain<LogSigmoid<float>>);
+  add("Tanhshrink", "torch.nn.Tanhshrink", "x - tanh(x)", build_plain<Tanhshrink<float>>);
+  add("Softshrink", "torch.nn.Softshrink", "x - min(max(x, -lambd), lambd)",
+      [](ModuleReader& r, const FrameShape&) { return Built(Softshrink<float>(r.number("lambd"))); },
+      {F::number("lambd", 0.5, "what becomes 0", 0)});
+  add("Hardshrink", "torch.nn.Hardshrink", "x if abs(x) > lambd, else 0",
+      [](ModuleReader& r, const FrameShape&) { return Built(Hardshrink<float>(r.number("lambd"))); },
+      {F::number("lambd", 0.5, "what becomes 0")});
+  add("Threshold", "torch.nn.Threshold", "x if x > threshold, else value",
+      [](ModuleReader& r, const FrameShape&) {
+        const float threshold = r.number("threshold");
+        return Built(Threshold<float>(threshold, r.number("value")));
+      },
+      {F::number("threshold", required, "the bound"), F::number("value", required, "what stands for what is not above it")});
+  add("Abs", "torch.abs", "abs(x)", build_plain<Abs<float>>);
+  add("Exp", "torch.exp", "exp(x)", build_plain<Exp<float>>);
+  add("Log", "torch.log", "log(x), the natural logarithm", build_plain<Log<float>>);
+  add("Sqrt", "torch.sqrt", "sqrt(x)", build_plain<Sqrt<float>>);
+  add("Square", "torch.square", "x x", build_plain<Square<float>>);
+  add("Sin", "torch.sin", "sin(x), of radians", build_plain<Sin<float>>);
+  add("Cos", "torch.cos", "cos(x), of radians", build_plain<Cos<float>>);
+  add("Reciprocal", "torch.reciprocal", "1 / x", build_plain<Reciprocal<float>>);
+  registry.add({.name = "Snake",
+                .group = "Activations",
+                .summary = "x + sin(alpha[c] x)^2 / alpha[c]",
+                .notes = "No `alpha` is 0.",
+                .fields = {F::integer("channels", required, "each with its own alpha")},
+                .tensors = {{"alpha", "channels", ""}},
+                .build = build_snake});
 }
 
 }  // namespace detail
