@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from .channels import window_channels
 from .crops import fold_crops
 from .errors import ExportError, fail, is_unicode, join, one_line
-from .format import MAX_DEPTH, MAX_EXTENT, MAX_RECURRENT_LAYERS, MAX_WINDOW, PADDING_POLICIES, Node, float32_copy, \
-    recurrent_states, recurrent_tensors
+from .format import MAX_DEPTH, MAX_EXTENT, MAX_RECURRENT_LAYERS, MAX_WINDOW, PADDING_POLICIES, Node, both_sides, \
+    float32_copy, recurrent_states, recurrent_tensors
 from .evaluate import without_padding
 from .forward import describe_forward, refuse_first
 from .known import (
@@ -196,7 +196,7 @@ class Describer:
     def can_fold(pad: Node, conv: Node) -> bool:
         """Whether a Pad before a Conv1d is nothing but more of its padding."""
         return (pad["type"] == "Pad" and conv["type"] == "Conv1d" and "padding_mode" not in conv
-                and pad["mode"] == "constant" and pad["value"] == 0 and min(pad["left"], pad["right"]) >= 0)
+                and pad["mode"] == "constant" and pad["value"] == 0 and "multiple" not in pad and min(pad["left"], pad["right"]) >= 0)
 
     def constant_pad(self, module: nn.ConstantPad1d, path: str) -> Optional[Node]:
         value = number(module, path, "value")
@@ -204,6 +204,9 @@ class Describer:
 
     def replication_pad(self, module: nn.ReplicationPad1d, path: str) -> Optional[Node]:
         return self.pad(module, path, {"mode": "replicate"})
+
+    def reflection_pad(self, module: nn.ReflectionPad1d, path: str) -> Optional[Node]:
+        return self.pad(module, path, {"mode": "reflect"})
 
     def pad(self, module: nn.Module, path: str, fields: Node) -> Optional[Node]:
         left, right = pad_sides(module, path, self.padding)
@@ -236,7 +239,7 @@ class Describer:
         return sides[0] if sides[0] == sides[1] else list(sides)
 
     def convolution(self, module: Union[nn.Conv1d, nn.ConvTranspose1d], path: str) -> Node:
-        transposed = isinstance(module, nn.ConvTranspose1d)
+        transposed, pad = isinstance(module, nn.ConvTranspose1d), None
         node: Node = {"type": "ConvTranspose1d" if transposed else "Conv1d", "path": path}
         for name in ("in_channels", "out_channels", "kernel_size", "stride"):
             node[name] = integer(module, path, name)
@@ -246,6 +249,10 @@ class Describer:
             node["padding"] = self.sides(module, path, conv_padding(module, path, self.padding))
             if module.padding_mode == "replicate" and node["padding"] != 0:
                 node["padding_mode"] = "replicate"
+            if module.padding_mode == "reflect" and node["padding"] != 0:
+                left, right = both_sides(node["padding"])
+                pad = {"type": "Pad", "path": join(path, "pad"), "left": left, "right": right, "mode": "reflect"}
+                node["padding"] = 0
         for name in ("dilation", "groups"):
             node[name] = integer(module, path, name)
         node["bias"] = module.bias is not None
@@ -255,7 +262,7 @@ class Describer:
         self.tensor(module, path, "weight", (first, second // node["groups"], node["kernel_size"]))
         if node["bias"]:
             self.tensor(module, path, "bias", (node["out_channels"],))
-        return node
+        return node if pad is None else {"type": "Sequential", "path": path, "layers": [pad, node]}
 
     def average_pool(self, module: nn.AvgPool1d, path: str) -> Node:
         return {
@@ -458,6 +465,7 @@ Describer.HANDLERS = {
     nn.Sequential: Describer.sequential,
     nn.ConstantPad1d: Describer.constant_pad,
     nn.ReplicationPad1d: Describer.replication_pad,
+    nn.ReflectionPad1d: Describer.reflection_pad,
     Parallel: Describer.parallel,
     Residual: Describer.residual,
     OverChannels: Describer.over_channels,

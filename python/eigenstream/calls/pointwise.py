@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any, Dict, Tuple
 
+import torch
 from torch import Tensor
 
 from ..errors import Refused
 from ..graph import Builder
 from ..signals import SPACE, Signal, what
-from .arithmetic import affine, binary, clamp, constant
+from .arithmetic import affine, binary, clamp, compared, constant, of_two
 from .registry import HANDLERS, handles
 
 # Functions that are a node by themselves: type, and arguments with their defaults, in torch's order.
@@ -44,6 +45,22 @@ _SIMPLE: Dict[str, Tuple[str, Tuple[Tuple[str, Any], ...]]] = {
     "sqrt": ("Sqrt", ()),
     "sin": ("Sin", ()),
     "cos": ("Cos", ()),
+    "expm1": ("Expm1", ()),
+    "special_expm1": ("Expm1", ()),
+    "log1p": ("Log1p", ()),
+    "special_log1p": ("Log1p", ()),
+    "erf": ("Erf", ()),
+    "special_erf": ("Erf", ()),
+    "tan": ("Tan", ()),
+    "sinh": ("Sinh", ()),
+    "cosh": ("Cosh", ()),
+    **{prefix + name: (f"A{name}", ()) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh") for prefix in ("a", "arc")},
+    "sign": ("Sign", ()),
+    "sgn": ("Sign", ()),
+    "floor": ("Floor", ()),
+    "ceil": ("Ceil", ()),
+    "trunc": ("Trunc", ()),
+    "fix": ("Trunc", ()),
 }
 
 
@@ -121,34 +138,85 @@ def log2(b: Builder, input: Signal) -> Signal:
     return affine(b, b.simple("Log", input), 1 / math.log(2))
 
 
-@handles("log1p")
-def log1p(b: Builder, input: Signal) -> Signal:
-    return b.simple("Log", affine(b, input, 1.0, 1.0))
-
-
-@handles("exp2")
+@handles("exp2", "special_exp2")
 def exp2(b: Builder, input: Signal) -> Signal:
     return b.simple("Exp", affine(b, input, math.log(2)))
 
 
-@handles("expm1")
-def expm1(b: Builder, input: Signal) -> Signal:
-    return affine(b, b.simple("Exp", input), 1.0, -1.0)
+@handles("erfc", "special_erfc")
+def erfc(b: Builder, input: Signal) -> Signal:
+    return affine(b, b.simple("Erf", input), -1.0, 1.0)
 
 
-@handles("tan")
-def tan(b: Builder, input: Signal) -> Signal:
-    return binary(b, "div", b.simple("Sin", input), b.simple("Cos", input))
+@handles("frac")
+def frac(b: Builder, input: Signal) -> Signal:
+    return binary(b, "sub", input, b.simple("Trunc", input))
 
 
-@handles("sinh")
-def sinh(b: Builder, input: Signal) -> Signal:
-    return affine(b, binary(b, "sub", b.simple("Exp", input), b.simple("Exp", affine(b, input, -1.0))), 0.5)
+@handles("round", "round_")
+def round_(b: Builder, input: Signal, decimals: int = 0) -> Signal:
+    if decimals == 0:
+        return b.simple("Round", input)
+    return affine(b, b.simple("Round", affine(b, input, 10.0 ** decimals)), 10.0 ** -decimals)
 
 
-@handles("cosh")
-def cosh(b: Builder, input: Signal) -> Signal:
-    return affine(b, binary(b, "add", b.simple("Exp", input), b.simple("Exp", affine(b, input, -1.0))), 0.5)
+@handles("logaddexp")
+def logaddexp(b: Builder, input: Any, other: Any) -> Signal:
+    return binary(b, "add", other, b.simple("Softplus", binary(b, "sub", input, other), beta=1.0, threshold=20.0))
+
+
+@handles("logit", "special_logit")
+def logit(b: Builder, input: Signal, eps: Any = None) -> Signal:
+    x = input if eps is None else clamp(b, input, eps, 1 - eps)
+    return b.simple("Log", binary(b, "div", x, affine(b, x, -1.0, 1.0)))
+
+
+@handles("hypot")
+def hypot(b: Builder, input: Any, other: Any) -> Signal:
+    squares = [b.simple("Square", each) if isinstance(each, Signal) else each * each for each in (input, other)]
+    return b.simple("Sqrt", binary(b, "add", *squares))
+
+
+@handles("atan2", "arctan2")
+def atan2(b: Builder, input: Any, other: Any) -> Signal:
+    return of_two(b, "atan2", input, other)
+
+
+@handles("deg2rad")
+def deg2rad(b: Builder, input: Signal) -> Signal:
+    return affine(b, input, math.pi / 180)
+
+
+@handles("rad2deg")
+def rad2deg(b: Builder, input: Signal) -> Signal:
+    return affine(b, input, 180 / math.pi)
+
+
+@handles("positive", "__pos__")
+def positive(b: Builder, input: Signal) -> Signal:
+    return input
+
+
+@handles("bool")
+def to_bool(b: Builder, input: Signal, memory_format: Any = None) -> Signal:
+    return compared(b, "not_equal", input, 0.0)
+
+
+@handles("long", "int", "short")
+def to_int(b: Builder, input: Signal, memory_format: Any = None) -> Signal:
+    return b.simple("Trunc", input)
+
+
+@handles("to", "type")
+def to(b: Builder, input: Signal, *args: Any, dtype: Any = None, **kwargs: Any) -> Signal:
+    dtype = next((each for each in (dtype, *args) if isinstance(each, torch.dtype)), None)
+    if dtype == torch.bool:
+        return to_bool(b, input)
+    if dtype in (torch.int8, torch.int16, torch.int32, torch.int64):
+        return to_int(b, input)
+    if dtype is not None and dtype.is_floating_point:
+        return input
+    raise Refused(f"turns a signal into {dtype or 'another type'}, which a stream of floats cannot hold")
 
 
 @handles("dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout")

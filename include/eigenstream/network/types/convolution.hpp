@@ -6,6 +6,7 @@
 #include "eigenstream/layer/delay.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/pad.hpp"
+#include "eigenstream/layer/reflection_pad.hpp"
 #include "eigenstream/network/registry.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -49,7 +50,9 @@ inline Built build_conv_transpose1d(ModuleReader& r, const FrameShape&) {
 
 inline Built build_pad(ModuleReader& r, const FrameShape&) {
   const Index left = r.integer("left", 0, -max_extent), right = r.integer("right", 0, -max_extent);
-  PadOptions options{.mode = r.padding_mode("mode", PaddingMode::constant)};
+  const Index multiple = r.integer("multiple", 1), offset = r.integer("offset", 0, -(Index{1} << 30), Index{1} << 30);
+  if (r.text("mode", "constant") == "reflect") return ReflectionPad<float>(left, right, multiple, offset);
+  PadOptions options{.mode = r.padding_mode("mode", PaddingMode::constant), .multiple = multiple, .offset = offset};
   if (options.mode == PaddingMode::constant) options.value = r.number("value", 0);
   return Pad<float>(left, right, options);
 }

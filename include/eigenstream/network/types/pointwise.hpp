@@ -2,8 +2,10 @@
 #define EIGENSTREAM_NETWORK_TYPES_POINTWISE_HPP
 
 #include "eigenstream/layer/affine.hpp"
+#include "eigenstream/layer/arg_max.hpp"
 #include "eigenstream/layer/channel_pointwise.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
+#include "eigenstream/layer/embedding.hpp"
 #include "eigenstream/layer/glu.hpp"
 #include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/softmax.hpp"
@@ -34,6 +36,27 @@ inline Built build_gelu(ModuleReader& r, const FrameShape&) {
           "\", must be \"none\" or \"tanh\"");
   if (approximate == "tanh") return GeluTanh<float>();
   return Gelu<float>();
+}
+
+inline Built build_compare(ModuleReader& r, const FrameShape&) {
+  const std::string op = r.text("op", "");
+  std::string all;
+  for (const char* const& known : comparison_names) {
+    if (op == known) return Compare<float>(static_cast<Comparison>(&known - comparison_names), r.number("value", 0));
+    all.append(all.empty() ? "" : ", ").append(known);
+  }
+  r.fail("op = \"", op, "\", must be one of ", all);
+}
+
+inline Built build_embedding(ModuleReader& r, const FrameShape&) {
+  const Index rows = r.integer("num_embeddings");
+  return Embedding<float>(r.weight("weight", {rows, r.integer("embedding_dim")}));
+}
+
+// Each function under its own name.
+template <int... Each>
+void add_functions(Registry& registry, std::integer_sequence<int, Each...>) {
+  (add_plain<Elementary<float, static_cast<Function>(Each)>>(registry, function_names[Each]), ...);
 }
 
 /// What treats every frame, or every number, by itself: the types that model files may hold.
@@ -77,6 +100,12 @@ inline void add_pointwise_types(Registry& registry) {
   add_plain<Sin<float>>(registry, "Sin");
   add_plain<Cos<float>>(registry, "Cos");
   add_plain<Reciprocal<float>>(registry, "Reciprocal");
+  add_functions(registry, std::make_integer_sequence<int, static_cast<int>(std::size(function_names))>());
+  registry.add("Power", [](ModuleReader& r, const FrameShape&) { return Built(Power<float>(r.number("exponent"))); });
+  registry.add("Compare", build_compare);
+  registry.add("Embedding", build_embedding);
+  registry.add("ArgMax", [](ModuleReader&, const FrameShape&) { return Built(ArgMax<float>()); });
+  registry.add("ArgMin", [](ModuleReader&, const FrameShape&) { return Built(ArgMax<float>(true)); });
   add_plain<LogSoftmax<float>>(registry, "LogSoftmax");
   registry.add("ChannelSlice", build_channel_slice);
   registry.add("Affine", build_affine);

@@ -2,6 +2,7 @@
 #define EIGENSTREAM_NETWORK_TYPES_RECURRENT_HPP
 
 #include "eigenstream/compose/bidirectional.hpp"
+#include "eigenstream/layer/cumulative.hpp"
 #include "eigenstream/layer/recurrent.hpp"
 #include "eigenstream/network/registry.hpp"
 
@@ -69,13 +70,14 @@ inline bool reads_tanh(ModuleReader& r) {
   return nonlinearity == "tanh";
 }
 
-/// Recurrent layers: the types that model files may hold.
+/// Recurrent layers, and what else goes on for ever: the types that model files may hold.
 inline void add_recurrent_types(Registry& registry) {
   registry.add("RNN", [](ModuleReader& r, const FrameShape&) {
     return reads_tanh(r) ? build_recurrent<RecurrentCell::rnn_tanh>(r)
                                  : build_recurrent<RecurrentCell::rnn_relu>(r);
   });
   registry.add("GRU", [](ModuleReader& r, const FrameShape&) { return build_recurrent<RecurrentCell::gru>(r); });
+  registry.add("Cumulative", [](ModuleReader& r, const FrameShape&) { return Built(Cumulative<float>(r.reduce("op"))); });
   registry.add("LSTM", [](ModuleReader& r, const FrameShape&) { return build_recurrent<RecurrentCell::lstm>(r); });
 }
 
