@@ -405,7 +405,7 @@ class RefusalTest(WindowCase):
             (Residual(nn.Flatten()), r"^net \((Residual|Flatten)\): "),
             (nn.Sequential(nn.Flatten(), Parallel(nn.ReLU(), nn.Tanh(), reduce="concat")), "concatenates over the batch, only "
                                                                                            "over channels"),
-            (nn.Conv1d(4, 4, 3, padding=1, padding_mode="circular"), r"\(Conv1d\): padding_mode is 'circular'"),
+            (nn.Conv1d(4, 4, 3, padding=1, padding_mode="circular"), r"\(Conv1d\): the padding mode 'circular' puts"),
             (nn.Unflatten(1, (2, 2)), r"\(Unflatten\): its forward gives a signal \(.*\), not \(windows, channels, frames\)"),
         ):
             with self.subTest(pattern=pattern), self.assertRaisesRegex(ExportError, pattern):
