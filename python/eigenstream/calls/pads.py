@@ -54,7 +54,8 @@ def pad_time(b: Builder, x: Signal, left: Any, right: Any, mode: str, value: flo
                        f"{lengths[-1][1]} frames it is {lengths[0][0]} and {lengths[-1][0]}; {_CONSTANT_PAD}, or up to a multiple "
                        "of a number")
     multiple, least = found
-    if x.frames == [run.frames[0] for run in b.runs]:  # one more frame than a multiple needs the most
+    if max(right.values) - least < multiple - 1 and x.frames == [run.frames[0] for run in b.runs]:
+        # One more frame than a multiple needs the most, and would show whether it is the multiple of less.
         b.telling.update(total - least - left + 1 for total in totals)
     return over_time(b, x, pad_node(b, left, least, value, mode, multiple, totals[0]))
 
