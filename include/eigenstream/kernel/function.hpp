@@ -26,7 +26,10 @@ struct Elementary {
   static constexpr const char* name = function_names[static_cast<int>(f)];
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
-    if constexpr (f == Function::expm1) return simd::expm1(x);
+    if constexpr (f == Function::expm1) {  // near the greatest numbers, too
+      const P one = P::broadcast(T(1));
+      return select_greater(x, one, simd::exp_whole_range(x) - one, simd::expm1(x));
+    }
     if constexpr (f == Function::log1p) return simd::log1p(x);
     if constexpr (f == Function::erf) return simd::erf(x);
     if constexpr (f == Function::tan) return lanewise(x, [](T v) { return std::tan(v); });
