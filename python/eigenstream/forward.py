@@ -207,15 +207,17 @@ class _Export:
 
     # Errors.
 
-    def failed(self, message: str, place: Optional[Place] = None, cure: str = "") -> ExportError:
+    def failed(self, message: str, place: Optional[Place] = None, cure: str = "", gives: Optional[Sequence[int]] = None) -> ExportError:
         if place is None:
             return fail(self.path, self.root, f"{message}{cure}")
         leaf = type(place.module).__module__.startswith("torch.nn.") and place.module is not self.root
         path, module = (place.path, place.module) if leaf else (place.owner_path, place.owner)
-        return fail(join(self.path, path) if path else self.path, module, f"{message}{place.line}{cure}")
+        line = f"{place.line}, which gives {tuple(gives)}" if place.line and gives else place.line
+        return fail(join(self.path, path) if path else self.path, module, f"{message}{line}{cure}")
 
     def refused(self, reason: Refused, place: Optional[Place]) -> ExportError:
-        error = self.failed(str(reason), reason.step or place, OR_REGISTER if isinstance(reason, Unknown) else "")
+        gives = reason.gives if reason.step is None else None
+        error = self.failed(str(reason), reason.step or place, OR_REGISTER if isinstance(reason, Unknown) else "", gives)
         error.by_length = isinstance(reason, ByLength)
         return error
 

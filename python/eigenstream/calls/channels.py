@@ -72,6 +72,12 @@ def linear_map(b: Builder, x: Signal, dim: int, matrix: Tensor, bias: Optional[T
 # --- sums and extremes ----------------------------------------------------------------------------------------------
 
 
+# What a stream can do instead of what needs all of the time.
+_SO_FAR = {"sum": "x.cumsum(-1)", "mean": "x.cumsum(-1) / torch.arange(1, frames + 1)", "amax": "x.cummax(-1)[0]",
+           "amin": "x.cummin(-1)[0]", **dict.fromkeys(("a variance", "a deviation"), "by the running means of x and x ** 2, "
+                                                      "x.cumsum(-1) / torch.arange(1, frames + 1)")}
+
+
 def _axes(b: Builder, x: Signal, dim: Any, name: str) -> List[int]:
     """Axes to go over, the last one first."""
     dims = list(dim) if isinstance(dim, (tuple, list)) else [dim]
@@ -79,7 +85,8 @@ def _axes(b: Builder, x: Signal, dim: Any, name: str) -> List[int]:
         where = "all axes" if not dims or None in dims else "the batch"
         raise Refused(f"{name} over {where}: that mixes what does not belong together")
     if not b.windows and any(x.axis(each) == TIME for each in dims):
-        raise Refused(f"{name} over the time: it {USE_A_WINDOW}")
+        so_far = _SO_FAR.get(name)
+        raise Refused(f"{name} over the time: it {USE_A_WINDOW}" + (f"; of all frames so far it can: {so_far}" if so_far else ""))
     return sorted({each % len(x.axes) for each in dims}, reverse=True)
 
 
