@@ -1434,7 +1434,8 @@ class PadTest(IdiomCase):
         conv = nn.Conv1d(1, 1, 7, padding=3, padding_mode="reflect")
         self.assert_exported(nn.Sequential(conv, nn.ReLU(), nn.Conv1d(1, 2, 3, padding=2, dilation=2, padding_mode="reflect")), 1,
                              lengths)
-        self.assert_exported(own(lambda m, x: x + m.conv(x), conv=conv), 1, lengths)
+        description = self.assert_exported(own(lambda m, x: x + m.conv(x), conv=conv), 1, lengths)
+        self.assertEqual([node["path"] for node in description["nodes"]], ["pad", "conv", "add"])
         valid = describe(nn.Sequential(nn.ReflectionPad1d(3), conv), padding="valid")[0]
         self.assertEqual([(node["type"], node["padding"]) for node in valid["layers"]], [("Conv1d", 0)])
 

@@ -25,7 +25,9 @@ def pad_node(b: Builder, left: int, right: int, value: float = 0.0, mode: str = 
     fields = {"value": float(value)} if mode == "constant" else {}
     if multiple > 1:
         fields = {**fields, "multiple": multiple, "offset": offset % multiple}
-    return {"type": "Pad", "path": b.own_path(), "left": left, "right": right, "mode": mode, **fields}
+    # The place of a convolution that pads is for its weights.
+    path = b.helper_path("pad") if hasattr(b.step.place.module, "padding_mode") else b.own_path()
+    return {"type": "Pad", "path": path, "left": left, "right": right, "mode": mode, **fields}
 
 
 # --- crops ----------------------------------------------------------------------------------------------------------
