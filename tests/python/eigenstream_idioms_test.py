@@ -1371,6 +1371,24 @@ class CountTest(IdiomCase):
         self.assert_exported(nn.Sequential(nn.Conv1d(1, 3, 3), nn.Upsample(scale_factor=2, mode="linear"), nn.Conv1d(3, 1, 3)))
 
 
+class OfWindowsTest(IdiomCase):
+    def test_what_streams_can_do_too(self) -> None:
+        for function in (
+            lambda m, x: x.cumsum(-1) + x.cummax(-1)[0], lambda m, x: x.argmax(-1).float(), lambda m, x: x.argmin(1).float(),
+            lambda m, x: torch.where(x > x.mean(-1, keepdim=True), x, -x), lambda m, x: F.pad(x, (3, 2), mode="reflect"),
+            lambda m, x: F.interpolate(x, scale_factor=2, mode="linear"), lambda m, x: x.cumsum(-1) / torch.arange(1, 9),
+            lambda m, x: x.erf() + torch.floor(3 * x) + x.abs() ** 1.7,
+        ):
+            self.assert_exported(Windowed(own(function), 8, 4), 2)
+
+    def test_windows_seen_as_blocks(self) -> None:
+        for function in (
+            lambda m, x: x.unflatten(-1, (4, 2)).mean(-1), lambda m, x: x.view(x.shape[0], 2, 4, 2).amax(-1),
+            lambda m, x: x.reshape(x.shape[0], 2, 4, 2).transpose(2, 3).flatten(1),
+        ):
+            self.assert_exported(Windowed(own(function), 8, 4), 2)
+
+
 class LengthUNet(nn.Module):
     """A network that must be given whole strides."""
 
