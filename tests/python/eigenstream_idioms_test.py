@@ -1349,6 +1349,14 @@ class CountTest(IdiomCase):
         self.assert_exported(own(lambda m, x: x.cumsum(-1) / torch.arange(1, x.shape[-1] + 1)), 2)
         self.assert_exported(own(lambda m, x: x - x.cumsum(-1) / torch.ones_like(x).cumsum(-1)), 2)
 
+    def test_a_count_that_nothing_stops(self) -> None:
+        net = own(lambda m, x: x + torch.arange(x.shape[-1])).eval()
+        path, x = self.folder / "net.safetensors", torch.rand(1, 2, 40)
+        export(net, path, inputs=[2])
+        x[0, 0, 7] = math.nan
+        for given in self.run_tool(path, [x]):
+            torch.testing.assert_close(given, net(x), equal_nan=True)
+
     def test_positions(self) -> None:
         def swept(m: nn.Module, x: Tensor) -> Tensor:
             place = torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)

@@ -226,7 +226,8 @@ def counted(b: Builder, value: Any, beside: Any) -> Any:
             return value
     if not bool(slope.any()):
         return value
-    ones = affine(b, b.gather(beside, [int(beside.index.flatten()[0])]), 0.0, 1.0)
+    known = b.simple("Compare", b.gather(beside, [int(beside.index.flatten()[0])]), op="equal", value=0.0)  # also of NaN
+    ones = affine(b, known, 0.0, 1.0)
     count = b.emit({"type": "Cumulative", "path": b.own_path("count"), "op": "sum"}, ones)
     start, slope = start.flatten(), slope.flatten()
     shape = [extent for role, extent in zip(roles, first.shape) if role == SPACE]
