@@ -125,7 +125,7 @@ TEST_CASE("registry: every mistake is an error that names the module", "[network
   }
   SECTION("fields of layers without a namesake") {
     const std::int64_t one = 1, two = 2;
-    mentions(create({"Pad", "p", {{"mode", std::string("circular")}}, {}}, {}), {"\"p\"", "mode", "circular"});
+    mentions(create({"Pad", "p", {{"mode", std::string("circular")}}, {}}, {}), {"\"p\"", "mode", "circular", "reflect"});
     mentions(create({"Pad", "p", {{"mode", std::string("reflect")}, {"left", std::int64_t{-1}}}, {}}, {}), {"\"p\"", "left = -1"});
     mentions(create({"Pad", "p", {{"multiple", std::int64_t{0}}}, {}}, {}), {"\"p\"", "multiple = 0"});
     mentions(create({"Compare", "p", {{"op", std::string("above")}}, {}}, {}), {"\"p\"", "op = \"above\"", "greater_equal"});
@@ -233,7 +233,8 @@ TEST_CASE("registry: a graph's mistakes are named", "[network][error]") {
   CHECK(message({from(a, {0, 0})}) == "module \"a\" (Conv1d): from holds 2 values, expected one");
   CHECK(message({from(a, {0}), from(tanh_spec, {0})}) == "module \"\" (Graph): Graph: value 1 is not used");
   CHECK(message({from(a, {0}), reduce("r", "add", {0, 1})}) ==
-        "module \"r\" (Reduce): op = \"add\", must be one of sum, mean, product, max, min, difference, quotient, concat");
+        "module \"r\" (Reduce): op = \"add\", must be one of sum, mean, product, max, min, difference, quotient, concat, "
+        "greater, greater_equal, equal, where, where_not, power, atan2, remainder");
   CHECK(message({from(a, {0}), reduce("r", "sum", {1})}) == "module \"r\" (Reduce): Reduce: 1 operands, must be at least 2");
   es::ModuleSpec strided = a;
   strided.fields["stride"] = std::int64_t{2};

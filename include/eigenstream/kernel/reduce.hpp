@@ -19,8 +19,9 @@ enum class Reduce {
   greater, greater_equal, equal, where, where_not, power, atan2, remainder
 };
 
-inline constexpr std::string_view reduce_names[] = {"sum",     "mean",          "product", "max",   "min",       "difference", "quotient", "concat",
-                                                    "greater", "greater_equal", "equal",   "where", "where_not", "power",      "atan2",    "remainder"};
+inline constexpr std::string_view reduce_names[] = {
+    "sum",     "mean",          "product", "max",   "min",       "difference", "quotient", "concat",
+    "greater", "greater_equal", "equal",   "where", "where_not", "power",      "atan2",    "remainder"};
 /// Whether it is of exactly two.
 constexpr bool of_two(Reduce op) noexcept { return op == Reduce::difference || op == Reduce::quotient || op > Reduce::concat; }
 constexpr std::string_view name_of(Reduce op) noexcept { return reduce_names[static_cast<int>(op)]; }

@@ -51,7 +51,10 @@ inline Built build_conv_transpose1d(ModuleReader& r, const FrameShape&) {
 inline Built build_pad(ModuleReader& r, const FrameShape&) {
   const Index left = r.integer("left", 0, -max_extent), right = r.integer("right", 0, -max_extent);
   const Index multiple = r.integer("multiple", 1), offset = r.integer("offset", 0, -(Index{1} << 30), Index{1} << 30);
-  if (r.text("mode", "constant") == "reflect") return ReflectionPad<float>(left, right, multiple, offset);
+  const std::string mode = r.text("mode", "constant");
+  if (mode == "reflect") return ReflectionPad<float>(left, right, multiple, offset);
+  r.check(mode == "constant" || mode == "zeros" || mode == "replicate", "mode = \"", mode,
+          "\", must be \"constant\", \"zeros\", \"replicate\" or \"reflect\"");
   PadOptions options{.mode = r.padding_mode("mode", PaddingMode::constant), .multiple = multiple, .offset = offset};
   if (options.mode == PaddingMode::constant) options.value = r.number("value", 0);
   return Pad<float>(left, right, options);
