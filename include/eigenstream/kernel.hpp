@@ -4,9 +4,11 @@
 // All of kernel/.
 #include "eigenstream/kernel/activation.hpp"
 #include "eigenstream/kernel/aligned_vector.hpp"
+#include "eigenstream/kernel/cumulate.hpp"
 #include "eigenstream/kernel/depthwise.hpp"
 #include "eigenstream/kernel/elementary.hpp"
 #include "eigenstream/kernel/flush_denormals.hpp"
+#include "eigenstream/kernel/function.hpp"
 #include "eigenstream/kernel/map.hpp"
 #include "eigenstream/kernel/packet.hpp"
 #include "eigenstream/kernel/polyphase.hpp"

@@ -4,11 +4,14 @@
 // All of layer/.
 #include "eigenstream/layer/adaptive_pool.hpp"
 #include "eigenstream/layer/affine.hpp"
+#include "eigenstream/layer/arg_max.hpp"
 #include "eigenstream/layer/channel_pointwise.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"
+#include "eigenstream/layer/cumulative.hpp"
 #include "eigenstream/layer/delay.hpp"
+#include "eigenstream/layer/embedding.hpp"
 #include "eigenstream/layer/glu.hpp"
 #include "eigenstream/layer/group_norm.hpp"
 #include "eigenstream/layer/identity.hpp"
@@ -20,6 +23,7 @@
 #include "eigenstream/layer/pool.hpp"
 #include "eigenstream/layer/rearrange.hpp"
 #include "eigenstream/layer/recurrent.hpp"
+#include "eigenstream/layer/reflection_pad.hpp"
 #include "eigenstream/layer/softmax.hpp"
 
 #endif  // EIGENSTREAM_LAYER_HPP

@@ -158,13 +158,22 @@ def signal_rates(root: nn.Module, count: int, signals: Callable[[Sequence[int], 
     return fitting[0] if len(fitting) == 1 else [1] * count
 
 
-def takes_no_channels(root: nn.Module) -> bool:
-    """Whether `root` runs for (batch, time) and not for (batch, 1, time)."""
+def table_rows(root: nn.Module) -> int:
+    """The rows of the smallest table that `root` has, 0 if it has none."""
+    return min((each.num_embeddings for each in root.modules() if isinstance(each, nn.Embedding)), default=0)
+
+
+def takes_no_channels(root: nn.Module, whole: bool = False) -> bool:
+    """Whether `root` runs for (batch, time) and not for (batch, 1, time); of `whole` numbers, a table takes both."""
+    def zeros(*shape: int) -> Tensor:
+        return like(root, torch.zeros(*shape, dtype=torch.int64 if whole else torch.float32))
+
     for length, *_ in (SHORT_LENGTHS, *SAMPLE_LENGTHS[:3]):
         with contextlib.suppress(Exception):
-            root(like(root, torch.zeros(2, 1, length)))
-            return False
+            root(zeros(2, 1, length))
+            if not whole:
+                return False
         with contextlib.suppress(Exception):
-            given = [root(like(root, torch.zeros(batch, length))) for batch in (3, 5)]
+            given = [root(zeros(batch, length)) for batch in (3, 5)]
             return all(isinstance(y, Tensor) and y.shape[:1] == (batch,) for y, batch in zip(given, (3, 5)))
     return False

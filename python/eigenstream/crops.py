@@ -38,7 +38,7 @@ def _room(node: Node, before: int) -> int:
         return MAX_EXTENT - both_sides(node["padding"])[1]
     if kind == "OverlapAdd":
         return node["size"] - node["stride"] - both_sides(node["padding"])[1]
-    return max(0, before + node["right"]) if kind == "Pad" else 0
+    return max(0, before + node["right"]) if kind == "Pad" and "multiple" not in node else 0
 
 
 def _cut(node: Node, cut: int, before: int) -> Tuple[Node, int]:
@@ -104,7 +104,7 @@ def _passes(node: Node) -> bool:
 
 
 def _is_nothing(node: Node) -> bool:
-    return node["type"] == "Pad" and node["left"] == node["right"] == 0
+    return node["type"] == "Pad" and node["left"] == node["right"] == 0 and "multiple" not in node
 
 
 def _cut_graph(graph: Node) -> Node:

@@ -12,7 +12,8 @@ from .channels import window_channels
 from .crops import fold_crops
 from .errors import ExportError, fail, is_unicode, join, one_line
 from .format import (
-    MAX_DEPTH, MAX_EXTENT, MAX_WINDOW, PADDING_POLICIES, Node, float32_copy, recurrent_states, recurrent_tensors)
+    MAX_DEPTH, MAX_EXTENT, MAX_WINDOW, PADDING_POLICIES, Node, both_sides, float32_copy, recurrent_states,
+    recurrent_tensors)
 from .evaluate import without_padding
 from .forward import describe_forward, refuse_first
 from .known import (
@@ -218,7 +219,7 @@ class Describer:
     def can_fold(pad: Node, conv: Node) -> bool:
         """Whether a Pad before a Conv1d is nothing but more of its padding."""
         return (pad["type"] == "Pad" and conv["type"] == "Conv1d" and "padding_mode" not in conv
-                and pad["mode"] == "constant" and pad["value"] == 0 and min(pad["left"], pad["right"]) >= 0)
+                and pad["mode"] == "constant" and pad["value"] == 0 and "multiple" not in pad and min(pad["left"], pad["right"]) >= 0)
 
     def constant_pad(self, module: nn.ConstantPad1d, path: str) -> Optional[Node]:
         value = number(module, path, "value")
@@ -226,6 +227,9 @@ class Describer:
 
     def replication_pad(self, module: nn.ReplicationPad1d, path: str) -> Optional[Node]:
         return self.pad(module, path, {"mode": "replicate"})
+
+    def reflection_pad(self, module: nn.ReflectionPad1d, path: str) -> Optional[Node]:
+        return self.pad(module, path, {"mode": "reflect"})
 
     def pad(self, module: nn.Module, path: str, fields: Node) -> Optional[Node]:
         left, right = pad_sides(module, path, self.padding)
@@ -259,8 +263,13 @@ class Describer:
 
     def convolution(self, module: nn.Conv1d, path: str) -> Node:
         padding = self.sides(module, path, conv_padding(module, path, self.padding))
-        mode = "replicate" if module.padding_mode == "replicate" and padding != 0 else None
-        return self.plain(module, path, padding=padding, padding_mode=mode, padding_value=None)
+        mode, pad = module.padding_mode if module.padding_mode == "replicate" and padding != 0 else None, None
+        if module.padding_mode == "reflect" and padding != 0:
+            left, right = both_sides(padding)
+            pad = {"type": "Pad", "path": join(path, "pad"), "left": left, "right": right, "mode": "reflect"}
+            padding = 0
+        node = self.plain(module, path, padding=padding, padding_mode=mode, padding_value=None)
+        return node if pad is None else {"type": "Sequential", "path": path, "layers": [pad, node]}
 
     def transposed_convolution(self, module: nn.ConvTranspose1d, path: str) -> Node:
         padding, output_padding = transpose_padding(module, path, self.padding)
@@ -395,6 +404,7 @@ Describer.HANDLERS = {
     nn.Sequential: Describer.sequential,
     nn.ConstantPad1d: Describer.constant_pad,
     nn.ReplicationPad1d: Describer.replication_pad,
+    nn.ReflectionPad1d: Describer.reflection_pad,
     Parallel: Describer.parallel,
     Residual: Describer.residual,
     OverChannels: Describer.over_channels,

@@ -17,6 +17,7 @@ class Refused(Exception):
     """Why a call cannot be described; becomes an ExportError that says where: at `step`, if it was not the current one."""
 
     step: Optional[object] = None
+    gives: Optional[Sequence[int]] = None  # the shape of what the call gives, if it is the current one
 
 
 class ByLength(Refused):

@@ -24,6 +24,8 @@ def _pad(x: Tensor, left: int, right: int, mode: str, value: float) -> Tensor:
     amounts = (max(0, left), max(0, right))
     if not any(amounts):
         return x
+    if mode == "reflect":
+        return F.pad(x, amounts, mode="reflect") if x.shape[-1] > max(amounts) else x[..., :0]
     return F.pad(x, amounts, mode="replicate") if mode == "replicate" else F.pad(x, amounts, value=value)
 
 
@@ -38,6 +40,20 @@ def _function(kind: ModuleType) -> Callable[..., Tensor]:
 POINTWISE: Dict[str, Callable[..., Tensor]] = {
     name: _function(each) for name, each in TYPES.items()
     if each.group == "Activations" and each.torch and not each.tensors}
+COMPARISONS: Dict[str, Callable[..., Tensor]] = {
+    "greater": torch.gt, "greater_equal": torch.ge, "less": torch.lt, "less_equal": torch.le, "equal": torch.eq,
+    "not_equal": torch.ne,
+}
+POINTWISE["Compare"] = lambda x, op, value: COMPARISONS[op](x, value).to(x.dtype)
+CUMULATIVE: Dict[str, Callable[..., Tensor]] = {
+    "sum": torch.cumsum, "product": torch.cumprod, "max": lambda x, dim: torch.cummax(x, dim)[0],
+    "min": lambda x, dim: torch.cummin(x, dim)[0],
+}
+
+
+def missing(frames: int, node: Node) -> int:
+    """How many more frames a Pad with a `multiple` puts at the end of so many."""
+    return (node.get("offset", 0) - frames) % node.get("multiple", 1)
 
 
 def _recurrent(node: Node, tensor: Callable[[str], Tensor], x: Tensor) -> Tensor:
@@ -144,7 +160,15 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
         return F.max_pool1d(x, node["kernel_size"], node["stride"], node["padding"], node["dilation"],
                             node["ceil_mode"])
     if kind == "Pad":
-        return _pad(x, node["left"], node["right"], node["mode"], node.get("value", 0.0))
+        right = node["right"] + missing(x.shape[-1] + node["left"] + node["right"], node)
+        return _pad(x, node["left"], right, node["mode"], node.get("value", 0.0))
+    if kind == "Cumulative":
+        return CUMULATIVE[node["op"]](x.double(), -1).to(x.dtype)
+    if kind == "Embedding":
+        y = tensor("weight")[x.clamp(0, node["num_embeddings"] - 1).long()]
+        return y.transpose(2, 3).flatten(1, 2)
+    if kind in ("ArgMax", "ArgMin"):
+        return (x.argmax(1, True) if kind == "ArgMax" else x.argmin(1, True)).to(x.dtype)
     if kind == "Resample":
         from torchaudio.functional import resample
 
@@ -214,4 +238,5 @@ def without_padding(node: Node) -> Node:
                 node[field] = off
     elif kind == "Pad":
         node["left"], node["right"] = min(0, node["left"]), min(0, node["right"])
+        node.pop("multiple", None), node.pop("offset", None)
     return node

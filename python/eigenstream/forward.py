@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from .align import Number, Run, Varying, align, contains
-from .channels import SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels, signal_rates, takes_no_channels
+from .channels import (
+    SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels, signal_rates, table_rows, takes_no_channels)
 from .crops import fold_crops
 from .errors import OR_REGISTER, ByLength, ExportError, Refused, Unknown, fail, join, one_line
 from .evaluate import apply_node
@@ -27,7 +28,6 @@ from .record import Place, Recorder, Recording, Stop, is_users
 from .signals import BATCH, SPACE, TIME, Signal
 from .walk import Depends, Walk
 
-_LARGEST_DIFFERENCE = 1e-5  # of the output's largest value
 _MOST_RUNS = 12
 _SECONDS = 2.0  # for comparing, once some lengths were compared
 _LONGEST_RETRY = 4096
@@ -44,6 +44,7 @@ class Layout(NamedTuple):
     rates: Sequence[int]
     time_axis: int
     flat: bool = False  # without an axis of channels
+    rows: Sequence[int] = ()  # of each signal: 0, or how many whole numbers it may hold, as those of a table's rows
 
     def frames(self, length: int) -> Tuple[int, ...]:
         return tuple(-(-length // rate) for rate in self.rates)
@@ -56,10 +57,13 @@ class Layout(NamedTuple):
     def signals(self, batch: int, frames: Sequence[int], seed: int) -> List[Tensor]:
         """Random signals (batch, channels, time)."""
         generator = torch.Generator().manual_seed(seed)
-        return [torch.rand(batch, count, n, generator=generator) * 2 - 1 for count, n in zip(self.channels, frames)]
+        signals = [torch.rand(batch, count, n, generator=generator) * 2 - 1 for count, n in zip(self.channels, frames)]
+        return [((signal + 1) / 2 * rows).floor().clamp(max=rows - 1) if rows else signal
+                for signal, rows in zip(signals, self.rows or [0] * len(signals))]
 
     def as_taken(self, signals: Sequence[Tensor]) -> List[Tensor]:
         """Signals with the axes that the forward takes."""
+        signals = [signal.long() if rows else signal for signal, rows in zip(signals, self.rows or [0] * len(signals))]
         if self.flat:
             return [signal.squeeze(1) for signal in signals]
         order = [(BATCH, SPACE, TIME).index(role) for role in self.axes()]
@@ -76,19 +80,41 @@ class Described(NamedTuple):
 def describe_forward(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int] = None,
                      rates: Optional[Sequence[int]] = None, time_axis: int = -1) -> Described:
     """The Graph node (a Sequential if nothing branches) of what `root`'s own forward does. With `size`, it runs on windows of
-    so many frames. A forward that takes (batch, time) only gets that. Errors: ExportError."""
+    so many frames. A forward that takes (batch, time) only gets that, and one that looks up its signal in a table whole numbers.
+    Errors: ExportError."""
+    rows = table_rows(root) if size is None else 0
     try:
-        return _described(describer, root, path, inputs, size, rates, time_axis)
-    except ExportError:
-        one = size is None and time_axis == -1 and rates is None and (inputs is None or list(inputs) == [1])
-        with inference(root):
-            if not one or not takes_no_channels(root):
+        return _described_flat(describer, root, path, inputs, size, rates, time_axis, ())
+    except ExportError as error:
+        if not rows or "indices" not in str(error):
+            raise
+    signals = len(_signal_names(root, path, inputs))
+    for i in range(signals):
+        try:
+            return _described_flat(describer, root, path, inputs, size, rates, time_axis, [rows * (k == i) for k in range(signals)])
+        except ExportError as error:
+            if i + 1 == signals or "indices" not in str(error):
                 raise
-            return _Export(describer, root, path, Layout([1], [1], -1, True), ["x"], None).node()
+
+
+def _described_flat(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int],
+                    rates: Optional[Sequence[int]], time_axis: int, rows: Sequence[int]) -> Described:
+    one = size is None and time_axis == -1 and rates is None and (inputs is None or list(inputs) == [1])
+    with inference(root):
+        flat = one and inputs is None and any(rows) and takes_no_channels(root, True)
+    if not flat:
+        try:
+            return _described(describer, root, path, inputs, size, rates, time_axis, rows)
+        except ExportError:
+            with inference(root):
+                if not one or not takes_no_channels(root, any(rows)):
+                    raise
+    with inference(root):
+        return _Export(describer, root, path, Layout([1], [1], -1, True, rows), ["x"], None).node()
 
 
 def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int],
-               rates: Optional[Sequence[int]], time_axis: int) -> Described:
+               rates: Optional[Sequence[int]], time_axis: int, rows: Sequence[int]) -> Described:
     names = _signal_names(root, path, inputs)
     if size is not None and len(names) != 1:
         raise fail(path, root, f"takes {len(names)} signals, but a window is one")
@@ -97,7 +123,7 @@ def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequ
     with inference(root):
         if rates is None and inputs is not None and len(names) > 1:
             def at_rates(tried: Sequence[int], length: int) -> List[Tensor]:
-                layout = Layout(inputs, tried, time_axis)
+                layout = Layout(inputs, tried, time_axis, False, rows)
                 return [like(root, signal) for signal in layout.as_taken(layout.signals(2, layout.frames(length), 0))]
 
             rates = signal_rates(root, len(names), at_rates)
@@ -107,7 +133,7 @@ def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequ
                                    f"first one 1")
         if inputs is None:
             def signals(counts: Sequence[int], length: int) -> List[Tensor]:
-                layout = Layout(counts, rates, time_axis)
+                layout = Layout(counts, rates, time_axis, False, rows)
                 made = [torch.zeros(1, count, frames) for count, frames in zip(counts, layout.frames(length))]
                 return [like(root, signal) for signal in layout.as_taken(made)]
 
@@ -117,7 +143,7 @@ def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequ
                 for counts in error.choices if time_axis == -1 else ():
                     refuse_first(describer, root, path, counts[0], size, len(names))
                 raise
-        return _Export(describer, root, path, Layout(list(inputs), rates, time_axis), names, size).node()
+        return _Export(describer, root, path, Layout(list(inputs), rates, time_axis, False, rows), names, size).node()
 
 
 def refuse_first(describer: Any, root: nn.Module, path: str, channels: int, size: Optional[int] = None,
@@ -177,18 +203,21 @@ class _Export:
         self.given = dict(describer.given_channels)
         self.seconds = 1e-4  # for a frame
         self.telling: Set[int] = set()
+        self.largest_difference = 0.0
 
     # Errors.
 
-    def failed(self, message: str, place: Optional[Place] = None, cure: str = "") -> ExportError:
+    def failed(self, message: str, place: Optional[Place] = None, cure: str = "", gives: Optional[Sequence[int]] = None) -> ExportError:
         if place is None:
             return fail(self.path, self.root, f"{message}{cure}")
         leaf = type(place.module).__module__.startswith("torch.nn.") and place.module is not self.root
         path, module = (place.path, place.module) if leaf else (place.owner_path, place.owner)
-        return fail(join(self.path, path) if path else self.path, module, f"{message}{place.line}{cure}")
+        line = f"{place.line}, which gives {tuple(gives)}" if place.line and gives else place.line
+        return fail(join(self.path, path) if path else self.path, module, f"{message}{line}{cure}")
 
     def refused(self, reason: Refused, place: Optional[Place]) -> ExportError:
-        error = self.failed(str(reason), reason.step or place, OR_REGISTER if isinstance(reason, Unknown) else "")
+        gives = reason.gives if reason.step is None else None
+        error = self.failed(str(reason), reason.step or place, OR_REGISTER if isinstance(reason, Unknown) else "", gives)
         error.by_length = isinstance(reason, ByLength)
         return error
 
@@ -440,7 +469,7 @@ class _Export:
 
     def compare(self, node: Node, builder: Builder, output: Signal, runs: Sequence[Run]) -> None:
         """Throws _Mismatch for a length for which the node gives something else than the module."""
-        folded = fold_crops(node)
+        folded, self.largest_difference = fold_crops(node), builder.largest_difference
         if self.size is not None:
             self.compare_one(folded, output, runs[1], 101)
             return
@@ -479,7 +508,7 @@ class _Export:
                                  f"signals of "
                                  f"{run.frames[0]} frames")
         apart = difference(given, wanted)
-        if apart > _LARGEST_DIFFERENCE:
+        if apart > self.largest_difference:
             raise _Mismatch(run, f"what would be written differs from the module by {apart:.2g} of its largest value: its "
                                  f"forward does "
                                  "something that a recording does not show, or keeps something for the next call; a stream "

@@ -43,6 +43,7 @@ class Builder:
         self.used_paths: Dict[str, int] = {}
         self.gathered: Dict[Tuple[int, Tuple[int, ...]], Signal] = {}
         self.step: Optional[Step] = None
+        self.largest_difference = 1e-5  # from the module, of the output's largest value
         self.telling: Set[int] = set()  # lengths that would show more of what depends on the length
 
     # Names and tensors.

@@ -37,13 +37,13 @@ WRAP_RECURRENT = ("gives its output and its last state, not one signal; wrap it 
 WRAP = "works over the last axis, which is time; wrap it in OverChannels to apply it over the channels"
 OF_IMAGES = ("it takes images or volumes, but a signal is (batch, channels, frames); use what ends with 1d, the other "
               "axes as channels")
-PAD_OTHERWISE = "pads with samples that are not there yet; use zeros or replicate"
+PAD_OTHERWISE = "puts the signal's end before its start, which is not there yet; use zeros, replicate or reflect"
 REFUSED: Tuple[Tuple[type, str], ...] = (
     (nn.GroupNorm, USE_A_WINDOW),
     (nn.AdaptiveAvgPool1d, USE_A_WINDOW),
     (nn.AdaptiveMaxPool1d, USE_A_WINDOW),
     (nn.Flatten, USE_A_WINDOW),
-    (nn.ReflectionPad1d, PAD_OTHERWISE),
+    *(((nn.CircularPad1d, PAD_OTHERWISE),) if hasattr(nn, "CircularPad1d") else ()),
     (nn.Linear, WRAP),
     (nn.LayerNorm, WRAP),
     *((cell, f"is one step of a recurrence, and a loop over frames cannot be read; use nn.{cell.__name__[:-4]}, which runs "
@@ -102,9 +102,12 @@ def not_a_module(value: object) -> str:
 
 # What is described by its attributes, wherever it runs.
 _DESCRIBED = (
-    nn.Sequential, nn.ConstantPad1d, nn.ReplicationPad1d, nn.Conv1d, nn.ConvTranspose1d, nn.AvgPool1d, nn.MaxPool1d,
+    nn.Sequential, nn.ConstantPad1d, nn.ReplicationPad1d, nn.ReflectionPad1d, nn.Conv1d, nn.ConvTranspose1d, nn.AvgPool1d, nn.MaxPool1d,
     nn.BatchNorm1d, nn.InstanceNorm1d, nn.GELU, nn.PReLU, nn.GLU, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.RReLU,
     *ACTIVATIONS, OverChannels, Snake, Residual, Parallel, Recurrent, Windowed, Snapshotter, OverlapAdd, OnlineAverager)
+
+# Modules of torch's that are recorded, also by themselves: what their functions are is known.
+_RECORDED = (nn.Upsample, nn.Embedding, nn.Unflatten)
 
 # Modules of this package that a recorded forward calls as a whole.
 MARKERS = (Snake, Residual, Parallel, Windowed, Snapshotter, OverlapAdd, OnlineAverager)
@@ -146,7 +149,7 @@ def has_own_forward(module: nn.Module) -> bool:
         return True
     if cls is None:
         plain = (nn.Module.forward, *(each.forward for each in RECURRENT))
-        return type(module).forward not in plain and not type(module).__module__.startswith("torch.nn")
+        return isinstance(module, _RECORDED) or type(module).forward not in plain and not type(module).__module__.startswith("torch.nn")
     hooks = (*module._forward_pre_hooks.values(), *module._forward_hooks.values())
     return (any(getattr(type(module), name, None) is not getattr(cls, name, None) for name in ("forward", "_conv_forward"))
             or not all(map(is_reparametrisation, hooks)))

@@ -8,7 +8,7 @@ from typing import Tuple
 from torch import nn
 
 from .errors import fail
-from .evaluate import POINTWISE
+from .evaluate import POINTWISE, missing
 from .format import Node, both_sides, lcm
 
 
@@ -16,7 +16,7 @@ LONG = 1 << 24  # longer than what any layer looks at
 LARGEST_SWEEP = 4096  # lengths of which the frames are counted
 # Types that make one frame of one frame, and look at no later one.
 FRAME_BY_FRAME = {*POINTWISE, "Linear", "LayerNorm", "BatchNorm1d", "PReLU", "GLU", "Softmax", "LogSoftmax", "Affine",
-                   "ChannelSlice", "Snake", "RNN", "GRU", "LSTM"}
+                   "ChannelSlice", "Snake", "RNN", "GRU", "LSTM", "Cumulative", "Embedding", "ArgMax", "ArgMin"}
 
 
 class OwnType(Exception):
@@ -60,7 +60,8 @@ def frames_after(node: Node, n: int) -> int:
         reach = node["size"] if kind == "OverlapAdd" else reach_of(node) + node["output_padding"]
         return max(0, (n - 1) * node["stride"] + reach - left - right)
     if kind == "Pad":
-        return max(0, n + node["left"] + node["right"])
+        n += node["left"] + node["right"]
+        return max(0, n + missing(n, node))
     if kind == "Resample":
         return -(-n * node["new_freq"] // node["orig_freq"])
     if kind == "Snapshotter":
@@ -102,7 +103,7 @@ def pace(node: Node) -> Tuple[Fraction, int]:
     if kind == "OnlineAverager":
         return Fraction(node["update_size"]), 1
     if kind in FRAME_BY_FRAME or kind == "Pad":
-        return Fraction(1), 1
+        return Fraction(1), node.get("multiple", 1)
     raise OwnType
 
 
@@ -115,7 +116,8 @@ def looks_back(node: Node) -> bool:
         return both_sides(node["padding"])[1] == 0 and not node.get("ceil_mode", False)
     if kind == "ConvTranspose1d":
         return reach_of(node) - both_sides(node["padding"])[1] + node["output_padding"] <= node["stride"]
-    return kind in FRAME_BY_FRAME or kind == "Snapshotter" or kind == "Pad" and node["right"] <= 0
+    return kind in FRAME_BY_FRAME or kind == "Snapshotter" or kind == "Pad" and node["right"] <= 0 and (
+        "multiple" not in node)
 
 
 def check_residual(module: nn.Module, node: Node) -> None:

@@ -16,7 +16,11 @@ from .reading import check_shrink, check_stride, shrink
 
 RECURRENT = (nn.RNN, nn.GRU, nn.LSTM)
 FOLDS = {"sum": torch.add, "mean": torch.add, "product": torch.mul, "max": torch.maximum, "min": torch.minimum,
-          "difference": torch.sub, "quotient": torch.div}
+          "difference": torch.sub, "quotient": torch.div, "greater": lambda a, b: (a > b).to(a.dtype),
+          "greater_equal": lambda a, b: (a >= b).to(a.dtype), "equal": lambda a, b: (a == b).to(a.dtype),
+          "where": lambda a, b: torch.where(b != 0, a, torch.zeros_like(a)),
+          "where_not": lambda a, b: torch.where(b != 0, torch.zeros_like(a), a),
+          "power": torch.pow, "atan2": torch.atan2, "remainder": torch.remainder}
 
 
 def reduce_values(op: str, values: Sequence[Tensor], window: bool = False) -> Tensor:

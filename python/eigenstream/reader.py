@@ -17,7 +17,7 @@ from .module_types import TYPES
 
 # Types that give as many channels as they take.
 _SAME_CHANNELS = {*(each.name for each in TYPES.values() if each.group == "Activations"), "AvgPool1d", "MaxPool1d", "Pad",
-                  "Resample", "BatchNorm1d", "LayerNorm", "Softmax", "LogSoftmax", "Affine"}
+                  "Resample", "BatchNorm1d", "LayerNorm", "Softmax", "LogSoftmax", "Affine", "Cumulative"}
 
 
 def unreadable(node: Node, reason: str) -> ExportError:
@@ -97,6 +97,10 @@ def channels_after(node: Node, channels: Optional[int], given: Mapping[str, int]
         return given.get(node["path"])
     if kind in ("RNN", "GRU", "LSTM"):
         return recurrent_outputs(node)
+    if kind in ("ArgMax", "ArgMin"):
+        return 1
+    if kind == "Embedding":
+        return None if channels is None else channels * node["embedding_dim"]
     for field in ("out_channels", "out_features", "channels"):
         if field in node:
             return node[field]
@@ -176,6 +180,8 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
         return "alpha must not be 0 in float32"
     if kind == "LSTM" and node["proj_size"] >= node["hidden_size"]:
         return f"proj_size is {node['proj_size']}, must be less than hidden_size {node['hidden_size']}"
+    if kind == "Pad" and node["mode"] == "reflect" and min(node["left"], node["right"]) < 0:
+        return f"left is {node['left']} and right {node['right']}, neither must be negative if it reflects"
     if kind == "Windowed" and max(both_sides(node["padding"])) >= node["size"]:
         return f"padding is {node['padding']}, must be from 0 to size - 1 = {node['size'] - 1}"
     if kind == "Snapshotter" and node["stride_size"] >= node["snapshot_size"]:
@@ -194,6 +200,7 @@ class _Stage(NamedTuple):
     rate: Fraction
     reach: float
     longer: Fraction
+    multiple: int = 1
 
 
 def _stage_of(node: Node) -> Iterator[_Stage]:
@@ -212,6 +219,8 @@ def _stage_of(node: Node) -> Iterator[_Stage]:
         for left, right in ((min(0, node["left"]), min(0, node["right"])), (max(0, node["left"]), max(0, node["right"]))):
             if left or right:
                 yield _Stage(Fraction(1), 2 + abs(left) + abs(right), Fraction(left + right))
+        if "multiple" in node:
+            yield _Stage(Fraction(1), 2 + node["multiple"], Fraction(0), node["multiple"])
         return
     elif kind == "Resample":
         common = math.gcd(node["orig_freq"], node["new_freq"])
@@ -249,7 +258,7 @@ class Timing:
         if before * own > MAX_OUTPUTS:
             raise _Limit("the layers raise the rate by more than 2^20")
         step = math.lcm(*(self.steps[value] for value in operands))
-        step = step // math.gcd(step, own.denominator) * own.numerator
+        step = step // math.gcd(step, own.denominator * stage.multiple) * own.numerator * stage.multiple
         if step > MAX_OUTPUTS:
             raise _Limit("the strides up and down repeat only after more than 2^20 outputs")
         self.steps.append(step)

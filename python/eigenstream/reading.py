@@ -58,8 +58,8 @@ def conv_padding(module: nn.Conv1d, path: str, padding: str) -> Tuple[int, int]:
         sides = (field - 1) // 2, field - 1 - (field - 1) // 2
     else:
         sides = (integer(module, path, "padding", 0),) * 2
-    if any(sides) and module.padding_mode not in ("zeros", "replicate"):
-        reason = "only 'zeros' and 'replicate' can run over a stream"
+    if any(sides) and module.padding_mode not in ("zeros", "replicate", "reflect"):
+        reason = "only 'zeros', 'replicate' and 'reflect' can run over a stream"
         raise fail(path, module, f"padding_mode is {module.padding_mode!r}, {reason}")
     return sides
 
@@ -108,7 +108,7 @@ def shrink(module: nn.Module, path: str, padding: str) -> int:
         return sum(shrink(child, join(path, name), padding) for name, child in children(module))
     if hasattr(cls, "shortens"):  # a module of this package
         return module.shortens(path, padding)
-    if cls in (nn.ConstantPad1d, nn.ReplicationPad1d):
+    if cls in (nn.ConstantPad1d, nn.ReplicationPad1d, nn.ReflectionPad1d):
         return -sum(pad_sides(module, path, padding))
     if cls not in (nn.Conv1d, nn.ConvTranspose1d, nn.AvgPool1d, nn.MaxPool1d):
         return 0
@@ -187,7 +187,9 @@ def _in_inference(module: nn.Module, compute: Callable[[], Tensor]) -> Tensor:
 
 
 def like(module: nn.Module, x: Tensor) -> Tensor:
-    """x where the module's tensors are, and as precise as they are."""
+    """x where the module's tensors are, and as precise as they are; whole numbers stay what they are."""
+    if not x.dtype.is_floating_point:
+        return x.to(next((tensor.device for tensor in module.parameters()), x.device))
     tensors = (tensor for tensor in (*module.parameters(), *module.buffers()) if tensor.dtype.is_floating_point)
     return x.to(next(tensors, x))
 

@@ -56,6 +56,8 @@ class Walk:
                 try:
                     self.bind(step.outputs, self.call(step))
                 except Refused as reason:
+                    if step.shapes and step.shapes[0]:
+                        reason.gives = step.shapes[0][0]
                     error = self.refused(reason, step.place)
                     if contains((step.args, step.kwargs), (Number, Varying)):
                         raise Depends(error) from reason

@@ -29,9 +29,9 @@ TEST_CASE("TimingStage: counts and spans follow from the definitions", "[core][p
       Index release = 1, in_all = 1;
       while (s.outputs_after(release) <= j) ++release;
       while (s.outputs_in_all(in_all) <= j) ++in_all;
-      REQUIRE(std::max<Index>(0, s.last_input(j)) == release - 1);
-      REQUIRE(std::max<Index>(1, s.inputs_for(j)) == release);
-      REQUIRE(std::max<Index>(1, s.inputs_in_all_for(j)) == in_all);
+      REQUIRE(std::max(s.wanted_first() - 1, s.last_input(j)) == release - 1);
+      REQUIRE(std::max(s.wanted_first(), s.inputs_for(j)) == release);
+      REQUIRE(std::max(s.wanted_first(), s.inputs_in_all_for(j)) == in_all);
       REQUIRE(s.inputs_for(j + s.cycle_outputs()) == s.inputs_for(j) + s.cycle_inputs());
       REQUIRE(s.inputs_in_all_for(j + s.cycle_outputs()) == s.inputs_in_all_for(j) + s.cycle_inputs());
       for (const Index more : {0, 1, 4}) {
@@ -69,6 +69,7 @@ TEST_CASE("TimingStage: the frames that an output reads of a signal that has end
           std::vector<Index> expected;
           for (const Index i : inputs(s, j)) {
             if (i >= 0 && i < n) expected.push_back(i);
+            else if (s.reflects && n > 1) expected.push_back(i < 0 ? -i : 2 * (n - 1) - i);
             else if (replicates) expected.push_back(std::clamp<Index>(i, 0, n - 1));
           }
           std::sort(expected.begin(), expected.end());

@@ -72,6 +72,27 @@ def conditioned() -> nn.Module:
     return Forward(forward, filter=conv(2, 6, 4, padding=2), scale=conv(3, 6, 2, padding=1), shift=conv(3, 6, 6, padding=3))
 
 
+def chosen() -> nn.Module:
+    """Comparisons, choices and functions of two signals."""
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        a, b = x.chunk(2, 1)
+        y = torch.where(a > b, torch.atan2(a, b), b.abs() ** (2 * a)) + (a >= b.roll(1, 1)).to(a.dtype)
+        return torch.where(y == a, y, y % (b.abs() + 0.5))
+
+    return Forward(forward)
+
+
+def padded() -> nn.Module:
+    """Up to a multiple at the end, mirrored, and cut again."""
+    def forward(m: nn.Module, x: Tensor) -> Tensor:
+        length = x.shape[-1]
+        y = m.down(F.pad(F.pad(x, (0, -length % 4), mode="reflect"), (2, 1), mode="reflect"))
+        y = F.interpolate(m.up(y), scale_factor=2, mode="linear", align_corners=False)
+        return y[..., :length]
+
+    return Forward(forward, down=conv(1, 2, 7, stride=4), up=up(2, 1, 4, stride=2, padding=1))
+
+
 NETWORKS: Dict[str, Tuple[Callable[[], nn.Module], int, int, int]] = {
     # name: (factory, channels, frames, batch)
     "unet": (unet, 1, 40, 2),
@@ -109,6 +130,7 @@ NETWORKS: Dict[str, Tuple[Callable[[], nn.Module], int, int, int]] = {
     "softmax_gates": (lambda: Forward(lambda m, x: (m.a(x).softmax(1) * x).sum(1, keepdim=True), a=conv(4, 4, 3, padding=1)), 4, 12, 2),
     "snake_by_hand": (lambda: Forward(lambda m, x: x + torch.sin(m.alpha * x) ** 2 / m.alpha, alpha=constant(1, 3, 1)), 3, 12, 2),
     "twice_the_same_layer": (lambda: Forward(lambda m, x: m.a(m.a(x)) + x, a=conv(3, 3, 3, padding=1)), 3, 12, 2),
+    "chosen": (chosen, 4, 11, 2), "padded": (padded, 1, 14, 2),
 }
 
 

@@ -112,7 +112,7 @@ def conv_cases() -> List[Case]:
         conv(1, 1, 1, T=1), conv(1, 1, 1, T=37), conv(1, 1, 3, T=3), conv(1, 2, 5, T=64), conv(2, 1, 3), conv(2, 3, 2),
         conv(3, 2, 4), conv(3, 5, 7, B=3), conv(5, 3, 1, B=3), conv(5, 8, 3, T=37), conv(8, 5, 3, T=8),
         conv(8, 8, 5, T=5), conv(16, 16, 1, T=13), conv(17, 16, 3, T=5), conv(16, 17, 2, T=9), conv(17, 17, 1, T=9),
-        conv(33, 5, 2, T=5, B=3), conv(5, 33, 3, T=7), conv(33, 33, 1, T=3), conv(17, 33, 1, T=5), conv(1, 33, 4, T=13),
+        conv(33, 5, 2, T=5, B=3), conv(5, 33, 3, T=7), conv(1, 33, 4, T=13),
         conv(33, 1, 4, T=13), conv(1, 1, 31, T=64), conv(2, 2, 17, T=40),
         # no bias
         conv(1, 1, 3, bias=False), conv(8, 3, 4, T=9, B=3, bias=False), conv(17, 5, 1, T=11, bias=False),
@@ -344,6 +344,49 @@ def function_cases(
     return cases
 
 
+def mathematics_cases() -> List[Case]:
+    """Functions of mathematics, each where it is defined; comparisons and powers."""
+    def one(kind: str, function: Callable[[Tensor], Tensor], scale: float = 3.0, **options: Any) -> Case:
+        return Case(_slug(kind=kind, **options).replace("kind", ""), lambda: Function(function), 1, 11, scale=scale,
+                    positive=kind == "Power", node={"type": kind, **options})
+
+    above = {"type": "Sequential", "layers": [{"type": "Affine", "path": "0", "offset": 2.0}, {"type": "Acosh", "path": "1"}]}
+    return [
+        *(one(kind, getattr(torch, kind.lower())) for kind in (
+            "Expm1", "Log1p", "Erf", "Tan", "Atan", "Sinh", "Cosh", "Asinh", "Sign", "Floor", "Ceil", "Round", "Trunc") if kind
+          not in ("Log1p", "Tan")),
+        *(one(kind, getattr(torch, kind.lower()), 0.9) for kind in ("Log1p", "Tan", "Asin", "Acos", "Atanh")),
+        Case("Acosh", lambda: Function(lambda x: torch.acosh(x + 2)), 3, 9, node=above),
+        *(one("Power", lambda x, e=e: x ** e, exponent=e) for e in (-1.25, 0.3, 3.0)),
+        *(one("Compare", lambda x, call=call: call(x, 0.25).to(x.dtype), op=op, value=0.25) for op, call in (
+            ("greater", torch.gt), ("greater_equal", torch.ge), ("less", torch.lt), ("less_equal", torch.le), ("equal", torch.eq),
+            ("not_equal", torch.ne))),
+    ]
+
+
+def table_cases() -> List[Case]:
+    class Table(nn.Embedding):
+        def forward(self, x: Tensor) -> Tensor:
+            y = super().forward(x.clamp(0, self.num_embeddings - 1).long())
+            return y.transpose(2, 3).flatten(1, 2)
+
+    node = {"type": "Embedding", "num_embeddings": 4, "embedding_dim": 3}
+    return [Case("c1", lambda: Table(4, 3), 1, 9, scale=4.5, node=node),
+            Case("c2_B2", lambda: Table(4, 3), 2, 9, 2, scale=4.5, node=node)]
+
+
+def place_cases() -> List[Case]:
+    return [Case(kind, lambda call=call: Function(lambda x: call(x, 1, True).to(x.dtype)), 5, 12, 2, node={"type": kind})
+            for kind, call in (("ArgMax", torch.argmax), ("ArgMin", torch.argmin))]
+
+
+def cumulative_cases() -> List[Case]:
+    functions = {"sum": torch.cumsum, "product": torch.cumprod, "max": lambda x, dim: torch.cummax(x, dim)[0],
+                 "min": lambda x, dim: torch.cummin(x, dim)[0]}
+    return [Case(op, lambda call=call: Function(lambda x: call(x, -1)), 3, 15, 2, scale=2, node={"type": "Cumulative", "op": op})
+            for op, call in functions.items()]
+
+
 def log_softmax_cases() -> List[Case]:
     def log_softmax() -> nn.Module:
         return nn.LogSoftmax(dim=1)
@@ -397,11 +440,25 @@ def pad_cases() -> List[Case]:
         return Case(name, lambda: Function(lambda x: nn.functional.pad(x, (left, right), **mode)), 3, T, B,
                     node={"type": "Pad", **options})
 
+    def reflect(left: int, right: int, T: int = 9, B: int = 1) -> Case:
+        options = {"left": left, "right": right, "mode": "reflect"}
+        return Case(f"{_slug(**options)}_{_shape_slug(T, B)}",
+                    lambda: Function(lambda x: nn.functional.pad(x, (left, right), mode="reflect")), 3, T, B,
+                    node={"type": "Pad", **options})
+
+    def whole(T: int, multiple: int, offset: int, mode: str = "constant") -> Case:
+        options = {"left": 1, "right": 1, "multiple": multiple, "offset": offset, "mode": mode}
+        right = 1 + (offset - T - 2) % multiple
+        return Case(f"{_slug(**options)}_{_shape_slug(T, 1)}",
+                    lambda: Function(lambda x: nn.functional.pad(x, (1, right), mode=mode)), 3, T, 1,
+                    node={"type": "Pad", **options})
+
     return [
         pad(0, 0), pad(2, 0), pad(0, 3, B=2), pad(2, 3, value=-1.5), pad(12, 20, T=1), pad(-2, 0), pad(0, -3, B=2),
         pad(-3, -4, T=8), pad(4, -3, value=0.5), pad(-3, 4), pad(-3, 4, T=4, B=2, value=2.0), pad(2, 3, replicate=True),
         pad(7, 0, T=1, B=2, replicate=True), pad(0, 9, replicate=True), pad(-2, 5, replicate=True),
         pad(5, -2, B=2, replicate=True), pad(-2, -2, replicate=True),
+        reflect(0, 4, B=2), reflect(3, 5, T=6), whole(9, 4, 3), whole(8, 5, 1, mode="reflect"),
     ]
 
 
@@ -724,7 +781,7 @@ def overlap_add_cases() -> List[Case]:
     return [
         case(1, 2), case(2, 3, B=3), case(3, 1), case(3, 6), case(5, 4, T=1), case(2, 4, (2, 1), B=2), case(1, 1, 5), case(3, 2, (0, 4)),
         case(2, 2, normalise=True), case(1, 1, T=3, normalise=True), case(3, 4, (1, 2), B=2, normalise=True),
-        case(2, 2, weighted=True), case(17, 3, B=2, weighted=True), case(3, 6, weighted=True),
+        case(2, 2, weighted=True), case(17, 3, T=2, weighted=True), case(3, 6, weighted=True),
         case(2, 2, (4, 0), weighted=True, normalise=True), case(1, 4, 2, B=3, weighted=True, normalise=True),
         case(3, 1, size=1), case(2, 1, T=5, normalise=True, size=2),
     ]
@@ -852,6 +909,10 @@ def all_cases() -> Dict[str, List[Case]]:
         "Sin": function_cases("Sin", lambda: Function(torch.sin)),
         "Cos": function_cases("Cos", lambda: Function(torch.cos)),
         "Reciprocal": function_cases("Reciprocal", lambda: Function(torch.reciprocal), positive=True),
+        "Mathematics": mathematics_cases(),
+        "Embedding": table_cases(),
+        "ArgMax": place_cases(),
+        "Cumulative": cumulative_cases(),
         "LogSoftmax": log_softmax_cases(),
         "Affine": affine_cases(),
         "ChannelSlice": slice_cases(),

@@ -11,6 +11,13 @@ namespace es = eigenstream;
 using es::Index;
 using es::Reduce;
 
+// As % in Python: of the sign of the divisor.
+template <class T>
+T python_remainder(T p, T q) {
+  const T rest = std::fmod(p, q);
+  return rest != 0 && (rest < 0) != (q < 0) ? rest + q : rest;
+}
+
 TEMPLATE_TEST_CASE("reduce_pair: every operation, for every width, one channel for all included", "[kernel]", float,
                    double) {
   using T = TestType;
@@ -19,7 +26,8 @@ TEMPLATE_TEST_CASE("reduce_pair: every operation, for every width, one channel f
   for (Index channels = 1; channels <= 37; ++channels)
     for (const Index columns : {1, 2, 7})
       for (const auto& [left, right] : {std::pair(channels, channels), std::pair(Index{1}, channels), std::pair(channels, Index{1})})
-        for (int op = 0; op < static_cast<int>(Reduce::concat); ++op) {
+        for (int op = 0; op < static_cast<int>(std::size(es::reduce_names)); ++op) {
+          if (static_cast<Reduce>(op) == Reduce::concat) continue;
           const std::vector<T> a = support::random_values<T>(left * columns, random);
           const std::vector<T> b = support::random_values<T>(right * columns, random);
           std::vector<T> y(static_cast<std::size_t>(channels * columns + 20), mark);
@@ -40,6 +48,20 @@ TEMPLATE_TEST_CASE("reduce_pair: every operation, for every width, one channel f
                 case Reduce::min: expected = std::min(p, q); break;
                 case Reduce::difference: expected = p - q; break;
                 case Reduce::quotient: expected = p / q; break;
+                case Reduce::greater: expected = T(p > q); break;
+                case Reduce::greater_equal: expected = T(p >= q); break;
+                case Reduce::equal: expected = T(p == q); break;
+                case Reduce::where: expected = q != 0 ? p : T(0); break;
+                case Reduce::where_not: expected = q != 0 ? T(0) : p; break;
+                case Reduce::atan2: expected = std::atan2(p, q); break;
+                case Reduce::remainder: expected = python_remainder(p, q); break;
+                case Reduce::power:
+                  expected = std::pow(p, q);
+                  if (std::isnan(expected)) {  // of a negative number
+                    REQUIRE(std::isnan(y[static_cast<std::size_t>(i)]));
+                    continue;
+                  }
+                  break;
                 default: expected = p + q;
               }
               REQUIRE(in_place[static_cast<std::size_t>(i)] == expected);
@@ -59,6 +81,18 @@ TEST_CASE("reduce_pair: max and min of NaN are NaN, from either side", "[kernel]
       CHECK(std::isnan(y.front()));
       CHECK(std::isnan(y.back()));
     }
+}
+
+TEST_CASE("reduce_pair: a choice lets nothing through of what is not chosen", "[kernel]") {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  const std::vector<float> a = {nan, inf, 2, nan, 3}, b = {0, 0, 0, 1, nan};
+  std::vector<float> y(5);
+  es::kernel::reduce_pair(Reduce::where, a.data(), Index{5}, b.data(), Index{5}, y.data(), Index{5}, Index{1});
+  CHECK((y[0] == 0 && y[1] == 0 && y[2] == 0 && std::isnan(y[3]) && y[4] == 3));
+  es::kernel::reduce_pair(Reduce::where_not, a.data(), Index{5}, b.data(), Index{5}, y.data(), Index{5}, Index{1});
+  CHECK((std::isnan(y[0]) && y[1] == inf && y[2] == 2 && y[3] == 0 && y[4] == 0));
+  es::kernel::reduce_pair(Reduce::equal, a.data(), Index{5}, a.data(), Index{5}, y.data(), Index{5}, Index{1});
+  CHECK(y == std::vector<float>{0, 1, 1, 0, 1});
 }
 
 TEST_CASE("copy_columns and divide_all touch what they should", "[kernel]") {

@@ -82,7 +82,13 @@ Tensor naive_join(Reduce op, const Tensor& a, const Tensor& b) {
         case Reduce::quotient:
           y(c, t) = p / q;
           break;
-        case Reduce::concat:
+        case Reduce::greater:
+          y(c, t) = p > q ? 1.0f : 0.0f;
+          break;
+        case Reduce::where:
+          y(c, t) = q != 0 ? p : 0.0f;
+          break;
+        default:
           break;
       }
     }
@@ -104,7 +110,7 @@ TEST_CASE("joined_shape: an extent of 1 serves for all, the shortest decides oth
 
 TEST_CASE("joins: every operation, every kind of operand over a window", "[layer]") {
   const Reduce op = GENERATE(Reduce::sum, Reduce::mean, Reduce::product, Reduce::max, Reduce::min, Reduce::difference,
-                             Reduce::quotient, Reduce::concat);
+                             Reduce::quotient, Reduce::concat, Reduce::greater, Reduce::where);
   INFO(es::name_of(op));
   const Tensor x = window(5, 20);
   const Net full = conv(5, 5, 3, {.padding = 1}), shorter = conv(5, 5, 4), one_channel = conv(5, 1, 1),

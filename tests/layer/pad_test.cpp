@@ -47,6 +47,21 @@ TEMPLATE_TEST_CASE("Pad: any chunking gives the offline output", "[layer][proper
   }
 }
 
+TEST_CASE("Pad: up to a multiple, any chunking gives the offline output", "[layer][property]") {
+  const Index left = GENERATE(-4, 0, 3), right = GENERATE(0, 2);
+  for (const auto& [multiple, offset] : {std::pair<Index, Index>(2, 0), {5, 0}, {5, 13}, {4, -3}}) {
+    support::check_contract(Pad<float>(left, right, {.value = 0.5, .multiple = multiple, .offset = offset}), 1, {.channels = 2});
+    support::check_contract(Pad<float>(left, right, {.mode = PaddingMode::replicate, .multiple = multiple, .offset = offset}), 2,
+                            {.channels = 2});
+  }
+  const auto down = support::random_conv<es::Conv1d<float>>(2, 2, 8, {.stride = 4});
+  const auto up = support::random_conv_transpose<float>(2, 2, 8, {.stride = 4});
+  const auto smooth = support::random_conv<es::Conv1d<float>>(2, 2, 3, {.padding = 1});
+  const auto net = es::sequential(Pad<float>(0, 0, {.multiple = 16, .offset = 36}), smooth, down, smooth, down, up, smooth, up);
+  support::check_contract(net, 2);
+  for (Index n = 30; n < 70; ++n) CHECK(net.timing().outputs_after(n, true) == (n <= 36 ? 36 : n <= 52 ? 52 : n <= 68 ? 68 : 84));
+}
+
 TEST_CASE("Pad: the law for many frames and channels", "[layer][property]") {
   for (const auto& [left, right] : {std::pair(-700, -300), std::pair(900, -130), std::pair(-3, 5000), std::pair(5000, 7)})
     for (const PadOptions& options : {PadOptions{.value = 2}, replicate})
@@ -106,6 +121,9 @@ TEST_CASE("Pad: worked examples", "[layer]") {
       {Pad<float>(-2, 1, nine), {2, 0}, {{}, {}}},
       {Pad<float>(3, 3, nine), {0, 0}, {{}, {}}},    // a signal without frames is none
       {Pad<float>(0, 0), {2, 1}, {{1, 2}, {3}}},
+      {Pad<float>(0, 0, {.value = 9, .multiple = 4}), {3, 0}, {{1, 2, 3}, {9}}},
+      {Pad<float>(1, 1, {.mode = PaddingMode::replicate, .multiple = 4, .offset = 1}), {2, 1}, {{1, 1, 2}, {3, 3}}},
+      {Pad<float>(0, 0, {.value = 9, .multiple = 4}), {0, 0}, {{}, {}}},
   };
   for (const Row& row : rows) {
     es::Stream stream(row.pad, {.channels = 1});
@@ -155,6 +173,8 @@ TEST_CASE("Pad: fingerprints tell options apart where they make a difference", "
   CHECK(print(1, 2) != print(1, 2, {.value = 1}));
   CHECK(print(1, 2) == print(1, 2, {.mode = PaddingMode::zeros}));
   CHECK(print(-1, -2) == print(-1, -2, replicate));
+  CHECK(print(0, 0) != print(0, 0, {.multiple = 2}));
+  CHECK(print(0, 0, {.multiple = 2}) != print(0, 0, {.multiple = 2, .offset = 1}));
 }
 
 TEST_CASE("Pad: infinite values are values, other mistakes are refused", "[layer][error]") {
@@ -166,5 +186,8 @@ TEST_CASE("Pad: infinite values are values, other mistakes are refused", "[layer
   CHECK(refuses([] { Pad<float>(1, 0, {.mode = PaddingMode::replicate, .value = 2}); }, {"Pad", "value = 2", "constant"}));
   if (sizeof(Index) == 8)
     CHECK(refuses([] { Pad<float>(0, static_cast<Index>(es::Time{1} << 41)); }, {"Pad", "right = 2199023255552"}));
+  CHECK(refuses([] { Pad<float>(0, 1, {.multiple = 0}); }, {"Pad", "multiple = 0"}));
+  CHECK(refuses([] { Pad<float>(0, 1, {.offset = 2}); }, {"Pad", "offset = 2", "multiple"}));
+  CHECK(refuses([] { Pad<float>(0, -1, {.multiple = 2}); }, {"Pad", "multiple = 2", "right = -1"}));
   CHECK(refuses([] { es::residual(Pad<float>(0, 1)); }, {"Residual", "1 frames longer"}));
 }

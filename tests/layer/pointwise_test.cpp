@@ -29,6 +29,7 @@ double clamp(double x, double least, double most) { return std::isnan(x) ? x : s
 
 template <class T>
 std::vector<Function<T>> functions() {
+  using F = es::Function;
   const auto leaky = [](double slope) { return [slope](double x) { return x > 0 ? x : slope * x; }; };
   const auto elu = [](double alpha) { return [alpha](double x) { return x > 0 ? x : alpha * std::expm1(x); }; };
   return {
@@ -75,6 +76,24 @@ std::vector<Function<T>> functions() {
       {"Sin", es::Sin<T>(), [](double x) { return std::sin(x); }},
       {"Cos", es::Cos<T>(), [](double x) { return std::cos(x); }},
       {"Reciprocal", es::Reciprocal<T>(), [](double x) { return 1 / x; }},
+      {"Expm1", es::Elementary<T, F::expm1>(), [](double x) { return std::expm1(x); }},
+      {"Log1p", es::Elementary<T, F::log1p>(), [](double x) { return std::log1p(x); }},
+      {"Erf", es::Elementary<T, F::erf>(), [](double x) { return std::erf(x); }},
+      {"Tan", es::Elementary<T, F::tan>(), [](double x) { return std::tan(x); }},
+      {"Asin", es::Elementary<T, F::asin>(), [](double x) { return std::asin(x); }},
+      {"Acos", es::Elementary<T, F::acos>(), [](double x) { return std::acos(x); }},
+      {"Atan", es::Elementary<T, F::atan>(), [](double x) { return std::atan(x); }},
+      {"Sinh", es::Elementary<T, F::sinh>(), [](double x) { return std::sinh(x); }},
+      {"Cosh", es::Elementary<T, F::cosh>(), [](double x) { return std::cosh(x); }},
+      {"Asinh", es::Elementary<T, F::asinh>(), [](double x) { return std::asinh(x); }},
+      {"Acosh", es::Elementary<T, F::acosh>(), [](double x) { return std::acosh(x); }},
+      {"Atanh", es::Elementary<T, F::atanh>(), [](double x) { return std::atanh(x); }},
+      {"Floor", es::Elementary<T, F::floor>(), [](double x) { return std::floor(x); }},
+      {"Ceil", es::Elementary<T, F::ceil>(), [](double x) { return std::ceil(x); }},
+      {"Round", es::Elementary<T, F::round>(), [](double x) { return std::nearbyint(x); }},
+      {"Trunc", es::Elementary<T, F::trunc>(), [](double x) { return std::trunc(x); }},
+      {"Power 3", es::Power<T>(T(3)), [](double x) { return std::pow(x, 3); }},
+      {"Power -0.5", es::Power<T>(T(-0.5)), [](double x) { return std::pow(x, -0.5); }},
       {"Snake", es::Snake<T>(es::Weights<T>({1}, {T(1.5)})),
        [](double x) { return x + std::sin(1.5 * x) * std::sin(1.5 * x) / 1.5; }},
   };
@@ -140,6 +159,27 @@ TEMPLATE_TEST_CASE("Pointwise layers: NaN, infinities, zeros and great numbers",
         CHECK(std::abs(y - expected) <= support::tolerance<T> * std::max(1.0, std::abs(expected)));
     }
   }
+}
+
+TEMPLATE_TEST_CASE("Pointwise layers: signs and comparisons", "[layer]", float, double) {
+  using T = TestType;
+  using C = es::Comparison;
+  const T nan = std::numeric_limits<T>::quiet_NaN(), inf = std::numeric_limits<T>::infinity();
+  const T x[] = {T(-2), T(0.5), T(0.5) + std::numeric_limits<T>::epsilon(), T(3), -inf, inf, nan};
+  const T v = T(0.5);
+  for (const T a : x) {
+    CHECK(apply<T>(es::Compare<T>(C::greater, v), a) == T(a > v));
+    CHECK(apply<T>(es::Compare<T>(C::greater_equal, v), a) == T(a >= v));
+    CHECK(apply<T>(es::Compare<T>(C::less, v), a) == T(a < v));
+    CHECK(apply<T>(es::Compare<T>(C::less_equal, v), a) == T(a <= v));
+    CHECK(apply<T>(es::Compare<T>(C::equal, v), a) == T(a == v));
+    CHECK(apply<T>(es::Compare<T>(C::not_equal, v), a) == T(a != v));
+    CHECK(apply<T>(es::Elementary<T, es::Function::sign>(), a) == T((a > 0) - (a < 0)));
+  }
+  CHECK(es::Compare<T>(C::less, v).fingerprint() != es::Compare<T>(C::equal, v).fingerprint());
+  CHECK(es::Compare<T>(C::less, v).fingerprint() != es::Compare<T>(C::less, T(0)).fingerprint());
+  support::check_contract(es::Compare<T>(C::greater, v), 2, {.channels = 3, .exact = false, .carries = false});
+  support::check_contract(es::Elementary<T, es::Function::sign>(), 2, {.channels = 3, .exact = false, .carries = false});
 }
 
 TEST_CASE("Pointwise layers: fingerprints tell layers and options apart", "[layer]") {

@@ -125,7 +125,13 @@ TEST_CASE("registry: every mistake is an error that names the module", "[network
   }
   SECTION("fields of layers without a namesake") {
     const std::int64_t one = 1, two = 2;
-    mentions(create({"Pad", "p", {{"mode", std::string("reflect")}}, {}}, {}), {"\"p\"", "mode", "reflect"});
+    mentions(create({"Pad", "p", {{"mode", std::string("circular")}}, {}}, {}), {"\"p\"", "mode", "circular", "reflect"});
+    mentions(create({"Pad", "p", {{"mode", std::string("reflect")}, {"left", std::int64_t{-1}}}, {}}, {}), {"\"p\"", "left = -1"});
+    mentions(create({"Pad", "p", {{"multiple", std::int64_t{0}}}, {}}, {}), {"\"p\"", "multiple = 0"});
+    mentions(create({"Compare", "p", {{"op", std::string("above")}}, {}}, {}), {"\"p\"", "op = \"above\"", "greater_equal"});
+    mentions(create({"Cumulative", "p", {{"op", std::string("mean")}}, {}}, {}), {"\"p\"", "op is mean", "product"});
+    mentions(create({"Embedding", "p", {{"num_embeddings", std::int64_t{3}}, {"embedding_dim", std::int64_t{2}}}, {}}, {}),
+             {"\"p\"", "p.weight", "(3,2)"});
     mentions(create({"Pad", "p", {{"mode", std::string("replicate")}, {"value", 2.0}}, {}}, {}), {"\"p\"", "value"});
     mentions(create({"Pad", "p", {{"left", std::int64_t{1} << 40}}, {}}, {}), {"\"p\"", "left", "1048576"});
     mentions(create({"Threshold", "t", {{"threshold", 0.5}}, {}}, {}), {"\"t\"", "value", "missing"});
@@ -274,7 +280,8 @@ TEST_CASE("registry: a graph's mistakes are named", "[network][error]") {
   CHECK(message({from(a, {0}), from(tanh_spec, {0})}) == "module \"\" (Graph): Graph: value 1 is not used");
   CHECK(message({from(a, {0}), reduce("r", "add", {0, 1})}) ==
         "module \"r\" (Reduce): op = \"add\", must be \"sum\", \"mean\", \"product\", \"max\", \"min\", \"difference\", "
-        "\"quotient\" or \"concat\"");
+        "\"quotient\", \"concat\", \"greater\", \"greater_equal\", \"equal\", \"where\", \"where_not\", \"power\", \"atan2\" or "
+        "\"remainder\"");
   CHECK(message({from(a, {0}), reduce("r", "sum", {1})}) == "module \"r\" (Reduce): Reduce: 1 operands, must be at least 2");
   es::ModuleSpec strided = a;
   strided.fields["stride"] = std::int64_t{2};

@@ -80,7 +80,13 @@ def joined(op: str, values: List[Tensor], window: bool) -> Tensor:
     if op in ("max", "min"):
         return getattr(stacked, "a" + op)(0)
     first, second = values
-    return {"difference": first - second, "quotient": first / second}[op]
+    chosen = [a if b else 0.0 for a, b in zip(first.flatten().tolist(), second.flatten().tolist())] if op == "where" else (
+        [0.0 if b else a for a, b in zip(first.flatten().tolist(), second.flatten().tolist())])
+    return {"difference": first - second, "quotient": first / second, "greater": (first > second).float(),
+            "greater_equal": (first >= second).float(), "equal": (first == second).float(),
+            "where": torch.tensor(chosen).reshape(first.shape), "where_not": torch.tensor(chosen).reshape(first.shape),
+            "power": first.double().pow(second).float(), "atan2": torch.atan2(first, second),
+            "remainder": first - second * torch.floor(first / second) if op == "remainder" else first}[op]
 
 
 def both_sides(padding: Any) -> Tuple[int, int]:
@@ -187,9 +193,31 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
             return x + torch.sin(alpha * x) ** 2 / alpha
         if kind == "Pad":
             sides = (f("left", 0), f("right", 0))
-            if f("mode", "constant") == "replicate":
-                return F.pad(x, sides, mode="replicate")
+            multiple, offset, mode = f("multiple", 1), f("offset", 0), f("mode", "constant")
+            while (x.shape[-1] + sum(sides) - offset) % multiple:
+                sides = (sides[0], sides[1] + 1)
+            if mode in ("replicate", "reflect"):
+                return F.pad(x, sides, mode=mode) if any(sides) else x
             return F.pad(x, sides, value=f("value", 0.0))
+        if kind == "Cumulative":
+            along = {"sum": torch.cumsum, "product": torch.cumprod, "max": torch.cummax, "min": torch.cummin}[f("op")](
+                x.double(), -1)
+            return (along if isinstance(along, Tensor) else along[0]).float()
+        if kind == "Embedding":
+            assert tensor("weight").shape == (f("num_embeddings"), f("embedding_dim"))
+            rows = x.clamp(0, len(tensor("weight")) - 1).long()
+            return torch.cat([tensor("weight")[rows[:, c]].transpose(1, 2) for c in range(x.shape[1])], 1)
+        if kind in ("ArgMax", "ArgMin"):
+            return (x.argmax(1) if kind == "ArgMax" else x.argmin(1))[:, None].float()
+        if kind == "Power":
+            return x.double().pow(f("exponent")).float()
+        if kind == "Compare":
+            value, op = f("value"), f("op")
+            return {"greater": x > value, "greater_equal": x >= value, "less": x < value, "less_equal": x <= value,
+                    "equal": x == value, "not_equal": x != value}[op].float()
+        if kind in ("Expm1", "Log1p", "Erf", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Sign",
+                    "Floor", "Ceil", "Round", "Trunc"):
+            return getattr(x.double(), kind.lower())().float()
         if kind == "Affine":
             if "channels" not in fields:
                 return x * f("scale", 1.0) + f("offset", 0.0)
@@ -659,10 +687,12 @@ class PaddingTest(Case):
         self.assert_refused(nn.ReLU(), "padding is 'same', must be one of exact, valid", padding="same")
 
     def test_padding_mode(self) -> None:
-        for mode in ("circular", "reflect"):
-            layer = nn.Conv1d(1, 1, 3, padding=1, padding_mode=mode)
-            self.assert_refused(nn.Sequential(layer), rf"^0 \(Conv1d\): padding_mode is '{mode}'")
+        layer = nn.Conv1d(1, 1, 3, padding=1, padding_mode="circular")
+        self.assert_refused(nn.Sequential(layer), r"^0 \(Conv1d\): padding_mode is 'circular'")
         self.assert_equivalent(nn.Conv1d(1, 1, 3, padding_mode="reflect"), 1)  # nothing to pad
+        for padding in (1, "same", 4):
+            layer = nn.Conv1d(2, 2, 4, padding=padding, padding_mode="reflect")
+            self.assertEqual([node["type"] for node in self.assert_equivalent(layer, 2)["layers"]], ["Pad", "Conv1d"])
         for padding in (1, "same", 4):
             layer = nn.Conv1d(2, 2, 4, padding=padding, padding_mode="replicate")
             self.assertEqual(self.assert_equivalent(layer, 2)["padding_mode"], "replicate")
@@ -847,7 +877,10 @@ class RefusalTest(Case):
         self.assert_refused(nn.MaxPool1d(3, padding=2), r"\(MaxPool1d\): padding 2 is more than half of kernel_size 3")
 
     def test_other_pads(self) -> None:
-        self.assert_refused(nn.Sequential(nn.ReflectionPad1d(1), nn.Conv1d(1, 1, 3)), r"^0 \(ReflectionPad1d\): .*use zeros")
+        if hasattr(nn, "CircularPad1d"):
+            self.assert_refused(nn.Sequential(nn.CircularPad1d(1), nn.Conv1d(1, 1, 3)),
+                                r"^0 \(CircularPad1d\): puts the signal's end before its start, .*use zeros, replicate or reflect")
+        self.assert_equivalent(nn.Sequential(nn.ReflectionPad1d(2), nn.Conv1d(1, 1, 3), nn.ReflectionPad1d((0, 3))), 1)
 
     def test_output_padding(self) -> None:
         self.assert_refused(nn.ConvTranspose1d(1, 1, 3, stride=2, output_padding=2), "output_padding 2 must be smaller")
@@ -1251,8 +1284,8 @@ class OwnModulesTest(Case):
     def test_residual_forward(self) -> None:
         with self.assertRaisesRegex(ExportError, "only lengths may differ"):
             Residual(nn.Conv1d(1, 2, 1))(torch.zeros(1, 1, 4))
-        with self.assertRaisesRegex(ExportError, "2 samples longer than x"):
-            Residual(nn.ReflectionPad1d(1))(torch.zeros(1, 1, 4))
+        with self.assertRaisesRegex(ExportError, "input 2 samples longer"):
+            Residual(nn.ReflectionPad1d(1))
 
     def test_snake(self) -> None:
         snake = Snake(2, 0.5, alpha_trainable=False)

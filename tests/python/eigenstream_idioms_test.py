@@ -283,10 +283,15 @@ class CodecTest(IdiomCase):
             self.assert_exported(nn.Sequential(nn.Conv1d(1, 4, 7, padding=3), CroppedUnit(4, 1, pads), CroppedUnit(4, 3, pads),
                                                ScriptedSnake(4), nn.Conv1d(4, 1, 3)), 1, (80, 81, 131))
 
-    def test_reflection_is_refused(self) -> None:
-        self.assert_not_exported(PaddedConv(1, 2, 7, mode="reflect"), r"\(PaddedConv\): the padding mode 'reflect' needs "
-                                                                      r"samples that are not "
-                                                                      r"there yet.*F.pad\(x, \(total, extra\), self.mode\)")
+    def test_encoder_that_reflects(self) -> None:
+        for causal in (True, False):
+            self.assert_exported(PaddedConv(1, 4, 8, 4, causal=causal, mode="reflect"), 1, (*range(12, 18), 131))
+            self.assert_exported(CodecEncoder(causal=causal, mode="reflect"))
+
+    def test_wrapping_is_refused(self) -> None:
+        self.assert_not_exported(PaddedConv(1, 2, 7, mode="circular"),
+                                 r"\(PaddedConv\): the padding mode 'circular' puts the signal's end before its start, .*; use "
+                                 r"zeros, replicate or reflect \(x = F.pad\(x, \(total, extra\), self.mode\)\)")
 
     def test_encoder_and_decoder_cut_to_the_input(self) -> None:
         class Codec(nn.Module):
@@ -1252,6 +1257,240 @@ class PythonTest(IdiomCase):
             self.assert_exported(Selectable(activation, activation > "h"), 2)
 
 
+# --- functions, counts and pads -----------------------------------------------------------------------------------------
+
+
+class MathematicsTest(IdiomCase):
+    def test_powers(self) -> None:
+        self.assert_exported(own(lambda m, x: sum((x.abs() + 0.1) ** e for e in (0.3, -1.7, 2.5, 1.5, -0.5, 0, -3))), 2)
+        self.assert_exported(own(lambda m, x: x ** 3 + x ** 5 - x ** 11 / 3), 2)
+        self.assert_exported(own(lambda m, x: (x.abs() + 0.1) ** x + 2 ** x + (x.abs() + 0.1) ** m.e, e=torch.rand(2, 1)), 2)
+
+    def test_companders(self) -> None:
+        self.assert_exported(own(lambda m, x: torch.sign(x) * torch.log1p(255 * x.abs()) / math.log1p(255)))
+        self.assert_exported(own(lambda m, x: torch.sign(x) * torch.expm1(x.abs() * math.log1p(255)) / 255))
+        self.assert_exported(own(lambda m, x: torch.tanh(x) * 0.5 + torch.atan(3 * x) + torch.asinh(2 * x)))
+        self.assert_exported(own(lambda m, x: torch.log10((x ** 2).clamp(min=1e-5)) * 10 + torch.log2(1 + x.abs())))
+
+    def test_functions(self) -> None:
+        self.assert_exported(own(lambda m, x: torch.tan(x) + torch.asin(x * 0.9) + torch.acos(x * 0.9) + x.sinh() + x.cosh()
+                                 + torch.erf(x) + torch.erfc(x) + torch.atanh(x * 0.9) + torch.acosh(1 + x.abs())), 2)
+        self.assert_exported(own(lambda m, x: torch.floor(x * 5) + (x * 3).ceil() + torch.round(x * 7) + torch.trunc(x * 4)
+                                 + torch.frac(x * 3) + torch.round(x, decimals=1) + (x * 7) // 2 + x * 3 % 1
+                                 + torch.div(x * 5, 2, rounding_mode="floor")), 2)
+        self.assert_exported(own(lambda m, x: torch.atan2(x[:, :1], x[:, 1:]) + torch.logaddexp(x[:, :1], x[:, 1:])
+                                 + torch.hypot(x[:, :1], x[:, 1:]) + torch.remainder(x[:, :1], x[:, 1:].abs() + 0.5)), 2)
+        self.assert_exported(own(lambda m, x: torch.logit(x.sigmoid()) + x.clamp(min=-0.2) + x.clamp_max(0.3)
+                                 + torch.rsqrt(x * x + 1) + torch.deg2rad(x)), 2)
+
+    def test_comparisons(self) -> None:
+        self.assert_exported(own(lambda m, x: (x > 0.1).float() + (x >= 0.2) + (0.3 < x) + 2 * (x <= x[:, :1]) + (x == 0)
+                                 + (x != x[:, :1]) + (x < torch.tensor([[0.1], [0.2]]))), 2)
+        self.assert_exported(own(lambda m, x: ((x > 0) & (x < 0.5)).float() + ((x > 0) | (x < -0.5)) + (~(x > 0.3)).float()
+                                 + ((x > 0) ^ (x > 0.5)) + x.bool()), 2)
+        description = self.assert_exported(own(lambda m, x: torch.where(x > 0, torch.log(x), x)), 2)  # the log of less is NaN
+        self.assertEqual([node["type"] for node in description["nodes"]], ["Compare", "Log", "Reduce", "Reduce", "Reduce"])
+        self.assert_exported(own(lambda m, x: torch.where(x > 0, x.sqrt(), torch.zeros(())) + torch.where(x > 0.2, 1.0, -1.0)
+                                 + x.masked_fill(x.abs() > 0.5, 3.0) + torch.where(x > x[:, :1], 2.0, x)), 2)
+
+    def test_tables(self) -> None:
+        def tokens(m: nn.Module, x: Tensor) -> Tensor:
+            return m.c(m.e(x).transpose(1, 2))
+
+        def codebooks(m: nn.Module, x: Tensor) -> Tensor:
+            return sum(table(x[:, i]) for i, table in enumerate(m.e)).transpose(1, 2)
+
+        for net, shape, inputs in (
+            (own(tokens, e=nn.Embedding(10, 4), c=nn.Conv1d(4, 2, 3)), (2, 50), None), (nn.Embedding(10, 3), (2, 20), None),
+            (own(codebooks, e=nn.ModuleList(nn.Embedding(10, 4) for _ in range(3))), (2, 3, 50), [3])):
+            path = self.folder / "net.safetensors"
+            export(net.eval(), path, inputs=inputs)
+            metadata, tensors = read_safetensors(path)
+            description, numbers = json.loads(metadata["eigenstream"])["network"], torch.randint(0, 10, shape)
+            signal = (numbers if len(shape) == 3 else numbers[:, None]).float()
+            with torch.no_grad():
+                expected = net(numbers)
+            for given in [interpret(description, tensors, signal), *self.run_tool(path, [signal])]:
+                torch.testing.assert_close(given, self.as_stream(expected, given), rtol=1e-5, atol=1e-5)
+        self.assert_exported(own(lambda m, x: m.e(((x + 1) * 3).long()).squeeze(1).transpose(1, 2), e=nn.Embedding(7, 3)))
+        self.assert_exported(own(lambda m, x: F.one_hot(((x[:, 0] + 1) * 3).long(), 6).float().transpose(1, 2)))
+
+    def test_choices_of_channels(self) -> None:
+        self.assert_exported(own(lambda m, x: m.e(x.argmax(1)).transpose(1, 2), e=nn.Embedding(4, 3)), 4)
+        self.assert_exported(own(lambda m, x: x.argmin(1, keepdim=True) * 2.0 + x.max(1, keepdim=True)[1]
+                                 + x.min(dim=1).indices[:, None]), 4)
+        self.assert_exported(own(lambda m, x: (x == x.amax(1, keepdim=True)).float()), 4)
+
+
+class CumulativeNorm(nn.Module):
+    """A norm over all channels and all frames so far."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gain, self.bias = nn.Parameter(torch.rand(1, channels, 1)), nn.Parameter(torch.rand(1, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, frames = x.size()
+        sums, squares = x.sum(1).cumsum(1), x.pow(2).sum(1).cumsum(1)
+        count = torch.arange(channels, channels * (frames + 1), channels).type(x.type()).view(1, -1).expand_as(sums)
+        mean = sums / count
+        spread = (squares - 2 * mean * sums) / count + mean.pow(2)
+        y = (x - mean.unsqueeze(1).expand_as(x)) / (spread + 1e-8).sqrt().unsqueeze(1).expand_as(x)
+        return y * self.gain.expand_as(x) + self.bias.expand_as(x)
+
+
+class CountTest(IdiomCase):
+    def test_running_values(self) -> None:
+        self.assert_exported(own(lambda m, x: torch.cumsum(x, dim=2) + torch.cumprod(1 + x / 50, 2) + torch.cummax(x, 2)[0]
+                                 + x.cummin(-1).values), 2)
+        self.assert_exported(own(lambda m, x: x.cummax(1)[0] + x.cumprod(1) + x.cumsum(1)), 3)
+
+    def test_running_means(self) -> None:
+        self.assert_exported(own(lambda m, x: x.cumsum(-1) / torch.arange(1, x.shape[-1] + 1)), 2)
+        self.assert_exported(own(lambda m, x: x - x.cumsum(-1) / torch.ones_like(x).cumsum(-1)), 2)
+
+    def test_a_count_that_nothing_stops(self) -> None:
+        net = own(lambda m, x: x + torch.arange(x.shape[-1])).eval()
+        path, x = self.folder / "net.safetensors", torch.rand(1, 2, 40)
+        export(net, path, inputs=[2])
+        x[0, 0, 7] = math.nan
+        for given in self.run_tool(path, [x]):
+            torch.testing.assert_close(given, net(x), equal_nan=True)
+
+    def test_positions(self) -> None:
+        def swept(m: nn.Module, x: Tensor) -> Tensor:
+            place = torch.arange(x.shape[-1], device=x.device, dtype=x.dtype)
+            return x * torch.sin(m.steps[:, None] * place / 50) + torch.where(place[None] < 5, x, -x)
+
+        with self.assertRaisesRegex(ExportError, "what only counts frames, as torch.arange"):
+            describe(own(swept, steps=torch.rand(2)), inputs=[2])
+        self.assert_exported(own(lambda m, x: torch.sin(x + m.steps[:, None] * torch.arange(x.shape[-1]) / 50)
+                                 + torch.where(x + torch.arange(x.shape[-1]) < 5, x, -x), steps=torch.rand(2)), 2)
+
+    def test_cumulative_norm(self) -> None:
+        self.assert_exported(nn.Sequential(nn.Conv1d(1, 8, 3), nn.PReLU(), CumulativeNorm(8), nn.Conv1d(8, 2, 3, padding=2)))
+
+    def test_lines_between_frames(self) -> None:
+        for factor in (2, 3, 4, 5):
+            for mode in ("linear", "nearest", "nearest-exact"):
+                with self.subTest(factor=factor, mode=mode):
+                    self.assert_exported(own(lambda m, x: F.interpolate(x, scale_factor=factor, mode=mode)), 2)
+                    self.assert_exported(own(lambda m, x: F.interpolate(x, scale_factor=1 / factor, mode=mode)), 2)
+        self.assert_exported(nn.Sequential(nn.Conv1d(1, 3, 3), nn.Upsample(scale_factor=2, mode="linear"), nn.Conv1d(3, 1, 3)))
+
+
+class OfWindowsTest(IdiomCase):
+    def test_what_streams_can_do_too(self) -> None:
+        for function in (
+            lambda m, x: x.cumsum(-1) + x.cummax(-1)[0], lambda m, x: x.argmax(-1).float(), lambda m, x: x.argmin(1).float(),
+            lambda m, x: torch.where(x > x.mean(-1, keepdim=True), x, -x), lambda m, x: F.pad(x, (3, 2), mode="reflect"),
+            lambda m, x: F.interpolate(x, scale_factor=2, mode="linear"), lambda m, x: x.cumsum(-1) / torch.arange(1, 9),
+            lambda m, x: x.erf() + torch.floor(3 * x) + x.abs() ** 1.7,
+        ):
+            self.assert_exported(Windowed(own(function), 8, 4), 2)
+
+    def test_windows_seen_as_blocks(self) -> None:
+        for function in (
+            lambda m, x: x.unflatten(-1, (4, 2)).mean(-1), lambda m, x: x.view(x.shape[0], 2, 4, 2).amax(-1),
+            lambda m, x: x.reshape(x.shape[0], 2, 4, 2).transpose(2, 3).flatten(1),
+        ):
+            self.assert_exported(Windowed(own(function), 8, 4), 2)
+
+
+class LengthUNet(nn.Module):
+    """A network that must be given whole strides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter, self.middle, self.leave = (nn.Conv1d(*each, padding=1) for each in ((1, 4, 3), (4, 4, 3), (8, 1, 3)))
+        self.down = nn.ModuleList(nn.Conv1d(4, 4, 4, 2, 1) for _ in range(2))
+        self.up = nn.ModuleList(nn.ConvTranspose1d(each, 4, 4, 2, 1) for each in (4, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = x.shape[-1]
+        a = self.enter(F.pad(x, (0, (4 - length % 4) % 4)))
+        b = self.down[0](a).relu()
+        y = self.up[0](self.middle(self.down[1](b).relu()))
+        y = self.up[1](torch.cat([y, b], 1))
+        return self.leave(torch.cat([y, a], 1))[..., :length]
+
+
+class WaveUNet(nn.Module):
+    """Convolutions without padding: up to the next length that their strides leave nothing of, and cut again."""
+
+    def __init__(self, depth: int, kernel: int = 8, stride: int = 4) -> None:
+        super().__init__()
+        self.depth, self.kernel, self.stride = depth, kernel, stride
+        self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
+        inputs, width = 1, 4
+        for i in range(depth):
+            self.encoder.append(nn.Sequential(nn.Conv1d(inputs, width, kernel, stride), nn.ReLU(), nn.Conv1d(width, 2 * width, 1),
+                                              nn.GLU(1)))
+            self.decoder.insert(0, nn.Sequential(nn.Conv1d(width, 2 * width, 1), nn.GLU(1),
+                                                 nn.ConvTranspose1d(width, inputs, kernel, stride), *[nn.ReLU()] * (i > 0)))
+            inputs, width = width, 2 * width
+        self.lstm = nn.LSTM(inputs, inputs)
+
+    def valid_length(self, length: int) -> int:
+        for _ in range(self.depth):
+            length = max(math.ceil((length - self.kernel) / self.stride) + 1, 1)
+        for _ in range(self.depth):
+            length = (length - 1) * self.stride + self.kernel
+        return length
+
+    def forward(self, x: Tensor) -> Tensor:
+        length, skips = x.shape[-1], []
+        x = F.pad(x, (0, self.valid_length(length) - length))
+        for layer in self.encoder:
+            x = layer(x)
+            skips.append(x)
+        x = self.lstm(x.permute(2, 0, 1))[0].permute(1, 2, 0)
+        for layer in self.decoder:
+            x = layer(x + skips.pop()[..., :x.shape[-1]])
+        return x[..., :length]
+
+
+class PadTest(IdiomCase):
+    def test_reflection(self) -> None:
+        lengths = (4, 7, 8, 9, 16, 40, 131)
+        self.assert_exported(own(lambda m, x: F.pad(x, (3, 2), mode="reflect")), 2, lengths)
+        self.assert_exported(own(lambda m, x: F.pad(x, (3, -2), mode="reflect")), 2, lengths)
+        self.assert_exported(nn.Sequential(nn.ReflectionPad1d(3), nn.Conv1d(1, 2, 7), nn.ReflectionPad1d((2, 1)),
+                                           nn.Conv1d(2, 1, 4)), 1, lengths)
+        conv = nn.Conv1d(1, 1, 7, padding=3, padding_mode="reflect")
+        self.assert_exported(nn.Sequential(conv, nn.ReLU(), nn.Conv1d(1, 2, 3, padding=2, dilation=2, padding_mode="reflect")), 1,
+                             lengths)
+        description = self.assert_exported(own(lambda m, x: x + m.conv(x), conv=conv), 1, lengths)
+        self.assertEqual([node["path"] for node in description["nodes"]], ["pad", "conv", "add"])
+        valid = describe(nn.Sequential(nn.ReflectionPad1d(3), conv), padding="valid")[0]
+        self.assertEqual([(node["type"], node["padding"]) for node in valid["layers"]], [("Conv1d", 0)])
+
+    def test_whole_strides(self) -> None:
+        description = self.assert_exported(LengthUNet(), 1, range(9, 41))
+        pad = description["nodes"][0]
+        self.assertEqual((pad["type"], pad["right"], pad["multiple"], pad["offset"]), ("Pad", 0, 4, 0))
+
+        def mirrored(m: nn.Module, x: Tensor) -> Tensor:
+            length = x.shape[-1]
+            if length % 4:
+                x = F.pad(x, (0, 4 - length % 4), mode="reflect")
+            return m.up(m.middle(m.down(x)))[..., :length]
+
+        self.assert_exported(own(mirrored, down=nn.Conv1d(1, 3, 4, 4), middle=nn.Conv1d(3, 3, 3, padding=1),
+                                 up=nn.ConvTranspose1d(3, 1, 4, 4)), 1, range(9, 41))
+
+    def test_valid_lengths(self) -> None:
+        self.assert_exported(WaveUNet(2), 1, (*range(30, 70), 997))
+        self.assert_exported(WaveUNet(3), 1, (148, 149, 212, 213, 997))
+        self.assert_exported(WaveUNet(5), 1, (4000, 4001))
+
+    def test_what_goes_with_the_length(self) -> None:
+        self.assert_not_exported(own(lambda m, x: F.pad(x, (x.shape[-1] % 4, 0))), "pads the start by a number that depends")
+        self.assert_not_exported(own(lambda m, x: F.pad(x, (0, x.shape[-1] // 2))),
+                                 r"pads by a number that depends on the signal's length: .* 96 and 192; .* up to a multiple of a "
+                                 r"number \(.*F.pad\(x, \(0, x.shape\[-1\] // 2\)\)")
+
+
 # --- what is refused ----------------------------------------------------------------------------------------------------
 
 
@@ -1271,10 +1510,14 @@ class RefusalTest(IdiomCase):
             (SelfAttention(), 4, r"\(SelfAttention\): multiplies two signals as matrices \(attention\).*torch.matmul\(q, k"),
             (nn.TransformerEncoderLayer(4, 2, batch_first=True),
              4, "TransformerEncoderLayer|forward fails|unknown module class"),
-            (own(lambda m, x: torch.cumsum(x, -1)), 2, "cumsum over the time, a sum without end"),
+            (own(lambda m, x: torch.cummax(x, -1)[1]), 2, "uses the places that cummax gives"),
             (own(lambda m, x: (x, x + 1)), 2, "its forward gives a tuple, not one signal; give the one that is wanted"),
             (own(lambda m, x: {"y": x}), 2, "its forward gives a dict"), (own(lambda m, x: [x]), 2, "its forward gives a list"),
-            (own(lambda m, x: m.emb(x.argmax(1)), emb=nn.Embedding(2, 3)), 2, "argmax over the channels is not supported"),
+            (own(lambda m, x: x.argmax(-1)), 2, "argmax needs the whole signal"),
+            (own(lambda m, x: F.one_hot((x[:, 0] + 1).long())), 2, "one_hot without num_classes"),
+            (own(lambda m, x: x / (x.mean(1, keepdim=True).std(-1, keepdim=True) + 1e-5)), 2,
+             r"a deviation over the time: it needs the whole signal, .*Windowed.*; of all frames so far it can: .*cumsum.*std\(-1.*, "
+             r"which gives \(2, 1, 1\)"),
             (own(lambda m, x: m.c(x[:, None])[:, 0], c=nn.Conv2d(1, 1, 3, padding=1)), 2, "images or volumes"),
             (own(lambda m, x: torch.stft(x[:, 0], 16, return_complex=True).abs()), 1, "stft needs the whole signal"),
             (own(lambda m, x: x + m.pe[:, :, :x.shape[-1]], pe=torch.rand(1, 2, 9000)), 2,
@@ -1289,11 +1532,12 @@ class RefusalTest(IdiomCase):
             (own(lambda m, x: F.dropout(x, 0.5)), 2, "training=self.training"),
             (own(lambda m, x: x[..., ::-1] if False else x.flip(-1)), 2, "flip needs"),
             (own(lambda m, x: F.interpolate(x, size=100)), 2, "interpolates to a size|by an integer scale_factor"),
-            (own(lambda m, x: F.interpolate(x, scale_factor=2, mode="linear", align_corners=False)), 2, "only mode 'nearest'"),
+            (own(lambda m, x: F.interpolate(x, scale_factor=2, mode="linear", align_corners=True)), 2, "align_corners=True"),
+            (own(lambda m, x: F.interpolate(x, scale_factor=1.5, mode="linear")), 2, "by a factor that is no integer"),
             (own(lambda m, x: x.view(x.shape[0], -1)), 2, "mixes time and channels"),
-            (own(lambda m, x: torch.erf(x)), 2, r"erf is not supported.*register\(\)"),
-            (own(lambda m, x: torch.atan2(x, x + 1)), 2, "atan2 is not supported"),
-            (own(lambda m, x: x.sort(dim=1)[0]), 2, "sort over the channels"),
+            (own(lambda m, x: torch.lgamma(x)), 2, r"lgamma is not supported.*register\(\)"),
+            (own(lambda m, x: x.sort(dim=1)[0]), 2, r"sort over the 2 channels is not supported; amax, amin, argmax"),
+            (own(lambda m, x: x.topk(1, dim=1)[0]), 2, r"topk over the 2 channels is not supported; amax, amin, argmax"),
             (own(lambda m, x: m.n(x), n=nn.GroupNorm(1, 2)), 2, r"n \(GroupNorm\): needs the whole signal.*: Windowed\(net, "
                                                                 r"size, stride\)"),
             (own(lambda m, x: m.n(x), n=nn.InstanceNorm1d(2)), 2, r"n \(InstanceNorm1d\): needs the whole signal"),

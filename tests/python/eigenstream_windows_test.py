@@ -405,7 +405,7 @@ class RefusalTest(WindowCase):
             (Residual(nn.Flatten()), r"^net \((Residual|Flatten)\): "),
             (nn.Sequential(nn.Flatten(), Parallel(nn.ReLU(), nn.Tanh(), reduce="concat")), "concatenates over the batch, only "
                                                                                            "over channels"),
-            (nn.ReflectionPad1d(1), r"\(ReflectionPad1d\): .*use zeros"),
+            (nn.Conv1d(4, 4, 3, padding=1, padding_mode="circular"), r"\(Conv1d\): the padding mode 'circular' puts"),
             (nn.Unflatten(1, (2, 2)), r"\(Unflatten\): its forward gives a signal \(.*\), not \(windows, channels, frames\)"),
         ):
             with self.subTest(pattern=pattern), self.assertRaisesRegex(ExportError, pattern):
@@ -608,7 +608,7 @@ class TracedTest(WindowCase):
             (lambda m, x: F.softmax(x, 0), "softmax over the batch: say which axis"),
             (lambda m, x: x.flip(0), "flips the batch"),
             (lambda m, x: torch.matmul(x, x.transpose(1, 2)), "multiplies two signals as matrices"),
-            (lambda m, x: x.cummax(-1)[0], "cummax is not"),
+            (lambda m, x: x.cummax(-1)[1], "uses the places that cummax gives"),
             (lambda m, x: x.mean(-1).squeeze(), "takes away every axis with one entry"),
             (lambda m, x: x.mean(-1).mean(-1), "not \\(windows, channels, frames\\)"),
             (lambda m, x: x[1], r"the index 1 takes an axis away"),
@@ -621,7 +621,7 @@ class TracedTest(WindowCase):
             (lambda m, x: x * torch.rand(4, 12), "is not one number for each channel"),
             (lambda m, x: x.max(-1)[1] + x.mean(-1), "uses the places of a maximum"),
             (lambda m, x: x.transpose(0, 1), r"gives a signal \(channels, batch, time\); permute it back"),
-            (lambda m, x: F.pad(x, (1, 1), mode="reflect"), "reflect"),
+            (lambda m, x: F.pad(x, (1, 1), mode="circular"), "circular"),
             (lambda m, x: (x, x), "gives a tuple"), (lambda m, x: x if x.sum() > 0 else -x, "decides by the values"),
             (lambda m, x: x.unsqueeze(1), "net gives|not \\(windows, channels, frames\\)"),
             (lambda m, x: x * x.size(0), "cannot be combined"),
@@ -661,7 +661,8 @@ class TracedTest(WindowCase):
             y = x.flip(-1)
             return torch.erfinv(y)
 
-        with self.assertRaisesRegex(ExportError, r"^net \(Function\): erfinv is not supported \(return torch.erfinv\(y\)\); "
+        with self.assertRaisesRegex(ExportError, r"^net \(Function\): erfinv is not supported \(return torch.erfinv\(y\)\), which "
+                                                 r"gives \(3, 4, 12\); "
                                                  r".*register\(\)$"):
             describe(Windowed(Function(forward), 12, 4), inputs=[4])
 

@@ -751,7 +751,8 @@ class Contract {
   /// Output j comes with input last_input(j), and the delay is the most that outputs come behind their place.
   void check_releases() const {
     const es::Rate rate = timing_.rate();
-    const es::Time start = timing_.period() * (std::max<es::Time>(0, timing_.padding()) + 30);  // what padding does is over
+    const es::Time padding = std::max<es::Time>(0, timing_.padding()) + std::max<es::Time>(0, timing_.first_output());
+    const es::Time start = timing_.period() * (padding + 30);  // what padding does is over
     es::Time most = std::numeric_limits<es::Time>::min(), input = 0;
     for (es::Time j = 0; j < start + timing_.period(); ++j) {
       while (timing_.outputs_after(input + 1) <= j) ++input;

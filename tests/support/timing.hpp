@@ -24,6 +24,12 @@ inline Index whole(const TimingStage& s, Index n) {
     return count;
   }
   if (s.kind == TimingStage::Kind::scatter) return std::max<Index>(0, (n - 1) * s.stride + s.reach - s.left - s.right + s.extra);
+  if (n < (s.reflects ? 1 + std::max(s.left, s.right + s.multiple - 1) : 1)) return 0;
+  if (s.multiple > 1) {
+    Index frames = n + s.left + s.right;
+    while ((frames - s.offset) % s.multiple != 0) ++frames;
+    return frames;
+  }
   Index count = 0;
   while (s.ceil ? count * s.stride - s.left < n && (count - 1) * s.stride - s.left + s.reach < n + s.right
                 : count * s.stride - s.left + s.reach <= n + s.right)
@@ -78,6 +84,11 @@ void for_all_stages(F&& f) {
                       .left = reach / up + 1,
                       .up = up,
                       .soon = soon});
+  for (const Index left : {0, 1, 4})
+    for (const Index right : {0, 2, 7})
+      for (const auto& [multiple, offset] : {std::pair<Index, Index>(1, 0), {2, 0}, {4, 0}, {4, 7}, {3, -2}})
+        for (const bool reflects : {false, true})
+          f(TimingStage{.left = left, .right = right, .reflects = reflects, .multiple = multiple, .offset = offset});
   for (const Index taps : {1, 2, 3, 5})
     for (const Index stride : {1, 2, 3, 7})
       for (const Index dilation : {1, 2, 3}) {
@@ -112,7 +123,8 @@ inline std::string text(const TimingStage& s) {
   return std::string(kinds[static_cast<int>(s.kind)]) + " up " + std::to_string(s.up) + (s.soon ? " soon" : "") + " reach " +
          std::to_string(s.reach) + " stride " +
          std::to_string(s.stride) + " left " + std::to_string(s.left) + " right " + std::to_string(s.right) + " extra " +
-         std::to_string(s.extra) + " dilation " + std::to_string(s.dilation) + " ceil " + std::to_string(s.ceil);
+         std::to_string(s.extra) + " dilation " + std::to_string(s.dilation) + " ceil " + std::to_string(s.ceil) +
+         " multiple " + std::to_string(s.multiple) + " offset " + std::to_string(s.offset) + (s.reflects ? " reflects" : "");
 }
 
 }  // namespace support

@@ -43,7 +43,7 @@ class FrameCount {
     FrameCount result;
     check_pattern(static_cast<double>(cycles) * static_cast<double>(stage.cycle_outputs()));
     result.period_ = cycles * stage.cycle_inputs() / step() * period_;
-    result.first_ = inputs_for(0);
+    result.first_ = inputs_for(stage.wanted_first() - 1);
     result.table_.clear();
     for (Time j = 0; j < cycles * stage.cycle_outputs(); ++j)
       result.table_.push_back(release((ended ? stage.inputs_in_all_for(j) : stage.inputs_for(j)) - 1));

@@ -186,7 +186,8 @@ class Timing {
     /// The input that releases output j; at every node at least `least`.
     Time last_input(Time j, Time least) {
       const auto released = [&](const TimingStage& stage, TimingStage::Span outputs) {
-        const Time last = std::max(least, stage.last_input(outputs.last));
+        const Time first = least == 0 ? stage.wanted_first() - 1 : least;
+        const Time last = std::max(first, stage.last_input(outputs.last));
         return TimingStage::Span{last, last};
       };
       return back(j, released).last;
@@ -230,7 +231,7 @@ class Timing {
       for (const Operand& operand : operands(value)) skips += static_cast<double>(operand.skip);
       reach += step * (static_cast<double>(s.span()) + static_cast<double>(s.stride) +
                        std::abs(static_cast<double>(s.left)) + std::abs(static_cast<double>(s.right)) +
-                       static_cast<double>(s.extra) + static_cast<double>(s.wait) + skips);
+                       static_cast<double>(s.extra) + static_cast<double>(s.wait) + static_cast<double>(s.multiple) + skips);
     }
     return reach;
   }

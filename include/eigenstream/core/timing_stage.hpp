@@ -17,7 +17,8 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// A gather of negative left and right crops: the first -left frames count for nothing, nor do the last -right.
 /// A recursive gather depends on all frames before those that it reads, from the value's first one on.
 /// Inputs before the first and behind the last are virtual: padding, which depends on nothing, or with `replicates` the
-/// nearest real frame once more.
+/// nearest real frame once more, or if it `reflects` the one that lies as far inside as they lie outside. Then nothing comes
+/// before there are enough frames for both ends.
 struct TimingStage {
   enum class Kind { gather, scatter, resample };
   Kind kind = Kind::gather;
@@ -29,6 +30,9 @@ struct TimingStage {
   Time dilation = 1;  ///< inputs (gather) or positions (scatter) from tap to tap
   bool ceil = false;   ///< an end window may hang over (pools)
   bool replicates = false;  ///< virtual frames are the nearest real one (gather)
+  bool reflects = false;    ///< virtual frames are the real ones in reverse order (gather of reach 1)
+  Time multiple = 1;  ///< behind `right` come as many frames as make the outputs offset + k * multiple (gather of reach 1)
+  Time offset = 0;    ///< see multiple
   Time up = 1;       ///< outputs per `stride` inputs (resample)
   bool soon = false;  ///< outputs do not wait for the others of their block (resample)
   bool recursive = false;  ///< what has been seen before counts, too, however long ago (gather)
@@ -36,8 +40,12 @@ struct TimingStage {
 
   /// Whether each output comes with the input in its place and depends on no other.
   constexpr bool frame_by_frame() const noexcept {
-    return kind == Kind::gather && reach == 1 && stride == 1 && left == 0 && right == 0 && !recursive && wait == 0;
+    return kind == Kind::gather && reach == 1 && stride == 1 && left == 0 && right == 0 && !recursive && wait == 0 && multiple == 1;
   }
+  /// Inputs that must be there before anything comes out.
+  constexpr Time wanted_first() const noexcept { return reflects ? 1 + std::max(left, right + multiple - 1) : 1; }
+  /// More frames at the end of n frames, for `multiple`.
+  constexpr Time missing(Time n) const noexcept { return (offset - n) - floor_div(offset - n, multiple) * multiple; }
   /// Scatter: positions held back until a further input, or the end, shows whether they belong to the result.
   constexpr Time held_back() const noexcept {
     return std::max<Time>(0, stride - reach + std::max<Time>(0, right - extra));
@@ -48,7 +56,7 @@ struct TimingStage {
 
   /// Outputs that n inputs determine while the signal goes on.
   constexpr Time outputs_after(Time n) const noexcept {
-    if (n <= 0) return 0;
+    if (n < wanted_first()) return 0;
     if (kind == Kind::gather) {
       const Time room = n + left - dropped_at_end() - wait - reach;
       return room < 0 ? 0 : room / stride + 1;
@@ -62,10 +70,10 @@ struct TimingStage {
 
   /// Outputs of a signal of n frames.
   constexpr Time outputs_in_all(Time n) const noexcept {
-    if (n <= 0) return 0;
+    if (n < wanted_first()) return 0;
     if (kind == Kind::scatter) return std::max<Time>(0, (n - 1) * stride + reach - right + extra - left);
     if (kind == Kind::resample) return ceil_div(n * up, stride);
-    const Time room = n + left + right - reach;
+    const Time room = n + left + right + missing(n + left + right) - reach;
     if (!ceil) return room < 0 ? 0 : room / stride + 1;
     const Time windows = std::max<Time>(0, ceil_div(room, stride) + 1);  // one may hang over a signal that is short
     return (windows - 1) * stride >= n + left ? windows - 1 : windows;  // no window starts beyond the signal
@@ -102,6 +110,8 @@ struct TimingStage {
     const auto real = [&](Time i) {
       if (i >= 0 && i < n)
         f(i);
+      else if (reflects && n > 1)
+        f(i < 0 ? -i : 2 * (n - 1) - i);
       else if (replicates && n > 0)
         f(i < 0 ? 0 : n - 1);
     };
@@ -119,7 +129,7 @@ struct TimingStage {
       }
     }
   }
-  /// Input whose arrival releases output j.
+  /// Input whose arrival releases output j, unless it is among the first ones that are wanted.
   constexpr Time last_input(Time j) const noexcept {
     if (kind == Kind::resample)
       return soon ? floor_div(j * stride + reach, up) : (floor_div(j, up) + 1) * stride + left - 1;
@@ -133,15 +143,16 @@ struct TimingStage {
   constexpr Time inputs_in_all_for(Time j) const noexcept {
     if (kind == Kind::scatter) return ceil_div(j + 1 + left + right - extra - reach, stride) + 1;
     if (kind == Kind::resample) return floor_div(j * stride, up) + 1;
+    if (multiple > 1) return offset + floor_div(j - offset, multiple) * multiple + 1 - left - right;
     const Time whole = j * stride + reach - left - right;  // the window ends with the padded signal
     // One that hangs over begins before the signal's end, and the one before it is no longer the last.
     return ceil ? std::max(j * stride - left, whole - stride) + 1 : whole;
   }
   /// Outputs after which the inputs they wait for repeat, shifted, and by how many inputs.
   constexpr Time cycle_outputs() const noexcept {
-    return kind == Kind::gather ? 1 : kind == Kind::scatter ? stride : up;
+    return kind == Kind::gather ? multiple : kind == Kind::scatter ? stride : up;
   }
-  constexpr Time cycle_inputs() const noexcept { return kind == Kind::scatter ? 1 : stride; }
+  constexpr Time cycle_inputs() const noexcept { return kind == Kind::scatter ? 1 : stride * multiple; }
   /// Inputs (gather, resample) or positions (scatter) from the first tap to the last, both included.
   constexpr Time span() const noexcept { return kind == Kind::resample ? 2 * reach / up + 1 : reach; }
   constexpr Rate rate() const noexcept {

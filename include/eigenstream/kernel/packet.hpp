@@ -182,6 +182,14 @@ EIGENSTREAM_ALWAYS_INLINE Packet<T, N> lanewise(Packet<T, N> x, F&& f) noexcept 
   for (T& value : buffer) value = f(value);
   return Packet<T, N>::load(buffer);
 }
+/// The same of two numbers each.
+template <class T, int N, class F>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> lanewise(Packet<T, N> x, Packet<T, N> y, F&& f) noexcept {
+  T first[N], second[N];
+  x.store(first), y.store(second);
+  for (int k = 0; k < N; ++k) first[k] = f(first[k], second[k]);
+  return Packet<T, N>::load(first);
+}
 
 /// Correctly rounded; NaN below 0. (Eigen's is an estimate that turns infinity to NaN.)
 template <class T, int N>
@@ -205,6 +213,12 @@ template <class T, int N>
 EIGENSTREAM_ALWAYS_INLINE Packet<T, N> select_greater(Packet<T, N> a, Packet<T, N> b, Packet<T, N> yes,
                                                       Packet<T, N> no) noexcept {
   return {ei::pselect(ei::pcmp_lt(b.native, a.native), yes.native, no.native)};
+}
+/// Where a is b, `yes`; elsewhere, and where either is NaN, `no`.
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> select_equal(Packet<T, N> a, Packet<T, N> b, Packet<T, N> yes,
+                                                    Packet<T, N> no) noexcept {
+  return {ei::pselect(ei::pcmp_eq(a.native, b.native), yes.native, no.native)};
 }
 
 /// out[k] = from[k] in every lane, for four k. With AVX, one load and four shuffles instead of four loads: a single

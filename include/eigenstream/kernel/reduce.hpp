@@ -2,6 +2,7 @@
 #define EIGENSTREAM_KERNEL_REDUCE_HPP
 
 #include <algorithm>    // max
+#include <cmath>        // pow, atan2, fmod
 #include <cstring>      // memcpy
 #include <string_view>  // names
 
@@ -10,11 +11,19 @@
 EIGENSTREAM_BEGIN_NAMESPACE
 
 /// How the branches of a network become one: number by number, from the first branch to the last, or their channels one
-/// after the other.
-enum class Reduce { sum, mean, product, max, min, difference, quotient, concat };
+/// after the other. Those behind `concat` are of two, as are difference and quotient: a > b, a >= b and a == b (1 or 0), a
+/// where b is not 0 and a where b is 0 (elsewhere 0, whatever a is), a to the power of b, the angle of (b, a), and what is
+/// left of a behind whole multiples of b (of b's sign).
+enum class Reduce {
+  sum, mean, product, max, min, difference, quotient, concat,
+  greater, greater_equal, equal, where, where_not, power, atan2, remainder
+};
 
-inline constexpr std::string_view reduce_names[] = {"sum", "mean",       "product",  "max",
-                                                    "min", "difference", "quotient", "concat"};
+inline constexpr std::string_view reduce_names[] = {
+    "sum",     "mean",          "product", "max",   "min",       "difference", "quotient", "concat",
+    "greater", "greater_equal", "equal",   "where", "where_not", "power",      "atan2",    "remainder"};
+/// Whether it is of exactly two.
+constexpr bool of_two(Reduce op) noexcept { return op == Reduce::difference || op == Reduce::quotient || op > Reduce::concat; }
 constexpr std::string_view name_of(Reduce op) noexcept { return reduce_names[static_cast<int>(op)]; }
 
 /// The channels of a join, operand by operand: what `so_far` (0 at first) and one of `own` channels give together, 0 if
@@ -51,6 +60,27 @@ EIGENSTREAM_ALWAYS_INLINE void map_pairs(const T* a, Index a_channels, const T* 
   }
 }
 
+/// op(a, b) of the operations of two that are seldom.
+template <class T, int N>
+simd::Packet<T, N> paired(Reduce op, simd::Packet<T, N> a, simd::Packet<T, N> b) noexcept {
+  using P = simd::Packet<T, N>;
+  const P zero = P::broadcast(T(0)), one = P::broadcast(T(1));
+  switch (op) {
+    case Reduce::greater: return select_greater(a, b, one, zero);
+    case Reduce::greater_equal: return select_greater(a, b, one, select_equal(a, b, one, zero));
+    case Reduce::equal: return select_equal(a, b, one, zero);
+    case Reduce::where: return select_equal(b, zero, zero, a);
+    case Reduce::where_not: return select_equal(b, zero, a, zero);
+    case Reduce::power: return lanewise(a, b, [](T p, T q) { return std::pow(p, q); });
+    case Reduce::atan2: return lanewise(a, b, [](T p, T q) { return std::atan2(p, q); });
+    default:
+      return lanewise(a, b, [](T p, T q) {
+        const T rest = std::fmod(p, q);
+        return rest != T(0) && (rest < T(0)) != (q < T(0)) ? rest + q : rest;
+      });
+  }
+}
+
 /// y = op(a, b) for columns of `channels` numbers (`mean` adds; divide at the end). y may be a.
 template <class T>
 void reduce_pair(Reduce op, const T* a, Index a_channels, const T* b, Index b_channels, T* y, Index channels,
@@ -65,6 +95,7 @@ void reduce_pair(Reduce op, const T* a, Index a_channels, const T* b, Index b_ch
     case Reduce::max: return map([](auto p, auto q) { return simd::max(p, q); });
     case Reduce::min: return map([](auto p, auto q) { return simd::min(p, q); });
     case Reduce::concat: return;  // not number by number
+    default: return map([op](auto p, auto q) { return paired(op, p, q); });
   }
 }
 

@@ -33,7 +33,7 @@ class Join : public StatelessLayer<T> {
  public:
   Join(Reduce op, Index inputs) : op_(op), inputs_(inputs) {
     check(inputs >= 2, "Reduce: ", inputs, " operands, must be at least 2");
-    check(inputs == 2 || (op != Reduce::difference && op != Reduce::quotient), "Reduce: ", inputs, " operands for a ",
+    check(inputs == 2 || !of_two(op), "Reduce: ", inputs, " operands for a ",
           name_of(op), ", must be 2");
   }
 

@@ -13,15 +13,19 @@ EIGENSTREAM_BEGIN_NAMESPACE
 struct PadOptions {
   PaddingMode mode = PaddingMode::constant;
   double value = 0;  ///< with PaddingMode::constant
+  Index multiple = 1;  ///< more frames behind the signal, as many as make T' = offset + k * multiple for some k
+  Index offset = 0;    ///< see multiple
 };
 
 /// Puts frames before and behind the signal, or takes some away.
 ///   y[m] = x[m - left] within the signal; outside of it the value, or with replicate the nearest frame that is left
 /// Shapes   x (C,T) or (C,B,T) -> y (C,T') or (C,B,T'), T' = T + left + right; negative numbers crop. The crop comes
-///          first: if it leaves nothing of the signal, nothing comes out
+///          first: if it leaves nothing of the signal, nothing comes out. With `multiple`, T' is the next greater number
+///          that is `offset` beside a multiple: up to whole strides, whatever the signal's length will be
 /// Timing   frames before the signal come with its first frame, those behind it with the flush. A crop at the end holds
 ///          back as many frames as it takes, until it is certain that they are not among the last
-/// Errors   constructor: Error if the numbers are beyond 2^40 or the value is none. steps/flush: noexcept, no allocation
+/// Errors   constructor: Error if the numbers are beyond 2^40, the multiple beyond 2^20 or below 1, or the value is none.
+///          steps/flush: noexcept, no allocation
 /// Source   torch.nn.functional.pad over the last axis; torch.nn.ConstantPad1d, ReplicationPad1d
 template <class T>
 class Pad {
@@ -33,6 +37,8 @@ class Pad {
         right_(std::max<Index>(0, right)),
         skip_(std::max<Index>(0, -left)),
         hold_(std::max<Index>(0, -right)),
+        multiple_(options.multiple),
+        offset_(options.offset),
         value_(static_cast<T>(options.value)),
         replicates_(options.mode == PaddingMode::replicate) {
     constexpr double most = 1099511627776.0;  // 2^40, which a 32-bit size does not reach
@@ -41,8 +47,13 @@ class Pad {
     check(options.mode == PaddingMode::constant || options.value == 0, "Pad: value = ", options.value,
           " needs mode constant");
     check(!std::isnan(options.value), "Pad: the value is not a number");
+    check(multiple_ >= 1 && multiple_ <= (Index{1} << 20), "Pad: multiple = ", multiple_, ", must be from 1 to 2^20");
+    check(multiple_ == 1 || right >= 0, "Pad: multiple = ", multiple_, " with right = ", right, ", which takes frames away");
+    check(multiple_ > 1 || offset_ == 0, "Pad: offset = ", offset_, " needs a multiple");
+    check(offset_ >= -(Index{1} << 30) && offset_ <= (Index{1} << 30), "Pad: offset = ", offset_, ", must be within 2^30");
     fingerprint_ = Fingerprint("Pad").add(left).add(right);
-    if (left_ > 0 || right_ > 0) fingerprint_.add(replicates_).add(value_);
+    if (left_ > 0 || right_ > 0 || multiple_ > 1) fingerprint_.add(replicates_).add(value_);
+    if (multiple_ > 1) fingerprint_.add(multiple_).add(offset_);
   }
 
   /// What remains without frames that are added: the crops.
@@ -52,12 +63,12 @@ class Pad {
   Index right() const noexcept { return right_ - hold_; }
   FrameShape wanted() const noexcept { return FrameShape::any(); }
   Facts facts(const FrameShape& in) const noexcept {
-    return {.out = in, .state_bytes = memory_alignment + kept_bytes(in), .max_flush = right_};
+    return {.out = in, .state_bytes = memory_alignment + kept_bytes(in), .max_flush = right_ + multiple_ - 1};
   }
   Timing timing() const {
     Timing timing;
     if (skip_ > 0 || hold_ > 0) timing = timing.then(TimingStage{.left = -skip_, .right = -hold_});
-    if (left_ > 0 || right_ > 0) timing = timing.then(TimingStage{.left = left_, .right = right_, .replicates = replicates_});
+    if (left_ > 0 || right_ > 0 || multiple_ > 1) timing = timing.then(added());
     return timing;
   }
   Index max_outputs(Index n) const noexcept { return n == 0 ? 0 : n + left_; }
@@ -85,7 +96,8 @@ class Pad {
   Index flush(StateRef state, Frames<T> y) const noexcept {
     Index written = 0;
     if (seen(state) > skip_ + hold_) {
-      written = right_;
+      const Time inside = seen(state) - skip_ - hold_;
+      written = right_ + static_cast<Index>(added().missing(inside + left_ + right_));
       fill(last(state), y.first(written));
     }
     reset(state);
@@ -111,7 +123,11 @@ class Pad {
     if (hold_ > 0) return History<T>::bytes(shape.size(), hold_, slack_for<T>(shape.size(), hold_));
     return repeats_last() ? aligned_bytes(shape.size() * static_cast<Index>(sizeof(T))) : 0;
   }
-  bool repeats_last() const noexcept { return replicates_ && right_ > 0; }
+  bool repeats_last() const noexcept { return replicates_ && right_ + multiple_ > 1; }
+  // What comes to the signal, once it is cropped.
+  TimingStage added() const noexcept {
+    return {.left = left_, .right = right_, .replicates = replicates_, .multiple = multiple_, .offset = offset_};
+  }
   static T* last(StateRef state) noexcept { return reinterpret_cast<T*>(state.data + memory_alignment); }
   History<T> history(StateRef state) const noexcept {
     return History<T>(state.data + memory_alignment, state.shape.size(), hold_);
@@ -155,6 +171,7 @@ class Pad {
 
   Index left_, right_;  // frames that are added
   Index skip_, hold_;   // frames that are taken away, at the start and at the end
+  Index multiple_, offset_;
   T value_;
   bool replicates_;
   Fingerprint fingerprint_{""};

@@ -3,6 +3,7 @@
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/kernel/activation.hpp"
+#include "eigenstream/kernel/function.hpp"
 #include "eigenstream/kernel/map.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -181,6 +182,23 @@ using Cos = Pointwise<T, kernel::Cos<T>>;
 template <class T>
 using Reciprocal = Pointwise<T, kernel::Reciprocal<T>>;
 
+/// x to the power of a number; of negative ones NaN, unless it is a whole number
+template <class T>
+struct Power : Pointwise<T, kernel::Power<T>> {
+  explicit Power(T exponent_) : Pointwise<T, kernel::Power<T>>({exponent_}) {}
+};
+
+/// 1 where x compares with a value as said, else 0; with NaN only not_equal is true
+template <class T>
+struct Compare : Pointwise<T, kernel::Compare<T>> {
+  explicit Compare(Comparison op_, T value_ = T(0)) : Pointwise<T, kernel::Compare<T>>({op_, value_}) {}
+};
+
+/// Functions of mathematics, each by its name: Elementary<float, Function::tan>
+template <class T, Function f>
+using Elementary = Pointwise<T, kernel::Elementary<T, f>>;
+
+static_assert(Layer<Power<float>> && Layer<Compare<float>> && Layer<Elementary<float, Function::expm1>>);
 static_assert(Layer<Relu<float>> && Layer<LeakyRelu<float>> && Layer<Elu<float>> && Layer<Selu<float>> && Layer<Silu<float>> &&
               Layer<Gelu<float>> && Layer<GeluTanh<float>> && Layer<Sigmoid<float>> && Layer<Tanh<float>> && Layer<Softplus<float>> &&
               Layer<Softsign<float>> && Layer<Hardtanh<float>> && Layer<Hardsigmoid<float>> && Layer<Hardswish<float>> && Layer<Celu<float>> &&

@@ -126,7 +126,8 @@ def without_lengths(value: Varying, b: Builder) -> Tensor:
             if not all(torch.equal(each, each.narrow(dim, 0, 1).expand_as(each)) for each in value.values):
                 raise Refused("a tensor whose values depend on the place in time is combined with a signal, but a stream has "
                               "no place "
-                              "in time: it goes on without end; inside a Windowed(net, size, stride) there is one")
+                              "in time: it goes on without end; inside a Windowed(net, size, stride) there is one, and what only "
+                              "counts frames, as torch.arange(frames) does, can run over a stream")
             value = Varying([each.narrow(dim, 0, 1) for each in value.values])
     first = value.values[0]
     if not all(torch.equal(each, first) for each in value.values):
@@ -192,10 +193,61 @@ def affine(b: Builder, x: Signal, scale: Any = 1.0, offset: Any = 0.0) -> Signal
     return y.replaced(axes=x.axes, index=x.index)
 
 
+# --- what counts frames ---------------------------------------------------------------------------------------------
+
+
+def counted(b: Builder, value: Any, beside: Any) -> Any:
+    """A tensor that goes up by the same from frame to frame, as torch.arange does, as a signal: a stream counts its frames.
+    Any other value as it is."""
+    if not isinstance(value, Varying) or not isinstance(beside, Signal) or b.windows or TIME not in beside.axes:
+        return value
+    first = value.values[0]
+    dims = first.dim()
+    roles = ((SPACE,) * (dims - len(beside.axes)) + beside.axes)[-dims:] if dims else ()
+    if TIME not in roles or any(each.dim() != dims or each.is_complex() for each in value.values):
+        return value
+    at = roles.index(TIME)
+    lines = []
+    for each, frames in zip(value.values, beside.frames):
+        if each.shape[at] != frames or frames < 2:
+            return value
+        each = each.detach().double()
+        if BATCH in roles:
+            one = each.narrow(roles.index(BATCH), 0, 1)
+            if not torch.equal(one.expand_as(each), each):
+                return value
+            each = one
+        each = each.movedim(at, -1)
+        lines.append((each[..., 0], (each[..., -1] - each[..., 0]) / (frames - 1), each))
+    start, slope, _ = max(lines, key=lambda line: line[2].shape[-1])
+    for _, _, each in lines:
+        line = start[..., None] + slope[..., None] * torch.arange(each.shape[-1])
+        if each.shape[:-1] != start.shape or not torch.allclose(each, line, 1e-6, 1e-6 * float(slope.abs().max())):
+            return value
+    if not bool(slope.any()):
+        return value
+    known = b.simple("Compare", b.gather(beside, [int(beside.index.flatten()[0])]), op="equal", value=0.0)  # also of NaN
+    ones = affine(b, known, 0.0, 1.0)
+    count = b.emit({"type": "Cumulative", "path": b.own_path("count"), "op": "sum"}, ones)
+    start, slope = start.flatten(), slope.flatten()
+    shape = [extent for role, extent in zip(roles, first.shape) if role == SPACE]
+    if bool((start == start[0]).all()) and bool((slope == slope[0]).all()):
+        y = affine(b, count, float(slope[0]), float(start[0] - slope[0]))
+        return y.replaced(axes=roles, index=y.index.reshape([1] * len(shape)).expand(shape))
+    y = affine(b, b.gather(count, [0] * len(start)), slope, start - slope)
+    return y.replaced(axes=roles, index=y.index.reshape(shape))
+
+
+def beside(b: Builder, left: Any, right: Any) -> Tuple[Any, Any]:
+    """Two operands, of which what counts frames is a signal."""
+    return counted(b, left, right), counted(b, right, left)
+
+
 # --- operators ------------------------------------------------------------------------------------------------------
 
 
 def binary(b: Builder, op: str, left: Any, right: Any) -> Signal:
+    left, right = beside(b, left, right)
     if isinstance(left, Signal) and isinstance(right, Signal):
         return join_signals(b, {"add": "sum", "sub": "difference", "mul": "product", "div": "quotient"}[op], left, right)
     behind = isinstance(right, Signal)
@@ -242,9 +294,32 @@ def mul(b: Builder, input: Any, other: Any, out: Any = None) -> Any:
 
 @handles("div", "divide", "true_divide", "__truediv__", "__itruediv__", "__div__", "div_", "divide_", "true_divide_")
 def div(b: Builder, input: Any, other: Any, rounding_mode: Any = None, out: Any = None) -> Any:
-    if rounding_mode is not None:
-        raise Refused("a division with rounding_mode is not supported")
-    return binary(b, "div", input, other)
+    y = binary(b, "div", input, other)
+    if rounding_mode is None:
+        return y
+    return b.simple({"floor": "Floor", "trunc": "Trunc"}[rounding_mode], y)
+
+
+@handles("floor_divide", "__floordiv__", "floor_divide_")
+def floor_divide(b: Builder, input: Any, other: Any) -> Signal:
+    return div(b, input, other, "floor")
+
+
+@handles("remainder", "__mod__", "remainder_")
+def remainder(b: Builder, input: Any, other: Any) -> Signal:
+    return of_two(b, "remainder", input, other)
+
+
+def of_two(b: Builder, op: str, left: Any, right: Any) -> Signal:
+    """A Reduce of a signal and a signal or a constant, in this order."""
+    left, right = beside(b, left, right)
+    if not isinstance(left, Signal):
+        x, value = constant(b, right, left)
+        return join_signals(b, op, affine(b, x, 0.0 * value, value), x)
+    if not isinstance(right, Signal):
+        x, value = constant(b, left, right)
+        return join_signals(b, op, x, affine(b, x, 0.0 * value, value))
+    return join_signals(b, op, left, right)
 
 
 @handles("__rdiv__", "__rtruediv__")
@@ -273,18 +348,16 @@ def power(b: Builder, input: Any, exponent: Any) -> Signal:
         return raised_number(b, input, exponent)
     x, exponent = input, float(exponent) if isinstance(exponent, Tensor) and exponent.numel() == 1 else exponent
     if not isinstance(exponent, (int, float)):
-        raise Refused(f"only numbers can be exponents, not {what(exponent)}")
-    if exponent < 0:
+        return of_two(b, "power", x, exponent)
+    if exponent in (0, 1):
+        return x if exponent == 1 else affine(b, x, 0.0, 1.0)
+    if exponent in (-1, 0.5, 2):
+        return b.simple({-1: "Reciprocal", 0.5: "Sqrt", 2: "Square"}[exponent], x)
+    if exponent in (-0.5, -2):
         return b.simple("Reciprocal", power(b, x, -exponent))
-    if exponent == 1:
-        return x
-    if exponent in (0.5, 2):
-        return b.simple("Sqrt" if exponent == 0.5 else "Square", x)
-    whole, rest = int(exponent), exponent - int(exponent)
-    if exponent == 0 or whole > 8 or rest not in (0, 0.5):
-        raise Refused(f"the power {exponent} is not supported; multiples of 0.5 up to 8 are")
-    factors = [x] * whole + [b.simple("Sqrt", x)] * (rest == 0.5)
-    return join_signals(b, "product", *factors)
+    if exponent in range(3, 9) or exponent == 1.5:
+        return join_signals(b, "product", *[x] * int(exponent), *[b.simple("Sqrt", x)] * (exponent == 1.5))
+    return b.simple("Power", x, exponent=float(exponent))
 
 
 @handles("__rpow__")
@@ -296,7 +369,7 @@ def raised_number(b: Builder, base: Any, exponent: Any) -> Signal:
     if isinstance(base, Tensor) and base.numel() == 1:
         base = float(base)
     if not isinstance(base, (int, float)) or base <= 0:
-        raise Refused("a number to the power of a signal is supported for positive numbers only")
+        return of_two(b, "power", base, exponent)
     return b.simple("Exp", affine(b, exponent, math.log(base)))
 
 
@@ -364,50 +437,38 @@ def minimum(b: Builder, input: Any, other: Any) -> Signal:
 # --- comparisons: signals of ones and zeros -------------------------------------------------------------------------
 
 
-def positive(b: Builder, x: Signal) -> Signal:
-    """1 where x > 0, else 0. Three thresholds tell it without rounding: -LARGEST in the place of the others, then 1 in that of
-    the positive ones, turned around, then 0 in that of the others."""
-    y = b.simple("Threshold", x, threshold=0.0, value=-LARGEST)
-    y = b.simple("Threshold", affine(b, y, -1.0), threshold=0.0, value=1.0)
-    y = b.simple("Threshold", affine(b, y, -1.0), threshold=-2.0, value=0.0)
-    return affine(b, y, -1.0)
+_MIRRORED = {"greater": "less", "less": "greater", "greater_equal": "less_equal", "less_equal": "greater_equal"}
 
 
-def compared(b: Builder, left: Any, right: Any, swap: bool, negate: bool) -> Signal:
-    """left > right, or with `swap` right > left; with `negate` the opposite."""
-    difference = binary(b, "sub", right, left) if swap else binary(b, "sub", left, right)
-    y = positive(b, difference)
-    return affine(b, y, -1.0, 1.0) if negate else y
+def compared(b: Builder, op: str, left: Any, right: Any) -> Signal:
+    """1 where left compares with right as said, else 0."""
+    left, right = beside(b, left, right)
+    if not isinstance(left, Signal):
+        left, right, op = right, left, _MIRRORED.get(op, op)
+    if not isinstance(right, Signal):
+        left, value = constant(b, left, right)
+        if not isinstance(value, Tensor):
+            return b.simple("Compare", left, op=op, value=float(value))
+        right = affine(b, left, 0.0 * value, value)
+    if op == "not_equal":
+        return affine(b, join_signals(b, "equal", left, right), -1.0, 1.0)
+    if op in ("less", "less_equal"):
+        left, right, op = right, left, _MIRRORED[op]
+    return join_signals(b, op, left, right)
 
 
-@handles("gt", "__gt__", "greater")
-def gt(b: Builder, input: Any, other: Any) -> Signal:
-    return compared(b, input, other, False, False)
+def _comparison(op: str, *names: str) -> None:
+    @handles(*names)
+    def call(b: Builder, input: Any, other: Any) -> Signal:
+        return compared(b, op, input, other)
 
 
-@handles("lt", "__lt__", "less")
-def lt(b: Builder, input: Any, other: Any) -> Signal:
-    return compared(b, input, other, True, False)
-
-
-@handles("ge", "__ge__", "greater_equal")
-def ge(b: Builder, input: Any, other: Any) -> Signal:
-    return compared(b, input, other, True, True)
-
-
-@handles("le", "__le__", "less_equal")
-def le(b: Builder, input: Any, other: Any) -> Signal:
-    return compared(b, input, other, False, True)
-
-
-@handles("eq", "__eq__")
-def eq(b: Builder, input: Any, other: Any) -> Signal:
-    return binary(b, "mul", ge(b, input, other), le(b, input, other))
-
-
-@handles("ne", "__ne__", "not_equal")
-def ne(b: Builder, input: Any, other: Any) -> Signal:
-    return affine(b, eq(b, input, other), -1.0, 1.0)
+_comparison("greater", "gt", "__gt__", "greater")
+_comparison("less", "lt", "__lt__", "less")
+_comparison("greater_equal", "ge", "__ge__", "greater_equal")
+_comparison("less_equal", "le", "__le__", "less_equal")
+_comparison("equal", "eq", "__eq__")
+_comparison("not_equal", "ne", "__ne__", "not_equal", "logical_xor", "__xor__", "bitwise_xor")
 
 
 @handles("logical_not", "bitwise_not", "__invert__")
@@ -420,14 +481,10 @@ def logical_or(b: Builder, input: Any, other: Any) -> Signal:
     return larger(b, "max", input, other)
 
 
-@handles("sign", "sgn")
-def sign(b: Builder, input: Signal) -> Signal:
-    return binary(b, "sub", positive(b, input), positive(b, affine(b, input, -1.0)))
-
-
 @handles("heaviside")
 def heaviside(b: Builder, input: Signal, values: Any) -> Signal:
-    return binary(b, "add", positive(b, input), binary(b, "mul", eq(b, input, 0.0), values))
+    at_zero = where(b, compared(b, "equal", input, 0.0), values, 0.0)
+    return binary(b, "add", compared(b, "greater", input, 0.0), at_zero)
 
 
 @handles("where")
@@ -438,11 +495,24 @@ def where(b: Builder, condition: Any, input: Any = None, other: Any = None) -> A
         if isinstance(condition, Varying):
             condition = without_lengths(condition, b)
         condition = condition.double()
-    chosen = binary(b, "mul", condition, input) if isinstance(condition,
-                                                              Signal) or isinstance(input, Signal) else condition * input
-    opposite = affine(b, condition, -1.0, 1.0) if isinstance(condition, Signal) else 1 - condition
-    rest = binary(b, "mul", opposite, other) if isinstance(opposite, Signal) or isinstance(other, Signal) else opposite * other
-    return binary(b, "add", chosen, rest)
+        chosen = binary(b, "mul", condition, input) if isinstance(input, Signal) else condition * input
+        rest = binary(b, "mul", 1 - condition, other) if isinstance(other, Signal) else (1 - condition) * other
+        return binary(b, "add", chosen, rest)
+    input, other = counted(b, input, condition), counted(b, other, condition)
+    if not isinstance(input, Signal) and not isinstance(other, Signal):
+        return binary(b, "add", binary(b, "mul", condition, input - other), other)
+    if not isinstance(input, Signal):
+        rest = of_two(b, "where_not", other, condition)
+        return rest if _is_zero(input) else binary(b, "add", rest, binary(b, "mul", condition, input))
+    chosen = of_two(b, "where", input, condition)
+    if not isinstance(other, Signal):
+        return chosen if _is_zero(other) else binary(b, "add", chosen, binary(b, "mul", affine(b, condition, -1.0, 1.0), other))
+    return binary(b, "add", chosen, of_two(b, "where_not", other, condition))
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, (int, float)) and value == 0 or isinstance(value, Tensor) and value.numel() == 1 and (
+        float(value) == 0)
 
 
 @handles("masked_fill", "masked_fill_")

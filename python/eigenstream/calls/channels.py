@@ -14,6 +14,7 @@ from ..known import USE_A_WINDOW
 from ..signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
 from .arithmetic import without_lengths, affine, binary, clamp, join_signals, larger, power
 from .registry import handles
+from .time import over_time
 
 WRAP = "works over the last axis, which is time; transpose it to apply it over the channels"
 
@@ -71,6 +72,12 @@ def linear_map(b: Builder, x: Signal, dim: int, matrix: Tensor, bias: Optional[T
 # --- sums and extremes ----------------------------------------------------------------------------------------------
 
 
+# What a stream can do instead of what needs all of the time.
+_SO_FAR = {"sum": "x.cumsum(-1)", "mean": "x.cumsum(-1) / torch.arange(1, frames + 1)", "amax": "x.cummax(-1)[0]",
+           "amin": "x.cummin(-1)[0]", **dict.fromkeys(("a variance", "a deviation"), "by the running means of x and x ** 2, "
+                                                      "x.cumsum(-1) / torch.arange(1, frames + 1)")}
+
+
 def _axes(b: Builder, x: Signal, dim: Any, name: str) -> List[int]:
     """Axes to go over, the last one first."""
     dims = list(dim) if isinstance(dim, (tuple, list)) else [dim]
@@ -78,7 +85,8 @@ def _axes(b: Builder, x: Signal, dim: Any, name: str) -> List[int]:
         where = "all axes" if not dims or None in dims else "the batch"
         raise Refused(f"{name} over {where}: that mixes what does not belong together")
     if not b.windows and any(x.axis(each) == TIME for each in dims):
-        raise Refused(f"{name} over the time: it {USE_A_WINDOW}")
+        so_far = _SO_FAR.get(name)
+        raise Refused(f"{name} over the time: it {USE_A_WINDOW}" + (f"; of all frames so far it can: {so_far}" if so_far else ""))
     return sorted({each % len(x.axes) for each in dims}, reverse=True)
 
 
@@ -136,9 +144,10 @@ def maximum(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False) -
     name = b.step.name
     if isinstance(dim, (Signal, Tensor)):
         return larger(b, name, input, dim)
-    return (_extreme(b, input, dim, keepdim, f"a{name}"), Lost("the places of a maximum", f"uses the places of a {name}imum, "
-                                                                                          f"which a model file cannot give",
-                                                                                          b.step.place))
+    values = _extreme(b, input, dim, keepdim, f"a{name}")
+    if dim is not None and input.axis(dim) == SPACE:
+        return values, _place(b, input, dim, keepdim, name)
+    return values, Lost("the places of a maximum", f"uses the places of a {name}imum, which a model file cannot give", b.step.place)
 
 
 @handles("prod")
@@ -209,11 +218,35 @@ def logsumexp(b: Builder, input: Signal, dim: Any, keepdim: bool = False) -> Sig
 
 @handles("cumsum")
 def cumsum(b: Builder, input: Signal, dim: int, dtype: Any = None) -> Signal:
-    if input.axis(dim) == TIME and not b.windows:
-        raise Refused(f"cumsum over the time, a sum without end, is not supported; over a window it is: {USE_A_WINDOW}")
-    x = b.over_channels(input, dim, "cumsum")
-    count = x.extent(dim)
-    return linear_map(b, x, dim, torch.tril(torch.ones(count, count)))
+    return _cumulated(b, input, dim, "sum")
+
+
+@handles("cumprod")
+def cumprod(b: Builder, input: Signal, dim: int, dtype: Any = None) -> Signal:
+    return _cumulated(b, input, dim, "product")
+
+
+@handles("cummax", "cummin")
+def cummax(b: Builder, input: Signal, dim: int) -> Any:
+    name = b.step.name
+    reason = f"uses the places that {name} gives, which a model file cannot"
+    return _cumulated(b, input, dim, name[3:]), Lost(f"the places of a {name}", reason, b.step.place)
+
+
+def _cumulated(b: Builder, x: Signal, dim: int, op: str) -> Signal:
+    """All so far along an axis: over the time a layer that remembers it."""
+    if x.axis(dim) == TIME:
+        return over_time(b, x, {"type": "Cumulative", "path": b.own_path(), "op": op})
+    x = b.over_channels(x, dim, b.step.name)
+    if op == "sum":
+        count = x.extent(dim)
+        return linear_map(b, x, dim, torch.tril(torch.ones(count, count)))
+    parts = [x.replaced(index=part.unsqueeze(x.place(dim))) for part in x.index.unbind(x.place(dim))]
+    for i in range(1, len(parts)):
+        parts[i] = join_signals(b, op, parts[i - 1], parts[i])
+    y = parts[0] if len(parts) == 1 else join_concat(b, [b.ordered(part) for part in parts])
+    index = in_order(y.channels).reshape(len(parts), *parts[0].index.movedim(x.place(dim), 0).shape[1:])
+    return y.replaced(axes=x.axes, index=index.movedim(0, x.place(dim)))
 
 
 # --- softmax and gates ----------------------------------------------------------------------------------------------
@@ -444,6 +477,35 @@ def attention(b: Builder, *args: Any, **kwargs: Any) -> Signal:
 def argmax(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False) -> Any:
     if dim is None or input.axis(dim) == BATCH:
         raise Refused(f"{b.step.name} over all axes: that mixes what does not belong together")
-    if input.axis(dim) == SPACE:
-        raise Refused(f"{b.step.name} over the channels is not supported; give the channels out and choose outside")
-    raise Refused(f"{b.step.name} {USE_A_WINDOW}")
+    if not b.windows and input.axis(dim) == TIME:
+        raise Refused(f"{b.step.name} {USE_A_WINDOW}")
+    return _place(b, b.turned(input, dim, SPACE), dim, keepdim, b.step.name)
+
+
+def _place(b: Builder, x: Signal, dim: int, keepdim: bool, name: str) -> Signal:
+    """Which channel along an axis is the greatest or the least."""
+    kind = {"max": "ArgMax", "min": "ArgMin"}[name[-3:]]
+    y = along(b, x, dim, lambda part: b.emit({"type": kind, "path": b.own_path()}, part))
+    return y if keepdim else without(b, y, [dim % len(y.axes)])
+
+
+@handles("one_hot")
+def one_hot(b: Builder, input: Signal, num_classes: int = -1) -> Signal:
+    if num_classes < 1:
+        raise Refused("one_hot without num_classes goes by the largest number of the signal; say how many there are")
+    return embedding(b, input, torch.eye(num_classes))
+
+
+@handles("embedding")
+def embedding(b: Builder, input: Any, weight: Any, padding_idx: Any = None, max_norm: Any = None, norm_type: float = 2.0,
+              scale_grad_by_freq: bool = False, sparse: bool = False) -> Signal:
+    weight = matrix_of(b, weight)
+    if not isinstance(input, Signal):
+        raise Refused(f"embeds {what(input)}, not a signal")
+    if max_norm is not None:
+        raise Refused("an embedding with max_norm changes its weights as it runs; scale them once, and leave max_norm out")
+    x, path = b.ordered(input), b.own_path(weight=weight)
+    b.keep(path, "weight", weight)
+    y = b.emit({"type": "Embedding", "path": path, "num_embeddings": weight.shape[0], "embedding_dim": weight.shape[1]},
+               b.whole(x))
+    return y.replaced(axes=(*x.axes, SPACE), index=in_order(y.channels).reshape(*x.index.shape, weight.shape[1]))

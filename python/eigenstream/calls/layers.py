@@ -73,7 +73,7 @@ def conv1d(b: Builder, input: Signal, weight: Any, bias: Any = None, stride: Any
 def _pad_before(b: Builder, x: Signal, padded: int) -> Optional[Node]:
     """The Pad that gives x, if it is nothing but more padding of a convolution."""
     node = b.nodes[x.number - b.signals] if x.number >= b.signals else {"type": ""}
-    if node["type"] != "Pad" or x.cut is not None or min(node["left"], node["right"]) < 0:
+    if node["type"] != "Pad" or x.cut is not None or min(node["left"], node["right"]) < 0 or "multiple" in node:
         return None
     zeros = node["mode"] == "constant" and node["value"] == 0
     return node if zeros or node["mode"] == "replicate" and not padded else None
@@ -266,11 +266,12 @@ def _whole_signal(name: str) -> None:
             if role == BATCH:
                 raise Refused(f"{name} over the batch: that mixes what does not belong together")
             if role == SPACE:
-                raise Refused(f"{name} over the channels is not supported")
+                raise Refused(f"{name} over the {input.extent(dims)} channels is not supported; amax, amin, argmax and argmin are, "
+                              "and the rest can be done outside, with the channels that the network gives")
         raise Refused(f"{name} {USE_A_WINDOW}" if not b.windows else f"{name} is not supported")
 
 
-for _name in ("sort", "argsort", "topk", "cumprod", "cummax", "cummin", "median", "quantile", "kthvalue", "mode", "fft",
+for _name in ("sort", "argsort", "topk", "median", "quantile", "kthvalue", "mode", "fft",
               "rfft", "fft_fft",
               "fft_rfft", "fft_ifft", "fft_irfft", "stft", "istft", "logcumsumexp", "diff", "trapz"):
     _whole_signal(_name)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+import math
+from typing import Any, Optional, Sequence, Tuple
 
 import torch
 
 from ..align import Number, number
 from ..errors import ByLength, Refused
+from ..format import MAX_EXTENT
 from ..graph import Builder
+from ..known import PAD_OTHERWISE
 from ..signals import SPACE, TIME, Signal, in_order, what
 from .arithmetic import affine
 from .registry import handles
@@ -16,23 +19,23 @@ from .shapes import concat, sliced
 from .time import crop, over_time, pad_node
 
 _CONSTANT_PAD = "how long a stream will be is not known, so pad by a constant number of frames"
-_CONSTANT_MORE = ("only pads by a constant number of frames, or of frames that a layer with a stride behind it does not use, "
-                  "can run over a "
-                  "stream")
 
 
 def pad_time(b: Builder, x: Signal, left: Any, right: Any, mode: str, value: float) -> Signal:
-    """Frames before and after. If their number behind the end depends on the signal's length, the stream gets as many as it can
-    be, and the forward leaves out the rest."""
+    """Frames before and after. Their number behind the end may depend on the signal's length, if that makes it a multiple of
+    some number, beside an offset."""
     if isinstance(left, Number):
         left = b.constant_number(left.values, "pads the start by a number that", _CONSTANT_PAD)
-    if mode not in ("constant", "replicate"):
-        raise Refused(f"the padding mode {mode!r} needs samples that are not there yet; use zeros or replicate")
+    if mode not in ("constant", "replicate", "reflect"):
+        raise Refused(f"the padding mode {mode!r} {PAD_OTHERWISE}")
     if type(left) is not int or not isinstance(right, Number) and type(right) is not int:
         raise Refused(f"pads by {what(left)} and {what(right)}, which must be integers")
     if not isinstance(right, Number):
         if left == right == 0:
             return x
+        if min(left, right) < 0 and mode == "reflect":  # also what is cut away is mirrored
+            y = over_time(b, x, pad_node(b, max(0, left), max(0, right), mode=mode)) if max(left, right) > 0 else x
+            return crop(b, y, max(0, -left), number([count - max(0, -right) for count in y.frames], b.runs))
         if min(left, right) < 0:
             y = crop(b, x, max(0, -left), number([count - max(0, -right) for count in x.frames], b.runs))
             left, right = max(0, left), max(0, right)
@@ -43,27 +46,30 @@ def pad_time(b: Builder, x: Signal, left: Any, right: Any, mode: str, value: flo
     if min(right.values) < 0:
         raise Refused("pads the end by a number that depends on the signal's length and can be negative; slice the end away "
                       "instead")
-    most = max(right.values)
-    if x.frames == [run.frames[0] for run in b.runs]:  # up to a multiple of a stride: one more frame needs the most
-        b.telling.add(min(count + more for count, more in zip(x.frames, right.values)) + left + 1)
-    y = over_time(b, x, pad_node(b, left, most, value, mode))
-    frames = [count + left + more for count, more in zip(x.frames, right.values)]
-    lengths = sorted(zip(right.values, (run.frames[0] for run in b.runs)))
-    if len({most for most in right.values}) > 1 and _grows(right.values, [run.frames[0] for run in b.runs]):
+    totals = [count + left + more for count, more in zip(x.frames, right.values)]
+    found = _multiple(totals, right.values)
+    if found is None:
+        lengths = sorted(zip(right.values, (run.frames[0] for run in b.runs)))
         raise ByLength(f"pads by a number that depends on the signal's length: for signals of {lengths[0][1]} and "
-                       f"{lengths[-1][1]} frames it is "
-                      f"{lengths[0][0]} and {lengths[-1][0]}; {_CONSTANT_PAD}")
-    reason = ByLength(f"pads by a number that depends on the signal's length: for signals of {lengths[0][1]} and "
-                      f"{lengths[-1][1]} frames it is "
-                     f"{lengths[0][0]} and {lengths[-1][0]}; {_CONSTANT_PAD}; {_CONSTANT_MORE}")
-    reason.step = b.step.place
-    return y.replaced(frames=frames, cut=reason)
+                       f"{lengths[-1][1]} frames it is {lengths[0][0]} and {lengths[-1][0]}; {_CONSTANT_PAD}, or up to a multiple "
+                       "of a number")
+    multiple, least = found
+    if max(right.values) - least < multiple - 1 and x.frames == [run.frames[0] for run in b.runs]:
+        # One more frame than a multiple needs the most, and would show whether it is the multiple of less.
+        b.telling.update(total - least - left + 1 for total in totals)
+    return over_time(b, x, pad_node(b, left, least, value, mode, multiple, totals[0]))
 
 
-def _grows(values: Sequence[int], lengths: Sequence[int]) -> bool:
-    """Whether a number goes up or down with the length, so that there is no largest one."""
-    spread = max(lengths) - min(lengths)
-    return spread > 0 and (max(values) - min(values)) * 4 > spread and max(values) > 1024
+def _multiple(totals: Sequence[int], added: Sequence[int]) -> Optional[Tuple[int, int]]:
+    """Up to a multiple of which number, beside an offset, these lengths are padded, and what is added in any case; None if it
+    is of none."""
+    apart = math.gcd(*(total - totals[0] for total in totals))
+    for least in (0, min(added)):
+        most = max(added) - least
+        smallest = next((n for n in range(most + 1, min(apart, MAX_EXTENT) + 1) if apart % n == 0), None)
+        if smallest is not None:
+            return smallest, max(0, max(added) - smallest + 1)
+    return None
 
 
 @handles("pad", "constant_pad_nd")

@@ -5,24 +5,29 @@ from __future__ import annotations
 import math
 from typing import Any, Dict
 
+import torch
 from torch import Tensor
 
 from ..errors import Refused
 from ..graph import Builder
 from ..module_types import TYPES
 from ..signals import SPACE, Signal, what
-from .arithmetic import affine, binary, clamp, constant
+from .arithmetic import affine, binary, clamp, compared, constant, of_two
 from .registry import HANDLERS, handles
 
 # Functions that are a node by themselves, with its type; the type's fields are their arguments, in torch's order.
 _SIMPLE: Dict[str, str] = {
     **{name.lower(): name for name, each in TYPES.items()
-       if each.is_function and name not in ("LeakyReLU", "Square", "Reciprocal")},  # Square and Reciprocal: arithmetic.py
+       if each.is_function and name not in ("LeakyReLU", "Square", "Reciprocal", "Power")},  # the last three: arithmetic.py
     "leaky_relu": "LeakyReLU",
     "log_sigmoid": "LogSigmoid",
     "absolute": "Abs",
     "expit": "Sigmoid",
     "special_expit": "Sigmoid",
+    **{f"special_{name}": name.capitalize() for name in ("expm1", "log1p", "erf")},
+    **{f"arc{name}": f"A{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    "sgn": "Sign",
+    "fix": "Trunc",
 }
 
 
@@ -101,34 +106,85 @@ def log2(b: Builder, input: Signal) -> Signal:
     return affine(b, b.simple("Log", input), 1 / math.log(2))
 
 
-@handles("log1p")
-def log1p(b: Builder, input: Signal) -> Signal:
-    return b.simple("Log", affine(b, input, 1.0, 1.0))
-
-
-@handles("exp2")
+@handles("exp2", "special_exp2")
 def exp2(b: Builder, input: Signal) -> Signal:
     return b.simple("Exp", affine(b, input, math.log(2)))
 
 
-@handles("expm1")
-def expm1(b: Builder, input: Signal) -> Signal:
-    return affine(b, b.simple("Exp", input), 1.0, -1.0)
+@handles("erfc", "special_erfc")
+def erfc(b: Builder, input: Signal) -> Signal:
+    return affine(b, b.simple("Erf", input), -1.0, 1.0)
 
 
-@handles("tan")
-def tan(b: Builder, input: Signal) -> Signal:
-    return binary(b, "div", b.simple("Sin", input), b.simple("Cos", input))
+@handles("frac")
+def frac(b: Builder, input: Signal) -> Signal:
+    return binary(b, "sub", input, b.simple("Trunc", input))
 
 
-@handles("sinh")
-def sinh(b: Builder, input: Signal) -> Signal:
-    return affine(b, binary(b, "sub", b.simple("Exp", input), b.simple("Exp", affine(b, input, -1.0))), 0.5)
+@handles("round", "round_")
+def round_(b: Builder, input: Signal, decimals: int = 0) -> Signal:
+    if decimals == 0:
+        return b.simple("Round", input)
+    return affine(b, b.simple("Round", affine(b, input, 10.0 ** decimals)), 10.0 ** -decimals)
 
 
-@handles("cosh")
-def cosh(b: Builder, input: Signal) -> Signal:
-    return affine(b, binary(b, "add", b.simple("Exp", input), b.simple("Exp", affine(b, input, -1.0))), 0.5)
+@handles("logaddexp")
+def logaddexp(b: Builder, input: Any, other: Any) -> Signal:
+    return binary(b, "add", other, b.simple("Softplus", binary(b, "sub", input, other), beta=1.0, threshold=20.0))
+
+
+@handles("logit", "special_logit")
+def logit(b: Builder, input: Signal, eps: Any = None) -> Signal:
+    x = input if eps is None else clamp(b, input, eps, 1 - eps)
+    return b.simple("Log", binary(b, "div", x, affine(b, x, -1.0, 1.0)))
+
+
+@handles("hypot")
+def hypot(b: Builder, input: Any, other: Any) -> Signal:
+    squares = [b.simple("Square", each) if isinstance(each, Signal) else each * each for each in (input, other)]
+    return b.simple("Sqrt", binary(b, "add", *squares))
+
+
+@handles("atan2", "arctan2")
+def atan2(b: Builder, input: Any, other: Any) -> Signal:
+    return of_two(b, "atan2", input, other)
+
+
+@handles("deg2rad")
+def deg2rad(b: Builder, input: Signal) -> Signal:
+    return affine(b, input, math.pi / 180)
+
+
+@handles("rad2deg")
+def rad2deg(b: Builder, input: Signal) -> Signal:
+    return affine(b, input, 180 / math.pi)
+
+
+@handles("positive", "__pos__")
+def positive(b: Builder, input: Signal) -> Signal:
+    return input
+
+
+@handles("bool")
+def to_bool(b: Builder, input: Signal, memory_format: Any = None) -> Signal:
+    return compared(b, "not_equal", input, 0.0)
+
+
+@handles("long", "int", "short")
+def to_int(b: Builder, input: Signal, memory_format: Any = None) -> Signal:
+    return b.simple("Trunc", input)
+
+
+@handles("to", "type")
+def to(b: Builder, input: Signal, *args: Any, dtype: Any = None, **kwargs: Any) -> Signal:
+    dtype = next((each for each in (dtype, *args) if isinstance(each, torch.dtype)), None)
+    if dtype == torch.bool:
+        return to_bool(b, input)
+    if dtype in (torch.int8, torch.int16, torch.int32, torch.int64):
+        return to_int(b, input)
+    if dtype is not None and dtype.is_floating_point:
+        return input
+    raise Refused(f"turns a signal into {dtype or 'another type'}, which a stream of floats cannot hold")
 
 
 @handles("dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout")

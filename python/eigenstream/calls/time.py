@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Callable, List, Optional, Sequence
 
+import torch
+from torch import Tensor
+
 from ..align import Number, number
 from ..errors import Refused, join
 from ..graph import Builder
@@ -17,9 +20,14 @@ _CONSTANT_END = ("only slices that cut a constant number of frames off the end, 
                  "over a stream")
 
 
-def pad_node(b: Builder, left: int, right: int, value: float = 0.0, mode: str = "constant") -> dict:
+def pad_node(b: Builder, left: int, right: int, value: float = 0.0, mode: str = "constant", multiple: int = 1,
+             offset: int = 0) -> dict:
     fields = {"value": float(value)} if mode == "constant" else {}
-    return {"type": "Pad", "path": b.own_path(), "left": left, "right": right, "mode": mode, **fields}
+    if multiple > 1:
+        fields = {**fields, "multiple": multiple, "offset": offset % multiple}
+    # The place of a convolution that pads is for its weights.
+    path = b.helper_path("pad") if hasattr(b.step.place.module, "padding_mode") else b.own_path()
+    return {"type": "Pad", "path": path, "left": left, "right": right, "mode": mode, **fields}
 
 
 # --- crops ----------------------------------------------------------------------------------------------------------
@@ -48,6 +56,8 @@ def crop(b: Builder, x: Signal, start: Any, stop: Any, step: Any = None) -> Sign
     streams = b.streamed(x)
     excess = [stream - stop for stream, stop in zip(streams, stops)]
     right = min(excess)
+    if right != max(excess) and any(other.frames == [stop - left for stop in stops] for other in b.values):
+        right = 0  # it ends where that one does
     y = x
     if left or right or stops != x.frames:
         frames = [max(0, stop - left) for stop in stops]
@@ -100,27 +110,62 @@ def interpolate(b: Builder, input: Signal, size: Any = None, scale_factor: Any =
     if x.axes[-1] != TIME or len(x.axes) != 3:
         raise Refused("interpolate works over the last axis, which is not the time here")
     counts = [shapes[0][-1] for shapes in b.step.shapes]
-    if mode != "nearest":
-        raise Refused("only mode 'nearest' by an integer scale_factor can run over a stream; repeat and smooth with a "
-                      "convolution instead")
+    if mode not in ("nearest", "nearest-exact", "linear"):
+        raise Refused(f"interpolates in mode {mode!r}: only 'nearest' and 'linear' by an integer scale_factor can run over a "
+                      "stream; repeat and smooth with a convolution instead")
+    if align_corners:
+        raise Refused("interpolates with align_corners=True, where the places of all frames depend on the signal's length; use "
+                      "align_corners=False")
     if all(count % frames == 0 for count, frames in zip(counts, x.frames)):
         factors = {count // frames for count, frames in zip(counts, x.frames)}
         if len(factors) == 1:
             factor = factors.pop()
-            return x if factor == 1 else b.repeated(x, factor)
+            return x if factor == 1 else b.repeated(x, factor) if mode != "linear" else _between(b, x, factor)
     if size is not None and not b.windows:
         # As many frames as another signal has: the frames repeated so often, cut where it ends.
         ratios = {-(-count // frames) for count, frames in zip(counts, x.frames)}
         raise Refused(f"interpolates to a size that depends on the signal's length ({', '.join(map(str, sorted(ratios)))} for "
                       f"each frame); only "
-                      "mode 'nearest' by an integer scale_factor can run over a stream")
+                      "'nearest' and 'linear' by an integer scale_factor can run over a stream")
     factors = scale_factor if isinstance(scale_factor, (tuple, list)) else [scale_factor]
     factor = factors[0] if len(factors) == 1 else None
     if isinstance(factor, float) and 0 < factor < 1 and float(1 / factor).is_integer():
-        step = int(1 / factor)
-        ends = [frames // step * step for frames in x.frames]
-        return crop(b, crop(b, x, 0, number(ends, b.runs)) if ends != x.frames else x, None, None, step)
-    raise Refused("only mode 'nearest' by an integer scale_factor can run over a stream")
+        return _each(b, x, int(1 / factor), mode)
+    raise Refused("interpolates by a factor that is no integer, nor one divided by one: only 'nearest' and 'linear' by such a "
+                  "scale_factor can run over a stream")
+
+
+def _between(b: Builder, x: Signal, factor: int) -> Signal:
+    """x with frames between the frames, on straight lines: those between m and m + 1 are triangles around both, cut where the
+    signal begins and ends."""
+    if factor & (factor - 1):  # torch's places in a long signal are rounded
+        b.largest_difference = 1e-3
+    y = over_time(b, x, pad_node(b, 1, 1, mode="replicate"))
+    taps = 2 * factor - factor % 2
+    triangle = 1 - (torch.arange(taps) - (taps - 1) / 2).abs() / factor
+    return _depthwise(b, y, "ConvTranspose1d", triangle, factor, factor + factor // 2)
+
+
+def _each(b: Builder, x: Signal, step: int, mode: str) -> Signal:
+    """One frame of every `step`: the first, or the middle of them."""
+    if mode == "nearest":
+        kernel = torch.eye(step)[0]
+    elif mode == "nearest-exact":
+        kernel = torch.eye(step)[step // 2]
+    else:
+        kernel = (torch.eye(step)[(step - 1) // 2] + torch.eye(step)[step // 2]) / 2
+    return _depthwise(b, x, "Conv1d", kernel, step, 0)
+
+
+def _depthwise(b: Builder, x: Signal, kind: str, kernel: Tensor, stride: int, padding: int) -> Signal:
+    y = b.compact(x)
+    path, channels = b.own_path(), b.values[y.number].channels
+    b.keep(path, "weight", kernel.float().expand(channels, 1, len(kernel)))
+    node = {"type": kind, "path": path, "in_channels": channels, "out_channels": channels, "kernel_size": len(kernel),
+            "stride": stride, "padding": padding, "dilation": 1, "groups": channels, "bias": False}
+    if kind == "ConvTranspose1d":
+        node["output_padding"] = 0
+    return b.emit(node, b.whole(y)).replaced(axes=x.axes, index=y.index)
 
 
 @handles("repeat_interleave")

@@ -6,6 +6,7 @@
 #include "eigenstream/layer/delay.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/pad.hpp"
+#include "eigenstream/layer/reflection_pad.hpp"
 #include "eigenstream/network/registry.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -47,9 +48,12 @@ inline Built build_conv_transpose1d(ModuleReader& r, const FrameShape&) {
   return ConvTranspose1d<float>(weight, r.weight("bias"), options);
 }
 
+inline constexpr std::string_view pad_mode_names[] = {"zeros", "replicate", "constant", "reflect"};
 inline Built build_pad(ModuleReader& r, const FrameShape&) {
   const Index left = r.integer("left"), right = r.integer("right");
-  PadOptions options{.mode = r.padding_mode("mode")};
+  const Index multiple = r.integer("multiple"), offset = r.integer("offset");
+  if (r.text("mode") == "reflect") return ReflectionPad<float>(left, right, multiple, offset);
+  PadOptions options{.mode = r.padding_mode("mode"), .multiple = multiple, .offset = offset};
   if (options.mode == PaddingMode::constant) options.value = r.number("value");
   return Pad<float>(left, right, options);
 }
@@ -106,16 +110,21 @@ inline void add_convolution_types(Registry& registry) {
        .fields = {F::integer("frames", required, "by how many", 0)},
        .build = build_delay});
   add({.name = "Pad",
-       .torch = "torch.nn.ConstantPad1d, torch.nn.ReplicationPad1d",
+       .torch = "torch.nn.ConstantPad1d, torch.nn.ReplicationPad1d, torch.nn.ReflectionPad1d",
        .summary = "Frames before the first one and after the last",
-       .formula = "y[c,m] = x[c, m - left] within the signal\n"
-                  "frames   n + left + right",
-       .notes = "A negative number takes frames away. `value` is allowed with \"constant\" only. If nothing is left of the "
-                "signal, nothing comes out.",
+       .formula = "y[c,m] = x[c, m - left] within the signal; with \"reflect\" x[c, left - m] before it and\n"
+                  "         x[c, 2 (n - 1) - (m - left)] behind it\n"
+                  "frames   n + left + right, and as many more at the end as make them `offset` and a multiple of `multiple`",
+       .notes = "A negative number takes frames away, but not with \"reflect\". `value` is allowed with \"constant\" only. If nothing "
+                "is left of the signal, nothing comes out, nor if it has no more frames than are to be mirrored at one end, `left` or "
+                "`right + multiple - 1`.",
        .fields = {F::integer("left", 0, "frames before", -max_extent), F::integer("right", 0, "frames after", -max_extent),
-                  F::text("mode", "constant", "zeros, the nearest frame of those that are left, or `value`",
-                          padding_mode_names),
-                  F::number("value", 0, "what they hold")},
+                  F::text("mode", "constant",
+                          "zeros, the nearest frame of those that are left, `value`, or the signal in reverse, without its outermost "
+                          "frame",
+                          pad_mode_names),
+                  F::number("value", 0, "what they hold"), F::integer("multiple", 1, "more frames at the end, up to a multiple of it"),
+                  F::integer("offset", 0, "what there is beyond a multiple", -(Index{1} << 30), Index{1} << 30)},
        .build = build_pad});
   registry.add({.name = "Linear",
                 .torch = "torch.nn.Linear",

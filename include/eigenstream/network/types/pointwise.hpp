@@ -1,9 +1,13 @@
 #ifndef EIGENSTREAM_NETWORK_TYPES_POINTWISE_HPP
 #define EIGENSTREAM_NETWORK_TYPES_POINTWISE_HPP
 
+#include <algorithm>  // find
+
 #include "eigenstream/layer/affine.hpp"
+#include "eigenstream/layer/arg_max.hpp"
 #include "eigenstream/layer/channel_pointwise.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
+#include "eigenstream/layer/embedding.hpp"
 #include "eigenstream/layer/glu.hpp"
 #include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/softmax.hpp"
@@ -33,8 +37,24 @@ inline Built build_gelu(ModuleReader& r, const FrameShape&) {
   return Gelu<float>();
 }
 
+inline Built build_compare(ModuleReader& r, const FrameShape&) {
+  const std::string op = r.text("op");
+  const auto named = std::find(std::begin(comparison_names), std::end(comparison_names), op);
+  return Compare<float>(static_cast<Comparison>(named - std::begin(comparison_names)), r.number("value"));
+}
+
 inline Built build_prelu(ModuleReader& r, const FrameShape&) { return Prelu<float>(r.weight("weight")); }
 inline Built build_snake(ModuleReader& r, const FrameShape&) { return Snake<float>(r.weight("alpha")); }
+
+// A function under its own name.
+template <Function f>
+ModuleType elementary_type(std::string_view torch, std::string_view y) {
+  return {.name = function_names[static_cast<int>(f)],
+          .torch = torch,
+          .group = "Activations",
+          .summary = y,
+          .build = build_plain<Elementary<float, f>>};
+}
 
 /// What treats every frame, or every number, by itself: the types that model files may hold.
 inline void add_pointwise_types(Registry& registry) {
@@ -58,6 +78,24 @@ inline void add_pointwise_types(Registry& registry) {
                             F::integer("channels", absent, "with it, each channel has its own")},
                  .tensors = {{"weight", "channels", "channels"}, {"bias", "channels", "channels"}},
                  .build = build_affine});
+  over_channels({.name = "Embedding",
+                 .torch = "torch.nn.Embedding",
+                 .summary = "The rows of a table, by their numbers",
+                 .formula = "y[c embedding_dim + e, t] = weight[x[c,t], e]",
+                 .notes = "The channels hold whole numbers, and each becomes `embedding_dim` channels. A number that is no row's gives "
+                          "the nearest row.",
+                 .fields = {F::integer("num_embeddings", required, "rows"),
+                            F::integer("embedding_dim", required, "numbers in each")},
+                 .tensors = {{"weight", "num_embeddings, embedding_dim", ""}},
+                 .build = [](ModuleReader& r, const FrameShape&) { return Built(Embedding<float>(r.weight("weight"))); }});
+  over_channels({.name = "ArgMax",
+                 .torch = "torch.argmax",
+                 .summary = "The number of the greatest channel of each frame, the first of several",
+                 .build = [](ModuleReader&, const FrameShape&) { return Built(ArgMax<float>()); }});
+  over_channels({.name = "ArgMin",
+                 .torch = "torch.argmin",
+                 .summary = "The number of the least channel of each frame, the first of several",
+                 .build = [](ModuleReader&, const FrameShape&) { return Built(ArgMax<float>(true)); }});
   over_channels({.name = "GLU",
                  .torch = "torch.nn.GLU",
                  .summary = "The first half of the channels, an even number, gated by the second",
@@ -143,6 +181,28 @@ inline void add_pointwise_types(Registry& registry) {
   add("Sin", "torch.sin", "sin(x), of radians", build_plain<Sin<float>>);
   add("Cos", "torch.cos", "cos(x), of radians", build_plain<Cos<float>>);
   add("Reciprocal", "torch.reciprocal", "1 / x", build_plain<Reciprocal<float>>);
+  registry.add(elementary_type<Function::expm1>("torch.expm1", "exp(x) - 1"));
+  registry.add(elementary_type<Function::log1p>("torch.log1p", "log(1 + x)"));
+  registry.add(elementary_type<Function::erf>("torch.erf", "the error function"));
+  registry.add(elementary_type<Function::tan>("torch.tan", "tan(x), of radians"));
+  registry.add(elementary_type<Function::asin>("torch.asin", "its angle, from -pi/2 to pi/2"));
+  registry.add(elementary_type<Function::acos>("torch.acos", "its angle, from 0 to pi"));
+  registry.add(elementary_type<Function::atan>("torch.atan", "its angle, from -pi/2 to pi/2"));
+  registry.add(elementary_type<Function::sinh>("torch.sinh", "(exp(x) - exp(-x)) / 2"));
+  registry.add(elementary_type<Function::cosh>("torch.cosh", "(exp(x) + exp(-x)) / 2"));
+  registry.add(elementary_type<Function::asinh>("torch.asinh", "what Sinh gives x of"));
+  registry.add(elementary_type<Function::acosh>("torch.acosh", "what Cosh gives x of, not negative"));
+  registry.add(elementary_type<Function::atanh>("torch.atanh", "what Tanh gives x of"));
+  registry.add(elementary_type<Function::sign>("torch.sign", "-1, 0 or 1"));
+  registry.add(elementary_type<Function::floor>("torch.floor", "the next whole number below"));
+  registry.add(elementary_type<Function::ceil>("torch.ceil", "the next whole number above"));
+  registry.add(elementary_type<Function::round>("torch.round", "the nearest whole number, the even one of two"));
+  registry.add(elementary_type<Function::trunc>("torch.trunc", "the next whole number towards 0"));
+  add("Power", "torch.pow", "x to the power of exponent",
+      [](ModuleReader& r, const FrameShape&) { return Built(Power<float>(r.number("exponent"))); },
+      {F::number("exponent", required, "any number")});
+  add("Compare", "", "1 where x compares so with value, else 0; also for NaN, which is not_equal to all", build_compare,
+      {F::text("op", required, "how", comparison_names), F::number("value", 0, "with what")});
   registry.add({.name = "Snake",
                 .group = "Activations",
                 .summary = "x + sin(alpha[c] x)^2 / alpha[c]",

@@ -2,6 +2,7 @@
 #define EIGENSTREAM_NETWORK_TYPES_RECURRENT_HPP
 
 #include "eigenstream/compose/bidirectional.hpp"
+#include "eigenstream/layer/cumulative.hpp"
 #include "eigenstream/layer/recurrent.hpp"
 #include "eigenstream/network/registry.hpp"
 
@@ -59,6 +60,7 @@ Built build_recurrent(ModuleReader& r) {
   return Built(AnySequential<float>(std::move(layers)));
 }
 
+inline constexpr std::string_view cumulative_names[] = {"sum", "product", "max", "min"};
 // A text that an RNN's activation is called by.
 inline constexpr std::string_view nonlinearities[] = {"tanh", "relu"};
 
@@ -67,7 +69,7 @@ inline Built build_rnn(ModuleReader& r, const FrameShape&) {
   return build_recurrent<RecurrentCell::rnn_relu>(r);
 }
 
-/// Recurrent layers: the types that model files may hold.
+/// Recurrent layers, and what else goes on for ever: the types that model files may hold.
 inline void add_recurrent_types(Registry& registry) {
   using F = ModuleField;
   const F input = F::integer("input_size", required, "channels of x"), hidden = F::integer("hidden_size", required, "`H`");
@@ -93,6 +95,12 @@ inline void add_recurrent_types(Registry& registry) {
       "PyTorch's: a frame out for each frame in, of that frame and all before it; the output is `h` of the last layer. "
       "Tensors are numbered by layer, `k` from 0 on; in both directions there are the same once more with `_reverse` behind. "
       "a[t] = weight_ih x[t] + bias_ih and b[t] = weight_hh h[t-1] + bias_hh hold the gates one after the other.";
+  registry.add({.name = "Cumulative",
+                .group = "Layers that remember",
+                .summary = "What all frames so far give together, of each channel by itself, worked out in double",
+                .formula = "y[c,t] = op over s = 0 ... t of x[c,s]",
+                .fields = {F::text("op", required, "as torch.cumsum, cumprod, cummax and cummin", cumulative_names)},
+                .build = [](ModuleReader& r, const FrameShape&) { return Built(Cumulative<float>(r.reduce("op"))); }});
   add({.name = "RNN",
        .torch = "torch.nn.RNN",
        .summary = "Plain recurrent layers",
