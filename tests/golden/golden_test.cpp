@@ -1,11 +1,14 @@
 // Every layer and option against PyTorch: each file of this folder holds networks with their weights, an input and the
 // output that torch computed (make_golden.py wrote them), and each is run whole and in chunks.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <string>
 
+#include "eigenstream/io/model_file.hpp"
+#include "eigenstream/io/safetensors.hpp"
 #include "eigenstream/network/load_model.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"

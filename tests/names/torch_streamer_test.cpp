@@ -1,5 +1,8 @@
 #include "eigenstream/names/torch_streamer.hpp"
 
+#include "eigenstream/layer/conv.hpp"
+#include "eigenstream/layer/pad.hpp"
+#include "eigenstream/layer/pool.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/errors.hpp"

@@ -1,8 +1,7 @@
 #ifndef EIGENSTREAM_KERNEL_FUNCTION_HPP
 #define EIGENSTREAM_KERNEL_FUNCTION_HPP
 
-#include <cmath>  // the functions
-
+#include <cmath>        // the functions
 #include <string_view>  // names
 
 #include "eigenstream/kernel/elementary.hpp"
