@@ -1,6 +1,7 @@
 // Writes a model file without Python, loads it, and looks inside. docs/model-file.md describes the format.
 #include <cstdio>
 #include <eigenstream.hpp>
+#include <eigenstream/io/safetensors.hpp>
 #include <eigenstream/network/load_model.hpp>
 #include <filesystem>
 #include <string>

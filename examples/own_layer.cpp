@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <eigenstream.hpp>
 #include <eigenstream/names.hpp>
+#include <eigenstream/io/safetensors.hpp>
 #include <eigenstream/network/load_model.hpp>
 #include <filesystem>
 #include <string>

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "eigenstream/io/safetensors.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"

@@ -5,8 +5,14 @@
 #include <string>
 
 #include "eigenstream/compose/along.hpp"
+#include "eigenstream/compose/bidirectional.hpp"
 #include "eigenstream/compose/parallel.hpp"
+#include "eigenstream/compose/residual.hpp"
+#include "eigenstream/compose/sequential.hpp"
+#include "eigenstream/layer.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
+#include "eigenstream/window/online_averager.hpp"
+#include "eigenstream/window/windowed.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/facts.hpp"
