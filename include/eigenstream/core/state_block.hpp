@@ -22,6 +22,10 @@ constexpr Index aligned_bytes(Index bytes) noexcept {
 /// from the frame shape alone. Holds no pointers into itself, so a copy of the bytes is a copy of the stream. Scratch
 /// memory goes with it, for numbers that are forgotten when a call returns; layers that work in turn share it.
 struct StateRef {
+  static constexpr FrameLayout no_shape{};
+
+  /// For layers that remember nothing and ask for no shape.
+  StateRef() noexcept : StateRef(nullptr, no_shape) {}
   /// The shape stays where it is: three words are handed on from layer to layer, with every frame.
   EIGENSTREAM_ALWAYS_INLINE StateRef(std::byte* data_, const FrameLayout& shape_, std::byte* scratch_ = nullptr) noexcept
       : data(data_), shape(shape_), scratch(scratch_) {}
