@@ -21,5 +21,6 @@
 #include "eigenstream/layer/rearrange.hpp"
 #include "eigenstream/layer/recurrent.hpp"
 #include "eigenstream/layer/softmax.hpp"
+#include "eigenstream/layer/space_conv.hpp"
 
 #endif  // EIGENSTREAM_LAYER_HPP
