@@ -12,6 +12,7 @@
 #include "eigenstream/layer/glu.hpp"
 #include "eigenstream/layer/group_norm.hpp"
 #include "eigenstream/layer/identity.hpp"
+#include "eigenstream/layer/input.hpp"
 #include "eigenstream/layer/join.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"
