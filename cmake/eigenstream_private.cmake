@@ -24,6 +24,15 @@ if(EIGENSTREAM_NATIVE)
   endif()
 endif()
 
+# What loads model files of ours links the compiled library, which compiles all layers once.
+if(TARGET eigenstream_compiled)
+  target_link_libraries(eigenstream_compiled PRIVATE eigenstream_warnings eigenstream_native)
+  if(EIGENSTREAM_BUILD_TESTS AND EIGENSTREAM_TEST_BASELINE)  # the same for the CPU that the compiler takes by itself
+    add_compiled_library(eigenstream_compiled_baseline)
+    target_link_libraries(eigenstream_compiled_baseline PRIVATE eigenstream_warnings)
+  endif()
+endif()
+
 # eigenstream_private_target(<target>): the library and our warnings.
 # The reading of model files comes along wherever nlohmann-json was found.
 function(eigenstream_private_target target)

@@ -45,7 +45,7 @@ TEST_CASE("Sequential: pointwise layers alone take any number of channels", "[co
 }
 
 TEST_CASE("Sequential: 300 random networks of up to 8 layers", "[compose][property]") {
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= support::cases<std::uint64_t>(300); ++seed) {
     const support::RandomNetwork network = support::random_network(seed);
     INFO("seed " << seed << ": " << network.text);
     support::check_contract(es::AnyLayer<float>(network.net), seed % 3 == 0 ? 2 : 1,

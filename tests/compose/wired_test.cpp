@@ -110,7 +110,7 @@ class Naive {
 
 TEST_CASE("Wired: 400 random graphs obey the law and give what their parts give", "[compose][property]") {
   const std::uint64_t first = 20 * static_cast<std::uint64_t>(GENERATE(range(0, 20)));
-  for (std::uint64_t seed = first; seed < first + 20; ++seed) {
+  for (std::uint64_t seed = first; seed < first + support::cases<std::uint64_t>(20); ++seed) {
     const RandomGraph graph = support::random_graph(seed);
     INFO("seed " << seed << graph.text);
     const Index batch = 1 + static_cast<Index>(seed % 3);

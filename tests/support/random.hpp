@@ -24,6 +24,12 @@ namespace support {
 namespace es = eigenstream;
 using es::Index;
 
+/// How many of so many cases of a kind are tried: all; on a 32-bit target, which is mostly an emulated one, an eighth.
+template <class N>
+constexpr N cases(N all) {
+  return sizeof(void*) < 8 ? (all + 7) / 8 : all;
+}
+
 /// Numbers that are the same on every machine for the same seed (the distributions of the standard library are not).
 class Random {
  public:
