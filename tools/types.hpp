@@ -73,7 +73,7 @@ inline std::string range_text(const es::ModuleField& field) {
 }
 
 inline std::string space_text(es::Space space) {
-  return space == es::Space::needed ? "needed" : space == es::Space::made ? "made" : "none";
+  return space == es::Space::needed ? "needed" : space == es::Space::made ? "made" : space == es::Space::used ? "used" : "none";
 }
 
 inline nlohmann::ordered_json type_json(const es::ModuleType& type) {
@@ -112,6 +112,7 @@ inline nlohmann::ordered_json type_json(const es::ModuleType& type) {
     limit("lowest", field.lowest);
     limit("highest", field.highest);
     for (const std::string_view choice : field.choices) own["choices"].push_back(choice);
+    if (field.axes > 0) own["axes"] = field.axes;
     own["meaning"] = field.meaning;
     all["fields"].push_back(std::move(own));
   }

@@ -12,6 +12,7 @@
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/network_input.hpp"
 #include "eigenstream/core/padding.hpp"
+#include "eigenstream/core/per_axis.hpp"
 #include "eigenstream/core/rate.hpp"
 #include "eigenstream/core/scratch.hpp"
 #include "eigenstream/core/state.hpp"

@@ -9,6 +9,7 @@
 #include "eigenstream/kernel/elementary.hpp"
 #include "eigenstream/kernel/flush_denormals.hpp"
 #include "eigenstream/kernel/function.hpp"
+#include "eigenstream/kernel/grouped_tap_sum.hpp"
 #include "eigenstream/kernel/map.hpp"
 #include "eigenstream/kernel/packet.hpp"
 #include "eigenstream/kernel/polyphase.hpp"

@@ -15,6 +15,7 @@
 #include "eigenstream/layer/glu.hpp"
 #include "eigenstream/layer/group_norm.hpp"
 #include "eigenstream/layer/identity.hpp"
+#include "eigenstream/layer/input.hpp"
 #include "eigenstream/layer/join.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/norm.hpp"
@@ -25,5 +26,6 @@
 #include "eigenstream/layer/recurrent.hpp"
 #include "eigenstream/layer/reflection_pad.hpp"
 #include "eigenstream/layer/softmax.hpp"
+#include "eigenstream/layer/space_conv.hpp"
 
 #endif  // EIGENSTREAM_LAYER_HPP

@@ -2,6 +2,7 @@
 #define EIGENSTREAM_MEMORY_HPP
 
 // All of memory/.
+#include "eigenstream/memory/border.hpp"
 #include "eigenstream/memory/copy.hpp"
 #include "eigenstream/memory/history.hpp"
 #include "eigenstream/memory/room.hpp"

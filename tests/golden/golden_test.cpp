@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "eigenstream/io/model_file.hpp"
 #include "eigenstream/io/safetensors.hpp"
@@ -18,12 +19,26 @@ using es::Index;
 
 namespace {
 
-// Torch's (B,C,T), row-major, to (C,B,T), column-major.
-Eigen::Tensor<float, 3> from_torch(const es::Weights<float>& x) {
-  Eigen::Tensor<float, 3> y(x.shape[1], x.shape[0], x.shape[2]);
-  for (Index b = 0; b < x.shape[0]; ++b)
-    for (Index c = 0; c < x.shape[1]; ++c)
-      for (Index t = 0; t < x.shape[2]; ++t) y(c, b, t) = x(b, c, t);
+struct Signal {
+  es::FrameShape shape;
+  Index count = 0;
+  std::vector<float> values;
+  es::Frames<const float> frames() const { return {values.data(), shape, count}; }
+};
+
+// Torch's (B,C,T), (B,C,T,W) or (B,C,T,H,W), row-major, to frames.
+Signal from_torch(const es::Weights<float>& x) {
+  const std::vector<Index>& axes = x.shape;
+  REQUIRE((axes.size() >= 3 && axes.size() <= 5));
+  const Index width = axes.size() > 3 ? axes.back() : 1, height = axes.size() > 4 ? axes[3] : 1;
+  Signal y{{axes[1], width, height, axes[0]}, axes[2], std::vector<float>(x.values.size())};
+  Index at = 0;
+  for (Index b = 0; b < axes[0]; ++b)
+    for (Index c = 0; c < axes[1]; ++c)
+      for (Index t = 0; t < axes[2]; ++t)
+        for (Index h = 0; h < height; ++h)
+          for (Index w = 0; w < width; ++w)
+            y.values[static_cast<std::size_t>((((t * axes[0] + b) * height + h) * width + w) * axes[1] + c)] = x(at++);
   return y;
 }
 
@@ -39,32 +54,31 @@ void check_case(const es::Registry& registry, const nlohmann::json& entry, const
   const std::string name = entry.at("name");
   INFO("case " << name);
   es::WeightMap weights = with_prefix(tensors, name + "/");
-  const Eigen::Tensor<float, 3> x = from_torch(weights.at("x")), expected = from_torch(weights.at("y"));
+  const Signal x = from_torch(weights.at("x")), expected = from_torch(weights.at("y"));
   weights.erase("x");
   weights.erase("y");
   const es::Module network = registry.create(es::parse_module_spec(entry.at("network").dump()), weights);
-  es::Stream stream(network.layer, {.channels = x.dimension(0), .batch = x.dimension(1)});
+  es::Stream stream(network.layer, {.channels = x.shape.channels, .batch = x.shape.batch});
+  REQUIRE(stream.in_shape() == x.shape);
+  REQUIRE(same_layout(stream.out_shape(), expected.shape));
 
-  const Eigen::Tensor<float, 3> whole = stream(x, es::final);
-  REQUIRE(whole.dimension(0) == expected.dimension(0));
-  REQUIRE(whole.dimension(1) == expected.dimension(1));
-  REQUIRE(whole.dimension(2) == expected.dimension(2));
+  const auto whole = stream(x.frames(), es::final);
+  REQUIRE(whole.size() == expected.shape.size() * expected.count);
   float worst = 0;
   for (Index i = 0; i < whole.size(); ++i) {
     REQUIRE(std::isfinite(whole.data()[i]));
     // Absolute within [-1,1], relative beyond.
-    const float scale = std::max(1.0f, std::abs(expected.data()[i]));
-    worst = std::max(worst, std::abs(whole.data()[i] - expected.data()[i]) / scale);
+    const float wanted = expected.values[static_cast<std::size_t>(i)], scale = std::max(1.0f, std::abs(wanted));
+    worst = std::max(worst, std::abs(whole.data()[i] - wanted) / scale);
   }
   CHECK(worst <= tolerance);
 
   for (const Index chunk : {1, 5}) {
     Index at = 0;
-    for (Index t = 0; t < x.dimension(2); t += chunk) {
-      const Index n = std::min(chunk, x.dimension(2) - t);
-      const Eigen::TensorMap<const Eigen::Tensor<float, 3>> part(x.data() + t * x.dimension(0) * x.dimension(1),
-                                                                 x.dimension(0), x.dimension(1), n);
-      const Eigen::Tensor<float, 3> y = t + n == x.dimension(2) ? stream(part, es::final) : stream(part);
+    for (Index t = 0; t < x.count; t += chunk) {
+      const Index n = std::min(chunk, x.count - t);
+      const es::Frames<const float> part = x.frames().slice(t, n);
+      const auto y = t + n == x.count ? stream(part, es::final) : stream(part);
       REQUIRE(at + y.size() <= whole.size());
       if (y.size() > 0)  // an empty tensor has no memory to compare
         CHECK(std::memcmp(y.data(), whole.data() + at, sizeof(float) * static_cast<std::size_t>(y.size())) == 0);

@@ -3,7 +3,7 @@
 
 There is one file `<Layer>.safetensors` per kind of layer. Its metadata key `cases` is a JSON list of
 `{"name": ..., "network": NODE}`, the node as in a model file (docs/model-file.md) and written by the exporter itself.
-The tensors of a case are `<name>/x` and `<name>/y` in torch's shape (B, C, T), and `<name>/<state_dict name>` for the
+The tensors of a case are `<name>/x` and `<name>/y` in torch's shape (B, C, T), (B, C, T, W) or (B, C, T, H, W), and `<name>/<state_dict name>` for the
 weights. Each case has a random seed of its own, drawn from its name, so adding a case leaves the others as they are.
 
 `audio/Resample.safetensors` holds what torchaudio's resampling gives; instead of a network its cases have the arguments
@@ -66,6 +66,7 @@ class Case:
     node: Optional[Dict[str, Any]] = None  # the description, where torch has no module of its own for the layer
     positive: bool = False  # without zeros and negative values
     traced: bool = False  # has a forward of its own, or no layer that says how many channels come
+    space: Tuple[int, ...] = ()  # the width of its frames, or height and width
 
 
 # --- the cases ------------------------------------------------------------------------------------------------------
@@ -111,8 +112,8 @@ def conv_cases() -> List[Case]:
         # channels and kernel sizes
         conv(1, 1, 1, T=1), conv(1, 1, 1, T=37), conv(1, 1, 3, T=3), conv(1, 2, 5, T=64), conv(2, 1, 3), conv(2, 3, 2),
         conv(3, 2, 4), conv(3, 5, 7, B=3), conv(5, 3, 1, B=3), conv(5, 8, 3, T=37), conv(8, 5, 3, T=8),
-        conv(8, 8, 5, T=5), conv(16, 16, 1, T=13), conv(17, 16, 3, T=5), conv(16, 17, 2, T=9), conv(17, 17, 1, T=9),
-        conv(33, 5, 2, T=5, B=3), conv(5, 33, 3, T=7), conv(1, 33, 4, T=13),
+        conv(8, 8, 5, T=5), conv(16, 16, 1, T=13), conv(17, 8, 2, T=5), conv(16, 17, 2, T=9),
+        conv(33, 5, 2, T=5), conv(5, 33, 3, T=7), conv(1, 33, 4, T=13),
         conv(33, 1, 4, T=13), conv(1, 1, 31, T=64), conv(2, 2, 17, T=40),
         # no bias
         conv(1, 1, 3, bias=False), conv(8, 3, 4, T=9, B=3, bias=False), conv(17, 5, 1, T=11, bias=False),
@@ -262,6 +263,60 @@ def maximum_cases() -> List[Case]:
         maximum(2, 2, s=5, ceil=True, T=64), maximum(2, 2, s=5, ceil=True, T=36),
         maximum(2, 3, s=2, p=1, d=2, ceil=True, T=20, B=3), maximum(5, 5, s=4, p=2, ceil=True, T=38),
         maximum(16, 5, s=1, p=2, d=2, ceil=True, T=9),
+    ]
+
+
+def over_space(name: str, build: Callable[[], nn.Module], channels: int, T: int, space: Tuple[int, ...], B: int = 1,
+               **fields: Any) -> Case:
+    """One layer over time and the space of frames: a number of each option for each axis, time first."""
+    shape = dict(zip(("width", "height"), reversed(space)))
+    kind = type(build()).__name__
+    layers = [{"type": "Input", "path": "", "channels": channels, **shape}, {"type": kind, "path": "", **fields}]
+    return Case(f"{kind}_{name}", build, channels, T, B, node={"type": "Sequential", "layers": layers}, space=space)
+
+
+def space_cases() -> List[Case]:
+    def conv(name: str, inputs: int, outputs: int, k: Tuple[int, ...], T: int, space: Tuple[int, ...], B: int = 1, s: Any = 1,
+             p: Any = 0, d: Any = 1, g: int = 1, mode: str = "zeros") -> Case:
+        kind = nn.Conv2d if len(space) == 1 else nn.Conv3d
+        fields = _unusual(stride=(s, 1), padding=(p, 0), dilation=(d, 1), groups=(g, 1), padding_mode=(mode, "zeros"))
+        return over_space(name, lambda: kind(inputs, outputs, k, s, p, d, g, True, mode), inputs, T, space, B,
+                          in_channels=inputs, out_channels=outputs, kernel_size=list(k),
+                          **{key: list(value) if type(value) is tuple else value for key, value in fields.items()})
+
+    def pool(name: str, build: Callable[..., nn.Module], channels: int, T: int, space: Tuple[int, ...], B: int = 1,
+             **options: Any) -> Case:
+        return over_space(name, lambda: build(**options), channels, T, space, B,
+                          **{key: list(value) if type(value) is tuple else value for key, value in options.items()})
+
+    def adaptive(build: Callable[..., nn.Module], size: Tuple[Optional[int], ...], T: int, space: Tuple[int, ...]) -> Case:
+        return over_space("", lambda: build((1, *size)), 2, T, space, output_size=[1, *(each or 0 for each in size)], kernel_size=T)
+
+    def norm(build: Callable[..., nn.Module], space: Tuple[int, ...]) -> Case:
+        def make() -> nn.Module:
+            layer = build(2)
+            layer.running_mean.uniform_(-1, 1)
+            layer.running_var.uniform_(0.3, 2)
+            del layer.num_batches_tracked
+            return layer
+
+        return over_space("", make, 2, 3, space, num_features=2)
+
+    return [
+        conv("plain", 2, 3, (3, 2), 5, (4,)), conv("padded", 2, 2, (3, 3), 4, (3,), B=2, p=1),
+        conv("all", 2, 4, (3, 2), 7, (5,), s=(2, 3), p=(3, 2), d=(1, 2), g=2), conv("depthwise", 3, 3, (2, 3), 4, (5,), p=(0, 1), g=3),
+        conv("replicate", 1, 2, (2, 3), 4, (3,), p=(1, 2), mode="replicate"),
+        conv("plain", 1, 2, (2, 3, 2), 3, (4, 3), B=2, s=(1, 2, 1), p=(1, 0, 1)), conv("frames", 2, 2, (1, 3, 3), 2, (3, 4), p=(0, 1, 1)),
+        pool("all", nn.AvgPool2d, 2, 7, (6,), kernel_size=(3, 2), stride=(2, 3), padding=(1, 1), ceil_mode=True,
+             count_include_pad=False),
+        pool("padding", nn.AvgPool2d, 2, 5, (6,), kernel_size=3, stride=2, padding=1, ceil_mode=True),
+        pool("divisor", nn.AvgPool2d, 1, 5, (3,), kernel_size=(2, 3), padding=(1, 0), divisor_override=4),
+        pool("all", nn.AvgPool3d, 1, 5, (4, 5), kernel_size=(2, 3, 2), stride=(2, 2, 1), padding=(1, 1, 0), ceil_mode=True),
+        pool("all", nn.MaxPool2d, 2, 7, (5,), B=2, kernel_size=(3, 2), stride=(2, 1), padding=(1, 1), dilation=(2, 3), ceil_mode=True),
+        pool("usual", nn.MaxPool3d, 1, 4, (4, 5), kernel_size=(2, 2, 3)),
+        adaptive(nn.AdaptiveAvgPool2d, (3,), 2, (5,)), adaptive(nn.AdaptiveAvgPool3d, (2, None), 3, (3, 2)),
+        adaptive(nn.AdaptiveMaxPool2d, (1,), 3, (4,)), adaptive(nn.AdaptiveMaxPool3d, (2, 3), 2, (3, 2)),
+        norm(nn.BatchNorm2d, (3,)), norm(nn.BatchNorm3d, (2, 2)),
     ]
 
 
@@ -871,6 +926,7 @@ def all_cases() -> Dict[str, List[Case]]:
         "ConvTranspose1d": transpose_cases(),
         "AvgPool1d": average_cases(),
         "MaxPool1d": maximum_cases(),
+        "Space": space_cases(),
         "Linear": linear_cases(),
         "BatchNorm1d": batch_norm_cases(),
         "LayerNorm": layer_norm_cases(),
@@ -948,7 +1004,7 @@ def make_input(case: Case) -> Tensor:
     if case.special:
         values = torch.tensor(SPECIAL)
         return (values[values > 0] if case.positive else values).repeat(case.batch, case.channels, 1)
-    x = (torch.rand(case.batch, case.channels, case.frames) * 2 - 1) * case.scale
+    x = (torch.rand(case.batch, case.channels, case.frames, *case.space) * 2 - 1) * case.scale
     return x.abs() + 1e-3 if case.positive else x
 
 

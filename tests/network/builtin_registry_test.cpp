@@ -31,6 +31,7 @@ Fields least_fields(const es::ModuleType& type) {
   for (const es::ModuleField& field : type.fields) {
     if (!field.is_required()) continue;
     if (field.kind == es::FieldKind::number) fields[std::string(field.name)] = 0.5;
+    if (field.kind == es::FieldKind::integers) fields[std::string(field.name)] = std::int64_t{field.name == "output_size" ? 1 : 2};
     if (field.kind == es::FieldKind::integer) fields[std::string(field.name)] = std::int64_t{field.name == "stride_size" ? 1 : 2};
   }
   return fields;
@@ -40,9 +41,10 @@ Fields least_fields(const es::ModuleType& type) {
 es::WeightMap tensors_of(const es::ModuleType& type, const Fields& fields) {
   es::WeightMap weights;
   const auto integer = [&](std::string_view name) -> Index {
-    const auto given = fields.find(std::string(name));
+    const std::string_view own = es::FieldAxis(name).field;
+    const auto given = fields.find(std::string(own));
     return given != fields.end() ? static_cast<Index>(std::get<std::int64_t>(given->second))
-                                 : std::get<Index>(type.field(name)->otherwise);
+                                 : std::get<Index>(type.field(own)->otherwise);
   };
   for (const es::ModuleTensor& tensor : type.tensors) {
     if (!tensor.when.empty()) {
@@ -91,7 +93,8 @@ TEST_CASE("builtin_registry: every type is described, and its description fits t
         CHECK(!field.choices.empty());
         if (text != nullptr) CHECK(std::find(field.choices.begin(), field.choices.end(), *text) != field.choices.end());
       } else if (text != nullptr) {
-        CHECK((field.kind == es::FieldKind::integer && type.field(*text) != nullptr));
+        CHECK((field.kind == es::FieldKind::integer || field.axes > 0));
+        CHECK(type.field(*text) != nullptr);
       }
     }
     for (const es::ModuleTensor& tensor : type.tensors) {
@@ -100,7 +103,10 @@ TEST_CASE("builtin_registry: every type is described, and its description fits t
       for (const std::string_view extent : tensor.extents()) {
         const Index one = es::evaluate(extent, [&](std::string_view name) {
           INFO(name);
-          CHECK(type.field(name) != nullptr);
+          const es::FieldAxis own(name);
+          const es::ModuleField* field = type.field(own.field);
+          REQUIRE(field != nullptr);
+          CHECK((own.axis < 0 ? field->axes == 0 : own.axis < field->axes));
           return Index{1};
         });
         CHECK(one >= 1);
@@ -119,6 +125,8 @@ TEST_CASE("builtin_registry: a type needs no more than its description asks for,
     const es::WeightMap weights = tensors_of(type, least);
     const auto module = [&](const Fields& fields) -> es::ModuleSpec {
       const es::ModuleSpec own{type.name, "x", fields, {}};
+      const Fields frames{{"channels", std::int64_t{2}}, {"width", std::int64_t{4}}, {"height", std::int64_t{4}}};
+      if (type.space == es::Space::used) return {"Sequential", "", {}, {{"layers", {{"Input", "", frames, {}}, own}}}};
       if (type.space != es::Space::needed) return own;
       return {"Windowed", "", {{"size", std::int64_t{4}}, {"stride", std::int64_t{2}}, {"channels", std::int64_t{2}}}, {{"net", {own}}}};
     };
@@ -128,7 +136,7 @@ TEST_CASE("builtin_registry: a type needs no more than its description asks for,
     for (const es::ModuleField& field : type.fields) {
       // What fills the padding is allowed only with the mode that asks for it.
       const auto value = value_of(field.otherwise, all);
-      if (!value || (type.name == "Conv1d" && field.name == "padding_value")) continue;
+      if (!value || (type.name.starts_with("Conv") && field.name == "padding_value")) continue;
       all[std::string(field.name)] = *value;
       INFO(field.name);
       if (field.kind == es::FieldKind::integer && field.lowest > -es::ModuleField::endless) {
@@ -139,7 +147,7 @@ TEST_CASE("builtin_registry: a type needs no more than its description asks for,
         CHECK(error_of([&] { create(wrong); }).find(", must be from ") != std::string::npos);
       }
       Fields wrong = least;
-      wrong[std::string(field.name)] = std::vector<std::int64_t>{1, 2, 3};
+      wrong[std::string(field.name)] = std::vector<std::int64_t>{1, 2, 3, 4, 5};
       CHECK(error_of([&] { create(wrong); }).find(std::string(field.name)) != std::string::npos);
     }
     CHECK(create(all) == create(least));

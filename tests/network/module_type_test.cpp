@@ -17,6 +17,10 @@ TEST_CASE("ModuleField: a field is its kind, its default and its range", "[netwo
   static_assert(std::get<bool>(F::boolean("bias", true, "").otherwise));
   static_assert(F::integers("more", "").kind == es::FieldKind::integers && !F::integers("more", "").is_required());
   static_assert(F::nodes("layers", "").is_required() && F::padding("padding", "").lowest == 0);
+  constexpr F taps = F::per_axis("kernel_size", 3, es::required, "");
+  static_assert(taps.kind == es::FieldKind::integers && taps.axes == 3 && taps.is_required());
+  static_assert(es::FieldAxis("kernel_size[2]").field == "kernel_size" && es::FieldAxis("kernel_size[2]").axis == 2);
+  static_assert(es::FieldAxis("groups").field == "groups" && es::FieldAxis("groups").axis == -1);
   CHECK(es::field_kind_names[static_cast<int>(es::FieldKind::nodes)] == "nodes");
 }
 

@@ -194,6 +194,40 @@ TEST_CASE("registry: user types are added, names are not taken twice", "[network
   mentions(error_of([&] { registry.replace("Relu", nullptr); }), {"Relu", "no factory"});
 }
 
+TEST_CASE("registry: a number for each axis, or one for all", "[network]") {
+  const es::Registry registry = es::builtin_registry();
+  using List = std::vector<std::int64_t>;
+  using Fields = std::map<std::string, es::ModuleSpec::Value>;
+  const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
+  const auto create = [&](Fields fields, std::vector<Index> shape) {
+    fields.insert({{"in_channels", n(2)}, {"out_channels", n(3)}, {"bias", false}});
+    const es::ModuleSpec frames{"Input", "", {{"channels", n(2)}, {"width", n(9)}, {"height", n(7)}}, {}};
+    return registry.create({"Sequential", "", {}, {{"layers", {frames, {"Conv3d", "x", std::move(fields), {}}}}}},
+                           {{"x.weight", filled(std::move(shape))}}).layer;
+  };
+  const es::FrameShape in{2, 9, 7};
+  CHECK(create({{"kernel_size", n(3)}}, {3, 2, 3, 3, 3}).facts(in).out == es::FrameShape{3, 7, 5});
+  const auto listed = create({{"kernel_size", List{4, 1, 3}}, {"stride", List{1, 2, 3}}, {"padding", List{3, 0, 1}}}, {3, 2, 4, 1, 3});
+  CHECK(listed.facts(in).out == es::FrameShape{3, 3, 4});
+  CHECK(listed.timing().padding() == 3);
+  CHECK(listed.wanted() == es::FrameShape{2, 9, 7, 0});
+  const auto sides = create({{"kernel_size", n(3)}, {"padding", List{2, 0, 1, 1, 0, 2}}}, {3, 2, 3, 3, 3});
+  CHECK(sides.facts(in).out == es::FrameShape{3, 9, 7});
+  CHECK(sides.timing().delay() == 0);
+  const auto error = [&](Fields fields, std::vector<Index> shape = {3, 2, 3, 3, 3}) {
+    return error_of([&] { create(std::move(fields), std::move(shape)); });
+  };
+  CHECK(error({{"kernel_size", List{3, 3}}}) == "module \"x\" (Conv3d): kernel_size has 2 numbers, expected one or 3, for time and space");
+  CHECK(error({{"kernel_size", n(3)}, {"stride", List{1, 0, 1}}}) == "module \"x\" (Conv3d): stride holds 0, must be from 1 to 1048576");
+  CHECK(error({{"kernel_size", n(3)}, {"stride", n(0)}}) == "module \"x\" (Conv3d): stride = 0, must be from 1 to 1048576");
+  mentions(error({{"kernel_size", n(3)}, {"padding", List{1, 1, 1, 1}}}), {"padding has 4 numbers", "6 for both sides"});
+  mentions(error({{"kernel_size", List{3, 8, 3}}}, {3, 2, 3, 8, 3}), {"(Conv3d)", "reaches over 8", "height"});
+  mentions(error({{"kernel_size", List{3, 3, 1}}}), {"x.weight", "(3,2,3,3,3)", "(3,2,3,3,1)"});
+  mentions(error_of([&] {
+    registry.create({"AdaptiveAvgPool2d", "p", {{"output_size", n(2)}, {"kernel_size", n(3)}}, {}}, {});
+  }), {"output_size begins with 2"});
+}
+
 TEST_CASE("registry: a described type reads by its description", "[network]") {
   using F = es::ModuleField;
   static constexpr std::string_view kinds[] = {"plain", "fancy"};

@@ -40,8 +40,10 @@ class Chain {
       if (kept && wanted_.channels == 0) wanted_.channels = wanted.channels;
       if (like && wanted_.width == 0) wanted_.width = wanted.width;
       if (like && wanted_.height == 0) wanted_.height = wanted.height;
-      if (kept && space_ == Space::none && !known && wanted_.channels != 0) known = true, shape.channels = wanted_.channels;
+      if (kept && space_ == Space::none && !known && wanted_.channels != 0)
+        known = true, shape = frames_to_try(wanted_, Space::none);
       space_ = space_behind(space_, space_of(layer));
+      if (space_of(layer) == Space::used && !shape.has_space()) known = false;
       kept = kept && eigenstream::keeps_channels(layer);
       like = like && layer.in_place();
       if (known && space_ != Space::needed) shape = layer.facts(shape).out;  // whether it can take what comes

@@ -39,8 +39,8 @@ class Residual {
     const Index output = both.append(timing, 0);
     shrink_ = both.ended(0).least_lead(both.ended(output));
     check(shrink_ >= 0, "Residual: the network's output is ", -shrink_, " frames longer than its input (without its padding it may fit: residual(without_padding(net)))");
-    const Index channels = net_.wanted().channels;
-    if (channels != 0 && space() != Space::needed) (void)facts({.channels = channels});
+    const FrameShape in = frames_to_try(net_.wanted(), space());
+    if (in.channels != 0) (void)facts(in);
     crop_ = alignment == Alignment::centred ? shrink_ / 2 : alignment == Alignment::leading ? shrink_ : 0;
     keep_ = std::max<Index>(0, timing.first_output() - crop_);  // most are waiting just before the first output
     both.join({output, 0}, alignment);

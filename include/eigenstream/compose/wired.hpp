@@ -47,7 +47,8 @@ class Wired {
     });
     find_wanted();
     if (in_channels != Dynamic) wanted_.channels = in_channels;
-    if (wanted_.channels != 0 && space_ != Space::needed) (void)facts({.channels = wanted_.channels});
+    const FrameShape in = frames_to_try(wanted_, space_);
+    if (in.channels != 0) (void)facts(in);
   }
 
   const Stages& stages() const noexcept { return stages_; }

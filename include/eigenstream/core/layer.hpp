@@ -103,8 +103,9 @@ void check_one_input(const char* who, const L& layer) {
 
 /// What a layer has to do with the space axes of frames. One that needs them, as GroupNorm does, works over all frames of
 /// a window at once; over a plain signal it would need the whole of it, so that a stream refuses it. What makes them, as
-/// Snapshotter does, may come before it.
-enum class Space { none, needed, made };
+/// Snapshotter does, may come before it. One that uses them, as Conv2d does, goes over time as well, but whether it can take
+/// frames shows only when it is known how wide they are.
+enum class Space { none, used, needed, made };
 /// What a layer's type says; `space()` of one that holds others of any type may say more.
 template <class L>
 inline constexpr Space space_of_type = [] {
@@ -121,11 +122,21 @@ Space space_of(const L& layer) noexcept {
     return space_of_type<L>;
 }
 /// Of layers one after another, from what was before: the first that has to do with space decides.
-constexpr Space space_behind(Space before, Space next) noexcept { return before == Space::none ? next : before; }
+constexpr Space space_behind(Space before, Space next) noexcept {
+  return before == Space::none || (before == Space::used && next == Space::needed) ? next : before;
+}
 /// Of layers side by side.
 constexpr Space space_beside(Space one, Space other) noexcept {
-  if (one == Space::needed || other == Space::needed) return Space::needed;
+  for (const Space either : {Space::needed, Space::used})
+    if (one == either || other == either) return either;
   return one == other ? one : Space::none;
+}
+/// Frames by which a network can be tried before it is known which ones come: as wide as it asks for, or without space. None
+/// if that says nothing of those that will come; `channels` is then 0.
+constexpr FrameShape frames_to_try(const FrameShape& wanted, Space space) noexcept {
+  const bool known = wanted.width != 0 || wanted.height != 0;
+  if (space == Space::needed || (space == Space::used && !known)) return {0, 1, 1, 1};
+  return {wanted.channels, std::max<Index>(1, wanted.width), std::max<Index>(1, wanted.height), 1};
 }
 
 namespace detail {

@@ -83,8 +83,8 @@ class AdaptiveMaxPool1d : public detail::AdaptivePool1d<T, AdaptiveMaxPool1d<T>>
   friend class detail::AdaptivePool1d<T, AdaptiveMaxPool1d>;
   void pool(const T* first, Index frames, Index channels, T* y) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
-    kernel::window_reduce(
-        first, channels, frames, channels, y, [](P a, P b) { return simd::max(a, b); }, [](P value) { return value; });
+    kernel::block_reduce(
+        first, 0, 1, channels, frames, channels, y, [](P a, P b) { return simd::max(a, b); }, [](P value) { return value; });
   }
 };
 

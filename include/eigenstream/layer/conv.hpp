@@ -6,8 +6,7 @@
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/padding.hpp"
 #include "eigenstream/core/weights.hpp"
-#include "eigenstream/kernel/depthwise.hpp"
-#include "eigenstream/kernel/tap_sum.hpp"
+#include "eigenstream/kernel/grouped_tap_sum.hpp"
 #include "eigenstream/memory/sliding_window.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -69,17 +68,10 @@ class Conv1d {
     window_ = {reach, stride, padding.left, replicates_};
     for (Index k = 0; k < taps_; ++k) lags_.push_back(k * dilation);
 
-    const auto bias_of = [&](Index o) { return has_bias_ ? bias(o) : T(0); };
-    if (groups > 1 && groups == in_ && groups == out_) {
-      depthwise_ = kernel::Depthwise<T>(out_, taps_, [&](Index c, Index k) { return weight(c, 0, k); }, bias_of);
-    } else {
-      const Index out = out_ / groups, in = in_ / groups;
-      for (Index g = 0; g < groups; ++g)
-        groups_.emplace_back(
-            out, taps_, in, [&](Index o, Index k, Index i) { return weight(g * out + o, i, k); },
-            [&](Index o) { return bias_of(g * out + o); });
-    }
-    pointwise_ = !groups_.empty() && reach == 1 && stride == 1 && padding.left == 0 && padding.right == 0;
+    kernel_ = Kernel(
+        in_, out_, taps_, groups, [&](Index o, Index k, Index i) { return weight(o, i, k); },
+        [&](Index o) { return has_bias_ ? bias(o) : T(0); });
+    pointwise_ = !kernel_.is_depthwise() && reach == 1 && stride == 1 && padding.left == 0 && padding.right == 0;
     fingerprint_ = Fingerprint("Conv1d").add(in_).add(out_).add(taps_).add(stride).add(dilation).add(groups);
     fingerprint_.add(padding.left).add(padding.right).add(weight.span()).add(bias.span());
     if (replicates_) fingerprint_.bytes("replicate", 9);
@@ -97,21 +89,17 @@ class Conv1d {
 
   /// The parameters as they were given; the bias may be empty.
   Weights<T> weight() const {
-    const Index in = in_ / options_.groups, out = out_ / options_.groups;
+    const Index in = in_ / options_.groups;
     std::vector<T> values;
     for (Index o = 0; o < out_; ++o)
       for (Index i = 0; i < in; ++i)
-        for (Index k = 0; k < taps_; ++k)
-          values.push_back(groups_.empty() ? depthwise_.weight(o, k)
-                                           : groups_[static_cast<std::size_t>(o / out)].weight(o % out, k, i));
+        for (Index k = 0; k < taps_; ++k) values.push_back(kernel_.weight(o, k, i));
     return {{out_, in, taps_}, std::move(values)};
   }
   Weights<T> bias() const {
     if (!has_bias_) return {};
-    const Index out = out_ / options_.groups;
     std::vector<T> values;
-    for (Index o = 0; o < out_; ++o)
-      values.push_back(groups_.empty() ? depthwise_.bias(o) : groups_[static_cast<std::size_t>(o / out)].bias(o % out));
+    for (Index o = 0; o < out_; ++o) values.push_back(kernel_.bias(o));
     return {{out_}, std::move(values)};
   }
 
@@ -150,7 +138,7 @@ class Conv1d {
       if (x.count == 1 && state.shape.columns() == 1 && window_.one_at_a_time(state))
         return window_.template advance_one<T>({state.data, In}, x.data, [&](const T* first)
                                                    EIGENSTREAM_INLINE_LAMBDA {
-          groups_.front().column(first, {lags_.data(), In}, y.data);
+          kernel_.column(first, {lags_.data(), In}, y.data);
         });
     return many_steps(StateRef(state.data, state.shape, state.scratch), x.data, x.count, y.data);
   }
@@ -190,35 +178,25 @@ class Conv1d {
     return window_.template advance<T>(
         at, x, n, state.scratch,
         [&](const T* first, Index windows, Index done) { convolve(first, windows, columns, y + done * out_ * columns); },
-        !groups_.empty());
+        !kernel_.is_depthwise());
   }
 
-  static constexpr bool is_static = In != Dynamic && Out != Dynamic && Taps != Dynamic;
-  using Kernel = std::conditional_t<is_static, kernel::TapSum<T, Out, Taps, In>, kernel::TapSum<T>>;
+  using Kernel = kernel::GroupedTapSum<T, Out, Taps, In>;
+  static constexpr bool is_static = Kernel::is_static;
 
   EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, Index per_frame, T* y) const noexcept {
     const kernel::TapOffsets offsets{lags_.data(), in() * per_frame};
     const Index stride = window_.stride;
     // Space and batch are further columns; with a stride they are contiguous only within a frame.
-    if (stride == 1) return columns(first, in(), offsets, windows * per_frame, y);
+    if (stride == 1) return kernel_(first, in(), offsets, windows * per_frame, y);
     strided(first, windows, per_frame, y);
   }
   EIGENSTREAM_OUTLINED void strided(const T* first, Index windows, Index per_frame, T* y) const noexcept {
     const kernel::TapOffsets offsets{lags_.data(), in() * per_frame};
     const Index stride = window_.stride;
-    if (per_frame == 1) return columns(first, stride * in(), offsets, windows, y);
+    if (per_frame == 1) return kernel_(first, stride * in(), offsets, windows, y);
     for (Index m = 0; m < windows; ++m)
-      columns(first + m * stride * in() * per_frame, in(), offsets, per_frame, y + m * per_frame * out_);
-  }
-  EIGENSTREAM_ALWAYS_INLINE void columns(const T* x, Index x_step, kernel::TapOffsets offsets, Index n, T* y) const noexcept {
-    if constexpr (is_static) {
-      groups_.front()(x, x_step, offsets, n, y, Out);
-    } else {
-      if (groups_.empty()) return depthwise_(x, x_step, offsets, n, y, out_);
-      const Index in = in_ / options_.groups, out = out_ / options_.groups;
-      for (std::size_t g = 0; g < groups_.size(); ++g)
-        groups_[g](x + static_cast<Index>(g) * in, x_step, offsets, n, y + static_cast<Index>(g) * out, out_);
-    }
+      kernel_(first + m * stride * in() * per_frame, in(), offsets, per_frame, y + m * per_frame * out_);
   }
   EIGENSTREAM_ALWAYS_INLINE Index in() const noexcept { return In != Dynamic ? In : in_; }
 
@@ -232,8 +210,7 @@ class Conv1d {
   Index in_ = 0, out_ = 0, taps_ = 0;
   SlidingWindow window_;
   std::vector<Index> lags_;
-  std::vector<Kernel> groups_;
-  kernel::Depthwise<T> depthwise_;
+  Kernel kernel_;
   Fingerprint fingerprint_{""};
 };
 

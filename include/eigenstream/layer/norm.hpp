@@ -63,6 +63,12 @@ class BatchNorm1d : public StatelessLayer<T> {
   Fingerprint fingerprint_{""};
 };
 
+/// The same over frames with space: further columns.
+template <class T>
+using BatchNorm2d = BatchNorm1d<T>;
+template <class T>
+using BatchNorm3d = BatchNorm1d<T>;
+
 /// Normalises the channels of every frame to mean 0 and variance 1.
 ///   y = (x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) variance over the channels of the frame
 /// Shapes   x (C,T) or (C,B,T) -> y of the same shape; weight, bias (C) or empty

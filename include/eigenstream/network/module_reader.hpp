@@ -11,6 +11,7 @@
 
 #include "eigenstream/core/description.hpp"
 #include "eigenstream/core/padding.hpp"
+#include "eigenstream/core/per_axis.hpp"
 #include "eigenstream/core/weights.hpp"
 #include "eigenstream/kernel/reduce.hpp"
 #include "eigenstream/network/any_graph.hpp"
@@ -20,9 +21,12 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 /// A frame of which nothing is known yet: 0 stands for what is unknown.
 inline constexpr FrameShape unknown_frame{0, 0, 0, 1};
-/// What a layer makes of frames of which not all need be known; channels that it asks for are known then.
+/// What a layer makes of frames of which not all need be known; channels that it asks for are known then, and a width and
+/// height as Input has them.
 inline FrameShape out_of_layer(const AnyLayer<float>& layer, FrameShape& in) {
-  if (in.channels == 0) in.channels = layer.wanted().channels;
+  const FrameShape wanted = layer.wanted();
+  if (in.channels == 0) in.channels = wanted.channels;
+  if (!in.has_space() && wanted.width > 0 && wanted.height > 0) in.width = wanted.width, in.height = wanted.height;
   if (in.size() > 0) return layer.facts(in).out;
   return layer.in_place() ? in : unknown_frame;
 }
@@ -185,6 +189,28 @@ class ModuleReader {
     return {given->begin(), given->end()};
   }
 
+  /// An integer for each axis, time first; one may stand for all.
+  template <int Axes>
+  PerAxis<Index, Axes> per_axis(const std::string& name) {
+    const std::vector<Index> given = axes(name);
+    check(given.size() == 1 || given.size() == Axes, name, " has ", given.size(), " numbers, expected one or ", Axes,
+          ", for time and space");
+    return std::span<const Index>(given);
+  }
+  /// The same for paddings, of which both sides of each axis may be given, too: [left, right, left, right].
+  template <int Axes>
+  PerAxis<Padding, Axes> paddings(const std::string& name) {
+    const std::vector<Index> given = axes(name);
+    check(given.size() == 1 || given.size() == Axes || given.size() == 2 * Axes, name, " has ", given.size(),
+          " numbers, expected one, ", Axes, " for time and space, or ", 2 * Axes, " for both sides of each");
+    std::vector<Padding> each(given.begin(), given.end());
+    if (given.size() == 2 * Axes) {
+      each.clear();
+      for (std::size_t axis = 0; axis < Axes; ++axis) each.emplace_back(given[2 * axis], given[2 * axis + 1]);
+    }
+    return std::span<const Padding>(each);
+  }
+
   /// The tensor of that name, which must have the shape that the description gives it; empty if by that there is none.
   Weights<float> weight(const std::string& name) {
     const ModuleTensor* own = described_tensor(name);
@@ -319,7 +345,27 @@ class ModuleReader {
     return value == nullptr ? std::nullopt : std::optional(*value);
   }
   Index extent(std::string_view formula) {
-    return evaluate(formula, [&](std::string_view name) { return integer(std::string(name)); });
+    return evaluate(formula, [&](std::string_view token) {
+      const FieldAxis own(token);
+      if (own.axis < 0) return integer(std::string(own.field));
+      const std::vector<Index> all = axes(std::string(own.field));
+      return all[all.size() == 1 ? 0 : static_cast<std::size_t>(own.axis)];
+    });
+  }
+  // What a field says for each axis, as many numbers as it is given; its default, or another field, where it is absent.
+  std::vector<Index> axes(const std::string& name) {
+    const ModuleField* own = described(name, FieldKind::integers);
+    check(own != nullptr && own->axes > 0, "its type's description has no ", name, " for each axis");
+    const ModuleSpec::Value* value = field(name, !own->is_required());
+    if (value == nullptr) {
+      const auto* other = std::get_if<std::string_view>(&own->otherwise);
+      return other != nullptr ? axes(std::string(*other)) : std::vector<Index>{std::get<Index>(own->otherwise)};
+    }
+    const auto* one = std::get_if<std::int64_t>(value);
+    if (one == nullptr) return values(name);
+    check(static_cast<double>(*one) >= own->lowest && static_cast<double>(*one) <= own->highest, name, " = ", *one,
+          ", must be from ", static_cast<std::int64_t>(own->lowest), " to ", static_cast<std::int64_t>(own->highest));
+    return {static_cast<Index>(*one)};
   }
   // Whether a field is true, not 0, or given; none always is.
   bool holds(std::string_view name) {

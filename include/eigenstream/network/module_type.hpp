@@ -44,6 +44,7 @@ struct ModuleField {
   std::string_view meaning;
   double lowest = -endless, highest = endless;  ///< of a number, an integer, and each of several
   std::span<const std::string_view> choices{};  ///< of a text
+  int axes = 0;  ///< of integers: how many, or one that stands for all; 0: any number
 
   static constexpr ModuleField integer(std::string_view name, Default otherwise, std::string_view meaning, Index lowest = 1,
                                        Index highest = max_extent) {
@@ -66,6 +67,11 @@ struct ModuleField {
                                         Index highest = max_extent) {
     return {name, FieldKind::integers, absent, meaning, static_cast<double>(lowest), static_cast<double>(highest)};
   }
+  /// An integer for each axis, time first, or one for all; by default one, or as another field.
+  static constexpr ModuleField per_axis(std::string_view name, int axes, Default otherwise, std::string_view meaning,
+                                        Index lowest = 1, Index highest = max_extent) {
+    return {name, FieldKind::integers, otherwise, meaning, static_cast<double>(lowest), static_cast<double>(highest), {}, axes};
+  }
   static constexpr ModuleField padding(std::string_view name, std::string_view meaning) {
     return {name, FieldKind::padding, Index{0}, meaning, 0, static_cast<double>(max_extent)};
   }
@@ -77,6 +83,15 @@ struct ModuleField {
   }
 
   constexpr bool is_required() const noexcept { return std::holds_alternative<Required>(otherwise); }
+};
+
+/// What a token of a formula stands for: a field, or the value that a field has for an axis, "kernel_size[1]".
+struct FieldAxis {
+  std::string_view field;
+  int axis = -1;  ///< -1: the field has one value
+  constexpr explicit FieldAxis(std::string_view token) : field(token.substr(0, token.find('['))) {
+    if (field.size() < token.size()) axis = token[field.size() + 1] - '0';
+  }
 };
 
 /// A tensor of a module type.
@@ -102,7 +117,7 @@ struct ModuleTensor {
 };
 
 /// The value of "12", "channels", "in_channels / groups" or "2 * channels / groups": integers and fields with * and / between
-/// them, a blank on either side, from left to right. `value_of(name)` gives a field's.
+/// them, a blank on either side, from left to right. `value_of(name)` gives a field's; see FieldAxis.
 template <class ValueOf>
 constexpr Index evaluate(std::string_view formula, ValueOf&& value_of) {
   Index value = 1;

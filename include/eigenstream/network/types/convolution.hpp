@@ -4,9 +4,11 @@
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"
 #include "eigenstream/layer/delay.hpp"
+#include "eigenstream/layer/input.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/reflection_pad.hpp"
+#include "eigenstream/layer/space_conv.hpp"
 #include "eigenstream/network/registry.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -27,6 +29,30 @@ inline Built build_conv1d(ModuleReader& r, const FrameShape&) {
   r.check((taps - 1) * options.dilation < max_reach, "its taps reach over more than ", max_reach, " frames");
   const Weights<float> weight = r.weight("weight");
   return Conv1d<float>(weight, r.weight("bias"), options);
+}
+
+template <int Axes>
+Built build_space_conv(ModuleReader& r, const FrameShape&) {
+  SpaceConvOptions<Axes> options;
+  options.stride = r.per_axis<Axes>("stride");
+  options.padding = r.paddings<Axes>("padding");
+  options.padding_mode = r.padding_mode("padding_mode");
+  if (options.padding_mode == PaddingMode::constant) options.padding_value = r.number("padding_value");
+  options.dilation = r.per_axis<Axes>("dilation");
+  options.groups = r.integer("groups");
+  const Index in = r.integer("in_channels"), out = r.integer("out_channels");
+  r.check(in % options.groups == 0 && out % options.groups == 0, "groups = ", options.groups, " does not divide ", in,
+          " and ", out, " channels");
+  const PerAxis<Index, Axes> taps = r.per_axis<Axes>("kernel_size");
+  for (int axis = 0; axis < Axes; ++axis)
+    r.check((taps[axis] - 1) * options.dilation[axis] < max_reach, "its taps reach over more than ", max_reach, " positions");
+  const Weights<float> weight = r.weight("weight");
+  return SpaceConv<float, Axes>(weight, r.weight("bias"), options);
+}
+
+inline Built build_input(ModuleReader& r, const FrameShape&) {
+  const Index channels = r.integer("channels"), width = r.integer("width");
+  return Input<float>({channels, width, r.integer("height")});
 }
 
 inline Built build_conv_transpose1d(ModuleReader& r, const FrameShape&) {
@@ -90,6 +116,41 @@ inline void add_convolution_types(Registry& registry) {
                   F::number("padding_value", 0, "what they hold"), dilation, groups, bias},
        .tensors = {{"weight", "out_channels, in_channels / groups, kernel_size", ""}, {"bias", "out_channels", "bias"}},
        .build = build_conv1d});
+  for (const int axes : {2, 3}) {
+    const bool two = axes == 2;
+    registry.add(
+        {.name = two ? "Conv2d" : "Conv3d",
+         .torch = two ? "torch.nn.Conv2d" : "torch.nn.Conv3d",
+         .group = "Layers over time and space",
+         .summary = two ? "Convolution over time and the width of frames: (B, C, T, W) in torch"
+                        : "Convolution over time, height and width of frames: (B, C, T, H, W) in torch",
+         .formula = two ? "y[o,w,m] = bias[o] + sum over i, k, l of weight[o,i,k,l] x[i, w', m']\n"
+                          "m' = m stride[0] - left[0] + k dilation[0], w' the same with the second numbers and l"
+                        : "y[o,w,h,m] = bias[o] + sum over i, k, j, l of weight[o,i,k,j,l] x[i, w', h', m']\n"
+                          "m' = m stride[0] - left[0] + k dilation[0], h' and w' the same with the next numbers, j and l",
+         .notes = "Options have a number for each axis, time first, or one for all; a `padding` may have both sides of each. What "
+                  "padding holds says `padding_mode`. `padding_value` is allowed with \"constant\" only.",
+         .fields = {in, out, F::per_axis("kernel_size", axes, required, "taps"),
+                    F::per_axis("stride", axes, Index{1}, "from one output to the next"),
+                    F::per_axis("padding", axes, Index{0}, "around signal and frames; [left, right, left, right] and so on for "
+                                                           "different sides", 0),
+                    F::text("padding_mode", "zeros", "zeros, the nearest number, or `padding_value`", padding_mode_names),
+                    F::number("padding_value", 0, "what it holds"),
+                    F::per_axis("dilation", axes, Index{1}, "from tap to tap"), groups, bias},
+         .tensors = {{"weight", two ? "out_channels, in_channels / groups, kernel_size[0], kernel_size[1]"
+                                    : "out_channels, in_channels / groups, kernel_size[0], kernel_size[1], kernel_size[2]", ""},
+                     {"bias", "out_channels", "bias"}},
+         .space = Space::used,
+         .build = two ? build_space_conv<2> : build_space_conv<3>});
+  }
+  registry.add({.name = "Input",
+                .group = "Layers over time and space",
+                .summary = "Which frames the network takes: in front of one whose frames have space",
+                .formula = "y = x",
+                .fields = {F::integer("channels", required, "channels of x"),
+                           F::integer("width", 1, "columns of a frame: bins of a spectrum, or of a picture"),
+                           F::integer("height", 1, "rows of a picture")},
+                .build = build_input});
   add({.name = "ConvTranspose1d",
        .torch = "torch.nn.ConvTranspose1d",
        .summary = "Transposed convolution",

@@ -41,18 +41,25 @@ inline void add_normalisation_types(Registry& registry) {
   using F = ModuleField;
   const F eps = F::number("eps", 1e-5, "added to the variance", 0), features = F::integer("num_features", required, "channels");
   const auto affine = [](bool usual) { return F::boolean("affine", usual, "whether there are `weight` and `bias`"); };
-  registry.add({.name = "BatchNorm1d",
-                .torch = "torch.nn.BatchNorm1d",
-                .group = "Layers over channels",
-                .summary = "Batch norm with running statistics",
-                .formula = "y[c,t] = (x[c,t] - running_mean[c]) / sqrt(running_var[c] + eps) * weight[c] + bias[c]",
-                .notes = "`running_var + eps` is positive.",
-                .fields = {features, F::number("eps", 1e-5, "added to the variance"), affine(true)},
-                .tensors = {{"weight", "num_features", "affine"},
-                            {"bias", "num_features", "affine"},
-                            {"running_mean", "num_features", ""},
-                            {"running_var", "num_features", ""}},
-                .build = build_batch_norm1d});
+  struct BatchNorm {
+    const char *name, *torch, *summary;
+  };
+  for (const auto& [name, torch, summary] :
+       {BatchNorm{"BatchNorm1d", "torch.nn.BatchNorm1d", "Batch norm with running statistics"},
+        BatchNorm{"BatchNorm2d", "torch.nn.BatchNorm2d", "Batch norm with running statistics, of frames with a width"},
+        BatchNorm{"BatchNorm3d", "torch.nn.BatchNorm3d", "Batch norm with running statistics, of frames with a width and height"}})
+    registry.add({.name = name,
+                  .torch = torch,
+                  .group = "Layers over channels",
+                  .summary = summary,
+                  .formula = "y[c,t] = (x[c,t] - running_mean[c]) / sqrt(running_var[c] + eps) * weight[c] + bias[c]",
+                  .notes = "`running_var + eps` is positive.",
+                  .fields = {features, F::number("eps", 1e-5, "added to the variance"), affine(true)},
+                  .tensors = {{"weight", "num_features", "affine"},
+                              {"bias", "num_features", "affine"},
+                              {"running_mean", "num_features", ""},
+                              {"running_var", "num_features", ""}},
+                  .build = build_batch_norm1d});
   registry.add(
       {.name = "LayerNorm",
        .torch = "torch.nn.LayerNorm",
