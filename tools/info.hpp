@@ -152,6 +152,11 @@ inline std::string options_text(const es::ModuleSpec& spec) {
       for (const std::int64_t each : value) list += (list.empty() ? "[" : ",") + std::to_string(each);
       return list + "]";
     }
+    std::string operator()(const std::vector<std::string>& value) const {
+      std::string list;
+      for (const std::string& each : value) list += (list.empty() ? "[" : ",") + printable(each);
+      return list + "]";
+    }
   };
   const es::ModuleType* const type = known_types.find(spec.type);
   std::vector<std::pair<std::size_t, std::string>> parts;  // in the order of the table above

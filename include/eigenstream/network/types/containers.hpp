@@ -43,7 +43,11 @@ inline Built build_graph(ModuleReader& r, const FrameShape& in) {
     if (rates.empty()) continue;
     more.back().rate = Rate::of(rates[2 * k], rates[2 * k + 1]);
   }
-  AnyGraph<float> graph = r.graph("nodes", known, more, modules);
+  const std::vector<Index> outputs = r.values("outputs");
+  const std::vector<std::string> names = r.texts("output_names");
+  r.check(names.empty() || names.size() == outputs.size(), "output_names holds ", names.size(), " texts, expected ",
+          outputs.size(), ": one for each of outputs");
+  AnyGraph<float> graph = r.graph("nodes", known, more, modules, outputs, names);
   return Built(std::move(graph), std::move(modules));
 }
 
@@ -96,11 +100,14 @@ inline void add_containers_types(Registry& registry) {
        .notes =
            "Values are numbered: 0 is the input, the further inputs follow, and then what the nodes give, the last of which "
            "is the output. Each node has one more field, `from`: the numbers of the values that it takes, smaller than its "
-           "own. Every value is used; without nodes, the graph is the identity.",
+           "own. Every value is used; without nodes, the graph is the identity. With `outputs` any of the values are its "
+           "outputs, the main one first; a graph with more than one is a network by itself, not part of another.",
        .fields = {F::nodes("nodes", "each with `from`"),
                   F::integer("in_channels", absent, "of its input; without it, the first layer that minds says"),
                   F::integers("more_channels", "of each further input"),
-                  F::integers("more_rates", "two numbers for each further input: frames, and for how many of the main one")},
+                  F::integers("more_rates", "two numbers for each further input: frames, and for how many of the main one"),
+                  F::integers("outputs", "the values that come out; without it, the last one", 0),
+                  F::texts("output_names", "of each of these; without it, they are called 0, 1 and so on")},
        .build = build_graph});
   add({.name = "Reduce",
        .summary = "Several values of a Graph joined into one, number by number or as channels",
