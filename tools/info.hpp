@@ -237,6 +237,17 @@ inline std::string info_text(const OpenedModel& model) {
   for (const es::NetworkInput& input : model.layer().more_inputs())
     fact("and beside them", text(Index{input.shape.channels}, " in, ", input.rate.outputs, " for every ", input.rate.inputs,
                                  input.rate.inputs == 1 ? " frame" : " frames"));
+  if (stream.outputs() > 1)
+    for (Index k = 0; k < stream.outputs(); ++k) {
+      const es::FrameShape shape = stream.out_shape(k);
+      std::string extents = text(Index{shape.channels});
+      if (shape.has_space()) extents += text(" x ", Index{shape.width});
+      if (shape.height != 1) extents += text(" x ", Index{shape.height});
+      const es::Rate own = stream.rate(k);
+      fact(k == 0 ? "outputs" : "", text(printable(stream.output_name(k)), ": ", extents, shape.size() == 1 ? " channel, " : " channels, ",
+                                         own.outputs, " for every ", own.inputs, own.inputs == 1 ? " frame" : " frames",
+                                         ", delay ", frames_text(stream.delay(k), rate_hz)));
+    }
   fact("parameters", text(facts.parameters));
   fact("MACs",
        short_number(macs) + " per input frame" + (rate_hz ? ", " + short_number(macs * *rate_hz) + " per second" : ""));
@@ -291,6 +302,21 @@ inline std::string info_json(const OpenedModel& model) {
   all["in_channels"] = Index{stream.in_shape().channels};
   all["out_channels"] = Index{stream.out_shape().channels};
   if (stream.out_shape().has_space()) all["out_width"] = Index{stream.out_shape().width};
+  if (!model.layer().all_outputs().empty()) {
+    all["outputs"] = json::array();
+    for (Index k = 0; k < stream.outputs(); ++k) {
+      const es::FrameShape shape = stream.out_shape(k);
+      json own{{"name", stream.output_name(k)}, {"channels", Index{shape.channels}}};
+      if (shape.has_space()) own["width"] = Index{shape.width}, own["height"] = Index{shape.height};
+      own["delay_frames"] = stream.delay(k);
+      if (stream.timing(k).recursive())
+        own["receptive_field_frames"] = "unbounded";
+      else
+        own["receptive_field_frames"] = stream.receptive_field(k);
+      own["rate"] = {{"outputs", stream.rate(k).outputs}, {"inputs", stream.rate(k).inputs}};
+      all["outputs"].push_back(std::move(own));
+    }
+  }
   all["parameters"] = facts.parameters;
   all["macs_per_input_frame"] = facts.macs;
   const bool unbounded = stream.timing().recursive();
