@@ -51,7 +51,7 @@ TEST_CASE("model_file: what is no description is refused", "[io][errors]") {
   };
   says(error_of([] { es::parse_model({}, "file: "); }), "not a model file");
   says(description_error("[]"), "does not begin with '{'");
-  says(description_error(with_network(R"({"type": "T", "path": "p", "w": ["a", 1]})")), "1 is not a text");
+  says(description_error(with_network(R"({"type": "T", "path": "p", "w": ["a", 1]})")), "\"1\" is not a text");
   says(description_error(R"({"version": 1)"), "not valid JSON");
   says(description_error(R"({"version": 2, "network": {"type": "T", "path": ""}})"), "version 2");
   says(description_error(R"({"version": 1})"), "no network");

@@ -659,7 +659,7 @@ class SeveralOutputsTest(ToolTest):
         refused("output_names holds 1 texts, expected 2", output_names=["a"])
         refused("two outputs are called a", output_names=["a", "a"])
         refused("output_names is not a list of texts", output_names=[1, 2])
-        refused('output_names: 1 is not a text', output_names=["a", 1])
+        refused('output_names: "1" is not a text', output_names=["a", 1])
         write_model(self.path("net.safetensors"), [self.GRAPH], self.TENSORS)
         self.bad("info", "net.safetensors", says="a network of 2 outputs, of which only one would be used")
 
