@@ -118,7 +118,7 @@ int command_line(int argc, char** argv) {
   info->add_flag("--json", json, "As JSON, with nothing left out");
 
   tool::RunOptions options;
-  std::vector<std::string> also, outputs;
+  std::vector<std::string> also, outputs, controls;
   std::string input, output, load_state, save_state, block = "128", blocks, format = "float32";
   bool offline = false;
   CLI::App* run =
@@ -133,6 +133,7 @@ int command_line(int argc, char** argv) {
                   "A network of several outputs writes a file for each: the main one to OUTPUT, any other where\n"
                   "--output NAME=FILE says, or beside OUTPUT with its name added: clean.wav and clean.mask.wav. Such\n"
                   "a file holds a tensor if its name ends in .safetensors. Tensors all go to OUTPUT, by name.\n"
+                  "Knobs, numbers without a time, are what --control NAME=VALUE,.. says, else their defaults (see info).\n"
                   "A long signal may come in parts: --save-state leaves a file from which --load-state goes on, also on\n"
                   "another day. The outputs of the parts, put together, are the output of the whole.\n"
                   "\n"
@@ -152,6 +153,9 @@ int command_line(int argc, char** argv) {
   run->add_option("--output", outputs, "Where another output than the main one goes")
       ->allow_extra_args(false)
       ->type_name("NAME=FILE");
+  run->add_option("--control", controls, "What a knob of the network is set to")
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE,..");
   CLI::Option* one = run->add_option("--block", block, "Frames of each call (128)")->type_name("N");
   CLI::Option* many =
       run->add_option("--blocks", blocks, "Frames of call after call, over and over")->type_name("N,N,..");
@@ -324,6 +328,7 @@ int command_line(int argc, char** argv) {
     options.input = input;
     options.also.assign(also.begin(), also.end());
     options.outputs = outputs;
+    options.controls = controls;
     options.output = output;
     tool::run(options);
   } else if (*check) {

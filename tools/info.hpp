@@ -54,6 +54,12 @@ inline Listed list_modules(const es::Module& module, const es::ModuleSpec& spec,
                  rows);
     return listed;
   }
+  if (module.type == "Control" && module.children.size() == 1) {
+    Index numbers = 0;
+    for (const es::NetworkControl& each : module.layer.controls()) numbers += each.channels();
+    list_modules(module.children.front(), spec.children.at("net").front(), {numbers}, 0, depth + 1, false, rows);
+    return listed;
+  }
   if (module.type == "Graph") {
     const std::vector<es::NetworkInput>& more = module.layer.more_inputs();
     es::ValueGraph<Listed> values(1 + static_cast<Index>(more.size()));
@@ -248,6 +254,12 @@ inline std::string info_text(const OpenedModel& model) {
                                          own.outputs, " for every ", own.inputs, own.inputs == 1 ? " frame" : " frames",
                                          ", delay ", frames_text(stream.delay(k), rate_hz)));
     }
+  for (Index k = 0; k < stream.controls(); ++k) {
+    const es::NetworkControl& control = stream.control_info(k);
+    std::string values;
+    for (const double value : control.initial) values += (values.empty() ? "" : ",") + text(static_cast<float>(value));
+    fact(k == 0 ? "knobs" : "", text(printable(control.name), " = ", cut(values, 60), control.channels() == 1 ? "" : text(" (", control.channels(), " numbers)")));
+  }
   fact("parameters", text(facts.parameters));
   fact("MACs",
        short_number(macs) + " per input frame" + (rate_hz ? ", " + short_number(macs * *rate_hz) + " per second" : ""));
@@ -302,6 +314,11 @@ inline std::string info_json(const OpenedModel& model) {
   all["in_channels"] = Index{stream.in_shape().channels};
   all["out_channels"] = Index{stream.out_shape().channels};
   if (stream.out_shape().has_space()) all["out_width"] = Index{stream.out_shape().width};
+  if (stream.controls() > 0) {
+    all["controls"] = json::array();
+    for (Index k = 0; k < stream.controls(); ++k)
+      all["controls"].push_back({{"name", stream.control_info(k).name}, {"default", stream.control_info(k).initial}});
+  }
   if (!model.layer().all_outputs().empty()) {
     all["outputs"] = json::array();
     for (Index k = 0; k < stream.outputs(); ++k) {

@@ -2,7 +2,9 @@
 #define EIGENSTREAM_TOOLS_RUN_HPP
 
 #include <algorithm>   // max, min
+#include <charconv>    // from_chars
 #include <chrono>      // real-time factor
+#include <cmath>       // isfinite
 #include <filesystem>  // path
 #include <limits>      // largest sample rate
 #include <memory>      // files
@@ -24,6 +26,7 @@ struct RunOptions {
   std::filesystem::path model, input, output;
   std::vector<std::filesystem::path> also;  ///< what comes beside the input, for a network of several inputs
   std::vector<std::string> outputs;  ///< NAME=FILE: where another output than the main one goes
+  std::vector<std::string> controls;  ///< NAME=VALUE,VALUE..: what knobs are set to when it begins
   std::vector<Index> blocks;  ///< frames of each call; begins again at its end. Empty: one call
   bool trace = false;
   WavWriter::Format format = WavWriter::Format::float32;
@@ -194,6 +197,39 @@ inline es::Stream<Net> open_stream(const OpenedModel& model, es::StreamOptions o
     return es::Stream<Net>(model.layer(), options);
   } catch (const es::Error& error) {  // a network of any number of channels may still mind
     es::fail(input, ": ", error.what());
+  }
+}
+
+/// Sets the knobs of the network.
+inline void set_controls(es::Stream<Net>& stream, const RunOptions& options) {
+  std::vector<bool> given(static_cast<std::size_t>(stream.controls()), false);
+  for (const std::string& written : options.controls) {
+    Index k = 0;
+    std::string names;
+    for (; k < stream.controls(); ++k) {
+      const std::string& name = stream.control_info(k).name;
+      if (written.starts_with(name + "=")) break;
+      names += (names.empty() ? "" : ", ") + in_quotes(name);
+    }
+    es::check(k < stream.controls(), "--control: ", in_quotes(written), " is not NAME=VALUE,.. for one of the network's knobs: ",
+              names.empty() ? "there are none" : names);
+    es::check(!given[static_cast<std::size_t>(k)], "--control: ", in_quotes(stream.control_info(k).name), " is given twice");
+    given[static_cast<std::size_t>(k)] = true;
+    std::vector<float> values;
+    const char *at = written.data() + stream.control_info(k).name.size() + 1, *const end = written.data() + written.size();
+    for (;;) {
+      float value = 0;
+      const auto [stop, error] = std::from_chars(at, end, value);
+      es::check(error == std::errc() && std::isfinite(value) && (stop == end || *stop == ','), "--control: ", in_quotes(written),
+                ": the values must be numbers such as 0.5,1");
+      values.push_back(value);
+      if (stop == end) break;
+      at = stop + 1;
+    }
+    const Index channels = stream.control_info(k).channels();
+    es::check(static_cast<Index>(values.size()) == channels, "--control: ", in_quotes(written), ": ", values.size(),
+              values.size() == 1 ? " value, the knob has " : " values, the knob has ", channels);
+    stream.set_control(k, values);
   }
 }
 
@@ -379,6 +415,7 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   };
 
   StateFiles states(options, text("audio at ", reader.sample_rate_hz(), " Hz"), stream);
+  set_controls(stream, options);
   const Index seen = stream.frames_seen();
   std::vector<std::unique_ptr<Result>> results;
   for (const std::filesystem::path& path : output_files(stream, options))
@@ -447,6 +484,7 @@ inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
   }
 
   StateFiles states(options, "tensors", stream);
+  set_controls(stream, options);
   OutputFile output(options.output);
   const Index seen = stream.frames_seen();
   Index at = 0;

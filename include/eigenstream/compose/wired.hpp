@@ -52,6 +52,7 @@ class Wired {
       check(inputs_of(layer) == given, "Graph: value ", v, " has ", given, " operands, its layer takes ", inputs_of(layer));
       check_one_output("Graph", layer);
     });
+    find_controls();
     find_wanted();
     if (in_channels != Dynamic) wanted_.channels = in_channels;
     if (wanted_.channels != 0 && space_ != Space::needed) (void)facts({.channels = wanted_.channels});
@@ -98,6 +99,20 @@ class Wired {
     std::vector<FrameShape> shapes;
     (void)lay_out(in, nullptr, &shapes);
     return shapes;
+  }
+  /// The knobs of all layers; those of one name are one.
+  const std::vector<NetworkControl>& controls() const noexcept { return controls_; }
+  void set_control(StateRef state, Index k, const T* values, bool same) const noexcept {
+    for (const ControlPlace& place : control_places_)
+      if (place.control == k)
+        at_layer(place.layer, [&](const auto& layer) { layer.set_control(layer_state(state, place.layer), place.number, values, same); });
+  }
+  const T* control(StateRef state, Index k) const noexcept {
+    const T* values = nullptr;
+    for (const ControlPlace& place : control_places_)
+      if (place.control == k)
+        at_layer(place.layer, [&](const auto& layer) { values = layer.control(layer_state(state, place.layer), place.number); });
+    return values;
   }
   std::uint64_t fingerprint() const {
     Fingerprint all("Graph");
@@ -191,6 +206,10 @@ class Wired {
     FrameLayout shape;
     Index buffer;  // offset in the scratch memory
   };
+  // A knob of a layer.
+  struct ControlPlace {
+    Index control, layer, number;  // the network's, and that of the layer
+  };
   // In scratch: a value on its way.
   struct Live {
     const T* data;
@@ -212,6 +231,28 @@ class Wired {
   template <class F>
   EIGENSTREAM_ALWAYS_INLINE void for_each_value(F&& f) const {
     stages_.for_each([&](auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA { f(graph().inputs() + i, i, layer); });
+  }
+
+  // Calls f with a layer that has knobs.
+  template <class F>
+  void at_layer(Index i, F&& f) const noexcept {
+    stages_.visit(i, [&](const auto& layer) {
+      if constexpr (requires { layer.controls(); }) f(layer);
+    });
+  }
+  void find_controls() {
+    for_each_value([&](Index, Index i, const auto& layer) {
+      const std::vector<NetworkControl>& own = controls_of(layer);
+      for (Index number = 0; number < static_cast<Index>(own.size()); ++number) {
+        const NetworkControl& control = own[static_cast<std::size_t>(number)];
+        Index k = 0;
+        while (k < static_cast<Index>(controls_.size()) && controls_[static_cast<std::size_t>(k)].name != control.name) ++k;
+        if (k == static_cast<Index>(controls_.size())) controls_.push_back(control);
+        check(controls_[static_cast<std::size_t>(k)] == control, "Graph: two knobs are called ", control.name,
+              ", but have not the same values to begin with");
+        control_places_.push_back({k, i, number});
+      }
+    });
   }
 
   // What the first layer asks for that minds and that the input reaches with its number of channels unchanged, and what
@@ -510,6 +551,8 @@ class Wired {
   detail::WiredPlan plan_;
   std::vector<NetworkOutput> outputs_;  // if they were chosen
   std::vector<Index> output_values_;
+  std::vector<NetworkControl> controls_;
+  std::vector<ControlPlace> control_places_;
 };
 
 EIGENSTREAM_END_NAMESPACE

@@ -71,6 +71,12 @@ class AnyLayer {
   void flush(StateRef state, std::span<const Frames<T>> y, std::span<Index> written) const noexcept {
     layer_->flush(state, y, written);
   }
+  /// The knobs of a network that has some.
+  const std::vector<NetworkControl>& controls() const noexcept { return layer_->controls(); }
+  void set_control(StateRef state, Index k, const T* values, bool same) const noexcept {
+    layer_->set_control(state, k, values, same);
+  }
+  const T* control(StateRef state, Index k) const noexcept { return layer_->control(state, k); }
   /// What its further inputs are, of a network that has several.
   const std::vector<NetworkInput>& more_inputs() const noexcept { return layer_->more_inputs(); }
   bool keeps_channels() const noexcept { return layer_->keeps_channels(); }
@@ -101,6 +107,9 @@ class AnyLayer {
     virtual void steps(StateRef, std::span<const Frames<const T>>, std::span<const Frames<T>>,
                        std::span<Index>) const noexcept = 0;
     virtual void flush(StateRef, std::span<const Frames<T>>, std::span<Index>) const noexcept = 0;
+    virtual const std::vector<NetworkControl>& controls() const noexcept = 0;
+    virtual void set_control(StateRef, Index, const T*, bool) const noexcept = 0;
+    virtual const T* control(StateRef, Index) const noexcept = 0;
   };
   // One address for each type: tells layers apart without run-time type information.
   template <class L>
@@ -164,6 +173,15 @@ class AnyLayer {
     void flush([[maybe_unused]] StateRef state, [[maybe_unused]] std::span<const Frames<T>> y,
                [[maybe_unused]] std::span<Index> written) const noexcept override {
       if constexpr (requires { layer.all_outputs(); }) layer.flush(state, y, written);
+    }
+    const std::vector<NetworkControl>& controls() const noexcept override { return controls_of(layer); }
+    void set_control([[maybe_unused]] StateRef state, [[maybe_unused]] Index k,
+                     [[maybe_unused]] const T* values, [[maybe_unused]] bool same) const noexcept override {
+      if constexpr (requires { layer.controls(); }) layer.set_control(state, k, values, same);
+    }
+    const T* control([[maybe_unused]] StateRef state, [[maybe_unused]] Index k) const noexcept override {
+      if constexpr (requires { layer.controls(); }) return layer.control(state, k);
+      return nullptr;
     }
     L layer;
   };

@@ -1,10 +1,12 @@
 #ifndef EIGENSTREAM_STREAM_STREAM_HPP
 #define EIGENSTREAM_STREAM_STREAM_HPP
 
+#include <initializer_list>  // knobs
 #include <limits>   // numeric_limits
 #include <memory>   // shared_ptr
 #include <span>     // inputs, outputs
 #include <string>   // names
+#include <string_view>  // names
 #include <utility>  // forward
 #include <vector>   // frames to warm up with
 
@@ -240,6 +242,43 @@ class Stream {
       refuse_input(x.count);
   }
 
+  // Knobs: numbers without a time, part of the state. A new signal, after flush, final or reset, begins with their defaults.
+
+  Index controls() const noexcept { return static_cast<Index>(all_controls().size()); }
+  /// Name, default and number of values of knob k.
+  /// Errors   Error if there is no such knob
+  const NetworkControl& control_info(Index k) const {
+    check(k >= 0 && k < controls(), "Stream: no knob ", k, "; there are ", controls());
+    return all_controls()[static_cast<std::size_t>(k)];
+  }
+  /// The knob of that name. Errors   Error if there is none
+  Index control_number(std::string_view name) const {
+    for (Index k = 0; k < controls(); ++k)
+      if (all_controls()[static_cast<std::size_t>(k)].name == name) return k;
+    fail("Stream: no knob is called \"", name, "\"");
+  }
+  /// Its values now: (channels), of every batch entry.
+  std::span<const T> control(Index k) const {
+    const Index channels = control_info(k).channels();
+    if constexpr (has_controls) return {net_->control(state(), k), static_cast<std::size_t>(channels * in_.batch)};
+    return {};
+  }
+  std::span<const T> control(std::string_view name) const { return control(control_number(name)); }
+  /// Gives it other values, from the next frame on: (channels), the same for every batch entry, or of each one after the
+  /// other. No allocation, no lock, no system call.
+  /// Errors   Error if there is no such knob, or it has another number of values; nothing has changed
+  void set_control(Index k, std::span<const T> values) {
+    const Index channels = control_info(k).channels(), given = static_cast<Index>(values.size());
+    check(given == channels || given == channels * in_.batch, "Stream: ", given, " values for the knob \"", control_info(k).name,
+          "\" of ", channels);
+    if constexpr (has_controls) net_->set_control(state(), k, values.data(), given == channels);
+  }
+  void set_control(Index k, std::initializer_list<T> values) { set_control(k, std::span<const T>(values.begin(), values.size())); }
+  void set_control(std::string_view name, std::span<const T> values) { set_control(control_number(name), values); }
+  void set_control(std::string_view name, std::initializer_list<T> values) {
+    set_control(control_number(name), std::span<const T>(values.begin(), values.size()));
+  }
+
   // As tensors: <eigenstream/stream/tensor_calls.hpp>.
 
   /// The frames that x makes ready; (C',0) if none is.
@@ -451,6 +490,9 @@ class Stream {
     return more_inputs()[static_cast<std::size_t>(input - 1)];
   }
 
+  const std::vector<NetworkControl>& all_controls() const noexcept { return controls_of(*net_); }
+
+  static constexpr bool has_controls = requires(const Net& net) { net.controls(); };
   static constexpr bool gives_several = requires(const Net& net) { net.all_outputs(); };
   static constexpr Index most_extent = std::numeric_limits<std::int32_t>::max();
   std::shared_ptr<const Net> net_;
