@@ -4,7 +4,7 @@
 #include <sys/ioctl.h>  // size of the terminal
 #include <unistd.h>     // isatty
 
-#include <algorithm>    // clamp
+#include <algorithm>    // clamp, find_if
 #include <charconv>     // from_chars
 #include <cstdlib>      // getenv
 #include <filesystem>   // path
@@ -26,6 +26,7 @@ struct DepsOptions {
   std::filesystem::path output;  ///< empty: the terminal
   Index frames = 0;              ///< 0: as many as show the pattern
   Index in_stride = 1;
+  std::string of;  ///< the output's name; empty: the main one
 };
 
 /// Room for a picture of characters on standard output, and which characters it takes.
@@ -63,7 +64,13 @@ inline void deps(const DepsOptions& options) {
     check_not_the_same(options.output, options.model, "model");
   }
   const OpenedModel model = open_model(options.model);
-  const es::Timing timing = model.layer().timing();
+  es::Timing timing = model.layer().timing();
+  if (!options.of.empty()) {
+    const std::vector<es::NetworkOutput>& all = model.layer().all_outputs();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const es::NetworkOutput& each) { return each.name == options.of; });
+    es::check(found != all.end(), in_quotes(options.model.string()), ": has no output ", in_quotes(options.of));
+    timing = found->timing;
+  }
   const es::Rate rate = timing.rate();
   Index frames = options.frames;
   if (frames == 0) {
@@ -84,7 +91,8 @@ inline void deps(const DepsOptions& options) {
 
   const es::DependencyPlot plot =
       es::plot_dependency_matrix(es::dependency_matrix(timing, frames, options.in_stride),
-                                 {.title = options.model.filename().string(), .marks = es::dependency_marks(timing)});
+                                 {.title = options.model.filename().string() + (options.of.empty() ? "" : ": " + options.of),
+                                  .marks = es::dependency_marks(timing)});
 
   const std::optional<double> rate_hz = model.sample_rate_hz();
   std::string facts;

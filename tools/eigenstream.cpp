@@ -118,7 +118,7 @@ int command_line(int argc, char** argv) {
   info->add_flag("--json", json, "As JSON, with nothing left out");
 
   tool::RunOptions options;
-  std::vector<std::string> also;
+  std::vector<std::string> also, outputs, controls;
   std::string input, output, load_state, save_state, block = "128", blocks, format = "float32";
   bool offline = false;
   CLI::App* run =
@@ -130,6 +130,10 @@ int command_line(int argc, char** argv) {
                   "The output does not depend on the blocks, and appears only when it is complete.\n"
                   "A network of several inputs takes a file for each: --also FILE, in their order, with as many frames\n"
                   "as belong to those of the input.\n"
+                  "A network of several outputs writes a file for each: the main one to OUTPUT, any other where\n"
+                  "--output NAME=FILE says, or beside OUTPUT with its name added: clean.wav and clean.mask.wav. Such\n"
+                  "a file holds a tensor if its name ends in .safetensors. Tensors all go to OUTPUT, by name.\n"
+                  "Knobs, numbers without a time, are what --control NAME=VALUE,.. says, else their defaults (see info).\n"
                   "A long signal may come in parts: --save-state leaves a file from which --load-state goes on, also on\n"
                   "another day. The outputs of the parts, put together, are the output of the whole.\n"
                   "\n"
@@ -138,6 +142,7 @@ int command_line(int argc, char** argv) {
                   "  eigenstream run denoiser.safetensors noisy.flac clean.wav --block 64 --format pcm16\n"
                   "  eigenstream run denoiser.safetensors x.safetensors y.safetensors --blocks 7,13,1 --trace\n"
                   "  eigenstream run vocoder.safetensors noise.wav voice.wav --also mel.wav\n"
+                  "  eigenstream run denoiser.safetensors noisy.wav clean.wav --output mask=mask.safetensors\n"
                   "  eigenstream run denoiser.safetensors part1.wav clean1.wav --save-state call.state\n"
                   "  eigenstream run denoiser.safetensors part2.wav clean2.wav --load-state call.state");
   run->add_option("input", input, "Audio or tensors")->required()->type_name("");
@@ -145,6 +150,12 @@ int command_line(int argc, char** argv) {
   run->add_option("--also", also, "What comes beside the input, for each further input of the network in turn")
       ->allow_extra_args(false)
       ->type_name("FILE");
+  run->add_option("--output", outputs, "Where another output than the main one goes")
+      ->allow_extra_args(false)
+      ->type_name("NAME=FILE");
+  run->add_option("--control", controls, "What a knob of the network is set to")
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE,..");
   CLI::Option* one = run->add_option("--block", block, "Frames of each call (128)")->type_name("N");
   CLI::Option* many =
       run->add_option("--blocks", blocks, "Frames of call after call, over and over")->type_name("N,N,..");
@@ -199,6 +210,7 @@ int command_line(int argc, char** argv) {
                   "  eigenstream deps denoiser.safetensors -o deps.png --frames 2000 --in-stride 4");
   CLI::Option* of_picture =
       deps->add_option("-o,--output", picture, "A .svg, .png, .pgm or .txt file to write")->type_name("FILE");
+  deps->add_option("--of", dependencies.of, "Which output, of a network that has several (the main one)")->type_name("NAME");
   deps->add_option("--frames", deps_frames, "Length of the signal (three receptive fields, from 16 to 2000)")
       ->type_name("N");
   deps->add_option("--in-stride", in_stride, "Show only every K-th input (1)")->type_name("K");
@@ -315,6 +327,8 @@ int command_line(int argc, char** argv) {
     options.model = model;
     options.input = input;
     options.also.assign(also.begin(), also.end());
+    options.outputs = outputs;
+    options.controls = controls;
     options.output = output;
     tool::run(options);
   } else if (*check) {

@@ -54,6 +54,12 @@ inline Listed list_modules(const es::Module& module, const es::ModuleSpec& spec,
                  rows);
     return listed;
   }
+  if (module.type == "Control" && module.children.size() == 1) {
+    Index numbers = 0;
+    for (const es::NetworkControl& each : module.layer.controls()) numbers += each.channels();
+    list_modules(module.children.front(), spec.children.at("net").front(), {numbers}, 0, depth + 1, false, rows);
+    return listed;
+  }
   if (module.type == "Graph") {
     const std::vector<es::NetworkInput>& more = module.layer.more_inputs();
     es::ValueGraph<Listed> values(1 + static_cast<Index>(more.size()));
@@ -152,6 +158,11 @@ inline std::string options_text(const es::ModuleSpec& spec) {
       for (const std::int64_t each : value) list += (list.empty() ? "[" : ",") + std::to_string(each);
       return list + "]";
     }
+    std::string operator()(const std::vector<std::string>& value) const {
+      std::string list;
+      for (const std::string& each : value) list += (list.empty() ? "[" : ",") + printable(each);
+      return list + "]";
+    }
   };
   const es::ModuleType* const type = known_types.find(spec.type);
   std::vector<std::pair<std::size_t, std::string>> parts;  // in the order of the table above
@@ -232,6 +243,23 @@ inline std::string info_text(const OpenedModel& model) {
   for (const es::NetworkInput& input : model.layer().more_inputs())
     fact("and beside them", text(Index{input.shape.channels}, " in, ", input.rate.outputs, " for every ", input.rate.inputs,
                                  input.rate.inputs == 1 ? " frame" : " frames"));
+  if (stream.outputs() > 1)
+    for (Index k = 0; k < stream.outputs(); ++k) {
+      const es::FrameShape shape = stream.out_shape(k);
+      std::string extents = text(Index{shape.channels});
+      if (shape.has_space()) extents += text(" x ", Index{shape.width});
+      if (shape.height != 1) extents += text(" x ", Index{shape.height});
+      const es::Rate own = stream.rate(k);
+      fact(k == 0 ? "outputs" : "", text(printable(stream.output_name(k)), ": ", extents, shape.size() == 1 ? " channel, " : " channels, ",
+                                         own.outputs, " for every ", own.inputs, own.inputs == 1 ? " frame" : " frames",
+                                         ", delay ", frames_text(stream.delay(k), rate_hz)));
+    }
+  for (Index k = 0; k < stream.controls(); ++k) {
+    const es::NetworkControl& control = stream.control_info(k);
+    std::string values;
+    for (const double value : control.initial) values += (values.empty() ? "" : ",") + text(static_cast<float>(value));
+    fact(k == 0 ? "knobs" : "", text(printable(control.name), " = ", cut(values, 60), control.channels() == 1 ? "" : text(" (", control.channels(), " numbers)")));
+  }
   fact("parameters", text(facts.parameters));
   fact("MACs",
        short_number(macs) + " per input frame" + (rate_hz ? ", " + short_number(macs * *rate_hz) + " per second" : ""));
@@ -286,6 +314,26 @@ inline std::string info_json(const OpenedModel& model) {
   all["in_channels"] = Index{stream.in_shape().channels};
   all["out_channels"] = Index{stream.out_shape().channels};
   if (stream.out_shape().has_space()) all["out_width"] = Index{stream.out_shape().width};
+  if (stream.controls() > 0) {
+    all["controls"] = json::array();
+    for (Index k = 0; k < stream.controls(); ++k)
+      all["controls"].push_back({{"name", stream.control_info(k).name}, {"default", stream.control_info(k).initial}});
+  }
+  if (!model.layer().all_outputs().empty()) {
+    all["outputs"] = json::array();
+    for (Index k = 0; k < stream.outputs(); ++k) {
+      const es::FrameShape shape = stream.out_shape(k);
+      json own{{"name", stream.output_name(k)}, {"channels", Index{shape.channels}}};
+      if (shape.has_space()) own["width"] = Index{shape.width}, own["height"] = Index{shape.height};
+      own["delay_frames"] = stream.delay(k);
+      if (stream.timing(k).recursive())
+        own["receptive_field_frames"] = "unbounded";
+      else
+        own["receptive_field_frames"] = stream.receptive_field(k);
+      own["rate"] = {{"outputs", stream.rate(k).outputs}, {"inputs", stream.rate(k).inputs}};
+      all["outputs"].push_back(std::move(own));
+    }
+  }
   all["parameters"] = facts.parameters;
   all["macs_per_input_frame"] = facts.macs;
   const bool unbounded = stream.timing().recursive();

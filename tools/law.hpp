@@ -28,6 +28,39 @@ struct LawResult {
   std::string broken;  ///< where, if it is
 };
 
+/// Room for what a call of a stream gives, of each output.
+template <class Stream>
+class Results {
+ public:
+  using T = typename Stream::Scalar;
+  explicit Results(const Stream& stream)
+      : written(static_cast<std::size_t>(stream.outputs())), stream_(stream), memory_(written.size()) {}
+
+  void make_room(Index n, bool flush) {
+    frames.clear();
+    for (Index k = 0; k < stream_.outputs(); ++k) {
+      std::vector<T>& memory = memory_[static_cast<std::size_t>(k)];
+      const Index room = flush ? stream_.max_flush(k) : stream_.max_outputs(n, k);
+      memory.resize(static_cast<std::size_t>(room * stream_.out_shape(k).size()));
+      frames.emplace_back(memory.data(), stream_.out_shape(k), room);
+    }
+  }
+  void append_to(std::vector<std::vector<T>>& all) const {
+    all.resize(frames.size());
+    for (std::size_t k = 0; k < frames.size(); ++k)
+      all[k].insert(all[k].end(), frames[k].data, frames[k].data + written[k] * frames[k].frame_size());
+  }
+  /// How messages begin.
+  std::string name(Index k) const { return stream_.outputs() == 1 ? "" : stream_.output_name(k) + ": "; }
+
+  std::vector<es::Frames<T>> frames;
+  std::vector<Index> written;
+
+ private:
+  const Stream& stream_;
+  std::vector<std::vector<T>> memory_;
+};
+
 /// Tries the law on a network: however a signal is cut into chunks, also when the stream is saved and loaded on the way
 /// or has run before, the outputs are, bit for bit and in number, those of one call, and come when they are due.
 /// Signals are random, alone and in a batch of three. Stops at the first call that breaks it.
@@ -36,7 +69,8 @@ LawResult try_law(std::shared_ptr<const Net> net, const LawOptions& options) {
   using T = typename Net::Scalar;
   struct Reference {
     es::Stream<Net> stream;  // has seen many signals, none of which may matter
-    std::vector<T> x, y;
+    std::vector<T> x;
+    std::vector<std::vector<T>> y;  // of each output
     es::State end;  // before the flush
   };
   const es::FlushDenormals guard;
@@ -48,20 +82,27 @@ LawResult try_law(std::shared_ptr<const Net> net, const LawOptions& options) {
     const auto found = references.find(batch);
     if (found != references.end()) return found->second;
     Reference made{es::Stream<Net>(net, {.channels = options.channels, .batch = batch}), {}, {}, {}};
-    const es::FrameShape in = made.stream.in_shape(), out = made.stream.out_shape();
+    const es::FrameShape in = made.stream.in_shape();
     made.x = es::random_signal<T>(options.frames * in.size(), random);
-    const Index room = made.stream.max_outputs(options.frames) + made.stream.max_flush();
-    made.y.resize(static_cast<std::size_t>(room * out.size()));
-    const es::Frames<T> y(made.y.data(), out, room);
-    Index written = made.stream.process(es::Frames<const T>(made.x.data(), in, options.frames), y);
-    const Index due = made.stream.outputs_after(options.frames);
-    if (written != due) result.broken = text("one call gives ", written, " frames, ", due, " are due");
+    Results results(made.stream);
+    results.make_room(options.frames, false);
+    made.stream.process(es::Frames<const T>(made.x.data(), in, options.frames), results.frames, results.written);
+    results.append_to(made.y);
+    for (Index k = 0; k < made.stream.outputs(); ++k) {
+      const Index written = results.written[static_cast<std::size_t>(k)], due = made.stream.timing(k).outputs_after(options.frames);
+      if (result.broken.empty() && written != due)
+        result.broken = text(results.name(k), "one call gives ", written, " frames, ", due, " are due");
+    }
     made.end = made.stream.get_state();
-    written += made.stream.flush(y.from(written));
-    const Index in_all = made.stream.outputs_after(options.frames, true);
-    if (result.broken.empty() && written != in_all)
-      result.broken = text("one call and the flush give ", written, " frames, ", in_all, " are due");
-    made.y.resize(static_cast<std::size_t>(written * out.size()));
+    results.make_room(0, true);
+    made.stream.flush(results.frames, results.written);
+    results.append_to(made.y);
+    for (Index k = 0; k < made.stream.outputs(); ++k) {
+      const Index in_all = made.stream.timing(k).outputs_after(options.frames, true);
+      const Index written = static_cast<Index>(made.y[static_cast<std::size_t>(k)].size()) / made.stream.out_shape(k).size();
+      if (result.broken.empty() && written != in_all)
+        result.broken = text(results.name(k), "one call and the flush give ", written, " frames, ", in_all, " are due");
+    }
     return references.emplace(batch, std::move(made)).first->second;
   };
 
@@ -69,34 +110,46 @@ LawResult try_law(std::shared_ptr<const Net> net, const LawOptions& options) {
     Reference& whole = reference(trial % 4 == 3 ? 3 : 1);
     if (!result.broken.empty()) break;
     es::Stream<Net>& stream = whole.stream;
-    const es::FrameShape in = stream.in_shape(), out = stream.out_shape();
+    const es::FrameShape in = stream.in_shape();
     const es::Chunking chunking = es::make_chunking(trial, options.frames, random);
     const std::size_t reload = random() % chunking.chunks.size();
-    const Index expected = static_cast<Index>(whole.y.size()) / out.size();
-    std::vector<T> y;
-    Index seen = 0, given = 0;
+    Results results(stream);
+    std::vector<Index> given(results.written.size(), 0);  // frames of each output
+    Index seen = 0;
 
     const auto broken = [&](const auto&... what) {
       result.broken =
           text("chunking ", trial + 1, " (", chunking.name, in.batch > 1 ? "; a batch of 3" : "", "), ", what...);
     };
-    // Whether a call that took frames [begin, seen) and wrote `written` frames did right.
-    const auto agrees = [&](const std::string& call, Index written, Index due) {
-      if (written != due) {
-        broken(call, ": gives ", written, " frames, ", due, " are due");
+    // Whether a call that took frames [begin, seen) and wrote what is in the results did right.
+    const auto agrees = [&](const std::string& call, const std::vector<Index>& all_due) {
+      for (Index k = 0; k < stream.outputs(); ++k) {
+        const std::size_t i = static_cast<std::size_t>(k);
+        const es::FrameShape out = stream.out_shape(k);
+        const Index written = results.written[i], due = all_due[i];
+        const Index expected = static_cast<Index>(whole.y[i].size()) / out.size();
+        if (written != due) {
+          broken(call, ": ", results.name(k), "gives ", written, " frames, ", due, " are due");
+          return false;
+        }
+        const Index n = std::min(written, expected - given[i]) * out.size();
+        const T* const wanted = whole.y[i].data() + given[i] * out.size();
+        const Index at = es::first_difference(results.frames[i].data, wanted, n);
+        given[i] += written;
+        if (at == n) continue;
+        std::ostringstream shown;
+        shown.precision(9);
+        shown << "channel " << at % out.channels << " is " << results.frames[i].data[at] << ", in one call " << wanted[at];
+        broken(call, ": ", results.name(k), "output frame ", given[i] - written + at / out.size(), ", ", shown.str());
         return false;
       }
-      const Index n = std::min(written, expected - given) * out.size();
-      const T* const wanted = whole.y.data() + given * out.size();
-      const Index at = es::first_difference(y.data(), wanted, n);
-      given += written;
-      if (at == n) return true;
-      std::ostringstream shown;
-      shown.precision(9);
-      shown << "channel " << at % out.channels << " is " << y[static_cast<std::size_t>(at)] << ", in one call "
-            << wanted[at];
-      broken(call, ": output frame ", given - written + at / out.size(), ", ", shown.str());
-      return false;
+      return true;
+    };
+    const auto due_after = [&](Index n) {
+      std::vector<Index> due;
+      for (Index k = 0; k < stream.outputs(); ++k)
+        due.push_back(stream.timing(k).outputs_after(seen + n) - stream.timing(k).outputs_after(seen));
+      return due;
     };
 
     for (std::size_t c = 0; c < chunking.chunks.size(); ++c) {
@@ -111,22 +164,27 @@ LawResult try_law(std::shared_ptr<const Net> net, const LawOptions& options) {
         }
         stream = loaded;
       }
-      const Index room = stream.max_outputs(n), due = stream.outputs_after(seen + n) - stream.outputs_after(seen);
-      y.resize(static_cast<std::size_t>(room * out.size()));
+      const std::vector<Index> due = due_after(n);
+      results.make_room(n, false);
       const es::Frames<const T> x(whole.x.data() + seen * in.size(), in, n);
-      const Index written = stream.process(x, es::Frames<T>(y.data(), out, room));
+      stream.process(x, results.frames, results.written);
       ++result.calls;
       const std::string call = text("the cut at input frame ", seen, ", next chunk of ", n);
       seen += n;
-      if (!agrees(c <= reload ? call : call + ", after saving and loading", written, due)) return result;
+      if (!agrees(c <= reload ? call : call + ", after saving and loading", due)) return result;
     }
     if (!(stream.get_state() == whole.end)) {
       broken("after the last chunk: the state is another than after one call");
       return result;
     }
-    y.resize(static_cast<std::size_t>(stream.max_flush() * out.size()));
-    const Index written = stream.flush(es::Frames<T>(y.data(), out, stream.max_flush()));
-    if (!agrees("the flush", written, expected - given)) return result;
+    results.make_room(0, true);
+    stream.flush(results.frames, results.written);
+    std::vector<Index> rest;
+    for (Index k = 0; k < stream.outputs(); ++k) {
+      const std::size_t i = static_cast<std::size_t>(k);
+      rest.push_back(static_cast<Index>(whole.y[i].size()) / stream.out_shape(k).size() - given[i]);
+    }
+    if (!agrees("the flush", rest)) return result;
     ++result.trials;
   }
   return result;

@@ -13,11 +13,15 @@
 
 namespace tool {
 
-/// The library's OutputFile, which also leaves nothing over when the program is interrupted. At most two at a time.
+/// The library's OutputFile, which also leaves nothing over when the program is interrupted. At most `most` at a time.
 class OutputFile : public es::detail::OutputFile {
  public:
+  static constexpr int most = 64;
+
   explicit OutputFile(const std::filesystem::path& path)
-      : es::detail::OutputFile(path), doomed_name_(temporary().string()), slot_(doomed_[0] == nullptr ? 0 : 1) {
+      : es::detail::OutputFile(path), doomed_name_(temporary().string()) {
+    while (slot_ < most && doomed_[slot_] != nullptr) ++slot_;
+    es::check(slot_ < most, name(), ": more than ", most, " files to write at once");
     remove_when_interrupted(doomed_name_.c_str());
   }
   ~OutputFile() { remove_when_interrupted(nullptr); }
@@ -42,9 +46,9 @@ class OutputFile : public es::detail::OutputFile {
     }
   }
 
-  inline static const char* volatile doomed_[2] = {};
+  inline static const char* volatile doomed_[most] = {};
   std::string doomed_name_;
-  int slot_;  // which of them is ours
+  int slot_ = 0;  // which of them is ours
 };
 
 }  // namespace tool

@@ -38,14 +38,14 @@ inline void resample(const ResampleFileOptions& options) {
   run.blocks = {options.block};
   const RunTotals totals = stream_through(
       stream, run, reader.frames(), {}, [&](float* to, Index n) { return reader.read(to, n); },
-      [&](const float* from, Index n) { writer.write(from, n); });
+      [&](std::size_t, const float* from, Index n) { writer.write(from, n); });
   writer.finish();
 
   std::string line = text(fixed(static_cast<double>(totals.in) / static_cast<double>(rate_hz), 3), " s, ",
                           reader.channels(), reader.channels() == 1 ? " channel" : " channels", ", from ", rate_hz,
                           " to ", options.rate_hz, " Hz (", options.filter_name, "): ",
                           summary(stream, totals, static_cast<double>(rate_hz)));
-  line += faults(writer);
+  line += faults(writer.clipped(), writer.not_numbers());
   warn(reader.shortfall());
   say(line + "\n");
   finish_saying();

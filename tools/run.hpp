@@ -2,9 +2,12 @@
 #define EIGENSTREAM_TOOLS_RUN_HPP
 
 #include <algorithm>   // max, min
+#include <charconv>    // from_chars
 #include <chrono>      // real-time factor
+#include <cmath>       // isfinite
 #include <filesystem>  // path
 #include <limits>      // largest sample rate
+#include <memory>      // files
 #include <optional>    // sample rate
 #include <string>      // string
 #include <vector>      // frames
@@ -22,6 +25,8 @@ namespace tool {
 struct RunOptions {
   std::filesystem::path model, input, output;
   std::vector<std::filesystem::path> also;  ///< what comes beside the input, for a network of several inputs
+  std::vector<std::string> outputs;  ///< NAME=FILE: where another output than the main one goes
+  std::vector<std::string> controls;  ///< NAME=VALUE,VALUE..: what knobs are set to when it begins
   std::vector<Index> blocks;  ///< frames of each call; begins again at its end. Empty: one call
   bool trace = false;
   WavWriter::Format format = WavWriter::Format::float32;
@@ -41,36 +46,48 @@ struct FurtherInput {
 };
 
 struct RunTotals {
-  Index in = 0, out = 0;  // frames
+  Index in = 0;            // frames
+  std::vector<Index> out;  // of each output
   Index calls = 0;
   double seconds = 0;  // within the network
 };
 
 /// Sends a signal of `frames` frames at most, or a part of one, through a stream: read(to, n) gives the next n of them,
-/// fewer at the end; write(from, n) takes results.
+/// fewer at the end; write(k, from, n) takes those of output k.
 template <class Read, class Write>
 RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Index frames,
                          const std::vector<FurtherInput>& also, Read&& read, Write&& write) {
   using Clock = std::chrono::steady_clock;
   const es::FlushDenormals guard;
-  const es::FrameShape in = stream.in_shape(), out = stream.out_shape();
+  const es::FrameShape in = stream.in_shape();
   const std::vector<Index> blocks = options.blocks.empty() ? std::vector<Index>{frames} : options.blocks;
   const Index longest = std::min(frames, *std::max_element(blocks.begin(), blocks.end()));
-  const Index room = std::max(stream.max_outputs(longest), stream.max_flush());
-  std::vector<float> x(static_cast<std::size_t>(longest * in.size())), y(static_cast<std::size_t>(room * out.size()));
-  const es::Frames<float> results(y.data(), out, room);
+  std::vector<float> x(static_cast<std::size_t>(longest * in.size()));
+  std::vector<std::vector<float>> memory;
+  std::vector<es::Frames<float>> results;
+  for (Index k = 0; k < stream.outputs(); ++k) {
+    const Index room = std::max(stream.max_outputs(longest, k), stream.max_flush(k));
+    memory.emplace_back(static_cast<std::size_t>(room * stream.out_shape(k).size()));
+    results.emplace_back(memory.back().data(), stream.out_shape(k), room);
+  }
+  std::vector<Index> written(results.size());
   std::vector<es::Frames<const float>> inputs(1 + also.size());
   std::vector<Index> taken(also.size(), 0);  // frames of what comes beside the input
 
   RunTotals totals;
+  totals.out.resize(results.size());
   Progress progress(frames, !options.trace);
   const auto timed = [&](auto&& call) {
     const auto start = Clock::now();
-    const Index written = call();
+    call();
     totals.seconds += std::chrono::duration<double>(Clock::now() - start).count();
-    write(y.data(), written);
-    totals.out += written;
-    return written;
+    std::string counts;
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      write(k, results[k].data, written[k]);
+      totals.out[k] += written[k];
+      counts += (k == 0 ? "" : " ") + std::to_string(written[k]);
+    }
+    return counts;
   };
   bool more = true;
   for (std::size_t next = 0; more && totals.in < frames; next = (next + 1) % blocks.size()) {
@@ -87,17 +104,17 @@ RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Ind
       inputs[k + 1] = {also[k].values.data() + taken[k] * shape.size(), shape, some};
       taken[k] += some;
     }
-    const Index written = timed([&] { return stream.process(inputs, results); });
+    const std::string given = timed([&] { stream.process(inputs, results, written); });
     totals.in += n;
     ++totals.calls;
-    if (options.trace) say(text("in ", n, " out ", written, "\n"));
+    if (options.trace) say(text("in ", n, " out ", given, "\n"));
     progress.reached(totals.in);
   }
   for (std::size_t k = 0; k < also.size(); ++k)
     es::check(taken[k] == also[k].frames, also[k].name, ": holds ", also[k].frames, " frames, but ", taken[k], " belong to ",
               totals.in, " of the input");
   if (!options.ends()) return totals;
-  const Index rest = timed([&] { return stream.flush(results); });
+  const std::string rest = timed([&] { stream.flush(results, written); });
   if (options.trace) say(text("flush out ", rest, "\n"));
   return totals;
 }
@@ -138,7 +155,9 @@ class StateFiles {
 };
 
 inline std::string summary(const es::Stream<Net>& stream, const RunTotals& totals, std::optional<double> rate_hz) {
-  std::string all = text(totals.in, " frames in, ", totals.out, " out, ", totals.calls,
+  std::string given = std::to_string(totals.out.front());
+  for (std::size_t k = 1; k < totals.out.size(); ++k) given += " and " + std::to_string(totals.out[k]);
+  std::string all = text(totals.in, " frames in, ", given, " out, ", totals.calls,
                          totals.calls == 1 ? " call; delay " : " calls; delay ", frames_text(stream.delay(), rate_hz),
                          "; ", fixed(totals.seconds, 3), " s");
   if (rate_hz && totals.in > 0)
@@ -149,19 +168,11 @@ inline std::string summary(const es::Stream<Net>& stream, const RunTotals& total
 }
 
 /// Says so where a signal that has come to its end gave no output, though nothing failed.
-inline void warn_if_empty(const es::Stream<Net>& stream, Index seen, const OutputFile& output) {
-  if (stream.outputs_after(seen, true) > 0) return;
-  const std::optional<Index> enough = frames_for_an_output(stream.timing());
+inline void warn_if_empty(const es::Timing& timing, Index seen, const OutputFile& output) {
+  if (timing.outputs_after(seen, true) > 0) return;
+  const std::optional<Index> enough = frames_for_an_output(timing);
   warn(text(output.name(), ": holds no frames: ", frames_text(seen, {}), " went in",
             enough ? text(", the network needs ", frames_text(*enough, {}), " for its first output") : ""));
-}
-
-/// What had to be changed to fit into the file: "; 3 samples clipped", or nothing.
-inline std::string faults(const WavWriter& writer) {
-  std::string all;
-  if (writer.clipped() > 0) all += text("; ", writer.clipped(), " samples clipped");
-  if (writer.not_numbers() > 0) all += text("; ", writer.not_numbers(), " samples were not numbers, now 0");
-  return all;
 }
 
 inline void check_wav_name(const std::filesystem::path& output) {
@@ -189,6 +200,39 @@ inline es::Stream<Net> open_stream(const OpenedModel& model, es::StreamOptions o
   }
 }
 
+/// Sets the knobs of the network.
+inline void set_controls(es::Stream<Net>& stream, const RunOptions& options) {
+  std::vector<bool> given(static_cast<std::size_t>(stream.controls()), false);
+  for (const std::string& written : options.controls) {
+    Index k = 0;
+    std::string names;
+    for (; k < stream.controls(); ++k) {
+      const std::string& name = stream.control_info(k).name;
+      if (written.starts_with(name + "=")) break;
+      names += (names.empty() ? "" : ", ") + in_quotes(name);
+    }
+    es::check(k < stream.controls(), "--control: ", in_quotes(written), " is not NAME=VALUE,.. for one of the network's knobs: ",
+              names.empty() ? "there are none" : names);
+    es::check(!given[static_cast<std::size_t>(k)], "--control: ", in_quotes(stream.control_info(k).name), " is given twice");
+    given[static_cast<std::size_t>(k)] = true;
+    std::vector<float> values;
+    const char *at = written.data() + stream.control_info(k).name.size() + 1, *const end = written.data() + written.size();
+    for (;;) {
+      float value = 0;
+      const auto [stop, error] = std::from_chars(at, end, value);
+      es::check(error == std::errc() && std::isfinite(value) && (stop == end || *stop == ','), "--control: ", in_quotes(written),
+                ": the values must be numbers such as 0.5,1");
+      values.push_back(value);
+      if (stop == end) break;
+      at = stop + 1;
+    }
+    const Index channels = stream.control_info(k).channels();
+    es::check(static_cast<Index>(values.size()) == channels, "--control: ", in_quotes(written), ": ", values.size(),
+              values.size() == 1 ? " value, the knob has " : " values, the knob has ", channels);
+    stream.set_control(k, values);
+  }
+}
+
 /// Error unless there is a file for each input of the network.
 inline void check_inputs(const es::Stream<Net>& stream, const RunOptions& options) {
   const std::size_t more = static_cast<std::size_t>(stream.inputs() - 1);
@@ -196,7 +240,125 @@ inline void check_inputs(const es::Stream<Net>& stream, const RunOptions& option
             more == 1 ? " signal" : " signals", " beside the input, ", options.also.size(), " given (--also FILE for each)");
 }
 
-/// An audio file through the network into a WAV file.
+/// What would keep a file from being written: it must not be one that is read, nor one that is written, too.
+inline void check_output(const std::filesystem::path& output, const RunOptions& options) {
+  check_not_the_same(output, options.input, "input");
+  check_not_the_same(output, options.model, "model");
+  for (const std::filesystem::path& path : options.also) check_not_the_same(output, path, "input");
+  if (!options.load_state.empty()) check_not_the_same(output, options.load_state, "state to load");
+  if (!options.save_state.empty()) check_not_the_same(options.save_state, output, "output");
+}
+
+/// A file for each output of the network: the main one's, and for each other the one that is named, or that of the main one
+/// with the output's name in it.
+inline std::vector<std::filesystem::path> output_files(const es::Stream<Net>& stream, const RunOptions& options) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> files(static_cast<std::size_t>(stream.outputs()));
+  files.front() = options.output;
+  for (const std::string& given : options.outputs) {
+    std::string names;
+    bool found = false;
+    for (Index k = 1; k < stream.outputs() && !found; ++k) {
+      const std::string name = stream.output_name(k);
+      found = given.starts_with(name + "=") && given.size() > name.size() + 1;
+      fs::path& file = files[static_cast<std::size_t>(k)];
+      es::check(!found || file.empty(), "--output: ", in_quotes(name), " is given twice");
+      if (found) file = given.substr(name.size() + 1);
+      names += (names.empty() ? "" : ", ") + in_quotes(name);
+    }
+    es::check(found, "--output: ", in_quotes(given), " is not NAME=FILE for one of the outputs beside the main one: ",
+              names.empty() ? "there are none" : names);
+  }
+  for (Index k = 1; k < stream.outputs(); ++k) {
+    fs::path& file = files[static_cast<std::size_t>(k)];
+    if (file.empty()) {
+      const std::string name = stream.output_name(k);
+      es::check(name.find_first_of("/\\") == name.npos && printable(name) == name, in_quotes(options.model.string()),
+                ": an output is called ", in_quotes(name), ", as no file can be; say where it goes: --output NAME=FILE");
+      file = options.output;
+      file.replace_filename(options.output.stem().string() + "." + name + options.output.extension().string());
+    }
+    if (file.extension() != ".safetensors") check_wav_name(file);
+    check_output(file, options);
+    for (Index other = 0; other < k; ++other) check_not_the_same(file, files[static_cast<std::size_t>(other)], "file of another output");
+  }
+  return files;
+}
+
+/// Frames of an output, from the order within a frame to torch's: (B,C,H,W,T), without what is not there.
+inline es::Weights<float> as_tensor(const std::vector<float>& frames, const es::FrameShape& shape, bool batched) {
+  const Index count = static_cast<Index>(frames.size()) / shape.size();
+  std::vector<float> y(frames.size());
+  Index from = 0;
+  for (Index t = 0; t < count; ++t)
+    for (Index b = 0; b < shape.batch; ++b)
+      for (Index h = 0; h < shape.height; ++h)
+        for (Index w = 0; w < shape.width; ++w)
+          for (Index c = 0; c < shape.channels; ++c, ++from) {
+            const Index lane = ((b * shape.channels + c) * shape.height + h) * shape.width + w;
+            y[static_cast<std::size_t>(lane * count + t)] = frames[static_cast<std::size_t>(from)];
+          }
+  std::vector<Index> sizes{shape.channels};
+  if (batched) sizes.insert(sizes.begin(), shape.batch);
+  if (shape.height != 1) sizes.push_back(shape.height);
+  if (shape.has_space()) sizes.push_back(shape.width);
+  sizes.push_back(count);
+  return {std::move(sizes), std::move(y)};
+}
+
+/// Where the frames of one output go: a WAV file, or a tensor y.
+class Result {
+ public:
+  Result(const std::filesystem::path& path, const es::Stream<Net>& stream, Index output, Index in_hz, Index frames,
+         const RunOptions& options, const std::string& input)
+      : file(path), shape_(stream.out_shape(output)), timing_(stream.timing(output)) {
+    if (path.extension() == ".safetensors") return;
+    const std::string which = stream.outputs() == 1 ? "the output" : "output " + in_quotes(stream.output_name(output));
+    const std::string cure = output == 0 ? "" : "; or write tensors: --output NAME=FILE.safetensors";
+    const es::Rate rate = timing_.rate();
+    const double out_hz = static_cast<double>(in_hz) * rate.value();
+    es::check(in_hz % rate.inputs == 0, input, ": ", which, " would be sampled at ", fixed(out_hz, 3), " Hz (", in_hz,
+              " Hz times ", rate.outputs, "/", rate.inputs, "), but a WAV file needs a whole number", cure);
+    es::check(out_hz <= std::numeric_limits<int>::max(), input, ": ", which, " would be sampled at ", fixed(out_hz, 0),
+              " Hz, more than a WAV file can say", cure);
+    const Index seen = stream.frames_seen();
+    writer_.emplace(file, shape_.size(), static_cast<Index>(out_hz),
+                    timing_.outputs_after(seen + frames, options.ends()) - timing_.outputs_after(seen), options.format);
+  }
+
+  void write(const float* from, Index n) {
+    if (writer_) return writer_->write(from, n);
+    frames_.insert(frames_.end(), from, from + n * shape_.size());
+  }
+  void finish() {
+    if (writer_) return writer_->finish();
+    es::Safetensors out;
+    out.tensors["y"] = as_tensor(frames_, shape_, shape_.batch > 1);
+    file.write(es::serialise_safetensors(out));
+  }
+  void warn_if_empty(Index seen) const { tool::warn_if_empty(timing_, seen, file); }
+  /// What had to be changed to fit into the file.
+  Index clipped() const { return writer_ ? writer_->clipped() : 0; }
+  Index not_numbers() const { return writer_ ? writer_->not_numbers() : 0; }
+
+  OutputFile file;
+
+ private:
+  es::FrameShape shape_;
+  es::Timing timing_;
+  std::optional<WavWriter> writer_;
+  std::vector<float> frames_;
+};
+
+/// What had to be changed to fit into the files: "; 3 samples clipped", or nothing.
+inline std::string faults(Index clipped, Index not_numbers) {
+  std::string all;
+  if (clipped > 0) all += text("; ", clipped, " samples clipped");
+  if (not_numbers > 0) all += text("; ", not_numbers, " samples were not numbers, now 0");
+  return all;
+}
+
+/// An audio file through the network into a WAV file for each output.
 inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   AudioReader reader(options.input, options.is_part());
   const std::string input = in_quotes(options.input.string());
@@ -233,14 +395,6 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
     also.push_back(std::move(given));
   }
 
-  const es::Rate rate = stream.rate();
-  const double out_hz = static_cast<double>(reader.sample_rate_hz()) * rate.value();
-  es::check(reader.sample_rate_hz() % rate.inputs == 0, input, ": the output would be sampled at ", fixed(out_hz, 3),
-            " Hz (", reader.sample_rate_hz(), " Hz times ", rate.outputs, "/", rate.inputs,
-            "), but a WAV file needs a whole number");
-  es::check(out_hz <= std::numeric_limits<int>::max(), input, ": the output would be sampled at ", fixed(out_hz, 0),
-            " Hz, more than a WAV file can say");
-
   Index frames = reader.frames();
   std::vector<float> all;
   if (options.blocks.empty()) {
@@ -261,20 +415,26 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   };
 
   StateFiles states(options, text("audio at ", reader.sample_rate_hz(), " Hz"), stream);
-  OutputFile output(options.output);
+  set_controls(stream, options);
   const Index seen = stream.frames_seen();
-  WavWriter writer(output, stream.out_shape().size(), static_cast<Index>(out_hz),
-                   stream.outputs_after(seen + frames, options.ends()) - stream.outputs_after(seen), options.format);
-  const RunTotals totals =
-      stream_through(stream, options, frames, also, read, [&](const float* from, Index n) { writer.write(from, n); });
-  writer.finish();
+  std::vector<std::unique_ptr<Result>> results;
+  for (const std::filesystem::path& path : output_files(stream, options))
+    results.push_back(std::make_unique<Result>(path, stream, static_cast<Index>(results.size()), reader.sample_rate_hz(),
+                                               frames, options, input));
+  const RunTotals totals = stream_through(stream, options, frames, also, read,
+                                          [&](std::size_t k, const float* from, Index n) { results[k]->write(from, n); });
+  for (const auto& result : results) result->finish();
   states.write(stream);
 
   warn(reader.shortfall());
-  if (options.ends()) warn_if_empty(stream, seen + totals.in, output);
-  say(summary(stream, totals, static_cast<double>(reader.sample_rate_hz())) + faults(writer) + "\n");
+  Index clipped = 0, not_numbers = 0;
+  for (const auto& result : results) {
+    if (options.ends()) result->warn_if_empty(seen + totals.in);
+    clipped += result->clipped(), not_numbers += result->not_numbers();
+  }
+  say(summary(stream, totals, static_cast<double>(reader.sample_rate_hz())) + faults(clipped, not_numbers) + "\n");
   finish_saying();
-  output.keep();
+  for (const auto& result : results) result->file.keep();
   states.keep();
 }
 
@@ -301,7 +461,8 @@ struct TensorFile {
   Index batch = 1, channels = 1, frames = 0;
 };
 
-/// A tensor x through the network into a tensor y; where its frames have space, that comes behind the channels.
+/// A tensor x through the network into a tensor y, or one for each output by its name; where its frames have space, that comes
+/// behind the channels.
 inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
   const TensorFile x(options.input);
   const bool nothing = x.batch == 0 || x.channels == 0 || (x.frames == 0 && !options.is_part());
@@ -323,8 +484,8 @@ inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
   }
 
   StateFiles states(options, "tensors", stream);
+  set_controls(stream, options);
   OutputFile output(options.output);
-  const es::FrameShape shape = stream.out_shape();
   const Index seen = stream.frames_seen();
   Index at = 0;
   const auto read = [&](float* to, Index n) {
@@ -332,32 +493,21 @@ inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
     at += n;
     return n;
   };
-  std::vector<float> results;  // frame after frame
-  const auto write = [&](const float* from, Index n) { results.insert(results.end(), from, from + n * shape.size()); };
+  std::vector<std::vector<float>> results(static_cast<std::size_t>(stream.outputs()));  // frame after frame
+  const auto write = [&](std::size_t k, const float* from, Index n) {
+    results[k].insert(results[k].end(), from, from + n * stream.out_shape(static_cast<Index>(k)).size());
+  };
   const RunTotals totals = stream_through(stream, options, x.frames, also, read, write);
 
-  // From the order within a frame to torch's: (B,C,H,W,T).
-  std::vector<float> y(results.size());
-  Index from = 0;
-  for (Index t = 0; t < totals.out; ++t)
-    for (Index b = 0; b < shape.batch; ++b)
-      for (Index h = 0; h < shape.height; ++h)
-        for (Index w = 0; w < shape.width; ++w)
-          for (Index c = 0; c < shape.channels; ++c, ++from) {
-            const Index lane = ((b * shape.channels + c) * shape.height + h) * shape.width + w;
-            y[static_cast<std::size_t>(lane * totals.out + t)] = results[static_cast<std::size_t>(from)];
-          }
-  std::vector<Index> sizes{shape.channels};
-  if (x.batched) sizes.insert(sizes.begin(), x.batch);
-  if (shape.height != 1) sizes.push_back(shape.height);
-  if (shape.has_space()) sizes.push_back(shape.width);
-  sizes.push_back(totals.out);
   es::Safetensors out;
-  out.tensors["y"] = {std::move(sizes), std::move(y)};
+  for (Index k = 0; k < stream.outputs(); ++k)
+    out.tensors[stream.outputs() == 1 ? "y" : stream.output_name(k)] =
+        as_tensor(results[static_cast<std::size_t>(k)], stream.out_shape(k), x.batched);
   output.write(es::serialise_safetensors(out));
   states.write(stream);
 
-  if (options.ends()) warn_if_empty(stream, seen + totals.in, output);
+  if (options.ends())
+    for (Index k = 0; k < stream.outputs(); ++k) warn_if_empty(stream.timing(k), seen + totals.in, output);
   say(summary(stream, totals, model.sample_rate_hz()) + "\n");
   finish_saying();
   output.keep();
@@ -373,18 +523,15 @@ inline void run(const RunOptions& options) {
   if (tensors && options.format != WavWriter::Format::float32)
     throw UsageError("--format is for audio files; tensors are written as float32");
   if (!tensors) check_wav_name(options.output);
-  check_not_the_same(options.output, options.input, "input");
-  check_not_the_same(options.output, options.model, "model");
-  for (const fs::path& path : options.also) {
+  for (const fs::path& path : options.also)
     if (is_tensors(path) != tensors)
       throw UsageError("the input and what comes beside it must all be audio files or all be .safetensors files");
-    check_not_the_same(options.output, path, "input");
-  }
-  if (!options.load_state.empty()) check_not_the_same(options.output, options.load_state, "state to load");
+  if (tensors && !options.outputs.empty())
+    throw UsageError("--output is for audio files; of tensors, all outputs go to one file");
+  check_output(options.output, options);
   if (!options.save_state.empty()) {
     check_not_the_same(options.save_state, options.input, "input");
     check_not_the_same(options.save_state, options.model, "model");
-    check_not_the_same(options.save_state, options.output, "output");
   }
   const OpenedModel model = open_model(options.model);
   tensors ? run_tensors(model, options) : run_audio(model, options);

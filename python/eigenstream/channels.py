@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .errors import fail, one_line
 from .known import has_own_forward, is_pointwise, wanted_channels
 from .modules import Residual, Windowed
+from .outputs import tensor_of
 from .reading import children, like, single
 
 # Lengths that the usual strides divide; longer ones are tried if a network needs them.
@@ -174,6 +175,6 @@ def takes_no_channels(root: nn.Module, whole: bool = False) -> bool:
             if not whole:
                 return False
         with contextlib.suppress(Exception):
-            given = [root(zeros(batch, length)) for batch in (3, 5)]
-            return all(isinstance(y, Tensor) and y.shape[:1] == (batch,) for y, batch in zip(given, (3, 5)))
+            given = [tensor_of(root(zeros(batch, length))) for batch in (3, 5)]
+            return all(y is not None and y.shape[:1] == (batch,) for y, batch in zip(given, (3, 5)))
     return False

@@ -8,7 +8,7 @@ import importlib.util
 import operator
 import os
 import sys
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +22,17 @@ from .known import not_a_module
 
 def export(
     module: nn.Module, path: PathLike, padding: str = "exact", metadata: Optional[Mapping[str, str]] = None,
-    inputs: Optional[Sequence[int]] = None, check: bool = True, rates: Optional[Sequence[int]] = None, time_axis: int = -1
+    inputs: Optional[Sequence[int]] = None, check: bool = True, rates: Optional[Sequence[int]] = None, time_axis: int = -1,
+    outputs: Optional[Sequence[Union[int, str]]] = None
 ) -> None:
     """Write `module` in inference mode as the model file `path`.
 
-    `padding`, `inputs`, `check`, `rates` and `time_axis` as in describe(); `metadata` is the user's own strings, of which the
+    `padding`, `inputs`, `check`, `rates`, `time_axis` and `outputs` as in describe(); `metadata` is the user's own strings, of which the
     eigenstream program reads ``sample_rate_hz``, a positive number. The module is only read. The file is written as
     write_safetensors() writes it. Errors: ExportError naming the module's path and type; OSError from the file system.
     """
     metadata = checked_metadata(metadata)
-    description, tensors = describe(module, padding, inputs, check, rates, time_axis)
+    description, tensors = describe(module, padding, inputs, check, rates, time_axis, outputs)
     save(path, description, tensors, metadata)
 
 
@@ -92,6 +93,10 @@ def _channels(text: str) -> List[int]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 8,80") from None
 
 
+def _outputs(text: str) -> List[Union[int, str]]:
+    return [int(part) if part.isdigit() else part for part in text.split(",")]
+
+
 def _meta(text: str) -> Tuple[str, str]:
     key, separator, value = text.partition("=")
     if not key or not separator:
@@ -118,6 +123,8 @@ def main(arguments: Optional[Sequence[str]] = None, program: str = "eigenstream"
                              "1,256")
     parser.add_argument("--time-axis", type=int, choices=(-1, 0, 1, 2), default=-1,
                         help="which axis of the signals is the time: the last one (default), 1 or 0")
+    parser.add_argument("--outputs", type=_outputs, metavar="NAME[,NAME...]",
+                        help="which of the signals that forward gives are wanted, by name or number, if not all are")
     parser.add_argument("--meta", action="append", default=[], type=_meta, metavar="key=value",
                         help="a string of your own to store in the file; may be repeated")
     options = parser.parse_args(arguments)
@@ -129,7 +136,8 @@ def main(arguments: Optional[Sequence[str]] = None, program: str = "eigenstream"
         module = _build(options.target)
         if options.weights is not None:
             _load_weights(module, options.weights)
-        description, tensors = describe(module, options.padding, options.inputs, True, options.rates, options.time_axis)
+        description, tensors = describe(module, options.padding, options.inputs, True, options.rates, options.time_axis,
+                                        options.outputs)
         save(options.out, description, tensors, metadata)
     except (ExportError, OSError) as error:
         print(f"{program}: error: {one_line(error)}", file=sys.stderr)

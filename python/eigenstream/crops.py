@@ -117,7 +117,8 @@ def _cut_graph(graph: Node) -> Node:
             befores.append(min(own, *(rooms[number] for number in node["from"])))
             rooms.append(befores[-1] if node["type"] == "Reduce" else _room(node, befores[-1]))
         wanted: List[List[int]] = [[] for _ in rooms]
-        wanted[-1].append(0)
+        for number in graph.get("outputs", [len(rooms) - 1]):
+            wanted[number].append(0)
         cut: List[Tuple[Node, int]] = []
         for node, before, cuts in zip(reversed(nodes), reversed(befores), reversed(wanted)):
             cut.insert(0, (node, min(cuts)) if node["type"] == "Reduce" else _cut(node, min(cuts), before))
@@ -133,4 +134,5 @@ def _cut_graph(graph: Node) -> Node:
         if not _is_nothing(node):
             kept.append({**node, "from": sources})
         numbers[inputs + i] = sources[0] if _is_nothing(node) else inputs - 1 + len(kept)
-    return {**graph, "nodes": kept}
+    outputs = {"outputs": [numbers[number] for number in graph["outputs"]]} if "outputs" in graph else {}
+    return {**graph, **outputs, "nodes": kept}

@@ -23,6 +23,7 @@ from .lengths import check_residual, check_starts
 from .module_types import TYPES
 from .modules import (
     RECURRENT, OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed)
+from .outputs import checked_outputs
 from .reader import Reader, channels_after, takes
 from .reading import (
     attribute, check_shrink, children, conv_padding, integer, modules_of, no_values, number, pad_sides, parameter, pool_padding,
@@ -433,7 +434,7 @@ Describer.HANDLERS = {
 
 def describe(
     module: nn.Module, padding: str = "exact", inputs: Optional[Sequence[int]] = None, check: bool = True,
-    rates: Optional[Sequence[int]] = None, time_axis: int = -1
+    rates: Optional[Sequence[int]] = None, time_axis: int = -1, outputs: Optional[Sequence[Union[int, str]]] = None
 ) -> Tuple[Node, Dict[str, Tensor]]:
     """What a model file says about `module`: its root node and its tensors (contiguous float32 copies on the CPU).
 
@@ -443,6 +444,10 @@ def describe(
     say for each how many frames of the first one come for one of its frames, without them 1 or what running it tells. Signals
     are (batch, channels, time), with `time_axis` 1 (batch, time, channels), with 0 (time, batch, channels). What was recorded is
     compared with the module itself on further signals, unless `check` is False.
+
+    A forward may give several signals, in tuples, lists and dicts: the first is the main output. They are called by their
+    keys and numbers, "mask" or "0", inside of others "state.0". `outputs` are those that are wanted, by name or number, if
+    not all can be written.
 
     Errors: ExportError naming the module's path and type. The module itself is only read.
     """
@@ -465,6 +470,10 @@ def describe(
             raise fail("", module, f"takes one signal, but inputs gives the channels of {len(inputs)}")
     special = several or rates is not None or time_axis in (0, 1)
     layout = {"recorded": True, "rates": rates, "time_axis": time_axis} if special else {}
+    chosen = checked_outputs(outputs)
+    if chosen not in (None, [0], ["0"]) and not any(map(has_own_forward, modules_of(module))):
+        raise fail("", module, f"gives one signal, but outputs is {outputs!r}")
+    layout["outputs"] = chosen
     node = fold_crops(describer.network(module, "", inputs, **layout))
     check_channels(node, inputs, describer)
     Reader(describer.tensors, describer.custom_forward).read(node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Callable, Dict, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -88,10 +88,10 @@ def joined(op: str, operands: Sequence[Tensor], window: bool) -> Tensor:
 
 
 def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: bool = False,
-               own: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({}), more: Sequence[Tensor] = ()) -> Tensor:
+               own: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({}), more: Sequence[Tensor] = ()) -> Any:
     """What a described module makes of x (B, C, T): the meaning of docs/types.md in torch's terms. With `window`,
     x are windows inside a Windowed. `own` has what computes the types of the user's, by path; `more` are a Graph's further
-    inputs."""
+    inputs. Of a Graph with several outputs: a list."""
     kind, path = node["type"], node["path"]
     if path in own and kind not in CONTAINERS:
         return own[path](x)
@@ -119,7 +119,7 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
                 values.append(apply_node(inner, tensors, operands[0], window, own))
                 continue
             values.append(joined(inner["op"], operands, window))
-        return values[-1]
+        return [values[number] for number in node["outputs"]] if "outputs" in node else values[-1]
     if kind == "Windowed":
         padding = list(both_sides(node["padding"]))
         net = _Applied(node["net"], tensors)

@@ -23,6 +23,7 @@ from .graph import Builder
 from .known import MARKERS, WRAP_RECURRENT, foreign, is_registered, of_images, resample_class
 from .lengths import LARGEST_SWEEP
 from .modules import RECURRENT, Parallel, Residual
+from .outputs import Chosen, Output, choose, plain
 from .reading import like
 from .record import Place, Recorder, Recording, Stop, is_users
 from .signals import BATCH, SPACE, TIME, Signal
@@ -78,43 +79,44 @@ class Described(NamedTuple):
 
 
 def describe_forward(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int] = None,
-                     rates: Optional[Sequence[int]] = None, time_axis: int = -1) -> Described:
+                     rates: Optional[Sequence[int]] = None, time_axis: int = -1, outputs: Chosen = False) -> Described:
     """The Graph node (a Sequential if nothing branches) of what `root`'s own forward does. With `size`, it runs on windows of
     so many frames. A forward that takes (batch, time) only gets that, and one that looks up its signal in a table whole numbers.
-    Errors: ExportError."""
+    `outputs`: which of several are wanted. Errors: ExportError."""
     rows = table_rows(root) if size is None else 0
     try:
-        return _described_flat(describer, root, path, inputs, size, rates, time_axis, ())
+        return _described_flat(describer, root, path, inputs, size, rates, time_axis, (), outputs)
     except ExportError as error:
         if not rows or "indices" not in str(error):
             raise
     signals = len(_signal_names(root, path, inputs))
     for i in range(signals):
         try:
-            return _described_flat(describer, root, path, inputs, size, rates, time_axis, [rows * (k == i) for k in range(signals)])
+            return _described_flat(describer, root, path, inputs, size, rates, time_axis, [rows * (k == i) for k in range(signals)],
+                                   outputs)
         except ExportError as error:
             if i + 1 == signals or "indices" not in str(error):
                 raise
 
 
 def _described_flat(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int],
-                    rates: Optional[Sequence[int]], time_axis: int, rows: Sequence[int]) -> Described:
+                    rates: Optional[Sequence[int]], time_axis: int, rows: Sequence[int], outputs: Chosen) -> Described:
     one = size is None and time_axis == -1 and rates is None and (inputs is None or list(inputs) == [1])
     with inference(root):
         flat = one and inputs is None and any(rows) and takes_no_channels(root, True)
     if not flat:
         try:
-            return _described(describer, root, path, inputs, size, rates, time_axis, rows)
+            return _described(describer, root, path, inputs, size, rates, time_axis, rows, outputs)
         except ExportError:
             with inference(root):
                 if not one or not takes_no_channels(root, any(rows)):
                     raise
     with inference(root):
-        return _Export(describer, root, path, Layout([1], [1], -1, True, rows), ["x"], None).node()
+        return _Export(describer, root, path, Layout([1], [1], -1, True, rows), ["x"], None, outputs).node()
 
 
 def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int],
-               rates: Optional[Sequence[int]], time_axis: int, rows: Sequence[int]) -> Described:
+               rates: Optional[Sequence[int]], time_axis: int, rows: Sequence[int], outputs: Chosen) -> Described:
     names = _signal_names(root, path, inputs)
     if size is not None and len(names) != 1:
         raise fail(path, root, f"takes {len(names)} signals, but a window is one")
@@ -141,17 +143,17 @@ def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequ
                 inputs = signal_channels(root, path, names, signals)
             except ExportError as error:  # perhaps there is a reason however many there are
                 for counts in error.choices if time_axis == -1 else ():
-                    refuse_first(describer, root, path, counts[0], size, len(names))
+                    refuse_first(describer, root, path, counts[0], size, len(names), outputs)
                 raise
-        return _Export(describer, root, path, Layout(list(inputs), rates, time_axis, False, rows), names, size).node()
+        return _Export(describer, root, path, Layout(list(inputs), rates, time_axis, False, rows), names, size, outputs).node()
 
 
 def refuse_first(describer: Any, root: nn.Module, path: str, channels: int, size: Optional[int] = None,
-                 signals: int = 1) -> None:
+                 signals: int = 1, outputs: Chosen = False) -> None:
     """Throws what keeps a network of unknown channels from being exported however many it has, as far as `channels` show it."""
     names = [f"input{i}" for i in range(signals)]
     with inference(root):
-        one = _Export(describer, root, path, Layout([channels] * signals, [1] * signals, -1), names, size)
+        one = _Export(describer, root, path, Layout([channels] * signals, [1] * signals, -1), names, size, outputs)
         try:
             one.record(one.first_run(), 0)
             one.node()
@@ -197,7 +199,8 @@ class _Export:
     """One forward on its way into the file."""
 
     def __init__(self, describer: Any, root: nn.Module, path: str, layout: Layout, names: Sequence[str],
-                 size: Optional[int]) -> None:
+                 size: Optional[int], outputs: Chosen) -> None:
+        self.chosen = outputs
         self.describer, self.root, self.path, self.layout, self.names, self.size = describer, root, path, layout, names, size
         self.before, self.depth = dict(describer.tensors), describer.depth
         self.given = dict(describer.given_channels)
@@ -351,20 +354,20 @@ class _Export:
         """The node; where the module does something else for other lengths than it shows, these are recorded, too."""
         while True:
             try:
-                builder, output = self.written(recordings, runs)
+                builder, outputs = self.written(recordings, runs)
             except ExportError:
                 if self.tell(recordings, runs):
                     continue
                 raise
             if self.tell(recordings, runs):
                 continue
-            node = self.finished(builder, output)
-            value = builder.values[output.number]
+            node = self.finished(builder, outputs)
+            value = builder.values[outputs[0].value.number]
             described = Described(node, value.channels * (value.frames[0] if builder.windows else 1))
             if not self.describer.check:
                 return described
             try:
-                self.compare(node, builder, output, runs)
+                self.compare(node, builder, outputs, runs)
                 return described
             except _Mismatch as mismatch:
                 if mismatch.run in runs or len(runs) >= _MOST_RUNS or self.size is not None:
@@ -384,7 +387,7 @@ class _Export:
         self.telling.clear()
         return len(runs) > before
 
-    def written(self, recordings: Sequence[Recording], runs: Sequence[Run]) -> Tuple[Builder, Signal]:
+    def written(self, recordings: Sequence[Recording], runs: Sequence[Run]) -> Tuple[Builder, List[Output]]:
         describer = self.describer
         describer.tensors, describer.depth = dict(self.before), self.depth
         describer.given_channels = dict(self.given)
@@ -396,7 +399,7 @@ class _Export:
         builder = Builder(describer, self.root, self.path, runs, self.layout.channels, self.layout.rates, self.size)
         builder.telling = self.telling
         try:
-            return builder, Walk(builder, aligned, self.layout.axes(), self.root, self.failed, self.refused).output()
+            return builder, Walk(builder, aligned, self.layout.axes(), self.root, self.failed, self.refused).outputs(self.chosen)
         except Depends as depends:
             self.check_steady(recordings[0], runs[0])
             raise depends.error from None
@@ -420,9 +423,9 @@ class _Export:
                           "keeps the state of "
                           "recurrent layers by itself", different)
 
-    def finished(self, builder: Builder, output: Signal) -> Node:
-        """The nodes that lead to the output, renumbered."""
-        signals, wanted, waiting = len(self.names), set(), [output.number]
+    def finished(self, builder: Builder, outputs: Sequence[Output]) -> Node:
+        """The nodes that lead to the outputs, renumbered."""
+        signals, wanted, waiting = len(self.names), set(), [output.value.number for output in outputs]
         while waiting:
             number = waiting.pop()
             if number not in wanted:
@@ -440,7 +443,7 @@ class _Export:
             nodes.append(node)
         self.forget(builder, nodes)
         channels = self.layout.channels
-        if signals == 1 and all(node["from"] == [i] and node["type"] != "Reduce" for i, node in enumerate(nodes)):
+        if len(outputs) == 1 and signals == 1 and all(node["from"] == [i] and node["type"] != "Reduce" for i, node in enumerate(nodes)):
             for node in nodes:
                 del node["from"]
             if self.size is not None and len(nodes) == 1 and not isinstance(self.root, nn.Sequential) and (
@@ -451,6 +454,9 @@ class _Export:
         if signals > 1:
             graph["more_channels"] = list(channels[1:])
             graph["more_rates"] = [number for rate in self.layout.rates[1:] for number in (1, rate)]
+        if len(outputs) > 1:
+            graph["outputs"] = [numbers[output.value.number] for output in outputs]
+            graph["output_names"] = [output.name for output in outputs]
         return {**graph, "nodes": nodes}
 
     def forget(self, builder: Builder, nodes: Sequence[Node]) -> None:
@@ -467,33 +473,38 @@ class _Export:
 
     # Comparing.
 
-    def compare(self, node: Node, builder: Builder, output: Signal, runs: Sequence[Run]) -> None:
+    def compare(self, node: Node, builder: Builder, outputs: Sequence[Output], runs: Sequence[Run]) -> None:
         """Throws _Mismatch for a length for which the node gives something else than the module."""
         folded, self.largest_difference = fold_crops(node), builder.largest_difference
         if self.size is not None:
-            self.compare_one(folded, output, runs[1], 101)
+            self.compare_one(folded, outputs, runs[1], 101)
             return
         start, began = runs[0].frames[0] + 1, time.perf_counter()
         fewest = _FEWEST_LENGTHS if self.seconds * SHORT_LENGTHS[0] < _SLOW else 2
-        self.compare_one(folded, output, runs[-1] if len(runs) > 5 else runs[0]._replace(batch=1), 100)
+        self.compare_one(folded, outputs, runs[-1] if len(runs) > 5 else runs[0]._replace(batch=1), 100)
         for i, length in enumerate(_lengths(start, builder.cycle())):
             if i >= fewest and time.perf_counter() - began > _SECONDS:
                 break
-            self.compare_one(folded, output, self.run(length, 1 + i % 2), 101 + i)
+            self.compare_one(folded, outputs, self.run(length, 1 + i % 2), 101 + i)
         first = runs[0].frames[0]
         longer = next((times * first for times, most in _LONGER if 2 * times * first * self.seconds < most), None)
         if longer is not None:  # longer than what looks at a number of frames from the end
-            self.compare_one(folded, output, self.run(longer, 1), 100)
+            self.compare_one(folded, outputs, self.run(longer, 1), 100)
 
-    def compare_one(self, node: Node, output: Signal, run: Run, seed: int) -> None:
+    def compare_one(self, node: Node, outputs: Sequence[Output], run: Run, seed: int) -> None:
         signals = self.layout.signals(run.batch, run.frames, seed)
         try:
-            wanted = self.root(*(like(self.root, signal) for signal in self.layout.as_taken(signals)))
+            result = plain(self.root(*(like(self.root, signal) for signal in self.layout.as_taken(signals))))
         except Exception:  # whatever it raises, it does not take such a length
             return
-        if not isinstance(wanted, Tensor) or wanted.dim() != len(output.axes):
+        try:
+            results = choose(result, self.chosen, type(result).__name__)
+        except Refused:
+            results = []
+        if [each.name for each in results] != [each.name for each in outputs] or not all(
+                isinstance(each.value, Tensor) and each.value.dim() == len(output.value.axes)
+                for each, output in zip(results, outputs)):
             raise _Mismatch(run, f"for signals of {run.frames[0]} frames its forward gives something else than for others")
-        wanted = self.as_stream(wanted.to("cpu", torch.float32), output)
         try:
             given = apply_node(node, self.describer.tensors, signals[0], self.size is not None, self.describer.custom_forward,
                                signals[1:])
@@ -501,15 +512,20 @@ class _Export:
             raise self.failed(str(reason)) from reason
         except RuntimeError as error:
             raise _Mismatch(run, f"what was recorded does not run for signals of {run.frames[0]} frames: {one_line(error)}") from error
+        for own, each, output in zip(given if len(outputs) > 1 else [given], results, outputs):
+            name = f" of its output {output.name!r}" if len(outputs) > 1 else ""
+            self.compare_output(run, name, own, self.as_stream(each.value.to("cpu", torch.float32), output.value))
+
+    def compare_output(self, run: Run, name: str, given: Tensor, wanted: Tensor) -> None:
         if self.size is not None:
             given, wanted = (each.transpose(1, 2).flatten(1) for each in (given, wanted))
         if given.shape != wanted.shape:
-            raise _Mismatch(run, f"what would be written gives {tuple(given.shape)}, the module {tuple(wanted.shape)}, for "
+            raise _Mismatch(run, f"what would be written gives {tuple(given.shape)}, the module {tuple(wanted.shape)}{name}, for "
                                  f"signals of "
                                  f"{run.frames[0]} frames")
         apart = difference(given, wanted)
         if apart > self.largest_difference:
-            raise _Mismatch(run, f"what would be written differs from the module by {apart:.2g} of its largest value: its "
+            raise _Mismatch(run, f"what would be written differs from the module by {apart:.2g} of its largest value{name}: its "
                                  f"forward does "
                                  "something that a recording does not show, or keeps something for the next call; a stream "
                                  "keeps the "

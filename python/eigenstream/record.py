@@ -20,6 +20,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 
 from .errors import Refused
+from .outputs import plain
 from .scripted import scripts_as_python
 
 # What gives its tensor back, or a copy of it.
@@ -209,7 +210,7 @@ class Recorder:
             stack.enter_context(scripts_as_python())
             stack.enter_context(_Mode(self))
             result = self.root(*signals)
-        return Recording(self.calls, map_tensors(result, self.ref_or_tensor), self.random)
+        return Recording(self.calls, map_tensors(plain(result), self.ref_or_tensor), self.random)
 
     # Tensors.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 from torch import Tensor, nn
 
@@ -11,6 +11,7 @@ from .calls import HANDLERS
 from .errors import ExportError, Refused, Unknown, one_line
 from .graph import Builder
 from .known import OF_IMAGES, of_images
+from .outputs import Chosen, Output, choose, suggestion
 from .record import Place, Ref, refs_in
 from .signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
 
@@ -35,37 +36,69 @@ class Walk:
             index = in_order(value.channels)
             self.values[i] = Signal(i, axes, index if SPACE in axes else index.reshape(()), value.frames)
 
-    def output(self) -> Signal:
-        """What the forward gives, as the stream has it: (batch, channels, time)."""
-        result = self.aligned.output
-        if not isinstance(result, Ref):
-            kinds = {Number: "number", int: "number", float: "number"}
-            kind = kinds.get(type(result), self.aligned.kind)
-            if isinstance(result, (Tensor, Varying)):
-                raise self.failed("its output does not depend on its input")
-            several = "; give the one that is wanted" if kind in ("dict", "list", "tuple") else ""
-            raise self.failed(f"its forward gives a {kind}, not one signal{several}")
-        needed = {result.number}
-        for step in reversed(self.aligned.steps):
-            if any(ref.number in needed for ref in refs_in(step.outputs)):
-                needed.update(ref.number for ref in (*refs_in(step.args), *refs_in(step.kwargs)))
+    def outputs(self, chosen: Chosen) -> List[Output]:
+        """What the forward gives of what is wanted, as the stream has it: (batch, channels, time)."""
+        try:
+            results = choose(self.aligned.output, chosen, self.aligned.kind)
+        except Refused as reason:
+            raise self.failed(str(reason)) from reason
+        good = [each.name for each in results if isinstance(each.value, Ref)]
+        for each in results:
+            if not isinstance(each.value, Ref):
+                raise self.failed(self.why_not(each, results) + suggestion(results, good))
+        needed = {each.name: self.needed_for(each.value) for each in results}
         step: Optional[Step] = None
         for step in self.aligned.steps:
-            if any(ref.number in needed for ref in refs_in(step.outputs)):
+            numbers = {ref.number for ref in refs_in(step.outputs)}
+            leads_to = [name for name, wanted in needed.items() if numbers & wanted]
+            if leads_to:
                 self.builder.step = step
                 try:
                     self.bind(step.outputs, self.call(step))
                 except Refused as reason:
+                    cured = self.with_cure(reason, results, leads_to)
                     if step.shapes and step.shapes[0]:
-                        reason.gives = step.shapes[0][0]
-                    error = self.refused(reason, step.place)
+                        cured.gives = step.shapes[0][0]
+                    error = self.refused(cured, step.place)
                     if contains((step.args, step.kwargs), (Number, Varying)):
                         raise Depends(error) from reason
                     raise error from reason
-        try:
-            return self.finished(self.known(result), step)
-        except Refused as reason:
-            raise self.refused(reason, None if step is None else step.place) from reason
+        finished: List[Output] = []
+        for each in results:
+            try:
+                finished.append(each._replace(value=self.finished(self.known(each.value), step)))
+            except Refused as reason:
+                made = [own for own in self.aligned.steps if each.value in refs_in(own.outputs)]
+                place = made[-1].place if made and len(results) > 1 else None if step is None else step.place
+                raise self.refused(self.with_cure(reason, results, [each.name]), place) from reason
+        return finished
+
+    def why_not(self, output: Output, results: Sequence[Output]) -> str:
+        """Why something that is no tensor of the recording cannot be an output."""
+        name = f"its output {output.name!r}" if len(results) > 1 else "its output"
+        if isinstance(output.value, (Tensor, Varying)):
+            return f"{name} does not depend on its input"
+        kinds = {Number: "a number", int: "a number", float: "a number", bool: "a number", type(None): "None"}
+        kind = kinds.get(type(output.value), f"a {self.aligned.kind if len(results) == 1 else type(output.value).__name__}")
+        return f"its forward gives {kind}, not one signal" if len(results) == 1 else f"{name} is {kind}, not a signal"
+
+    def needed_for(self, result: Ref) -> Set[int]:
+        needed = {result.number}
+        for step in reversed(self.aligned.steps):
+            if any(ref.number in needed for ref in refs_in(step.outputs)):
+                needed.update(ref.number for ref in (*refs_in(step.args), *refs_in(step.kwargs)))
+        return needed
+
+    @staticmethod
+    def with_cure(reason: Refused, results: Sequence[Output], leads_to: Sequence[str]) -> Refused:
+        """A reason that keeps some outputs from being written, with the way to leave these out."""
+        good = [each.name for each in results if each.name not in leads_to]
+        if not good:
+            return reason
+        names = " and ".join(map(repr, leads_to))
+        error = type(reason)(f"{reason}; only its output {names} needs this{suggestion(results, good)}")
+        error.step = reason.step
+        return error
 
     def known(self, value: Any) -> Any:
         """A value with what its numbers are."""

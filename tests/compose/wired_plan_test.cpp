@@ -43,3 +43,19 @@ TEST_CASE("WiredPlan: a value that none uses is an error", "[compose][error]") {
   wiring.add({}, {0});
   CHECK(support::error_of([&] { Plan(wiring, {0}); }) == "Graph: input 1 is not used");
 }
+
+TEST_CASE("WiredPlan: an output that is used further on stays where it is until the end", "[compose]") {
+  // x -> conv (1) -> tanh (2) -> tanh (3) -> tanh (4); 4 and 2 are outputs.
+  es::Wiring wiring;
+  Index value = wiring.add(es::TimingStage{.reach = 3}, {0});
+  for (int i = 0; i < 3; ++i) value = wiring.add({}, {value});
+  wiring.choose_outputs({{4, ""}, {2, ""}});
+  const Plan plan(wiring, {0, 1, 1, 1});
+  const auto& graph = plan.graph();
+  CHECK(plan.main_output() == 4);
+  CHECK(graph[2].kept);
+  CHECK((graph[2].in_place && !graph[3].in_place && graph[4].in_place));
+  CHECK((graph[3].home == Plan::Home::output && graph[4].home == Plan::Home::output));
+  CHECK(graph[2].home == Plan::Home::buffer);
+  CHECK(plan.buffers() == 1);
+}

@@ -56,3 +56,18 @@ TEST_CASE("Wiring: what cannot be joined is refused", "[compose][error]") {
   const Index half = wiring.add(es::TimingStage{.stride = 2}, {0});
   CHECK(error_of([&] { wiring.add({}, {0, half}); }).starts_with("the branches cannot be aligned"));
 }
+
+TEST_CASE("Wiring: any values may be the outputs", "[compose]") {
+  Wiring wiring;
+  const Index half = wiring.add(es::TimingStage{.stride = 2}, {0}), next = wiring.add(es::TimingStage{.reach = 3}, {half});
+  CHECK(wiring.outputs().empty());
+  CHECK(wiring.main_output() == next);
+  wiring.choose_outputs({{half, ""}, {next, "next"}, {0, ""}});
+  CHECK(wiring.main_output() == half);
+  CHECK((wiring.outputs()[0].name == "0" && wiring.outputs()[1].name == "next" && wiring.outputs()[2].name == "2"));
+  CHECK(wiring.timing().receptive_field() == 1);
+  CHECK(wiring.timing(next).receptive_field() == 5);
+  CHECK(error_of([&] { wiring.choose_outputs({}); }) == "Graph: no output is chosen");
+  CHECK(error_of([&] { wiring.choose_outputs({{7, ""}}); }) == "no value 7 yet; there are 3");
+  CHECK(error_of([&] { wiring.choose_outputs({{0, "a"}, {1, "a"}}); }) == "Graph: two outputs are called a");
+}

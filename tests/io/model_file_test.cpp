@@ -24,7 +24,7 @@ std::string with_network(const std::string& node) { return R"({"version": 1, "ne
 
 TEST_CASE("model_file: fields keep their kinds", "[io]") {
   const es::ModelFile model = es::parse_model(with_description(with_network(
-      R"({"type": "T", "path": "a.b", "i": -3, "f": 1e-05, "t": true, "s": "tanh", "l": [2, 0],
+      R"({"type": "T", "path": "a.b", "i": -3, "f": 1e-05, "t": true, "s": "tanh", "l": [2, 0], "w": ["a", ""],
           "net": {"type": "U", "path": "a.b.c"}, "layers": [{"type": "V", "path": "d"}, {"type": "W", "path": "e"}],
           "none": []})")));
   const es::ModuleSpec& spec = model.network;
@@ -35,6 +35,7 @@ TEST_CASE("model_file: fields keep their kinds", "[io]") {
   CHECK(std::get<bool>(spec.fields.at("t")));
   CHECK(std::get<std::string>(spec.fields.at("s")) == "tanh");
   CHECK(std::get<std::vector<std::int64_t>>(spec.fields.at("l")) == std::vector<std::int64_t>{2, 0});
+  CHECK(std::get<std::vector<std::string>>(spec.fields.at("w")) == std::vector<std::string>{"a", ""});
   REQUIRE(spec.children.at("net").size() == 1);
   CHECK(spec.children.at("net")[0].type == "U");
   REQUIRE(spec.children.at("layers").size() == 2);
@@ -50,6 +51,7 @@ TEST_CASE("model_file: what is no description is refused", "[io][errors]") {
   };
   says(error_of([] { es::parse_model({}, "file: "); }), "not a model file");
   says(description_error("[]"), "does not begin with '{'");
+  says(description_error(with_network(R"({"type": "T", "path": "p", "w": ["a", 1]})")), "\"1\" is not a text");
   says(description_error(R"({"version": 1)"), "not valid JSON");
   says(description_error(R"({"version": 2, "network": {"type": "T", "path": ""}})"), "version 2");
   says(description_error(R"({"version": 1})"), "no network");

@@ -4,12 +4,14 @@
 #include <span>
 
 #include "eigenstream/compose/parallel.hpp"
+#include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
 #include "support/allocation.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/errors.hpp"
 #include "support/facts.hpp"
+#include "support/outputs.hpp"
 #include "support/reference.hpp"
 
 namespace es = eigenstream;
@@ -246,4 +248,142 @@ TEST_CASE("AnyGraph: a network of several inputs is a layer with several inputs"
   const es::AnyGraph<float> net = graph.build(graph.join(mix, {graph.add(conv(2, 2, 1), x), late}));
   // A layer has one timing for all of its inputs, so the second is said to reach as far as the first.
   for (const Index batch : {1, 2}) support::check_contract(net, batch, {.exact = false, .carries = false, .columns = false});
+}
+
+TEST_CASE("AnyGraph: several outputs, one of them used further on", "[network][property]") {
+  const auto down = conv(2, 4, 4, {.stride = 2, .padding = 1}), side = conv(4, 3, 3, {.padding = 2}, 5), last = conv(4, 1, 5, {}, 7);
+  const es::Tanh<float> tanh;
+  const auto only = [&](int which) {
+    es::GraphBuilder<float> graph;
+    const auto deep = graph.add(down, graph.input());
+    if (which == 2) return graph.build(graph.add(side, deep));
+    const auto bent = graph.add(tanh, deep);
+    return which == 1 ? graph.build({bent}, {"bent"}) : graph.build(graph.add(last, bent));
+  };
+  es::GraphBuilder<float> graph;
+  const auto deep = graph.add(down, graph.input()), bent = graph.add(tanh, deep);
+  const auto a = graph.add(last, bent), b = graph.add(side, deep);
+  const auto net = graph.build({a, bent, b, bent}, {"a", "bent", "b", "again"});
+  for (const Index batch : {1, 3}) support::check_outputs(net, {.batch = batch}, {only(0), only(1), only(2), only(1)});
+  support::check_outputs(net.without_padding(), {}, {only(0).without_padding(), only(1).without_padding()});
+  es::Stream stream(net);
+  CHECK(stream.outputs() == 4);
+  CHECK(stream.output_name(1) == "bent");
+  CHECK(stream.out_shape(2).channels == 3);
+  CHECK((stream.rate(0) == es::Rate{1, 2} && stream.delay(1) < stream.delay(0)));
+  CHECK((stream.receptive_field(1) == 4 && stream.stride(1) == 2 && stream.padding(1) == 1));
+  CHECK(stream.max_flush(2) > 0);
+  support::check_contract(net, 2, {.exact = false});  // its main output
+}
+
+TEST_CASE("AnyGraph: the input is an output, and values of different shape and rate are", "[network][property]") {
+  es::GraphBuilder<float> graph;
+  const auto x = graph.input();
+  const auto up = graph.add(support::random_conv_transpose<float>(2, 3, 4, {.stride = 2}), x);
+  const auto net = graph.build({x, up, x});
+  support::check_outputs(net, {});
+  CHECK(net.all_outputs()[1].name == "1");
+  CHECK(net.out_shapes({2})[1].channels == 3);
+  es::GraphBuilder<float> plain(3);
+  support::check_outputs(plain.build({plain.input(), plain.input()}), {});
+}
+
+TEST_CASE("AnyGraph: several inputs and several outputs", "[network][property]") {
+  es::GraphBuilder<float> graph(1, {{.shape = {3}, .rate = {1, 4}}});
+  const auto sound = graph.add(conv(1, 2, 3, {.padding = es::Padding::causal(3)}), graph.input());
+  const auto control = graph.add(support::random_conv_transpose<float>(3, 2, 4, {.stride = 4}), graph.input(1));
+  const auto both = graph.reduce(Reduce::product, {sound, control});
+  support::check_outputs(graph.build({both, control, graph.input(1), sound}), {.batch = 2});
+}
+
+TEST_CASE("AnyGraph: values kept from many a random graph", "[network][property]") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    const support::RandomGraph made = support::random_graph(seed);
+    support::Random random(seed);
+    const Index values = static_cast<Index>(made.nodes.size()) + 1;
+    es::GraphBuilder<float> graph(made.channels);
+    std::vector<es::GraphBuilder<float>::Value> all{graph.input()}, chosen;
+    for (const auto& node : made.nodes) {
+      std::vector<es::GraphBuilder<float>::Value> from;
+      for (const std::size_t v : node.from) from.push_back(all[v]);
+      all.push_back(node.layer.empty() ? graph.reduce(node.op, from) : graph.add(node.layer.front(), from.front()));
+    }
+    std::vector<es::AnyGraph<float>> singles;
+    const Index place = random.integer(0, 3);  // of the value made last
+    for (Index k = 0; k < 4; ++k) {
+      const Index v = k == place ? values - 1 : random.integer(0, values - 1);
+      chosen.push_back(all[static_cast<std::size_t>(v)]);
+      singles.push_back(support::network_up_to(made, static_cast<std::size_t>(v)));
+    }
+    INFO("seed " << seed << made.text);
+    support::check_outputs(graph.build(chosen), {.channels = made.channels, .batch = 1 + static_cast<Index>(seed % 2)}, singles, seed);
+  }
+}
+
+TEST_CASE("AnyGraph: tensors of every output", "[network]") {
+  es::GraphBuilder<float> graph;
+  const auto a = graph.add(conv(2, 3, 3), graph.input()), b = graph.add(conv(3, 1, 2, {.stride = 2}), a);
+  const auto net = graph.build({b, a}, {"b", "a"});
+  es::Stream stream(net);
+  support::Random random(1);
+  const auto x = support::random_tensor<float>(random, 2, 20);
+  const auto first = stream.all(x), rest = stream.all(x, es::final);
+  REQUIRE(first.size() == 2);
+  CHECK((first[0].dimension(0) == 1 && first[0].dimension(1) == 9));
+  CHECK((first[1].dimension(0) == 3 && first[1].dimension(1) == 18));
+  CHECK((rest[0].dimension(1) == 10 && rest[1].dimension(1) == 20));
+  es::Stream again(net);
+  const Eigen::Tensor<float, 2> main = again(x);
+  CHECK(std::memcmp(main.data(), first[0].data(), sizeof(float) * 9) == 0);
+  es::Stream plain(conv(2, 3, 3));
+  CHECK((plain.outputs() == 1 && plain.output_name(0) == "0" && plain.all(x).size() == 1));
+  CHECK((plain.max_outputs(5, 0) == 5 && plain.max_flush(0) == 0 && plain.out_shape(0).channels == 3));
+}
+
+TEST_CASE("AnyGraph: what cannot be an output is refused", "[network][error]") {
+  using support::error_of;
+  const auto build = [](const std::vector<Index>& outputs, const std::vector<std::string>& names = {}) {
+    return error_of([&] {
+      es::GraphBuilder<float> graph;
+      graph.add(conv(2, 3, 3), graph.add(es::Tanh<float>(), graph.input()));
+      std::vector<es::GraphBuilder<float>::Value> values;
+      for (const Index v : outputs) values.push_back({v});
+      graph.build(values, names);
+    });
+  };
+  CHECK(build({}) == "Graph: no output is chosen");
+  CHECK(build({2, 5}) == "no value 5 yet; there are 3");
+  CHECK(build({1}) == "Graph: value 2 is not used");
+  CHECK(build({2, 1}, {"a"}) == "Graph: 1 names for 2 outputs");
+  CHECK(build({2, 1}, {"a", "a"}) == "Graph: two outputs are called a");
+  CHECK(build({2, 1}, {"1", ""}) == "Graph: two outputs are called 1");
+
+  es::GraphBuilder<float> graph;
+  const auto a = graph.add(conv(2, 2, 3, {.padding = 1}), graph.input());
+  const auto two = graph.build({graph.add(es::Tanh<float>(), a), a});
+  const std::string why = ": a network of 2 outputs, of which only one would be used; a stream has them all, in another network "
+                          "build it with the one that is wanted";
+  CHECK(error_of([&] { es::AnySequential<float>({two}); }) == "Sequential" + why);
+  CHECK(error_of([&] { es::sequential(es::Tanh<float>(), two); }) == "Sequential" + why);
+  CHECK(error_of([&] { es::residual(two); }) == "Residual" + why);
+  CHECK(error_of([&] { es::parallel(Reduce::sum, two, es::Tanh<float>()); }) == "Graph" + why);
+  CHECK(error_of([&] {
+          es::GraphBuilder<float> outer;
+          outer.build(outer.add(two, outer.input()));
+        }) == "Graph" + why);
+
+  es::Stream stream(two);
+  std::vector<float> x(20), y(40);
+  std::vector<Index> written(2);
+  const es::Frames<float> room(y.data(), {2}, 10), small(y.data(), {2}, 8), wide(y.data(), {4}, 10);
+  const es::Frames<const float> in(x.data(), {2}, 10);
+  const auto process = [&](std::vector<es::Frames<float>> to) {
+    return error_of([&] { stream.process(in, to, written); });
+  };
+  CHECK(process({room}) == "Stream: room for 1 outputs and 2 counts, for a network of 2 outputs");
+  CHECK(process({room, small}) == "Stream: room for 8 frames of output 1 where 9 will come");
+  CHECK(process({room, wide}).starts_with("Stream: output 1 of "));
+  CHECK(stream.frames_seen() == 0);
+  CHECK(error_of([&] { (void)stream.delay(2); }) == "Stream: no output 2; there are 2");
+  CHECK(error_of([&] { (void)stream.out_shape(-1); }) == "Stream: no output -1; there are 2");
 }

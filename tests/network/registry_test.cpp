@@ -307,6 +307,44 @@ TEST_CASE("registry: a graph becomes the network that was described", "[network]
   CHECK(es::builtin_registry().create(wide, {}).layer.wanted().channels == 7);
 }
 
+TEST_CASE("registry: a graph with several outputs", "[network]") {
+  const es::WeightMap weights{{"a.weight", filled({3, 2, 3})}, {"a.bias", filled({3})}};
+  const auto create = [&](std::vector<std::int64_t> outputs, std::vector<std::string> names) {
+    es::ModuleSpec spec = graph({from(conv("a", 2, 3, 3), {0}), from(tanh_spec, {1})});
+    if (!outputs.empty()) spec.fields["outputs"] = std::move(outputs);
+    if (!names.empty()) spec.fields["output_names"] = std::move(names);
+    return es::builtin_registry().create(spec, weights).layer;
+  };
+  const auto message = [&](std::vector<std::int64_t> outputs, std::vector<std::string> names) {
+    return error_of([&] { create(outputs, names); });
+  };
+  es::Stream stream(create({1, 2, 0}, {"linear", "bent", "as it was"}));
+  CHECK(stream.outputs() == 3);
+  CHECK((stream.output_name(0) == "linear" && stream.output_name(2) == "as it was"));
+  CHECK((stream.out_shape(1).channels == 3 && stream.out_shape(2).channels == 2));
+  CHECK(es::Stream(create({2, 1}, {})).output_name(1) == "1");
+  CHECK(es::Stream(create({2}, {"only"})).output_name(0) == "only");
+  // What was saved before there were several outputs goes on.
+  CHECK(create({2}, {"only"}).fingerprint() == create({}, {}).fingerprint());
+  CHECK(create({2, 1}, {}).fingerprint() != create({}, {}).fingerprint());
+  CHECK(create({2, 1}, {}).fingerprint() != create({1, 2}, {}).fingerprint());
+  CHECK(message({3, 1}, {}) == "module \"\" (Graph): outputs holds 3, must be from 0 to 2");
+  CHECK(message({-1}, {}) == "module \"\" (Graph): outputs holds -1, must be from 0 to 1048576");
+  CHECK(message({2, 1}, {"a"}) == "module \"\" (Graph): output_names holds 1 texts, expected 2: one for each of outputs");
+  CHECK(message({}, {"a"}) == "module \"\" (Graph): output_names holds 1 texts, expected 0: one for each of outputs");
+  CHECK(message({2, 1}, {"a", "a"}) == "module \"\" (Graph): Graph: two outputs are called a");
+  CHECK(message({1}, {}) == "module \"\" (Graph): Graph: value 2 is not used");
+  es::ModuleSpec inner = graph({from(tanh_spec, {0})});
+  inner.fields["outputs"] = std::vector<std::int64_t>{1, 0};
+  CHECK(error_of([&] {
+          es::builtin_registry().create({"Sequential", "", {}, {{"layers", {inner}}}}, {});
+        }).starts_with("module \"\" (Sequential): Sequential: a network of 2 outputs"));
+  es::ModuleSpec wrong = graph({from(tanh_spec, {0})});
+  wrong.fields["output_names"] = std::vector<std::int64_t>{1};
+  CHECK(error_of([&] { es::builtin_registry().create(wrong, {}); }) ==
+        "module \"\" (Graph): output_names is not a list of texts");
+}
+
 TEST_CASE("registry: a graph's mistakes are named", "[network][error]") {
   const es::WeightMap weights{{"a.weight", filled({2, 2, 3})}, {"a.bias", filled({2})}};
   const auto message = [&](std::vector<es::ModuleSpec> nodes) {

@@ -558,6 +558,112 @@ class SeveralInputsTest(ToolTest):
         refused("input 2 is not used", nodes=CONDITIONED["nodes"][:2])
 
 
+class SeveralOutputsTest(ToolTest):
+    """twice: 2 x; sums: x[2 m] + x[2 m + 1], two channels of it"""
+
+    GRAPH = {
+        "type": "Graph",
+        "path": "",
+        "nodes": [
+            {"type": "Affine", "path": "a", "from": [0], "scale": 2.0, "offset": 0.0},
+            {"type": "Conv1d", "path": "c", "from": [0], "in_channels": 1, "out_channels": 2, "kernel_size": 2, "stride": 2},
+        ],
+        "in_channels": 1,
+        "outputs": [1, 2],
+        "output_names": ["twice", "sums"],
+    }
+    TENSORS = {"c.weight": ((2, 1, 2), [1.0, 1.0, 0.5, 0.5]), "c.bias": ((2,), [0.0, 0.0])}
+
+    def setUp(self):
+        super().setUp()
+        write_model(self.path("net.safetensors"), self.GRAPH, self.TENSORS)
+        self.x = [0.5, -0.25, 0.125, 0.25, 0.0625, -0.5, 0.25]
+        self.sums = [self.x[i] + self.x[i + 1] for i in (0, 2, 4)]
+        write_safetensors(self.path("x.safetensors"), {"x": ((1, 7), self.x)})
+        write_float_wav(self.path("x.wav"), 1, 16000, self.x)
+
+    def test_tensors(self):
+        for blocks in ("--offline",), ("--block", "1"), ("--blocks", "0,5,1"):
+            out = self.good("run", "net.safetensors", "x.safetensors", "y.safetensors", *blocks)
+            self.assertIn("7 frames in, 7 and 3 out", out)
+            tensors = read_safetensors(self.path("y.safetensors"))
+            self.assertEqual({name: shape for name, (shape, _) in tensors.items()}, {"twice": [1, 7], "sums": [2, 3]})
+            self.assertEqual(list(struct.unpack("<7f", tensors["twice"][1])), [2 * v for v in self.x])
+            self.assertEqual(list(struct.unpack("<6f", tensors["sums"][1])), self.sums + [v / 2 for v in self.sums])
+        self.bad("run", "net.safetensors", "x.safetensors", "y.safetensors", "--output", "sums=z.safetensors", code=2,
+                 says="--output is for audio files")
+        traced = self.good("run", "net.safetensors", "x.safetensors", "y.safetensors", "--block", "3", "--trace")
+        self.assertIn("in 3 out 3 1\nin 3 out 3 2\nin 1 out 1 0\nflush out 0 0\n", traced)
+
+    def test_audio(self):
+        self.good("run", "net.safetensors", "x.wav", "y.wav", "--block", "3")
+        main, sums = Wav(self.path("y.wav")), Wav(self.path("y.sums.wav"))
+        self.assertEqual((main.channels, main.rate, list(main.samples)), (1, 16000, [2 * v for v in self.x]))
+        self.assertEqual((sums.channels, sums.rate), (2, 8000))
+        self.assertEqual(list(sums.samples), [part for v in self.sums for part in (v, v / 2)])
+        self.path("y.sums.wav").unlink()
+        self.good("run", "net.safetensors", "x.wav", "y.wav", "--output", "sums=other.wav")
+        self.assertEqual(Wav(self.path("other.wav")).samples, sums.samples)
+        self.assertFalse(self.path("y.sums.wav").exists())
+        self.good("run", "net.safetensors", "x.wav", "y.wav", "--output", "sums=sums.safetensors")
+        shape, raw = read_safetensors(self.path("sums.safetensors"))["y"]
+        self.assertEqual(shape, [2, 3])
+        self.assertEqual(list(struct.unpack("<6f", raw)), self.sums + [v / 2 for v in self.sums])
+
+    def test_in_parts(self):
+        write_float_wav(self.path("one.wav"), 1, 16000, self.x[:3])
+        write_float_wav(self.path("two.wav"), 1, 16000, self.x[3:])
+        self.good("run", "net.safetensors", "one.wav", "a.wav", "--save-state", "middle.state")
+        self.good("run", "net.safetensors", "two.wav", "b.wav", "--load-state", "middle.state")
+        both = list(Wav(self.path("a.sums.wav")).samples) + list(Wav(self.path("b.sums.wav")).samples)
+        self.assertEqual(both, [part for v in self.sums for part in (v, v / 2)])
+
+    def test_what_cannot_be_written(self):
+        run = ("run", "net.safetensors", "x.wav", "y.wav")
+        self.bad(*run, "--output", "nothing=z.wav", says='"nothing=z.wav" is not NAME=FILE for one of the outputs beside the main one: '
+                                                        '"sums"')
+        self.bad(*run, "--output", "sums=", says="is not NAME=FILE")
+        self.bad(*run, "--output", "sums=a.wav", "--output", "sums=b.wav", says='"sums" is given twice')
+        self.bad(*run, "--output", "sums=y.wav", says="is the file of another output too")
+        self.bad(*run, "--output", "sums=x.wav", says="is the input too")
+        self.bad(*run, "--output", "sums=net.safetensors", says="is the model too")
+        self.bad(*run, "--output", "sums=z.mp3", code=2, says="must end in .wav")
+        self.assertFalse(self.path("y.wav").exists())
+        write_float_wav(self.path("x.wav"), 1, 16001, self.x)
+        self.bad(*run, says='output "sums" would be sampled at 8000.500 Hz')
+        self.good(*run, "--output", "sums=z.safetensors")
+        write_model(self.path("net.safetensors"), self.GRAPH | {"output_names": ["twice", "../up"]}, self.TENSORS)
+        self.bad(*run, says="say where it goes: --output NAME=FILE")
+        self.good(*run, "--output", "../up=z.safetensors")
+        self.model()
+        self.bad("run", "model.safetensors", "x.wav", "y.wav", "--output", "a=b.wav", says="there are none")
+
+    def test_info_check_bench_and_deps(self):
+        said = self.good("info", "net.safetensors")
+        self.assertRegex(said, r"outputs +twice: 1 channel, 1 for every 1 frame, delay 0 frames\n +sums: 2 channels, 1 for every 2")
+        outputs = json.loads(self.good("info", "net.safetensors", "--json"))["outputs"]
+        self.assertEqual([each["name"] for each in outputs], ["twice", "sums"])
+        self.assertEqual(outputs[1]["rate"], {"outputs": 1, "inputs": 2})
+        self.assertIn("the law holds", self.good("check", "net.safetensors"))
+        self.good("bench", "net.safetensors", "--block", "16", "--seconds", "0.02")
+        self.assertIn("1 output per 2 inputs", self.good("deps", "net.safetensors", "--of", "sums"))
+        self.bad("deps", "net.safetensors", "--of", "none", says='has no output "none"')
+
+    def test_files_that_cannot_be(self):
+        def refused(expected, **fields):
+            write_model(self.path("net.safetensors"), self.GRAPH | fields, self.TENSORS)
+            self.bad("info", "net.safetensors", says=expected)
+
+        refused("outputs holds 3, must be from 0 to 2", outputs=[1, 3])
+        refused("value 2 is not used", outputs=[1], output_names=["a"])
+        refused("output_names holds 1 texts, expected 2", output_names=["a"])
+        refused("two outputs are called a", output_names=["a", "a"])
+        refused("output_names is not a list of texts", output_names=[1, 2])
+        refused('output_names: "1" is not a text', output_names=["a", 1])
+        write_model(self.path("net.safetensors"), [self.GRAPH], self.TENSORS)
+        self.bad("info", "net.safetensors", says="a network of 2 outputs, of which only one would be used")
+
+
 class RunTest(ToolTest):
     def test_known_numbers(self):
         # The example of docs/model-file.md.

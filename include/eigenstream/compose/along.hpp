@@ -22,7 +22,7 @@ class Along {
 
   /// Errors   Error if the layer needs space itself
   explicit Along(L layer) : layer_(std::move(layer)), timing_(layer_.timing()) {
-    check_one_input("Along", layer_);
+    check_one_signal("Along", layer_);
     check(space_of(layer_) != Space::needed, "Along: the layer works over space itself; only what runs over a stream can ",
           "run along a window");
   }

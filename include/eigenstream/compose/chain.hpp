@@ -33,7 +33,7 @@ class Chain {
     FrameShape shape;
     bool known = false, kept = true, like = true;
     stages_.for_each([&](auto, const auto& layer) {
-      check_one_input("Sequential", layer);
+      check_one_signal("Sequential", layer);
       rates_.push_back(timing.rate(value).value());
       value = timing.append(layer.timing(), value);
       const FrameShape wanted = layer.wanted();

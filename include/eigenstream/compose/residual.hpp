@@ -27,7 +27,7 @@ class Residual {
   static constexpr Space space_of_type = eigenstream::space_of_type<Net>;
 
   explicit Residual(Net net, Alignment alignment = Alignment::centred) : net_(std::move(net)), alignment_(alignment) {
-    check_one_input("Residual", net_);
+    check_one_signal("Residual", net_);
     const Timing timing = net_.timing();
     for (Index value = 1; value <= timing.size(); ++value) {
       const Rate rate = timing.stage(value).rate();

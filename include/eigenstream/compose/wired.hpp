@@ -22,8 +22,9 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// several inputs, a Join above all, what comes early waits in a queue; where all of them always come together, there is none.
 ///
 /// `Stages` holds the layers in the order of the nodes, as for Chain, and gives visit(i, f) too. The network itself may have
-/// several inputs, which come in step with the main one, each at its own rate (NetworkInput).
-/// Shapes   x of the network's input -> y of the value made last
+/// several inputs, which come in step with the main one, each at its own rate (NetworkInput), and several outputs, each of
+/// which comes when it is ready (NetworkOutput).
+/// Shapes   x of the network's input -> y of the value made last, or of those that are chosen
 /// Timing   that of the layers; the inputs of a layer with several are aligned
 /// Errors   constructor: Error if a value is used by none or shapes do not fit. steps/flush: noexcept, no allocation
 /// Source   torch: a module's own forward
@@ -40,11 +41,18 @@ class Wired {
   Wired(Stages stages, const Wiring& wiring, Index in_channels = Dynamic)
       : stages_(std::move(stages)), timing_(wiring.timing()), plan_(wiring, works_in_place(stages_)) {
     timing_.check_bounds();
+    for (const auto& [value, name] : wiring.outputs()) {
+      outputs_.push_back({name, wiring.timing(value), graph()[value].rate, graph()[value].rise, graph()[value].flushed});
+      output_values_.push_back(value);
+      outputs_.back().timing.check_bounds();
+    }
     check(stages_.size() == last() + 1 - inputs(), "Graph: ", stages_.size(), " layers for ", last() + 1 - inputs(), " nodes");
     for_each_value([&](Index v, auto, const auto& layer) {
       const Index given = static_cast<Index>(graph().operands(v).size());
       check(inputs_of(layer) == given, "Graph: value ", v, " has ", given, " operands, its layer takes ", inputs_of(layer));
+      check_one_output("Graph", layer);
     });
+    find_controls();
     find_wanted();
     if (in_channels != Dynamic) wanted_.channels = in_channels;
     const FrameShape in = frames_to_try(wanted_, space_);
@@ -62,6 +70,9 @@ class Wired {
       for (const Operand& operand : graph().operands(inputs() + i)) from.push_back(operand.value);
       wiring.add(layer.timing(), from, graph()[inputs() + i].alignment);
     });
+    std::vector<Wiring::Output> outputs;
+    for (std::size_t k = 0; k < outputs_.size(); ++k) outputs.push_back({output_values_[k], outputs_[k].name});
+    if (!outputs.empty()) wiring.choose_outputs(std::move(outputs));
     return wiring;
   }
 
@@ -82,7 +93,28 @@ class Wired {
   }
   Timing timing() const { return timing_; }
   Space space() const noexcept { return space_; }
-  Index max_outputs(Index n) const noexcept { return plan_.most(last(), n); }
+  Index max_outputs(Index n) const noexcept { return plan_.most(main_output(), n); }
+  /// What was chosen as outputs, and the shapes of their frames.
+  const std::vector<NetworkOutput>& all_outputs() const noexcept { return outputs_; }
+  std::vector<FrameShape> out_shapes(const FrameShape& in) const {
+    std::vector<FrameShape> shapes;
+    (void)lay_out(in, nullptr, &shapes);
+    return shapes;
+  }
+  /// The knobs of all layers; those of one name are one.
+  const std::vector<NetworkControl>& controls() const noexcept { return controls_; }
+  void set_control(StateRef state, Index k, const T* values, bool same) const noexcept {
+    for (const ControlPlace& place : control_places_)
+      if (place.control == k)
+        at_layer(place.layer, [&](const auto& layer) { layer.set_control(layer_state(state, place.layer), place.number, values, same); });
+  }
+  const T* control(StateRef state, Index k) const noexcept {
+    const T* values = nullptr;
+    for (const ControlPlace& place : control_places_)
+      if (place.control == k)
+        at_layer(place.layer, [&](const auto& layer) { values = layer.control(layer_state(state, place.layer), place.number); });
+    return values;
+  }
   std::uint64_t fingerprint() const {
     Fingerprint all("Graph");
     for (const NetworkInput& input : more_inputs())
@@ -91,6 +123,8 @@ class Wired {
       for (const Operand& operand : graph().operands(v)) all.add(operand.value).add(operand.skip);
       all.add(std::uint64_t{layer.fingerprint()});
     });
+    if (output_values_.size() > 1 || main_output() != last())
+      for (const Index value : output_values_) all.add(value);
     return all;
   }
 
@@ -111,10 +145,24 @@ class Wired {
     return written;
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
-    for (Index k = 0; k < inputs(); ++k) live(state)[k] = {nullptr, 0};
-    const Index written = pass<true>(state, y);
+    const Index written = end(state, y);
     reset_queues(state);
     return written;
+  }
+  /// Every output that was chosen; the flush behind what was written.
+  void steps(StateRef state, std::span<const Frames<const T>> x, std::span<const Frames<T>> y,
+             std::span<Index> written) const noexcept {
+    const Index tile = head(state)->tile, n = x.front().count;
+    for (Index& count : written) count = 0;
+    for (Index at = 0; at < n; at += tile) {
+      const Index main = pass_some(state, x, at, std::min(tile, n - at), y.front().from(written.front()));
+      deliver(state, main, y, written);
+    }
+  }
+  void flush(StateRef state, std::span<const Frames<T>> y, std::span<Index> written) const noexcept {
+    const Index main = end(state, y.front().from(written.front()));
+    deliver(state, main, y, written);
+    reset_queues(state);
   }
   void exchange(StateRef state, StateCodec& codec) const {
     // How many frames each value has had so far; before the operands of a layer are complete, it has none.
@@ -159,6 +207,10 @@ class Wired {
     FrameLayout shape;
     Index buffer;  // offset in the scratch memory
   };
+  // A knob of a layer.
+  struct ControlPlace {
+    Index control, layer, number;  // the network's, and that of the layer
+  };
   // In scratch: a value on its way.
   struct Live {
     const T* data;
@@ -172,6 +224,7 @@ class Wired {
   }
   EIGENSTREAM_ALWAYS_INLINE const ValueGraph<Value, Operand>& graph() const noexcept { return plan_.graph(); }
   EIGENSTREAM_ALWAYS_INLINE Index last() const noexcept { return graph().last(); }
+  EIGENSTREAM_ALWAYS_INLINE Index main_output() const noexcept { return plan_.main_output(); }
   EIGENSTREAM_ALWAYS_INLINE Index number_of(const Operand& operand) const noexcept {
     return &operand - graph().operands().data();
   }
@@ -179,6 +232,28 @@ class Wired {
   template <class F>
   EIGENSTREAM_ALWAYS_INLINE void for_each_value(F&& f) const {
     stages_.for_each([&](auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA { f(graph().inputs() + i, i, layer); });
+  }
+
+  // Calls f with a layer that has knobs.
+  template <class F>
+  void at_layer(Index i, F&& f) const noexcept {
+    stages_.visit(i, [&](const auto& layer) {
+      if constexpr (requires { layer.controls(); }) f(layer);
+    });
+  }
+  void find_controls() {
+    for_each_value([&](Index, Index i, const auto& layer) {
+      const std::vector<NetworkControl>& own = controls_of(layer);
+      for (Index number = 0; number < static_cast<Index>(own.size()); ++number) {
+        const NetworkControl& control = own[static_cast<std::size_t>(number)];
+        Index k = 0;
+        while (k < static_cast<Index>(controls_.size()) && controls_[static_cast<std::size_t>(k)].name != control.name) ++k;
+        if (k == static_cast<Index>(controls_.size())) controls_.push_back(control);
+        check(controls_[static_cast<std::size_t>(k)] == control, "Graph: two knobs are called ", control.name,
+              ", but have not the same values to begin with");
+        control_places_.push_back({k, i, number});
+      }
+    });
   }
 
   // What the first layer asks for that minds and that the input reaches with its number of channels unchanged, and what
@@ -206,7 +281,7 @@ class Wired {
       if (path.space == Space::needed) all = Space::needed;
       paths[static_cast<std::size_t>(v)] = path;
     });
-    space_ = all == Space::needed ? all : paths.back().space;
+    space_ = all == Space::needed ? all : paths[static_cast<std::size_t>(main_output())].space;
   }
 
   static EIGENSTREAM_ALWAYS_INLINE Head* head(StateRef state) noexcept { return reinterpret_cast<Head*>(state.data); }
@@ -262,13 +337,13 @@ class Wired {
   }
 
   // All that follows from the input's shape; writes the table if there is a block. Each layer is asked once, as it may be
-  // a network itself.
-  Facts lay_out(const FrameShape& in, std::byte* block) const {
+  // a network itself. `outputs`: where the shapes of the outputs are wanted.
+  Facts lay_out(const FrameShape& in, std::byte* block, std::vector<FrameShape>* outputs = nullptr) const {
     std::array<Place, 128> few;  // most networks are small enough not to touch the heap
     const std::size_t values = static_cast<std::size_t>(graph().values());
     std::vector<Place> many(block == nullptr && values > few.size() ? values : 0);
     Place* table = block != nullptr ? places(block) : many.empty() ? few.data() : many.data();
-    Facts all{.state_bytes = table_bytes(), .max_flush = graph()[last()].flushed};
+    Facts all{.state_bytes = table_bytes(), .max_flush = graph()[main_output()].flushed};
     Index inner_scratch = 0;
     table[0] = {in, 0};
     for (Index k = 1; k < inputs(); ++k)
@@ -282,7 +357,9 @@ class Wired {
       all.parameters += own.parameters;
       all.macs += graph()[graph()[v].from].rate.value() * own.macs;
     });
-    all.out = table[last()].shape;
+    all.out = table[main_output()].shape;
+    if (outputs != nullptr)
+      for (const Index value : output_values_) outputs->push_back(table[value].shape);
     const auto frame_bytes = [&](Index v) { return table[v].shape.size() * static_cast<Index>(sizeof(T)); };
 
     constexpr Index largest = 65536;  // bytes of a value
@@ -386,11 +463,26 @@ class Wired {
         if (!Layer<L> || graph()[v].joins) return run_join<Ended>(state, v, i, layer, y);
       if constexpr (Layer<L>) run_layer<Ended>(state, v, i, layer, y);
     });
-    const Live out = live(state)[last()];
-    if (out.count > 0 && out.data != y.data)
-      std::memcpy(y.data, out.data,
-                  static_cast<std::size_t>(out.count * shape_of(state, last()).size()) * sizeof(T));
+    const Live out = live(state)[main_output()];
+    copy_out(state, main_output(), y.data);
     return out.count;
+  }
+  EIGENSTREAM_ALWAYS_INLINE void copy_out(StateRef state, Index v, T* to) const noexcept {
+    const Live out = live(state)[v];
+    if (out.count > 0 && out.data != to)
+      std::memcpy(to, out.data, static_cast<std::size_t>(out.count * shape_of(state, v).size()) * sizeof(T));
+  }
+  Index end(StateRef state, Frames<T> y) const noexcept {
+    for (Index k = 0; k < inputs(); ++k) live(state)[k] = {nullptr, 0};
+    return pass<true>(state, y);
+  }
+  // What a pass gave beside the main output, which lies where it was made until the next one.
+  void deliver(StateRef state, Index main, std::span<const Frames<T>> y, std::span<Index> written) const noexcept {
+    written.front() += main;
+    for (std::size_t k = 1; k < output_values_.size(); ++k) {
+      copy_out(state, output_values_[k], y[k].frame(written[k]));
+      written[k] += live(state)[output_values_[k]].count;
+    }
   }
 
   template <bool Ended, class L>
@@ -458,6 +550,10 @@ class Wired {
   FrameShape wanted_ = FrameShape::any();
   Space space_ = Space::none;
   detail::WiredPlan plan_;
+  std::vector<NetworkOutput> outputs_;  // if they were chosen
+  std::vector<Index> output_values_;
+  std::vector<NetworkControl> controls_;
+  std::vector<ControlPlace> control_places_;
 };
 
 EIGENSTREAM_END_NAMESPACE

@@ -16,7 +16,7 @@ namespace detail {
 /// and wait, where each is written, and which values share a buffer. Made once, with the network.
 /// Shapes   none
 /// Timing   that of the wiring
-/// Errors   constructor: Error if a value is used by none, or too many frames would have to wait
+/// Errors   constructor: Error if a value is used by none and no output, or too many frames would have to wait
 /// Source   none
 class WiredPlan {
  public:
@@ -26,7 +26,8 @@ class WiredPlan {
     Alignment alignment = Alignment::centred;
     Index from = -1;     // its first operand
     bool joins = false;  // it has several
-    Index uses = 0;
+    Index uses = 0;         // as an operand and as an output
+    bool kept = false;      // must be there when all layers have run
     bool in_place = false;  // the layer works where its operand lies
     Home home = Home::buffer;
     Index home_index = 0;  // layer or operand whose room it is
@@ -43,7 +44,7 @@ class WiredPlan {
 
   /// `works_in_place`: of each layer, whether it may write where it reads.
   WiredPlan(const Wiring& wiring, const std::vector<char>& works_in_place)
-      : more_inputs_(wiring.more_inputs()), graph_(wiring.graph().inputs()) {
+      : more_inputs_(wiring.more_inputs()), graph_(wiring.graph().inputs()), main_output_(wiring.main_output()) {
     for (Index v = 0; v <= wiring.last(); ++v) {
       Value value{.rate = wiring.graph()[v].rate, .alignment = wiring.graph()[v].alignment};
       if (v < graph_.inputs()) {
@@ -59,7 +60,12 @@ class WiredPlan {
       most_operands_ = std::max(most_operands_, static_cast<Index>(operands.size()));
       graph_.add(value, operands);
     }
-    for (Index v = 0; v < graph_.last(); ++v)
+    if (wiring.outputs().empty()) ++graph_[main_output_].uses;
+    for (const Wiring::Output& output : wiring.outputs()) {
+      ++graph_[output.value].uses;
+      if (output.value != main_output_) graph_[output.value].kept = true;
+    }
+    for (Index v = 0; v <= graph_.last(); ++v)
       check(graph_[v].uses > 0, "Graph: ", v == 0 ? "the input" : v < graph_.inputs() ? "input " : "value ",
             v == 0 ? "" : std::to_string(v), " is not used");
     count_frames(wiring);
@@ -68,6 +74,7 @@ class WiredPlan {
 
   const ValueGraph<Value, Operand>& graph() const noexcept { return graph_; }
   const std::vector<NetworkInput>& more_inputs() const noexcept { return more_inputs_; }
+  Index main_output() const noexcept { return main_output_; }
   /// Scratch buffers that the values need, and most operands of a layer.
   Index buffers() const noexcept { return buffers_; }
   Index most_operands() const noexcept { return most_operands_; }
@@ -108,7 +115,11 @@ class WiredPlan {
       Value& own = graph_[v];
       own.in_place = !own.joins && in_place(v) && own.from >= graph_.inputs() && graph_[own.from].uses == 1;
     }
-    graph_[graph_.last()].home = Home::output;
+    Value& main = graph_[main_output_];
+    main.kept = main.kept || main.uses > 1;
+    if (!main.kept && main_output_ >= graph_.inputs()) main.home = Home::output;
+    for (Index v = graph_.inputs(); v <= graph_.last(); ++v)
+      if (graph_[v].kept) end[static_cast<std::size_t>(v)] = graph_.last();
     for (Index v = graph_.last(); v >= graph_.inputs(); --v) {
       const Value& user = graph_[v];
       const auto claim = [&](Index from, Home home, Index index, Index until) {
@@ -153,7 +164,7 @@ class WiredPlan {
 
   std::vector<NetworkInput> more_inputs_;
   ValueGraph<Value, Operand> graph_;
-  Index buffers_ = 0, most_operands_ = 1;
+  Index main_output_, buffers_ = 0, most_operands_ = 1;
 };
 
 }  // namespace detail

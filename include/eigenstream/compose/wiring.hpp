@@ -1,6 +1,8 @@
 #ifndef EIGENSTREAM_COMPOSE_WIRING_HPP
 #define EIGENSTREAM_COMPOSE_WIRING_HPP
 
+#include <set>     // names
+#include <string>  // names
 #include <vector>  // inputs
 
 #include "eigenstream/core/network_input.hpp"
@@ -10,7 +12,8 @@
 EIGENSTREAM_BEGIN_NAMESPACE
 
 /// How the layers of a network with branches are connected. Values are numbered: first the network's inputs, then what
-/// each node gives; the last one is the output. A node is a layer with one operand, or with several, which are aligned.
+/// each node gives; the last one is the output, unless others are chosen. A node is a layer with one operand, or with
+/// several, which are aligned.
 /// Shapes   as the layers say
 /// Timing   that of the layers; the operands of a layer with several are aligned
 /// Errors   Error from each call that cannot be done, as soon as it is known
@@ -26,6 +29,10 @@ class Wiring {
   struct Operand {
     Index value = 0;
     Index skip = 0;  ///< frames left out at its start
+  };
+  struct Output {
+    Index value = 0;
+    std::string name;
   };
 
   /// Errors   Error if a rate is impossible
@@ -63,6 +70,24 @@ class Wiring {
     return graph_.add(value, operands);
   }
 
+  /// Makes these values the outputs, the main one first; those without a name are called by their number.
+  /// Errors   Error if there is no such value, or no output, or if two have the same name
+  void choose_outputs(std::vector<Output> outputs) {
+    check(!outputs.empty(), "Graph: no output is chosen");
+    std::set<std::string> names;
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
+      Output& output = outputs[k];
+      graph_.check_value(output.value);
+      if (output.name.empty()) output.name = std::to_string(k);
+      check(names.insert(output.name).second, "Graph: two outputs are called ", output.name);
+    }
+    outputs_ = std::move(outputs);
+  }
+  /// Those that were chosen; none if it is the value made last.
+  const std::vector<Output>& outputs() const noexcept { return outputs_; }
+  /// The value that is the main output.
+  Index main_output() const noexcept { return outputs_.empty() ? last() : outputs_.front().value; }
+
   const std::vector<NetworkInput>& more_inputs() const noexcept { return inputs_; }
   const ValueGraph<Value, Operand>& graph() const noexcept { return graph_; }
   /// The value made last, or the network's input.
@@ -71,10 +96,13 @@ class Wiring {
   const FrameCount& after(Index value) const { return timing_.after(graph_[value].timing); }
   const FrameCount& ended(Index value) const { return timing_.ended(graph_[value].timing); }
   const FrameCount& aligned_after(Index value) const { return timing_.after(graph_[value].aligned); }
-  Timing timing() const { return timing_.up_to(graph_[last()].timing); }
+  /// That of the main output; that of a value.
+  Timing timing() const { return timing(main_output()); }
+  Timing timing(Index value) const { return timing_.up_to(graph_[value].timing); }
 
  private:
   std::vector<NetworkInput> inputs_;
+  std::vector<Output> outputs_;
   ValueGraph<Value, Operand> graph_;
   Timing::Builder timing_;
 };

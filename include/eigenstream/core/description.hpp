@@ -14,7 +14,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// The description of one module of a network, as a model file has it: its type, where it sits in the network it came
 /// from, its options, and the modules inside it. Weights are apart, under path + "." + name.
 struct ModuleSpec {
-  using Value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>>;
+  using Value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<std::string>>;
 
   std::string type;
   std::string path;

@@ -12,6 +12,8 @@
 #include "eigenstream/core/facts.hpp"
 #include "eigenstream/core/fingerprint.hpp"
 #include "eigenstream/core/frames.hpp"
+#include "eigenstream/core/network_control.hpp"
+#include "eigenstream/core/network_output.hpp"
 #include "eigenstream/core/state_block.hpp"
 #include "eigenstream/core/state_codec.hpp"
 #include "eigenstream/core/stateless_layer.hpp"
@@ -95,9 +97,11 @@ Index inputs_of(const L& layer) noexcept {
     return 1;
 }
 
-/// Error unless a layer takes one signal: for containers that have only one to give.
+/// Error unless a layer takes one signal and gives one, and has no knobs: for containers that have only that to give and pass on.
 template <class L>
-void check_one_input(const char* who, const L& layer) {
+void check_one_signal(const char* who, const L& layer) {
+  check_one_output(who, layer);
+  check_no_controls(who, layer);
   check(inputs_of(layer) == 1, who, ": a layer of ", inputs_of(layer), " inputs; only a graph has several signals to give");
 }
 

@@ -43,6 +43,13 @@ inline ModuleSpec parse_module(const json& node, const std::string& where) {
     } else if (value.is_array() && (value.empty() || value.front().is_object())) {
       auto& list = spec.children[key];
       for (const json& child : value) list.push_back(parse_module(child, where));
+    } else if (value.is_array() && value.front().is_string()) {
+      std::vector<std::string> texts;
+      for (const json& each : value) {
+        check(each.is_string(), at, in_quotes(each.dump()), " is not a text");
+        texts.push_back(each.get<std::string>());
+      }
+      spec.fields[key] = texts;
     } else if (value.is_array()) {
       std::vector<std::int64_t> numbers;
       for (const json& number : value) {

@@ -1,6 +1,11 @@
 #ifndef EIGENSTREAM_NETWORK_ANY_GRAPH_HPP
 #define EIGENSTREAM_NETWORK_ANY_GRAPH_HPP
 
+#include <initializer_list>  // outputs
+#include <span>              // outputs
+#include <string>            // names
+#include <vector>            // values
+
 #include "eigenstream/compose/wired.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/join.hpp"
@@ -36,6 +41,8 @@ class AnyGraph : public Wired<T, detail::VectorStages<AnyLayer<T>>> {
 /// With a signal that conditions it, 80 channels once for every 256 frames:
 ///   es::GraphBuilder<float> graph(1, {{.shape = {80}, .rate = {1, 256}}});
 ///   const auto mel = graph.add(upsample, graph.input(1));
+/// With several outputs, which a stream gives side by side:
+///   es::AnyGraph<float> net = graph.build({clean, mask}, {"clean", "mask"});
 /// Errors   Error from each call that cannot be done, as soon as it is known
 template <class T>
 class GraphBuilder {
@@ -75,6 +82,18 @@ class GraphBuilder {
   /// Errors   Error with rates and delays if the values do not come equally often
   Value reduce(Reduce op, const std::vector<Value>& from, Alignment alignment = Alignment::centred) {
     return join(Join<T>(op, static_cast<Index>(from.size())), from, alignment);
+  }
+  /// The network with these outputs, the main one first. Those without a name are called by their number: "0", "1" ...
+  /// Errors   Error if another value is used by none, if channels do not fit, or if two outputs have the same name
+  AnyGraph<T> build(std::initializer_list<Value> outputs, const std::vector<std::string>& names = {}) {
+    return build(std::span(outputs.begin(), outputs.size()), names);
+  }
+  AnyGraph<T> build(std::span<const Value> outputs, const std::vector<std::string>& names = {}) {
+    check(names.empty() || names.size() == outputs.size(), "Graph: ", names.size(), " names for ", outputs.size(), " outputs");
+    std::vector<Wiring::Output> chosen;
+    for (std::size_t k = 0; k < outputs.size(); ++k) chosen.push_back({outputs[k].number, names.empty() ? "" : names[k]});
+    wiring_.choose_outputs(std::move(chosen));
+    return AnyGraph<T>(std::move(layers_), wiring_, in_channels_);
   }
   /// The network whose output is `output`, the value made last.
   /// Errors   Error if another value is used by none, or if channels do not fit

@@ -61,6 +61,22 @@ class AnyLayer {
   void exchange(StateRef state, StateCodec& codec) const { layer_->exchange(state, codec); }
   T* input_room(StateRef state, Index n) const noexcept { return layer_->input_room(state, n); }
   bool in_place() const noexcept { return in_place_; }
+  /// What a network with several outputs does besides, and what they are.
+  const std::vector<NetworkOutput>& all_outputs() const noexcept { return layer_->all_outputs(); }
+  std::vector<FrameShape> out_shapes(const FrameShape& in) const { return layer_->out_shapes(in); }
+  void steps(StateRef state, std::span<const Frames<const T>> x, std::span<const Frames<T>> y,
+             std::span<Index> written) const noexcept {
+    layer_->steps(state, x, y, written);
+  }
+  void flush(StateRef state, std::span<const Frames<T>> y, std::span<Index> written) const noexcept {
+    layer_->flush(state, y, written);
+  }
+  /// The knobs of a network that has some.
+  const std::vector<NetworkControl>& controls() const noexcept { return layer_->controls(); }
+  void set_control(StateRef state, Index k, const T* values, bool same) const noexcept {
+    layer_->set_control(state, k, values, same);
+  }
+  const T* control(StateRef state, Index k) const noexcept { return layer_->control(state, k); }
   /// What its further inputs are, of a network that has several.
   const std::vector<NetworkInput>& more_inputs() const noexcept { return layer_->more_inputs(); }
   bool keeps_channels() const noexcept { return layer_->keeps_channels(); }
@@ -86,6 +102,14 @@ class AnyLayer {
     virtual bool in_place() const noexcept = 0;
     virtual bool keeps_channels() const noexcept = 0;
     virtual Space space() const noexcept = 0;
+    virtual const std::vector<NetworkOutput>& all_outputs() const noexcept = 0;
+    virtual std::vector<FrameShape> out_shapes(const FrameShape&) const = 0;
+    virtual void steps(StateRef, std::span<const Frames<const T>>, std::span<const Frames<T>>,
+                       std::span<Index>) const noexcept = 0;
+    virtual void flush(StateRef, std::span<const Frames<T>>, std::span<Index>) const noexcept = 0;
+    virtual const std::vector<NetworkControl>& controls() const noexcept = 0;
+    virtual void set_control(StateRef, Index, const T*, bool) const noexcept = 0;
+    virtual const T* control(StateRef, Index) const noexcept = 0;
   };
   // One address for each type: tells layers apart without run-time type information.
   template <class L>
@@ -135,6 +159,30 @@ class AnyLayer {
     bool in_place() const noexcept override { return layer.in_place(); }
     bool keeps_channels() const noexcept override { return eigenstream::keeps_channels(layer); }
     Space space() const noexcept override { return space_of(layer); }
+    const std::vector<NetworkOutput>& all_outputs() const noexcept override { return all_outputs_of(layer); }
+    std::vector<FrameShape> out_shapes(const FrameShape& in) const override {
+      if constexpr (requires { layer.out_shapes(in); })
+        return layer.out_shapes(in);
+      else
+        return {};
+    }
+    void steps([[maybe_unused]] StateRef state, [[maybe_unused]] std::span<const Frames<const T>> x,
+               [[maybe_unused]] std::span<const Frames<T>> y, [[maybe_unused]] std::span<Index> written) const noexcept override {
+      if constexpr (requires { layer.all_outputs(); }) layer.steps(state, x, y, written);
+    }
+    void flush([[maybe_unused]] StateRef state, [[maybe_unused]] std::span<const Frames<T>> y,
+               [[maybe_unused]] std::span<Index> written) const noexcept override {
+      if constexpr (requires { layer.all_outputs(); }) layer.flush(state, y, written);
+    }
+    const std::vector<NetworkControl>& controls() const noexcept override { return controls_of(layer); }
+    void set_control([[maybe_unused]] StateRef state, [[maybe_unused]] Index k,
+                     [[maybe_unused]] const T* values, [[maybe_unused]] bool same) const noexcept override {
+      if constexpr (requires { layer.controls(); }) layer.set_control(state, k, values, same);
+    }
+    const T* control([[maybe_unused]] StateRef state, [[maybe_unused]] Index k) const noexcept override {
+      if constexpr (requires { layer.controls(); }) return layer.control(state, k);
+      return nullptr;
+    }
     L layer;
   };
 

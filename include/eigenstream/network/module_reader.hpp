@@ -210,6 +210,15 @@ class ModuleReader {
     }
     return std::span<const Padding>(each);
   }
+  /// A list of texts, none where it is absent.
+  std::vector<std::string> texts(const std::string& name) {
+    described(name, FieldKind::texts);
+    const ModuleSpec::Value* value = field(name, true);
+    if (value == nullptr) return {};
+    const auto* given = std::get_if<std::vector<std::string>>(value);
+    check(given != nullptr, name, " is not a list of texts");
+    return *given;
+  }
 
   /// The tensor of that name, which must have the shape that the description gives it; empty if by that there is none.
   Weights<float> weight(const std::string& name) {
@@ -250,9 +259,11 @@ class ModuleReader {
   inline std::vector<Module> children(const std::string& name, FrameShape in);
   /// The one that a Windowed runs over each window.
   inline Module window_child(const std::string& name, const FrameShape& window);
-  /// The modules of a graph, built, and what they are wired to. `in` as above; it is found out if it is Dynamic.
+  /// The modules of a graph, built, and what they are wired to. `in` as above; it is found out if it is Dynamic. `outputs`:
+  /// which values they are; none: the one that is made last.
   inline AnyGraph<float> graph(const std::string& name, const FrameShape& in, const std::vector<NetworkInput>& more_inputs,
-                               std::vector<Module>& modules);
+                               std::vector<Module>& modules, const std::vector<Index>& outputs = {},
+                               const std::vector<std::string>& output_names = {});
   /// The modules of a field, as they are described.
   inline const std::vector<ModuleSpec>& specs(const std::string& name) { return child_specs(name); }
   /// One of them, built.

@@ -27,9 +27,9 @@ inline constexpr Required required{};
 inline constexpr Absent absent{};
 
 /// What a field holds. A padding is one integer for both sides or [left, right]; a node is a module.
-enum class FieldKind { integer, number, boolean, text, integers, padding, node, nodes };
+enum class FieldKind { integer, number, boolean, text, integers, texts, padding, node, nodes };
 inline constexpr std::string_view field_kind_names[] = {"integer",  "number",  "boolean", "text",
-                                                        "integers", "padding", "node",    "nodes"};
+                                                        "integers", "texts",   "padding", "node",    "nodes"};
 
 /// A field of a module type: its kind, what it is where it is not given, its range, and what it means. Made by the functions
 /// below, one for each kind. Texts are literals, or outlive the registry.
@@ -71,6 +71,9 @@ struct ModuleField {
   static constexpr ModuleField per_axis(std::string_view name, int axes, Default otherwise, std::string_view meaning,
                                         Index lowest = 1, Index highest = max_extent) {
     return {name, FieldKind::integers, otherwise, meaning, static_cast<double>(lowest), static_cast<double>(highest), {}, axes};
+  }
+  static constexpr ModuleField texts(std::string_view name, std::string_view meaning) {
+    return {name, FieldKind::texts, absent, meaning};
   }
   static constexpr ModuleField padding(std::string_view name, std::string_view meaning) {
     return {name, FieldKind::padding, Index{0}, meaning, 0, static_cast<double>(max_extent)};

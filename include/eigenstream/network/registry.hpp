@@ -108,7 +108,8 @@ inline Module ModuleReader::window_child(const std::string& name, const FrameSha
   return registry_.create(only_spec(name), weights_, used_weights_, policy_, window, true);
 }
 inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameShape& in,
-                                           const std::vector<NetworkInput>& more_inputs, std::vector<Module>& modules) {
+                                           const std::vector<NetworkInput>& more_inputs, std::vector<Module>& modules,
+                                           const std::vector<Index>& outputs, const std::vector<std::string>& output_names) {
   using Value = GraphBuilder<float>::Value;
   GraphBuilder<float> graph(in.channels == 0 ? Dynamic : Index{in.channels}, more_inputs);
   ValueGraph<FrameShape> shapes(1 + static_cast<Index>(more_inputs.size()));  // as far as known
@@ -162,7 +163,13 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameS
       modules.push_back(std::move(module));
     });
   }
-  return graph.build(last);
+  if (outputs.empty()) return graph.build(last);
+  std::vector<Value> chosen;
+  for (const Index value : outputs) {
+    check(value <= shapes.last(), "outputs holds ", value, ", must be from 0 to ", shapes.last());
+    chosen.push_back({value});
+  }
+  return graph.build(chosen, output_names);
 }
 inline std::vector<Module> ModuleReader::children(const std::string& name, FrameShape in) {
   std::vector<Module> modules;

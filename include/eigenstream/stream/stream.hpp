@@ -1,8 +1,12 @@
 #ifndef EIGENSTREAM_STREAM_STREAM_HPP
 #define EIGENSTREAM_STREAM_STREAM_HPP
 
+#include <initializer_list>  // knobs
 #include <limits>   // numeric_limits
 #include <memory>   // shared_ptr
+#include <span>     // inputs, outputs
+#include <string>   // names
+#include <string_view>  // names
 #include <utility>  // forward
 #include <vector>   // frames to warm up with
 
@@ -44,6 +48,8 @@ struct TensorCalls {
 ///   stream(x, es::final)      the same and the rest; the stream is fresh again
 ///   process(x, y)             into the caller's memory; no allocation, no lock, no system call. x: frames of the input, or a
 ///                             span of frames of each input
+///   process(x, y, written)    the same for every output of a network that has several: y and written are spans. All other
+///                             calls give its main output
 ///   forward_step, forward_steps  frame by frame, with optional end padding and without touching the state
 ///   forward(x)                the whole signal at once; the stream is not touched
 /// Shapes   (C,T), or (C,B,T) with a batch; column-major, channel first; frames with space have these axes behind the
@@ -82,6 +88,9 @@ class Stream {
     facts_ = net_->facts(in_);
     out_ = facts_.out;
     timing_ = net_->timing();
+    if (!all_outputs().empty()) {
+      for (const FrameShape& shape : out_shapes(*net_, in_)) outs_.push_back(shape);
+    }
     block_ = fresh_block();
     StateCodec count;
     net_->exchange(state(), count);
@@ -106,6 +115,35 @@ class Stream {
     return static_cast<Index>(more_input(input).frames_for(seen_ + n) - more_input(input).frames_for(seen_));
   }
   FrameShape out_shape() const noexcept { return out_; }
+  /// How many signals the network gives, what they are called, and the shape of the frames of each. Output 0 is the main one,
+  /// which is meant wherever no other is named.
+  /// Errors   here and below: Error if there is no such output
+  Index outputs() const noexcept { return std::max<Index>(1, static_cast<Index>(outs_.size())); }
+  std::string output_name(Index output) const {
+    check_output_number(output);
+    return outs_.empty() ? "0" : output_of(output).name;
+  }
+  FrameShape out_shape(Index output) const {
+    check_output_number(output);
+    return outs_.empty() ? FrameShape(out_) : FrameShape(outs_[static_cast<std::size_t>(output)]);
+  }
+  const Timing& timing(Index output) const {
+    check_output_number(output);
+    return outs_.empty() ? timing_ : output_of(output).timing;
+  }
+  Time receptive_field(Index output) const { return timing(output).receptive_field(); }
+  Time delay(Index output) const { return timing(output).delay(); }
+  Time stride(Index output) const { return timing(output).stride(); }
+  Time padding(Index output) const { return timing(output).padding(); }
+  Rate rate(Index output) const { return timing(output).rate(); }
+  Index max_outputs(Index n, Index output) const {
+    check_output_number(output);
+    return outs_.empty() ? max_outputs(n) : output_of(output).max_outputs(n);
+  }
+  Index max_flush(Index output) const {
+    check_output_number(output);
+    return outs_.empty() ? max_flush() : output_of(output).max_flush;
+  }
   /// What the network says of itself for this shape: parameters, multiply-adds and so on.
   const Facts& facts() const noexcept { return facts_; }
   const Timing& timing() const noexcept { return timing_; }
@@ -156,6 +194,35 @@ class Stream {
     check_output(y, 0, true);
     return finish(y);
   }
+  /// The same for every output: what is ready goes to y[k], how many frames that is to written[k].
+  /// Errors   Error if there are not as many of either as outputs, or y[k] has the wrong shape or too little room
+  void process(Frames<const T> x, std::span<const Frames<T>> y, std::span<Index> written) {
+    check_input(x);
+    check_outputs(y, written, x.count, false);
+    advance(std::span(&x, 1), y, written);
+  }
+  void process(Frames<const T> x, std::span<const Frames<T>> y, std::span<Index> written, Final) {
+    check_input(x);
+    check_outputs(y, written, x.count, true);
+    advance(std::span(&x, 1), y, written);
+    finish(y, written);
+  }
+  void process(std::span<const Frames<const T>> x, std::span<const Frames<T>> y, std::span<Index> written) {
+    check_inputs(x);
+    check_outputs(y, written, x.front().count, false);
+    advance(x, y, written);
+  }
+  void process(std::span<const Frames<const T>> x, std::span<const Frames<T>> y, std::span<Index> written, Final) {
+    check_inputs(x);
+    check_outputs(y, written, x.front().count, true);
+    advance(x, y, written);
+    finish(y, written);
+  }
+  void flush(std::span<const Frames<T>> y, std::span<Index> written) {
+    check_outputs(y, written, 0, true);
+    for (Index& count : written) count = 0;
+    finish(y, written);
+  }
 
   /// Takes x and hands what becomes ready to f as views of the stream's own memory, without a copy, for networks that
   /// can (Snapshotter). Returns how often f was called. f must not throw.
@@ -175,6 +242,43 @@ class Stream {
       refuse_input(x.count);
   }
 
+  // Knobs: numbers without a time, part of the state. A new signal, after flush, final or reset, begins with their defaults.
+
+  Index controls() const noexcept { return static_cast<Index>(all_controls().size()); }
+  /// Name, default and number of values of knob k.
+  /// Errors   Error if there is no such knob
+  const NetworkControl& control_info(Index k) const {
+    check(k >= 0 && k < controls(), "Stream: no knob ", k, "; there are ", controls());
+    return all_controls()[static_cast<std::size_t>(k)];
+  }
+  /// The knob of that name. Errors   Error if there is none
+  Index control_number(std::string_view name) const {
+    for (Index k = 0; k < controls(); ++k)
+      if (all_controls()[static_cast<std::size_t>(k)].name == name) return k;
+    fail("Stream: no knob is called \"", name, "\"");
+  }
+  /// Its values now: (channels), of every batch entry.
+  std::span<const T> control(Index k) const {
+    const Index channels = control_info(k).channels();
+    if constexpr (has_controls) return {net_->control(state(), k), static_cast<std::size_t>(channels * in_.batch)};
+    return {};
+  }
+  std::span<const T> control(std::string_view name) const { return control(control_number(name)); }
+  /// Gives it other values, from the next frame on: (channels), the same for every batch entry, or of each one after the
+  /// other. No allocation, no lock, no system call.
+  /// Errors   Error if there is no such knob, or it has another number of values; nothing has changed
+  void set_control(Index k, std::span<const T> values) {
+    const Index channels = control_info(k).channels(), given = static_cast<Index>(values.size());
+    check(given == channels || given == channels * in_.batch, "Stream: ", given, " values for the knob \"", control_info(k).name,
+          "\" of ", channels);
+    if constexpr (has_controls) net_->set_control(state(), k, values.data(), given == channels);
+  }
+  void set_control(Index k, std::initializer_list<T> values) { set_control(k, std::span<const T>(values.begin(), values.size())); }
+  void set_control(std::string_view name, std::span<const T> values) { set_control(control_number(name), values); }
+  void set_control(std::string_view name, std::initializer_list<T> values) {
+    set_control(control_number(name), std::span<const T>(values.begin(), values.size()));
+  }
+
   // As tensors: <eigenstream/stream/tensor_calls.hpp>.
 
   /// The frames that x makes ready; (C',0) if none is.
@@ -186,6 +290,15 @@ class Stream {
   template <class X>
   auto operator()(X&& x, Final) {
     return tensors<X>::call(*this, x, true);
+  }
+  /// The same for every output of the network: a vector of tensors.
+  template <class X>
+  auto all(X&& x) {
+    return tensors<X>::call_all(*this, x, false);
+  }
+  template <class X>
+  auto all(X&& x, Final) {
+    return tensors<X>::call_all(*this, x, true);
   }
   /// One frame, (C) or (C,B), to the outputs it makes ready: nothing, or a tensor of one frame (several if the network
   /// raises the rate). With update_state = false the stream stays as it was.
@@ -231,8 +344,10 @@ class Stream {
           saved.payload().size(), " bytes, this stream's has ", state_bytes_);
     StateBlock fresh = fresh_block();
     const Time seen = saved.frames_seen();
-    check(seen >= 0 && seen <= timing_.max_frames(), "Stream: the state is damaged (it says that ", seen,
-          " frames came, of at most ", timing_.max_frames(), ")");
+    Time most = timing_.max_frames();
+    for (const NetworkOutput& output : all_outputs()) most = std::min(most, output.timing.max_frames());
+    check(seen >= 0 && seen <= most, "Stream: the state is damaged (it says that ", seen, " frames came, of at most ", most,
+          ")");
     StateCodec reader = StateCodec::reader(saved.payload(), seen);
     net_->exchange(fresh.ref(), reader);
     check(reader.good(), "Stream: the state is damaged (a layer counts other frames than follow from the ", seen,
@@ -301,6 +416,40 @@ class Stream {
     const Time wanted = timing_.outputs_after(seen_ + n, ended) - timing_.outputs_after(seen_);
     check(room >= wanted, "Stream: room for ", room, " frames where ", wanted, " will come");
   }
+  void check_output_number(Index output) const {
+    check(output >= 0 && output < outputs(), "Stream: no output ", output, "; there are ", outputs());
+  }
+  void check_outputs(std::span<const Frames<T>> y, std::span<Index> written, Index n, bool ended) const {
+    check(static_cast<Index>(y.size()) == outputs() && written.size() == y.size(), "Stream: room for ", y.size(),
+          " outputs and ", written.size(), " counts, for a network of ", outputs(), " outputs");
+    if (outs_.empty()) return check_output(y.front(), n, ended);
+    for (Index k = 0; k < outputs(); ++k) {
+      const FrameShape& shape = y[static_cast<std::size_t>(k)].shape();
+      const Index room = y[static_cast<std::size_t>(k)].count;
+      check(same_layout(shape, out_shape(k)), "Stream: output ", k, " of ", shape, ", this stream has ", out_shape(k));
+      const NetworkOutput& own = output_of(k);
+      if (room >= own.max_outputs(n) + (ended ? own.max_flush : 0)) continue;
+      const Time wanted = own.timing.outputs_after(seen_ + n, ended) - own.timing.outputs_after(seen_);
+      check(room >= wanted, "Stream: room for ", room, " frames of output ", k, " where ", wanted, " will come");
+    }
+  }
+  void advance(std::span<const Frames<const T>> x, std::span<const Frames<T>> y, std::span<Index> written) noexcept {
+    if constexpr (gives_several)
+      if (!outs_.empty()) {
+        seen_ += x.front().count;
+        return net_->steps(state(), x, y, written);
+      }
+    written.front() = advance(x, y.front());
+  }
+  // The rest, behind what was written.
+  void finish(std::span<const Frames<T>> y, std::span<Index> written) {
+    if constexpr (gives_several)
+      if (!outs_.empty()) {
+        seen_ = 0;
+        return net_->flush(state(), y, written);
+      }
+    written.front() += finish(y.front().from(written.front()));
+  }
   EIGENSTREAM_ALWAYS_INLINE Index advance(Frames<const T> x, Frames<T> y) noexcept {
     seen_ += x.count;
     return net_->steps(state(), Frames<const T>(x.data, in_, x.count), Frames<T>(y.data, out_, y.count));
@@ -330,14 +479,25 @@ class Stream {
     net_->reset(block.ref());
     return block;
   }
+  const std::vector<NetworkOutput>& all_outputs() const noexcept { return all_outputs_of(*net_); }
+  const NetworkOutput& output_of(Index output) const noexcept { return all_outputs()[static_cast<std::size_t>(output)]; }
+  static std::vector<FrameShape> out_shapes(const Net& net, const FrameShape& in) {
+    if constexpr (gives_several) return net.out_shapes(in);
+    return {};
+  }
   const std::vector<NetworkInput>& more_inputs() const noexcept { return more_inputs_of(*net_); }
   const NetworkInput& more_input(Index input) const noexcept {
     return more_inputs()[static_cast<std::size_t>(input - 1)];
   }
 
+  const std::vector<NetworkControl>& all_controls() const noexcept { return controls_of(*net_); }
+
+  static constexpr bool has_controls = requires(const Net& net) { net.controls(); };
+  static constexpr bool gives_several = requires(const Net& net) { net.all_outputs(); };
   static constexpr Index most_extent = std::numeric_limits<std::int32_t>::max();
   std::shared_ptr<const Net> net_;
   FrameLayout in_, out_;
+  std::vector<FrameLayout> outs_;  // of each output, if the network says what they are
   Timing timing_;
   std::shared_ptr<Scratch> scratch_;  // null: behind the block
   StateBlock block_;

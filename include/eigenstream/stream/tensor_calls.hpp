@@ -6,6 +6,7 @@
 #include <array>     // axes
 #include <optional>  // nothing ready
 #include <span>      // axes
+#include <vector>    // all outputs
 
 #include "eigenstream/stream/stream.hpp"
 
@@ -45,6 +46,7 @@ struct TensorCalls<Stream, X> {
   using T = typename Stream::Scalar;
 
   static auto call(Stream& stream, const X& x, bool ended) { return run<rank>(stream, view(stream, x), ended); }
+  static auto call_all(Stream& stream, const X& x, bool ended) { return run_all(stream, view(stream, x), ended); }
   static std::optional<Eigen::Tensor<T, 2>> step(Stream& stream, const X& frame, bool update_state) {
     return some_frames(run_steps<2>(stream, frame_view(stream, frame), false, update_state));
   }
@@ -130,6 +132,28 @@ struct TensorCalls<Stream, X> {
     else
       stream.process(x.frames, to);
     return y;
+  }
+  // Every output.
+  static auto run_all(Stream& stream, const View& x, bool ended) {
+    stream.check_input(x.frames);
+    std::vector<decltype(make_tensor<rank>(stream.out_shape(), false, 0))> all;
+    all.reserve(static_cast<std::size_t>(stream.outputs()));  // they stay where they are
+    std::vector<Frames<T>> to;
+    const Time seen = stream.frames_seen();
+    for (Index k = 0; k < stream.outputs(); ++k) {
+      const FrameShape out = stream.out_shape(k);
+      if constexpr (rank == 1)
+        check(out.size() == 1, "Stream: a signal (T) goes in, but ", out.size(), " channels come out; give it as (1,T)");
+      const Index expected = stream.timing(k).outputs_after(seen + x.frames.count, ended) - stream.timing(k).outputs_after(seen);
+      all.push_back(make_tensor<rank>(out, x.batch, expected));
+      to.emplace_back(all.back().data(), out, expected);
+    }
+    std::vector<Index> written(to.size());
+    if (ended)
+      stream.process(x.frames, to, written, final);
+    else
+      stream.process(x.frames, to, written);
+    return all;
   }
   template <int Rank>
   static auto run_steps(Stream& stream, const View& x, bool pad_end, bool update_state) {

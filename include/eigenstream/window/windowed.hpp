@@ -38,7 +38,7 @@ class Windowed {
 
   Windowed(Net net, Index size, Index stride, WindowedOptions options = {})
       : net_(std::move(net)), padding_(options.padding) {
-    check_one_input("Windowed", net_);
+    check_one_signal("Windowed", net_);
     check(size >= 1, "Windowed: size = ", size, ", must be at least 1");
     check(stride >= 1, "Windowed: stride = ", stride, ", must be at least 1");
     for (const Index padding : {padding_.left, padding_.right})

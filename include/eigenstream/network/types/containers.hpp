@@ -1,6 +1,7 @@
 #ifndef EIGENSTREAM_NETWORK_TYPES_CONTAINERS_HPP
 #define EIGENSTREAM_NETWORK_TYPES_CONTAINERS_HPP
 
+#include "eigenstream/compose/control.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/network/registry.hpp"
 
@@ -43,7 +44,11 @@ inline Built build_graph(ModuleReader& r, const FrameShape& in) {
     if (rates.empty()) continue;
     more.back().rate = Rate::of(rates[2 * k], rates[2 * k + 1]);
   }
-  AnyGraph<float> graph = r.graph("nodes", known, more, modules);
+  const std::vector<Index> outputs = r.values("outputs");
+  const std::vector<std::string> names = r.texts("output_names");
+  r.check(names.empty() || names.size() == outputs.size(), "output_names holds ", names.size(), " texts, expected ",
+          outputs.size(), ": one for each of outputs");
+  AnyGraph<float> graph = r.graph("nodes", known, more, modules, outputs, names);
   return Built(std::move(graph), std::move(modules));
 }
 
@@ -58,6 +63,25 @@ inline Built build_parallel(ModuleReader& r, const FrameShape& in) {
     outputs.push_back(graph.add(modules.back().layer, graph.input()));
   }
   return Built(graph.build(graph.reduce(op, outputs, alignment)), std::move(modules));
+}
+
+inline Built build_control(ModuleReader& r, const FrameShape&) {
+  r.check(!r.in_window(), "has no place in a window: a knob is turned from one frame of a stream to the next");
+  const std::vector<std::string> names = r.texts("names");
+  const std::vector<Index> channels = r.values("channels");
+  r.check(!names.empty() && names.size() == channels.size(), "names holds ", names.size(), " texts and channels ",
+          channels.size(), " numbers, expected one for each knob");
+  std::vector<NetworkControl> controls;
+  Index size = 0;
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    const Weights<float> initial = r.weight("default" + std::to_string(k), {channels[k]});
+    controls.push_back({names[k], {initial.values.begin(), initial.values.end()}});
+    size += channels[k];
+  }
+  r.check(size <= max_extent, "channels of all knobs are ", size, ", must be at most ", max_extent);
+  Module net = r.child("net", {.channels = size});
+  AnyLayer<float> layer = net.layer;
+  return Built(Control<AnyLayer<float>>(std::move(controls), std::move(layer)), {std::move(net)});
 }
 
 inline Built build_reduce(ModuleReader& r, const FrameShape&) {
@@ -96,12 +120,24 @@ inline void add_containers_types(Registry& registry) {
        .notes =
            "Values are numbered: 0 is the input, the further inputs follow, and then what the nodes give, the last of which "
            "is the output. Each node has one more field, `from`: the numbers of the values that it takes, smaller than its "
-           "own. Every value is used; without nodes, the graph is the identity.",
+           "own. Every value is used; without nodes, the graph is the identity. With `outputs` any of the values are its "
+           "outputs, the main one first; a graph with more than one is a network by itself, not part of another.",
        .fields = {F::nodes("nodes", "each with `from`"),
                   F::integer("in_channels", absent, "of its input; without it, the first layer that minds says"),
                   F::integers("more_channels", "of each further input"),
-                  F::integers("more_rates", "two numbers for each further input: frames, and for how many of the main one")},
+                  F::integers("more_rates", "two numbers for each further input: frames, and for how many of the main one"),
+                  F::integers("outputs", "the values that come out; without it, the last one", 0),
+                  F::texts("output_names", "of each of these; without it, they are called 0, 1 and so on")},
        .build = build_graph});
+  add({.name = "Control",
+       .summary = "Knobs: numbers that are set while a stream runs, and what a network makes of them, for each frame of x",
+       .formula = "y[m] = net(values of all knobs, one behind the other)",
+       .notes = "Of x nothing is used but when its frames come. Only as a node of a Graph; knobs of one name in several of them are one, "
+                "with the same defaults. `net` makes one frame of one frame, by itself; it runs when a knob is set.",
+       .fields = {F::texts("names", "of the knobs"), F::integers("channels", "numbers of each of them"),
+                  F::node("net", "an empty Sequential: the numbers themselves")},
+       .tensors = {{"default<k>", "channels", "", "of knob k, from 0 on"}},
+       .build = build_control});
   add({.name = "Reduce",
        .summary = "Several values of a Graph joined into one, number by number or as channels",
        .notes = "Only as a node of a Graph, with two values or more. `difference` and `quotient` take exactly two; for all but "
