@@ -22,6 +22,7 @@ the module; nothing is ever left out silently.
 """
 
 from .cli import export, main
+from .controls import Control
 from .describer import describe
 from .errors import ExportError
 from .file import write_safetensors
@@ -29,6 +30,6 @@ from .format import REDUCTIONS
 from .known import register
 from .modules import OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed
 
-__all__ = ["REDUCTIONS", "ExportError", "OnlineAverager", "OverChannels", "OverlapAdd", "Parallel", "Recurrent", "Residual",
+__all__ = ["REDUCTIONS", "Control", "ExportError", "OnlineAverager", "OverChannels", "OverlapAdd", "Parallel", "Recurrent", "Residual",
            "Snake",
            "Snapshotter", "Windowed", "describe", "export", "main", "register", "write_safetensors"]

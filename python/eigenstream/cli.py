@@ -13,6 +13,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 import torch
 from torch import Tensor, nn
 
+from .controls import Control
 from .describer import describe
 from .errors import ExportError, one_line
 from .file import checked_metadata, save
@@ -22,7 +23,7 @@ from .known import not_a_module
 
 def export(
     module: nn.Module, path: PathLike, padding: str = "exact", metadata: Optional[Mapping[str, str]] = None,
-    inputs: Optional[Sequence[int]] = None, check: bool = True, rates: Optional[Sequence[int]] = None, time_axis: int = -1,
+    inputs: Union[None, Sequence[int], Mapping[str, Union[int, Control]]] = None, check: bool = True, rates: Optional[Sequence[int]] = None, time_axis: int = -1,
     outputs: Optional[Sequence[Union[int, str]]] = None
 ) -> None:
     """Write `module` in inference mode as the model file `path`.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .channels import window_channels
+from .controls import Control, split_inputs
 from .crops import fold_crops
 from .errors import ExportError, fail, is_unicode, join, one_line
 from .format import (
@@ -433,7 +434,8 @@ Describer.HANDLERS = {
 
 
 def describe(
-    module: nn.Module, padding: str = "exact", inputs: Optional[Sequence[int]] = None, check: bool = True,
+    module: nn.Module, padding: str = "exact", inputs: Union[None, Sequence[int], Mapping[str, Union[int, Control]]] = None,
+    check: bool = True,
     rates: Optional[Sequence[int]] = None, time_axis: int = -1, outputs: Optional[Sequence[Union[int, str]]] = None
 ) -> Tuple[Node, Dict[str, Tensor]]:
     """What a model file says about `module`: its root node and its tensors (contiguous float32 copies on the CPU).
@@ -445,6 +447,9 @@ def describe(
     are (batch, channels, time), with `time_axis` 1 (batch, time, channels), with 0 (time, batch, channels). What was recorded is
     compared with the module itself on further signals, unless `check` is False.
 
+    `inputs` may also have them by the names of forward's arguments. One that has no time is a knob: inputs={"gain": Control(2)}
+    beside the signals, of which all or none have their channels there.
+
     A forward may give several signals, in tuples, lists and dicts: the first is the main output. They are called by their
     keys and numbers, "mask" or "0", inside of others "state.0". `outputs` are those that are wanted, by name or number, if
     not all can be written.
@@ -453,8 +458,10 @@ def describe(
     """
     if padding not in PADDING_POLICIES:
         raise ExportError(f"padding is {padding!r}, must be one of {', '.join(PADDING_POLICIES)}")
-    if inputs is not None and not (isinstance(inputs, (list, tuple)) and inputs
-                                   and all(type(count) is int and 0 < count <= MAX_EXTENT for count in inputs)):
+    inputs, controls = split_inputs(inputs)
+    counts = list(inputs.values()) if isinstance(inputs, dict) else inputs
+    if inputs is not None and not (isinstance(counts, (list, tuple)) and counts
+                                   and all(type(count) is int and 0 < count <= MAX_EXTENT for count in counts)):
         raise ExportError(f"inputs is {inputs!r}, must be the channels of each input, such as [1] or [8, 80]")
     if rates is not None and not (isinstance(rates, (list, tuple)) and all(type(rate) is int and rate > 0 for rate in rates)):
         raise ExportError(f"rates is {rates!r}, must be the frames of the first input for one of each, such as [1, 256]")
@@ -463,18 +470,23 @@ def describe(
                           f"channels) or 0 "
                           "for (time, batch, channels)")
     describer = Describer(padding, check)
+    signals = inputs
+    if isinstance(inputs, dict):
+        inputs = list(inputs.values())
     several = inputs is not None and len(inputs) > 1
     if several:
         describer.check_module(module, "")
         if not any(map(has_own_forward, modules_of(module))):
             raise fail("", module, f"takes one signal, but inputs gives the channels of {len(inputs)}")
-    special = several or rates is not None or time_axis in (0, 1)
+    if controls and not any(map(has_own_forward, modules_of(module))):
+        raise fail("", module, f"takes a signal, and no knob {next(iter(controls))}")
+    special = several or rates is not None or time_axis in (0, 1) or controls or isinstance(signals, dict)
     layout = {"recorded": True, "rates": rates, "time_axis": time_axis} if special else {}
     chosen = checked_outputs(outputs)
     if chosen not in (None, [0], ["0"]) and not any(map(has_own_forward, modules_of(module))):
         raise fail("", module, f"gives one signal, but outputs is {outputs!r}")
-    layout["outputs"] = chosen
-    node = fold_crops(describer.network(module, "", inputs, **layout))
+    layout["outputs"], layout["controls"] = chosen, controls
+    node = fold_crops(describer.network(module, "", signals, **layout))
     check_channels(node, inputs, describer)
     Reader(describer.tensors, describer.custom_forward).read(node)
     return node, describer.tensors

@@ -16,7 +16,7 @@ from .modules import OnlineAverager, OverlapAdd, Snapshotter, Windowed, reduce_v
 
 
 # Nodes that hold others.
-CONTAINERS = ("Sequential", "Residual", "Parallel", "Graph", "Windowed")
+CONTAINERS = ("Sequential", "Residual", "Parallel", "Graph", "Windowed", "Control")
 
 
 def _pad(x: Tensor, left: int, right: int, mode: str, value: float) -> Tensor:
@@ -88,10 +88,11 @@ def joined(op: str, operands: Sequence[Tensor], window: bool) -> Tensor:
 
 
 def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: bool = False,
-               own: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({}), more: Sequence[Tensor] = ()) -> Any:
+               own: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({}), more: Sequence[Tensor] = (),
+               knobs: Mapping[str, Tensor] = MappingProxyType({})) -> Any:
     """What a described module makes of x (B, C, T): the meaning of docs/types.md in torch's terms. With `window`,
     x are windows inside a Windowed. `own` has what computes the types of the user's, by path; `more` are a Graph's further
-    inputs. Of a Graph with several outputs: a list."""
+    inputs, `knobs` what knobs are set to, by name, (batch, size, 1). Of a Graph with several outputs: a list."""
     kind, path = node["type"], node["path"]
     if path in own and kind not in CONTAINERS:
         return own[path](x)
@@ -116,10 +117,14 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
         for inner in node["nodes"]:
             operands = [values[number] for number in inner["from"]]
             if inner["type"] != "Reduce":
-                values.append(apply_node(inner, tensors, operands[0], window, own))
+                values.append(apply_node(inner, tensors, operands[0], window, own, (), knobs))
                 continue
             values.append(joined(inner["op"], operands, window))
         return [values[number] for number in node["outputs"]] if "outputs" in node else values[-1]
+    if kind == "Control":
+        defaults = [tensor(f"default{k}").reshape(1, -1, 1).expand(x.shape[0], -1, -1) for k in range(len(node["names"]))]
+        values = [knobs.get(name, default) for name, default in zip(node["names"], defaults)]
+        return apply_node(node["net"], tensors, torch.cat(values, 1), window, own).expand(-1, -1, x.shape[-1])
     if kind == "Windowed":
         padding = list(both_sides(node["padding"]))
         net = _Applied(node["net"], tensors)

@@ -7,7 +7,7 @@ import contextlib
 import inspect
 import time
 import traceback
-from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .align import Number, Run, Varying, align, contains
 from .channels import (
     SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels, signal_rates, table_rows, takes_no_channels)
+from .controls import Control, Knobs, Turned, fitting
 from .crops import fold_crops
 from .errors import OR_REGISTER, ByLength, ExportError, Refused, Unknown, fail, join, one_line
 from .evaluate import apply_node
@@ -79,45 +80,48 @@ class Described(NamedTuple):
 
 
 def describe_forward(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int] = None,
-                     rates: Optional[Sequence[int]] = None, time_axis: int = -1, outputs: Chosen = False) -> Described:
+                     rates: Optional[Sequence[int]] = None, time_axis: int = -1, outputs: Chosen = False,
+                     controls: Optional[Mapping[str, Control]] = None) -> Described:
     """The Graph node (a Sequential if nothing branches) of what `root`'s own forward does. With `size`, it runs on windows of
     so many frames. A forward that takes (batch, time) only gets that, and one that looks up its signal in a table whole numbers.
-    `outputs`: which of several are wanted. Errors: ExportError."""
+    `outputs`: which of several are wanted, `controls`: the arguments that are knobs. Errors: ExportError."""
+    knobs = Knobs(controls or {})
     rows = table_rows(root) if size is None else 0
     try:
-        return _described_flat(describer, root, path, inputs, size, rates, time_axis, (), outputs)
+        return _described_flat(describer, root, path, inputs, size, rates, time_axis, (), outputs, knobs)
     except ExportError as error:
         if not rows or "indices" not in str(error):
             raise
-    signals = len(_signal_names(root, path, inputs))
+    signals = len(_signal_names(root, path, inputs, knobs.controls)[0])
     for i in range(signals):
         try:
             return _described_flat(describer, root, path, inputs, size, rates, time_axis, [rows * (k == i) for k in range(signals)],
-                                   outputs)
+                                   outputs, knobs)
         except ExportError as error:
             if i + 1 == signals or "indices" not in str(error):
                 raise
 
 
 def _described_flat(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int],
-                    rates: Optional[Sequence[int]], time_axis: int, rows: Sequence[int], outputs: Chosen) -> Described:
-    one = size is None and time_axis == -1 and rates is None and (inputs is None or list(inputs) == [1])
+                    rates: Optional[Sequence[int]], time_axis: int, rows: Sequence[int], outputs: Chosen,
+                    knobs: Knobs) -> Described:
+    one = not knobs.controls and size is None and time_axis == -1 and rates is None and (inputs is None or list(inputs) == [1])
     with inference(root):
         flat = one and inputs is None and any(rows) and takes_no_channels(root, True)
     if not flat:
         try:
-            return _described(describer, root, path, inputs, size, rates, time_axis, rows, outputs)
+            return _described(describer, root, path, inputs, size, rates, time_axis, rows, outputs, knobs)
         except ExportError:
             with inference(root):
                 if not one or not takes_no_channels(root, any(rows)):
                     raise
     with inference(root):
-        return _Export(describer, root, path, Layout([1], [1], -1, True, rows), ["x"], None, outputs).node()
+        return _Export(describer, root, path, Layout([1], [1], -1, True, rows), ["x"], None, outputs, Knobs({})).node()
 
 
 def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequence[int]], size: Optional[int],
-               rates: Optional[Sequence[int]], time_axis: int, rows: Sequence[int], outputs: Chosen) -> Described:
-    names = _signal_names(root, path, inputs)
+               rates: Optional[Sequence[int]], time_axis: int, rows: Sequence[int], outputs: Chosen, knobs: Knobs) -> Described:
+    names, inputs = _signal_names(root, path, inputs, knobs.controls)
     if size is not None and len(names) != 1:
         raise fail(path, root, f"takes {len(names)} signals, but a window is one")
     if inputs is not None and len(inputs) != len(names):
@@ -128,7 +132,8 @@ def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequ
                 layout = Layout(inputs, tried, time_axis, False, rows)
                 return [like(root, signal) for signal in layout.as_taken(layout.signals(2, layout.frames(length), 0))]
 
-            rates = signal_rates(root, len(names), at_rates)
+            tried = fitting(root, knobs, lambda turned: turned(*at_rates([1] * len(names), SAMPLE_LENGTHS[0][0])))
+            rates = signal_rates(Turned(root, tried), len(names), at_rates)
         rates = list(rates or [1] * len(names))
         if len(rates) != len(names) or rates[0] != 1:
             raise fail(path, root, f"takes {len(names)} signals, but rates is {rates}: it must have a number for each, the "
@@ -140,12 +145,26 @@ def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequ
                 return [like(root, signal) for signal in layout.as_taken(made)]
 
             try:
-                inputs = signal_channels(root, path, names, signals)
+                found: List[List[int]] = []
+                fitting(root, knobs, lambda turned: found.append(signal_channels(turned, path, names, signals)))
+                inputs = found[0] if found else signal_channels(Turned(root, knobs), path, names, signals)
             except ExportError as error:  # perhaps there is a reason however many there are
                 for counts in error.choices if time_axis == -1 else ():
                     refuse_first(describer, root, path, counts[0], size, len(names), outputs)
                 raise
-        return _Export(describer, root, path, Layout(list(inputs), rates, time_axis, False, rows), names, size, outputs).node()
+        layout = Layout(list(inputs), rates, time_axis, False, rows)
+
+        def of_two_sizes(turned: Turned) -> None:
+            """Runs it with batches that no number of channels can be taken for."""
+            for lengths in (SHORT_LENGTHS, *SAMPLE_LENGTHS[:4]):
+                with contextlib.suppress(Exception):
+                    for batch in (3, 5):
+                        turned(*(like(root, each) for each in layout.as_taken(layout.signals(batch, layout.frames(lengths[0]), 0))))
+                    return
+            raise ValueError
+
+        knobs = fitting(root, knobs, of_two_sizes)
+        return _Export(describer, root, path, layout, names, size, outputs, knobs).node()
 
 
 def refuse_first(describer: Any, root: nn.Module, path: str, channels: int, size: Optional[int] = None,
@@ -153,7 +172,7 @@ def refuse_first(describer: Any, root: nn.Module, path: str, channels: int, size
     """Throws what keeps a network of unknown channels from being exported however many it has, as far as `channels` show it."""
     names = [f"input{i}" for i in range(signals)]
     with inference(root):
-        one = _Export(describer, root, path, Layout([channels] * signals, [1] * signals, -1), names, size, outputs)
+        one = _Export(describer, root, path, Layout([channels] * signals, [1] * signals, -1), names, size, outputs, Knobs({}))
         try:
             one.record(one.first_run(), 0)
             one.node()
@@ -161,8 +180,18 @@ def refuse_first(describer: Any, root: nn.Module, path: str, channels: int, size
             return
 
 
-def _signal_names(root: nn.Module, path: str, inputs: Optional[Sequence[int]]) -> List[str]:
-    """The arguments of forward that are signals: those without a default, or as many as `inputs` has."""
+def _signal_names(root: nn.Module, path: str, inputs: Any, controls: Mapping[str, Control]) -> Tuple[List[str], Any]:
+    """The arguments of forward that are signals: those without a default, or as many as `inputs` has; and the channels of each,
+    if these are known."""
+    names = _argument_names(root, None if isinstance(inputs, dict) else inputs, controls)
+    if not isinstance(inputs, dict):
+        return names, inputs
+    if set(inputs) != set(names):
+        raise fail(path, root, f"takes the signals {', '.join(names)}, but inputs gives the channels of {', '.join(inputs)}")
+    return names, [inputs[name] for name in names]
+
+
+def _argument_names(root: nn.Module, inputs: Optional[Sequence[int]], controls: Mapping[str, Control]) -> List[str]:
     if isinstance(root, nn.Sequential) and type(root).forward is nn.Sequential.forward:
         return ["x"]
     try:
@@ -170,6 +199,7 @@ def _signal_names(root: nn.Module, path: str, inputs: Optional[Sequence[int]]) -
     except (TypeError, ValueError):  # a builtin in the place of a forward
         return ["x"]
     names = [each.name for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    names = [name for name in names if name not in controls]
     needed = [each.name for each in parameters if each.name in names and each.default is each.empty]
     more = any(each.kind == each.VAR_POSITIONAL for each in parameters)
     if inputs is None:
@@ -199,8 +229,9 @@ class _Export:
     """One forward on its way into the file."""
 
     def __init__(self, describer: Any, root: nn.Module, path: str, layout: Layout, names: Sequence[str],
-                 size: Optional[int], outputs: Chosen) -> None:
-        self.chosen = outputs
+                 size: Optional[int], outputs: Chosen, knobs: Knobs) -> None:
+        self.chosen, self.knobs = outputs, knobs
+        self.call = Turned(root, knobs) if knobs.controls else root
         self.describer, self.root, self.path, self.layout, self.names, self.size = describer, root, path, layout, names, size
         self.before, self.depth = dict(describer.tensors), describer.depth
         self.given = dict(describer.given_channels)
@@ -240,7 +271,7 @@ class _Export:
             return ""
         with contextlib.suppress(Exception):
             frames = self.layout.frames(SAMPLE_LENGTHS[0][0])
-            self.root(*(like(self.root, torch.zeros(2, n, count)) for count, n in zip(self.layout.channels, frames)))
+            self.call(*(like(self.root, torch.zeros(2, n, count)) for count, n in zip(self.layout.channels, frames)))
             return ("; it runs for (batch, frames, channels), but a signal is (batch, channels, frames): say time_axis=1, or "
                     "transpose it "
                     "in the forward, x.transpose(1, 2), and back at the end")
@@ -254,12 +285,16 @@ class _Export:
             first, *more = self.layout.as_taken(self.layout.signals(2, self.layout.frames(SAMPLE_LENGTHS[0][0]), 0))
             self.root(*(like(self.root,
                              each) for each in (first, *(torch.zeros(2, count) for count in self.layout.channels[1:]))))
-            return (f"; it runs if {' and '.join(self.names[1:])} has no time, but knobs are no signals: keep their values in "
-                    f"the "
-                    "module, as a buffer")
+            cure = ", ".join(f"{name!r}: Control({count})" for name, count in zip(self.names[1:], self.layout.channels[1:]))
+            return f"; it runs if {' and '.join(self.names[1:])} has no time: say that it is a knob, inputs={{{cure}}}"
         return ""
 
     # Running.
+
+    @property
+    def inputs(self) -> int:
+        """Signals and knobs."""
+        return len(self.names) + len(self.knobs.controls)
 
     def is_whole(self, module: nn.Module) -> bool:
         if is_registered(module) or isinstance(module, resample_class()):
@@ -287,7 +322,9 @@ class _Export:
         recorder = Recorder(self.root, self.is_whole, self.check)
         signals = self.layout.as_taken(self.layout.signals(run.batch, run.frames, seed))
         try:
-            return recorder.run([like(self.root, signal) for signal in signals])
+            knobs = self.knobs.as_taken(self.knobs.values(run.batch, seed))
+            return recorder.run([like(self.root, signal) for signal in signals],
+                                {name: like(self.root, value) for name, value in knobs.items()})
         except Stop as stop:
             raise stop.error from None
         except Refused as reason:
@@ -343,7 +380,7 @@ class _Export:
         signals = self.layout.as_taken(self.layout.signals(2, self.layout.frames(SHORT_LENGTHS[0]), 0))
         began = time.perf_counter()
         try:
-            self.root(*(like(self.root, signal) for signal in signals))
+            self.call(*(like(self.root, signal) for signal in signals))
         except Exception:  # too short
             return SAMPLE_LENGTHS
         seconds = (time.perf_counter() - began) / 2
@@ -392,14 +429,15 @@ class _Export:
         describer.tensors, describer.depth = dict(self.before), self.depth
         describer.given_channels = dict(self.given)
         try:
-            aligned = align(recordings, runs, len(self.names))
+            aligned = align(recordings, runs, self.inputs)
         except Refused as reason:
             self.check_steady(recordings[0], runs[0])
             raise self.refused(reason, None) from reason
-        builder = Builder(describer, self.root, self.path, runs, self.layout.channels, self.layout.rates, self.size)
+        builder = Builder(describer, self.root, self.path, runs, self.layout.channels, self.layout.rates, self.size,
+                          list(self.knobs.controls.values()))
         builder.telling = self.telling
         try:
-            return builder, Walk(builder, aligned, self.layout.axes(), self.root, self.failed, self.refused).outputs(self.chosen)
+            return builder, Walk(builder, aligned, self.layout.axes(), self.root, self.failed, self.refused, self.knobs).outputs(self.chosen)
         except Depends as depends:
             self.check_steady(recordings[0], runs[0])
             raise depends.error from None
@@ -411,7 +449,7 @@ class _Export:
         except _Raised:
             return
         try:
-            steps = align([recording, once_more], [run, run], len(self.names)).steps
+            steps = align([recording, once_more], [run, run], self.inputs).steps
             different = next((step.place for step in steps if contains((step.args, step.kwargs), (Number, Varying))), None)
         except Refused as reason:
             different = reason.step
@@ -430,18 +468,23 @@ class _Export:
             number = waiting.pop()
             if number not in wanted:
                 wanted.add(number)
-                waiting.extend(builder.nodes[number - signals]["from"] if number >= signals else ())
-        for i, name in enumerate(self.names):
+                if number >= self.inputs:
+                    node = builder.nodes[number - self.inputs]
+                    waiting.extend([*node["from"], *([node["of"]] if "of" in node else [])])
+        for i, name in enumerate([*self.names, *self.knobs.controls]):
             if i not in wanted:
                 raise fail(self.path, self.root, f"its output does not depend on its input {name}")
         numbers = {i: i for i in range(signals)}
         nodes: List[Node] = []
-        for number in sorted(wanted - set(range(signals))):
-            node = dict(builder.nodes[number - signals])
+        kept = {builder.nodes[number - self.inputs]["path"] for number in wanted - builder.timeless if number >= self.inputs}
+        for number in sorted(wanted - builder.timeless - set(range(signals))):
+            node = dict(builder.nodes[number - self.inputs])
             node["from"] = [numbers[source] for source in node["from"]]
+            if "of" in node:
+                node = builder.knob_node(node, list(self.knobs.controls), list(self.knobs.controls.values()), kept)
             numbers[number] = signals + len(nodes)
             nodes.append(node)
-        self.forget(builder, nodes)
+        self.forget(builder, kept)
         channels = self.layout.channels
         if len(outputs) == 1 and signals == 1 and all(node["from"] == [i] and node["type"] != "Reduce" for i, node in enumerate(nodes)):
             for node in nodes:
@@ -459,9 +502,8 @@ class _Export:
             graph["output_names"] = [output.name for output in outputs]
         return {**graph, "nodes": nodes}
 
-    def forget(self, builder: Builder, nodes: Sequence[Node]) -> None:
-        """Takes away the tensors of nodes that lead nowhere."""
-        kept = [node["path"] for node in nodes]
+    def forget(self, builder: Builder, kept: Set[str]) -> None:
+        """Takes away the tensors of nodes that lead nowhere; `kept` are the paths of those that do not."""
         for node in builder.nodes:
             path = node["path"]
             if path in kept or not path:
@@ -492,9 +534,11 @@ class _Export:
             self.compare_one(folded, outputs, self.run(longer, 1), 100)
 
     def compare_one(self, node: Node, outputs: Sequence[Output], run: Run, seed: int) -> None:
-        signals = self.layout.signals(run.batch, run.frames, seed)
+        signals, knobs = self.layout.signals(run.batch, run.frames, seed), self.knobs.values(run.batch, seed)
         try:
-            result = plain(self.root(*(like(self.root, signal) for signal in self.layout.as_taken(signals))))
+            taken = self.knobs.as_taken(knobs)
+            result = plain(self.root(*(like(self.root, signal) for signal in self.layout.as_taken(signals)),
+                                     **{name: like(self.root, value) for name, value in taken.items()}))
         except Exception:  # whatever it raises, it does not take such a length
             return
         try:
@@ -507,7 +551,7 @@ class _Export:
             raise _Mismatch(run, f"for signals of {run.frames[0]} frames its forward gives something else than for others")
         try:
             given = apply_node(node, self.describer.tensors, signals[0], self.size is not None, self.describer.custom_forward,
-                               signals[1:])
+                               signals[1:], dict(zip(self.knobs.controls, knobs)))
         except Refused as reason:
             raise self.failed(str(reason)) from reason
         except RuntimeError as error:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .align import Run, Step
+from .controls import Control
 from .errors import Refused, join
 from .format import Node, float32_copy, lcm
 from .known import USE_A_WINDOW
@@ -32,11 +33,15 @@ class Builder:
     in a window; then time is an axis as any other, and can change places with the channels."""
 
     def __init__(self, describer: Any, root: nn.Module, path: str, runs: Sequence[Run], channels: Sequence[int],
-                 rates: Sequence[int], size: Optional[int]) -> None:
+                 rates: Sequence[int], size: Optional[int], controls: Sequence[Control] = ()) -> None:
         self.describer, self.root, self.path, self.runs, self.rates, self.size = describer, root, path, list(runs), rates, size
         self.windows = size is not None
         self.values = [Value(count, [run.frames[i] for run in runs]) for i, count in enumerate(channels)]
-        self.signals = len(channels)
+        self.values += [Value(control.size, [1] * len(self.runs)) for control in controls]
+        self.signals = len(self.values)  # knobs, too
+        self.rates = [*rates, *(1 for _ in controls)]
+        self.timeless = set(range(len(channels), self.signals))  # values that are made of knobs only
+        self.held: Dict[Tuple[int, int], Signal] = {}
         self.nodes: List[Node] = []
         self.names = {id(tensor): name for name, tensor in (*root.named_parameters(), *root.named_buffers())}
         self.paths = {name for name, _ in root.named_modules()}
@@ -102,6 +107,7 @@ class Builder:
             if reason is not None:
                 raise Refused(reason)
         reduce = node["type"] == "Reduce"
+        operands = self.in_time(operands)
         if reduce and not self.windows and any(self.streamed(operand) != self.streamed(operands[0]) for operand in operands):
             node = {**node, "align": "lagging"}  # what one has too much is at its end
         if not reduce and not looks_back(node):
@@ -117,10 +123,40 @@ class Builder:
         cut = next((operand.cut for operand in operands if operand.cut is not None), None)
         return self.put(node, operands, channels, frames, streams, cut)
 
+    def in_step(self, signals: Sequence[Signal]) -> List[Signal]:
+        """Those that must have equally many frames: without what is made of knobs, if there is anything else."""
+        return [signal for signal in signals if signal.number not in self.timeless] or list(signals)
+
+    def in_time(self, operands: Sequence[Signal]) -> Tuple[Signal, ...]:
+        """Operands of which some are made of knobs only and others not: then the former for each frame of the latter."""
+        timed = next((operand for operand in operands if operand.number not in self.timeless), None)
+        if timed is None:
+            return tuple(operands)
+        return tuple(self.hold(operand, timed) if operand.number in self.timeless else operand for operand in operands)
+
+    def hold(self, x: Signal, pace: Signal) -> Signal:
+        """What is made of knobs, for each frame of a signal."""
+        known = self.held.get((x.number, pace.number))
+        if known is None:
+            node = {"type": "Control", "path": self.helper_path("knob"), "of": x.number}
+            streams = self.streamed(pace)
+            known = self.put(node, [pace], self.values[x.number].channels, streams, streams)
+            self.held[x.number, pace.number] = known
+        return x.replaced(number=known.number, frames=pace.frames, cut=pace.cut)
+
+    def hold_for(self, x: Signal, frames: Sequence[int]) -> Signal:
+        """What is made of knobs, for as many frames as some signal has: the last one that has so many."""
+        for number in range(len(self.values) - 1, -1, -1):
+            if number not in self.timeless and self.values[number].frames == list(frames):
+                return self.hold(x, Signal(number, (BATCH, SPACE, TIME), in_order(self.values[number].channels), frames))
+        raise Refused("repeats a knob for a time that is no signal's")
+
     def put(self, node: Node, operands: Sequence[Signal], channels: int, frames: List[int], streams: List[int],
             cut: Optional[Refused] = None) -> Signal:
         self.nodes.append({**node, "from": [operand.number for operand in operands]})
         self.values.append(Value(channels, streams))
+        if all(operand.number in self.timeless for operand in operands):
+            self.timeless.add(len(self.values) - 1)
         cut = cut if frames != streams else None
         return Signal(len(self.values) - 1, (BATCH, SPACE, TIME), in_order(channels), frames, cut)
 
@@ -351,3 +387,55 @@ class Builder:
             cycle = lcm((cycle, (rates[source] / period).denominator))
             rates.append(rates[source] * faster)
         return cycle
+
+    # Knobs.
+
+    def knob_node(self, node: Node, names: Sequence[str], controls: Sequence[Control], kept: Set[str]) -> Node:
+        """A Control as it is written, with the network of the nodes that lead to its value; `kept` are paths that are taken."""
+        first = self.signals - len(controls)
+        wanted, waiting = set(), [node["of"]]
+        while waiting:
+            number = waiting.pop()
+            if number not in wanted:
+                wanted.add(number)
+                waiting.extend(self.nodes[number - self.signals]["from"] if number >= self.signals else ())
+        used = [number for number in range(first, self.signals) if number in wanted]
+        path, size = node["path"], sum(controls[number - first].size for number in used)
+        numbers, nodes, start = {}, [], 0
+        for k, number in enumerate(used):
+            control = controls[number - first]
+            self.describer.tensors[join(path, f"default{k}")] = torch.tensor(control.default)
+            if len(used) > 1:
+                nodes.append({"type": "ChannelSlice", "path": join(path, names[number - first]), "start": start,
+                              "channels": control.size, "from": [0]})
+            numbers[number] = len(nodes)
+            start += control.size
+        for number in sorted(wanted - set(used)):
+            inner = dict(self.nodes[number - self.signals])
+            inner["from"] = [numbers[source] for source in inner["from"]]
+            self.take_path(inner, kept)
+            nodes.append(inner)
+            numbers[number] = len(nodes)
+        plain = len(used) == 1 and all(inner["from"] == [i] and inner["type"] != "Reduce" for i, inner in enumerate(nodes))
+        if plain:
+            net = {"type": "Sequential", "path": join(path, "net"),
+                   "layers": [{key: value for key, value in inner.items() if key != "from"} for inner in nodes]}
+        else:
+            net = {"type": "Graph", "path": join(path, "net"), "in_channels": size, "nodes": nodes}
+        return {"type": "Control", "path": path, "from": node["from"], "names": [names[number - first] for number in used],
+                "channels": [controls[number - first].size for number in used], "net": net}
+
+    def take_path(self, node: Node, kept: Set[str]) -> None:
+        """Gives a node that is written once more a path and tensors of its own."""
+        path = node["path"]
+        if path in kept:
+            count = 2
+            while f"{path}@{count}" in kept or f"{path}@{count}" in self.used_paths:
+                count += 1
+            node["path"] = f"{path}@{count}"
+            for name, value in list(self.describer.tensors.items()):
+                if name.startswith(f"{path}.") and "." not in name[len(path) + 1:]:
+                    self.describer.tensors[node["path"] + name[len(path):]] = value.clone()
+            if path in self.describer.custom_forward:
+                self.describer.custom_forward[node["path"]] = self.describer.custom_forward[path]
+        kept.add(node["path"])

@@ -16,7 +16,7 @@ LONG = 1 << 24  # longer than what any layer looks at
 LARGEST_SWEEP = 4096  # lengths of which the frames are counted
 # Types that make one frame of one frame, and look at no later one.
 FRAME_BY_FRAME = {*POINTWISE, "Linear", "LayerNorm", "BatchNorm1d", "PReLU", "GLU", "Softmax", "LogSoftmax", "Affine",
-                   "ChannelSlice", "Snake", "RNN", "GRU", "LSTM", "Cumulative", "Embedding", "ArgMax", "ArgMin"}
+                   "ChannelSlice", "Snake", "Control", "RNN", "GRU", "LSTM", "Cumulative", "Embedding", "ArgMax", "ArgMin"}
 
 
 class OwnType(Exception):

@@ -79,6 +79,8 @@ def channels_after(node: Node, channels: Optional[int], given: Mapping[str, int]
             values.append(joined_channels(inner, inner["op"], operands) if inner["type"] == "Reduce"
                           else channels_after(inner, operands[0], given))
         return values[-1] if kind == "Graph" else joined_channels(node, node["reduce"], values[1:])
+    if kind == "Control":
+        return channels_after(node["net"], sum(node["channels"]), given)
     if kind == "GLU" and channels is not None:
         if channels % 2:
             raise unreadable(node, f"takes an even number of channels, but {channels} come")
@@ -323,7 +325,7 @@ class Reader:
         if reason is not None:
             raise unreadable(node, reason)
         kind = node["type"]
-        if kind == "Windowed":
+        if kind in ("Windowed", "Control"):
             self.read(node["net"], depth + 1, True)
         inner = [node["net"]] if kind == "Residual" else node.get("layers", node.get("branches", node.get("nodes", ())))
         timings = [self.read(each, depth + 1, window) for each in inner]

@@ -199,9 +199,9 @@ class Recorder:
         self.random: Optional[Place] = None
         self.where: Optional[Place] = None  # of the last call, for errors
 
-    def run(self, signals: Sequence[Tensor]) -> Recording:
+    def run(self, signals: Sequence[Tensor], knobs: Mapping[str, Tensor]) -> Recording:
         """What the module does to these signals. Errors: Refused, and whatever the forward raises."""
-        for signal in signals:
+        for signal in (*signals, *knobs.values()):
             self.track(signal)
         with contextlib.ExitStack() as stack:
             for hook in (register_module_forward_pre_hook(self.enter), register_module_forward_hook(self.leave)):
@@ -209,7 +209,7 @@ class Recorder:
             stack.enter_context(_indexing())
             stack.enter_context(scripts_as_python())
             stack.enter_context(_Mode(self))
-            result = self.root(*signals)
+            result = self.root(*signals, **knobs)
         return Recording(self.calls, map_tensors(plain(result), self.ref_or_tensor), self.random)
 
     # Tensors.

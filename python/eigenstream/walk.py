@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .align import Aligned, Number, Step, Varying, contains
 from .calls import HANDLERS
+from .controls import Knobs
 from .errors import ExportError, Refused, Unknown, one_line
 from .graph import Builder
 from .known import OF_IMAGES, of_images
@@ -29,12 +30,13 @@ class Walk:
 
     def __init__(self, builder: Builder, aligned: Aligned, axes: Sequence[str], root: nn.Module,
                  failed: Callable[..., ExportError],
-                 refused: Callable[[Refused, Optional[Place]], ExportError]) -> None:
+                 refused: Callable[[Refused, Optional[Place]], ExportError], knobs: Knobs) -> None:
         self.builder, self.aligned, self.root, self.failed, self.refused = builder, aligned, root, failed, refused
         self.values: Dict[int, Any] = {}
         for i, value in enumerate(builder.values):
             index = in_order(value.channels)
-            self.values[i] = Signal(i, axes, index if SPACE in axes else index.reshape(()), value.frames)
+            own = axes if i not in builder.timeless else knobs.forms[i - builder.signals + len(knobs.forms)]
+            self.values[i] = Signal(i, own, index if SPACE in own else index.reshape(()), value.frames)
 
     def outputs(self, chosen: Chosen) -> List[Output]:
         """What the forward gives of what is wanted, as the stream has it: (batch, channels, time)."""

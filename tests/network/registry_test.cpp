@@ -345,6 +345,40 @@ TEST_CASE("registry: a graph with several outputs", "[network]") {
         "module \"\" (Graph): output_names is not a list of texts");
 }
 
+TEST_CASE("registry: knobs", "[network]") {
+  const es::WeightMap weights{{"k.default0", filled({2})}, {"k.default1", filled({1})}};
+  const es::ModuleSpec nothing{"Sequential", "k.net", {}, {{"layers", {}}}};
+  const auto knob = [&](std::vector<std::string> names, std::vector<std::int64_t> channels) {
+    es::ModuleSpec spec{"Control", "k", {}, {{"net", {nothing}}}};
+    if (!names.empty()) spec.fields["names"] = std::move(names);
+    if (!channels.empty()) spec.fields["channels"] = std::move(channels);
+    return from(std::move(spec), {0});
+  };
+  const auto message = [&](es::ModuleSpec spec) {
+    return error_of([&] { es::builtin_registry().create(graph({spec, reduce("r", "product", {0, 1})}), weights); });
+  };
+  es::ModuleSpec net = graph({knob({"gain", "tone"}, {2, 1}), reduce("r", "product", {0, 1})});
+  net.fields["in_channels"] = std::int64_t{3};
+  es::Stream stream(es::builtin_registry().create(net, weights).layer);
+  CHECK((stream.controls() == 2 && stream.control_info(1).name == "tone" && stream.control("gain").size() == 2));
+  CHECK(stream.control(0)[0] == weights.at("k.default0").values[0]);
+  const std::string who = "module \"k\" (Control): ";
+  CHECK(message(knob({}, {2, 1})) == who + "names holds 0 texts and channels 2 numbers, expected one for each knob");
+  CHECK(message(knob({"a"}, {2, 1})) == who + "names holds 1 texts and channels 2 numbers, expected one for each knob");
+  CHECK(message(knob({"a", "a"}, {2, 1})) == who + "Control: two knobs are called a");
+  CHECK(message(knob({"", "a"}, {2, 1})) == who + "Control: a knob without a name or without numbers");
+  CHECK(message(knob({"a", "b"}, {1, 1})) == who + "tensor \"k.default0\" has shape (2), expected (1)");
+  CHECK(message(knob({"a", "b"}, {0, 1})) == who + "channels holds 0, must be from 1 to 1048576");
+  es::ModuleSpec alone = knob({"gain", "tone"}, {2, 1});
+  alone.fields.erase("from");
+  CHECK(error_of([&] {
+          es::builtin_registry().create({"Sequential", "", {}, {{"layers", {alone}}}}, weights);
+        }) == "module \"\" (Sequential): Sequential: a layer with a knob, \"gain\"; only a graph hands on what it is set to");
+  CHECK(error_of([&] {
+          es::builtin_registry().create({"Windowed", "", {{"size", std::int64_t{4}}, {"stride", std::int64_t{2}}, {"channels", std::int64_t{1}}}, {{"net", {alone}}}}, weights);
+        }) == who + "has no place in a window: a knob is turned from one frame of a stream to the next");
+}
+
 TEST_CASE("registry: a graph's mistakes are named", "[network][error]") {
   const es::WeightMap weights{{"a.weight", filled({2, 2, 3})}, {"a.bias", filled({2})}};
   const auto message = [&](std::vector<es::ModuleSpec> nodes) {

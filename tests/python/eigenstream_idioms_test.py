@@ -846,7 +846,7 @@ class ConditionTest(IdiomCase):
             def forward(self, x: Tensor, p: Tensor) -> Tensor:
                 return self.conv(x) * self.fc(p)[:, :, None]
 
-        self.assert_not_exported(Knobs(), r"forward fails .*; it runs if p has no time, but knobs are no signals: keep their values", [1, 3])
+        self.assert_not_exported(Knobs(), r"forward fails .*; it runs if p has no time: say that it is a knob, inputs=\{'p': Control\(3\)\}", [1, 3])
 
     def test_two_streams(self) -> None:
         self.assert_exported(own(lambda m, a, b: torch.stack([m.f(a), m.g(b)], 1).sum(1), f=nn.Conv1d(2, 3, 3, padding=2),

@@ -664,6 +664,62 @@ class SeveralOutputsTest(ToolTest):
         self.bad("info", "net.safetensors", says="a network of 2 outputs, of which only one would be used")
 
 
+class KnobsTest(ToolTest):
+    """y = (gain x + shift), gain two numbers for two channels, shift one for both"""
+
+    GRAPH = {
+        "type": "Graph",
+        "path": "",
+        "in_channels": 2,
+        "nodes": [
+            {"type": "Control", "path": "g", "from": [0], "names": ["gain"], "channels": [2],
+             "net": {"type": "Sequential", "path": "g.net", "layers": []}},
+            {"type": "Reduce", "path": "m", "from": [0, 1], "op": "product"},
+            {"type": "Control", "path": "s", "from": [2], "names": ["shift"], "channels": [1],
+             "net": {"type": "Sequential", "path": "s.net", "layers": [{"type": "Tanh", "path": "t"}]}},
+            {"type": "Reduce", "path": "a", "from": [2, 3], "op": "sum"},
+        ],
+    }
+    TENSORS = {"g.default0": ((2,), [2.0, 0.5]), "s.default0": ((1,), [0.0])}
+
+    def setUp(self):
+        super().setUp()
+        write_model(self.path("net.safetensors"), self.GRAPH, self.TENSORS)
+        write_safetensors(self.path("x.safetensors"), {"x": ((2, 3), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])})
+
+    def run_with(self, *arguments, names=("x.safetensors", "y.safetensors")):
+        self.good("run", "net.safetensors", *names, *arguments)
+        return list(struct.unpack("<6f", read_safetensors(self.path(names[1]))["y"][1]))
+
+    def test_values(self):
+        self.assertEqual(self.run_with(), [2.0, 4.0, 6.0, 2.0, 2.5, 3.0])
+        self.assertEqual(self.run_with("--control", "gain=1,-1"), [1.0, 2.0, 3.0, -4.0, -5.0, -6.0])
+        self.assertEqual(self.run_with("--control", "gain=1,1", "--control", "shift=99"), [2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+
+    def test_in_parts(self):
+        self.run_with("--control", "gain=1,-1", "--save-state", "middle.state")
+        self.assertEqual(self.run_with("--load-state", "middle.state"), [1.0, 2.0, 3.0, -4.0, -5.0, -6.0])
+        self.assertEqual(self.run_with("--load-state", "middle.state", "--control", "gain=1,0"), [1.0, 2.0, 3.0, 0.0, 0.0, 0.0])
+
+    def test_what_is_said(self):
+        self.assertRegex(self.good("info", "net.safetensors"), r"knobs +gain = 2,0.5 \(2 numbers\)\n +shift = 0\n")
+        controls = json.loads(self.good("info", "net.safetensors", "--json"))["controls"]
+        self.assertEqual(controls, [{"name": "gain", "default": [2.0, 0.5]}, {"name": "shift", "default": [0.0]}])
+        self.assertIn("the law holds", self.good("check", "net.safetensors"))
+        self.good("bench", "net.safetensors", "--block", "16", "--seconds", "0.02")
+        self.good("deps", "net.safetensors")
+
+    def test_wrong_values(self):
+        run = ("run", "net.safetensors", "x.safetensors", "y.safetensors", "--control")
+        self.bad(*run, "tone=1", says='"tone=1" is not NAME=VALUE,.. for one of the network\'s knobs: "gain", "shift"')
+        self.bad(*run, "gain=1", says="1 value, the knob has 2")
+        for wrong in ("gain=1,", "gain=", "gain=a,b", "gain=1;2", "gain=inf,1"):
+            self.bad(*run, wrong, says="the values must be numbers such as 0.5,1")
+        self.bad(*run, "shift=1", "--control", "shift=2", says='"shift" is given twice')
+        self.model()
+        self.bad("run", "model.safetensors", "x.safetensors", "y.safetensors", "--control", "gain=1", says="the network takes")
+
+
 class RunTest(ToolTest):
     def test_known_numbers(self):
         # The example of docs/model-file.md.

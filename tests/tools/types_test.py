@@ -22,7 +22,8 @@ MADE = {"docs/types.md": "--markdown", "python/eigenstream/types.json": "--json"
 HOW = "; python3 tests/tools/types_test.py --fix writes it anew"
 
 # Types without a golden file, for torch has no such layer, or it is in others' files only.
-NO_GOLDEN = {"Delay": "tests/layer/delay_test.cpp has it", "Resample": "tests/golden/audio is without networks"}
+NO_GOLDEN = {"Control": "tests/compose/control_test.cpp and tests/python/eigenstream_controls_test.py have it",
+             "Delay": "tests/layer/delay_test.cpp has it", "Resample": "tests/golden/audio is without networks"}
 
 
 def run(*arguments):

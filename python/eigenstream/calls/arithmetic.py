@@ -89,7 +89,7 @@ def _broadcast(x: Signal, shape: _Shape) -> Tensor:
 def join_signals(b: Builder, op: str, *signals: Signal) -> Signal:
     """A Reduce of signals, number by number."""
     signals, shape = alike(b, signals)
-    for each in zip(*(x.frames for x in signals)):
+    for each in zip(*(x.frames for x in b.in_step(signals))):
         lengths = set(each) - ({1} if b.windows else set())
         if len(lengths) > 1:
             raise Refused(f"signals of {' and '.join(map(str, sorted(lengths)))} frames meet")

@@ -225,6 +225,10 @@ def expand(b: Builder, input: Signal, *sizes: Any, **named: Any) -> Signal:
     for dim, role in enumerate(x.axes):
         if role == SPACE:
             wide = {each[0][dim] for each in b.step.shapes}
+            if len(wide) > 1 and x.number in b.timeless and x.extent(dim) == 1 and TIME not in x.axes:
+                frames = [each[0][dim] for each in b.step.shapes]
+                index, axes = x.index.squeeze(x.place(dim)), [*x.axes[:dim], TIME, *x.axes[dim + 1:]]
+                return expand(b, b.hold_for(x.replaced(axes=axes, index=index), frames), *sizes)
             if len(wide) > 1:
                 raise Refused("repeats something for a time that depends on the signal's length")
             extents.append(shape[dim])
@@ -242,6 +246,10 @@ def repeat(b: Builder, input: Signal, *sizes: Any, **named: Any) -> Signal:
     x = input.replaced(axes=(SPACE,) * missing + input.axes,
                        index=input.index.reshape((1,) * missing + tuple(input.index.shape)))
     for dim, role in enumerate(x.axes):
+        if isinstance(counts[dim], Number) and x.number in b.timeless and role == SPACE and x.extent(dim) == 1 and TIME not in x.axes:
+            index, axes = x.index.squeeze(x.place(dim)), [*x.axes[:dim], TIME, *x.axes[dim + 1:]]
+            x, counts[dim] = b.hold_for(x.replaced(axes=axes, index=index), counts[dim].values), 1
+            continue
         if not isinstance(counts[dim], int):
             raise Refused(f"repeats a signal by {what(counts[dim])}")
         if role == TIME and counts[dim] != 1 and b.windows and x.frames[0] == 1:
