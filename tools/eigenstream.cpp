@@ -133,7 +133,7 @@ int command_line(int argc, char** argv) {
                   "A network of several outputs writes a file for each: the main one to OUTPUT, any other where\n"
                   "--output NAME=FILE says, or beside OUTPUT with its name added: clean.wav and clean.mask.wav. Such\n"
                   "a file holds a tensor if its name ends in .safetensors. Tensors all go to OUTPUT, by name.\n"
-                  "Knobs, numbers without a time, are what --control NAME=VALUE,.. says, else their defaults (see info).\n"
+                  "Knobs, numbers without a time, are what --control NAME=VALUE,.. says, else what info shows.\n"
                   "A long signal may come in parts: --save-state leaves a file from which --load-state goes on, also on\n"
                   "another day. The outputs of the parts, put together, are the output of the whole.\n"
                   "\n"

@@ -182,7 +182,7 @@ inline std::string types_markdown(const std::vector<es::ModuleType>& types) {
       wrapped(
           "What the nodes of a [model file](model-file.md) may be: printed by `eigenstream types --markdown`, from the "
           "descriptions that files are read by. A field without a default is required, or may be absent where the column is "
-          "empty. Ranges hold for each of several numbers. A padding is one integer for both sides or `[left, right]`, a node "
+          "empty. Ranges hold for each of several numbers. Texts are a list of texts. A padding is one integer for both sides or `[left, right]`, a node "
           "a module. Layers work on signals of shape (channels, time), each batch item alike: `x[c,t]` is an input, `y` the "
           "output, `n` the number of input frames; as many come out where nothing else is said. Tensors have PyTorch's shapes; "
           "`when` is the field with which they are there.",

@@ -464,13 +464,12 @@ class Wired {
       if constexpr (Layer<L>) run_layer<Ended>(state, v, i, layer, y);
     });
     const Live out = live(state)[main_output()];
-    copy_out(state, main_output(), y.data);
+    if (out.count > 0 && out.data != y.data) copy_out(state, main_output(), y.data);
     return out.count;
   }
-  EIGENSTREAM_ALWAYS_INLINE void copy_out(StateRef state, Index v, T* to) const noexcept {
+  EIGENSTREAM_OUTLINED void copy_out(StateRef state, Index v, T* to) const noexcept {
     const Live out = live(state)[v];
-    if (out.count > 0 && out.data != to)
-      std::memcpy(to, out.data, static_cast<std::size_t>(out.count * shape_of(state, v).size()) * sizeof(T));
+    if (out.count > 0) std::memcpy(to, out.data, static_cast<std::size_t>(out.count * shape_of(state, v).size()) * sizeof(T));
   }
   Index end(StateRef state, Frames<T> y) const noexcept {
     for (Index k = 0; k < inputs(); ++k) live(state)[k] = {nullptr, 0};
