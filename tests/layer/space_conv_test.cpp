@@ -15,6 +15,10 @@ using es::Conv2d;
 using es::Conv2dOptions;
 using es::Conv3d;
 using es::Conv3dOptions;
+using es::ConvTranspose2d;
+using es::ConvTranspose2dOptions;
+using es::ConvTranspose3d;
+using es::ConvTranspose3dOptions;
 using es::FrameShape;
 using es::Index;
 using es::Padding;
@@ -249,6 +253,130 @@ TEST_CASE("Conv2d: what is not finite stays in its windows", "[layer]") {
   support::for_each_number(y, [&](Index c, Index w, Index h, Index b, Index t) {
     CHECK(std::isnan(y(c, w, h, b, t)) == (c < 3 && w >= 3 && w <= 5 && (t == 2 || t == 3)));
   });
+}
+
+namespace {
+
+template <class T, int Axes>
+es::SpaceConvTranspose<T, Axes> random_transpose(std::vector<Index> shape, const es::SpaceConvTransposeOptions<Axes>& options,
+                                                 bool bias = true) {
+  support::Random random(5);
+  Index inputs = shape[0];
+  for (std::size_t d = 2; d < shape.size(); ++d) inputs *= shape[d];
+  const Index out = shape[1] * options.groups;
+  const auto weight = support::random_weights<T>(std::move(shape), random, inputs);
+  return es::SpaceConvTranspose<T, Axes>(weight, bias ? support::random_weights<T>({out}, random, inputs) : es::Weights<T>(), options);
+}
+
+// The definition: each input is spread over what it reaches.
+template <class T, int Axes>
+void check_scattered(const es::SpaceConvTranspose<T, Axes>& conv, const FrameShape& in, Index frames) {
+  support::Random random(9);
+  const support::Video<T> x(in, frames, random);
+  const support::Video<T> y = support::offline(conv, x);
+  const es::Weights<T> weight = conv.weight(), bias = conv.bias();
+  const auto& options = conv.options();
+  struct Own {
+    Index taps = 1, stride = 1, left = 0, dilation = 1;
+  } axes[3];
+  for (int a = 0; a < Axes; ++a)
+    axes[a == 0 ? 0 : a + 3 - Axes] = {weight.shape[static_cast<std::size_t>(a) + 2], options.stride[a], options.padding[a].left,
+                                       options.dilation[a]};
+  const auto length = [&](int a, Index n, int axis) {
+    const Own& own = axes[axis];
+    return (n - 1) * own.stride - own.left - options.padding[a].right + (own.taps - 1) * own.dilation + 1 + options.output_padding[a];
+  };
+  const Index groups = options.groups, outputs = weight.shape[1], inputs = weight.shape[0] / groups;
+  INFO("frames of " << in.text() << ", weight " << weight.shape_text() << ", groups " << groups);
+  REQUIRE(y.count == (frames == 0 ? 0 : std::max<Index>(0, length(0, frames, 0))));
+  REQUIRE(y.shape == FrameShape{outputs * groups, length(Axes - 1, in.width, 2), Axes == 3 ? length(1, in.height, 1) : Index{in.height},
+                                in.batch});
+  support::Video<double> sum(y.shape, y.count);
+  support::for_each_number(sum, [&](Index o, Index w, Index h, Index b, Index t) {
+    sum(o, w, h, b, t) = bias.empty() ? 0 : static_cast<double>(bias(o));
+  });
+  support::for_each_number(x, [&](Index i, Index w, Index h, Index b, Index t) {
+    Index k = 0;
+    for (Index o = 0; o < outputs; ++o)
+      for (Index kt = 0; kt < axes[0].taps; ++kt)
+        for (Index kh = 0; kh < axes[1].taps; ++kh)
+          for (Index kw = 0; kw < axes[2].taps; ++kw, ++k) {
+            const Index to_t = t + kt * axes[0].dilation - axes[0].left, to_h = h * axes[1].stride + kh * axes[1].dilation - axes[1].left,
+                        to_w = w * axes[2].stride + kw * axes[2].dilation - axes[2].left;
+            if (to_t < 0 || to_t >= y.count || to_h < 0 || to_h >= y.shape.height || to_w < 0 || to_w >= y.shape.width) continue;
+            const Index per_input = outputs * axes[0].taps * axes[1].taps * axes[2].taps;
+            sum(i / inputs * outputs + o, to_w, to_h, b, to_t) +=
+                static_cast<double>(weight(i * per_input + k)) * static_cast<double>(x(i, w, h, b, t));
+          }
+  });
+  CHECK(support::difference(y, [&](Index c, Index w, Index h, Index b, Index t) { return sum(c, w, h, b, t); }) < support::tolerance<T>);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("ConvTranspose2d, ConvTranspose3d: the sum of the definition", "[layer]", float, double) {
+  support::Random random(3);
+  for (int round = 0; round < 80; ++round) {
+    const Index groups = random.pick({1, 1, 1, 2, 5}), in = groups * random.pick({1, 3, 8}), out = random.pick({1, 2, 16});
+    const bool two = random.chance(0.4);
+    std::vector<Index> shape{in, out, random.integer(1, 3), random.integer(1, 4), random.integer(1, 5)};
+    ConvTranspose3dOptions options{.groups = groups};
+    for (int a = 0; a < 3; ++a) {
+      options.dilation[a] = random.pick({1, 1, 2});
+      const Index last = (shape[static_cast<std::size_t>(a) + 2] - 1) * options.dilation[a];
+      options.padding[a] = {random.integer(0, std::min<Index>(3, last)), random.integer(0, std::min<Index>(3, last))};
+      if (a == 0) continue;
+      options.stride[a] = random.pick({1, 2, 3});
+      options.output_padding[a] = random.integer(0, std::max(options.stride[a], options.dilation[a]) - 1);
+    }
+    const FrameShape frame{in, random.integer(7, 9), random.integer(7, 8), random.integer(1, 2)};
+    if (two) {
+      shape.erase(shape.begin() + 3);
+      check_scattered(random_transpose<TestType, 2>(shape, {{1, options.stride[2]}, {options.padding[0], options.padding[2]},
+                                                            {0, options.output_padding[2]}, {options.dilation[0], options.dilation[2]}, groups},
+                                                    random.chance(0.5)), frame, random.integer(0, 5));
+    } else {
+      check_scattered(random_transpose<TestType, 3>(shape, options, random.chance(0.5)), frame, random.integer(0, 5));
+    }
+  }
+  // More padding than the kernel reaches over, and a stride beyond it.
+  check_scattered(random_transpose<TestType, 2>({2, 3, 1, 2}, {.stride = {1, 2}, .padding = {0, {5, 4}}}), {2, 9}, 2);
+  check_scattered(random_transpose<TestType, 2>({2, 3, 1, 2}, {.stride = {1, 5}}), {2, 3}, 2);
+}
+
+TEST_CASE("ConvTranspose2d, ConvTranspose3d: any chunking gives the offline output", "[layer][property]") {
+  const Index times = GENERATE(1, 2, 3);
+  const Padding causal{0, times - 1};
+  for (const Index batch : {1, 2}) {
+    support::check_contract(random_transpose<float, 2>({3, 2, times, 4}, {.stride = {1, 2}, .padding = {causal, 1}}).without_padding(), batch,
+                            {.width = 4});
+    support::check_contract(random_transpose<float, 2>({3, 2, times, 4}, {.stride = {1, 2}, .padding = {causal, 1}}), batch, {.width = 4});
+    support::check_contract(random_transpose<float, 3>({4, 2, times, 2, 3}, {.stride = {1, 3, 1}, .padding = {0, 0, 2}, .groups = 2}), batch,
+                            {.light = true, .width = 4, .height = 3});
+    support::check_contract(random_transpose<float, 3>({5, 1, times, 2, 3}, {.stride = {1, 1, 2}, .dilation = {2, 1, 1}, .groups = 5}), batch,
+                            {.light = true, .width = 4, .height = 3});
+  }
+  CHECK(random_transpose<float, 2>({3, 2, times, 4}, {.stride = {1, 2}, .padding = {causal, 1}}).timing().delay() == 0);
+}
+
+TEST_CASE("ConvTranspose2d: shapes, and impossible sizes by name", "[layer][error]") {
+  const auto conv = [](std::vector<Index> weight, const ConvTranspose2dOptions& options) {
+    return ConvTranspose2d<float>(counting(std::move(weight)), {}, options);
+  };
+  const auto plain = conv({4, 3, 2, 3}, {.stride = {1, 2}, .padding = {0, 1}, .output_padding = {0, 1}, .groups = 2});
+  CHECK(plain.wanted() == FrameShape{4, 0, 0, 0});
+  CHECK(plain.facts({4, 5}).out == FrameShape{6, 10});
+  CHECK(plain.facts({4, 5}).parameters == 4 * 3 * 2 * 3);
+  CHECK(plain.timing().receptive_field() == 2);
+  CHECK(plain.fingerprint() != conv({4, 3, 2, 3}, {.stride = {1, 2}, .padding = {0, 1}, .groups = 2}).fingerprint());
+  CHECK(refuses([&] { conv({2, 3, 4}, {}); }, {"ConvTranspose2d", "(2,3,4)", "(in,out/groups,taps in time,in width)"}));
+  CHECK(refuses([&] { ConvTranspose3d<float>(counting({2, 3, 4, 1})); }, {"ConvTranspose3d", "in height"}));
+  CHECK(refuses([&] { conv({3, 2, 1, 1}, {.groups = 2}); }, {"ConvTranspose2d", "3 input channels", "2 groups"}));
+  CHECK(refuses([&] { conv({3, 2, 2, 1}, {.stride = {2, 1}}); }, {"ConvTranspose2d", "stride = 2 in time, must be 1"}));
+  CHECK(refuses([&] { conv({3, 2, 2, 1}, {.output_padding = {1, 0}, .dilation = {2, 1}}); }, {"ConvTranspose2d", "output_padding = 1 in time"}));
+  CHECK(refuses([&] { conv({3, 2, 1, 2}, {.output_padding = {0, 1}}); }, {"ConvTranspose2d", "output_padding = 1 in width"}));
+  CHECK(refuses([&] { conv({3, 2, 2, 1}, {.padding = {{0, 2}, 0}}); }, {"ConvTranspose2d", "padding = (0,2) in time", "2 frames"}));
+  CHECK(refuses([&] { return conv({3, 2, 1, 2}, {.padding = {0, 2}}).facts({3, 2}); }, {"ConvTranspose2d", "width"}));
 }
 
 TEST_CASE("Conv2d, Conv3d: impossible sizes are refused by name", "[layer][error]") {

@@ -48,13 +48,19 @@ class GroupedTapSum {
 
   /// Computes `columns` columns, `x_step` scalars apart, to y, where they lie one after another.
   EIGENSTREAM_ALWAYS_INLINE void operator()(const T* x, Index x_step, TapOffsets offsets, Index columns, T* y) const noexcept {
-    if constexpr (is_static) {
+    if constexpr (is_static)
       groups_.front()(x, x_step, offsets, columns, y, Out);
-    } else {
-      if (groups_.empty()) return depthwise_(x, x_step, offsets, columns, y, all_out_);
-      for (std::size_t g = 0; g < groups_.size(); ++g)
-        groups_[g](x + static_cast<Index>(g) * in_, x_step, offsets, columns, y + static_cast<Index>(g) * out_, all_out_);
-    }
+    else
+      (*this)(x, x_step, offsets, columns, y, all_out_);
+  }
+  /// The same to columns that are `y_step` scalars apart.
+  EIGENSTREAM_ALWAYS_INLINE void operator()(const T* x, Index x_step, TapOffsets offsets, Index columns, T* y,
+                                            Index y_step) const noexcept
+    requires(!is_static)
+  {
+    if (groups_.empty()) return depthwise_(x, x_step, offsets, columns, y, y_step);
+    for (std::size_t g = 0; g < groups_.size(); ++g)
+      groups_[g](x + static_cast<Index>(g) * in_, x_step, offsets, columns, y + static_cast<Index>(g) * out_, y_step);
   }
   /// One column, with sizes fixed at compile time.
   EIGENSTREAM_ALWAYS_INLINE void column(const T* x, TapOffsets offsets, T* y) const noexcept

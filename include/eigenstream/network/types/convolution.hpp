@@ -50,6 +50,28 @@ Built build_space_conv(ModuleReader& r, const FrameShape&) {
   return SpaceConv<float, Axes>(weight, r.weight("bias"), options);
 }
 
+template <int Axes>
+Built build_space_conv_transpose(ModuleReader& r, const FrameShape&) {
+  SpaceConvTransposeOptions<Axes> options;
+  options.stride = r.per_axis<Axes>("stride");
+  options.padding = r.paddings<Axes>("padding");
+  options.output_padding = r.per_axis<Axes>("output_padding");
+  options.dilation = r.per_axis<Axes>("dilation");
+  options.groups = r.integer("groups");
+  const Index in = r.integer("in_channels"), out = r.integer("out_channels");
+  r.check(in % options.groups == 0 && out % options.groups == 0, "groups = ", options.groups, " does not divide ", in,
+          " and ", out, " channels");
+  const PerAxis<Index, Axes> taps = r.per_axis<Axes>("kernel_size");
+  double phases = 1;
+  for (int axis = 0; axis < Axes; ++axis) {
+    r.check((taps[axis] - 1) * options.dilation[axis] < max_reach, "its taps reach over more than ", max_reach, " positions");
+    phases *= static_cast<double>(options.stride[axis]);
+  }
+  r.check(phases <= 4096, "the strides multiply to ", phases, ", more than 4096");  // a kernel for each phase
+  const Weights<float> weight = r.weight("weight");
+  return SpaceConvTranspose<float, Axes>(weight, r.weight("bias"), options);
+}
+
 inline Built build_input(ModuleReader& r, const FrameShape&) {
   const Index channels = r.integer("channels"), width = r.integer("width");
   return Input<float>({channels, width, r.integer("height")});
@@ -142,6 +164,27 @@ inline void add_convolution_types(Registry& registry) {
                      {"bias", "out_channels", "bias"}},
          .space = Space::used,
          .build = two ? build_space_conv<2> : build_space_conv<3>});
+    registry.add(
+        {.name = two ? "ConvTranspose2d" : "ConvTranspose3d",
+         .torch = two ? "torch.nn.ConvTranspose2d" : "torch.nn.ConvTranspose3d",
+         .group = "Layers over time and space",
+         .summary = two ? "Transposed convolution over time and the width of frames: (B, C, T, W) in torch"
+                        : "Transposed convolution over time, height and width of frames: (B, C, T, H, W) in torch",
+         .formula = "an input at t reaches t stride - left + k dilation along each axis\n"
+                    "positions   (n - 1) stride + f - left - right + output_padding    f = dilation (kernel_size - 1) + 1",
+         .notes = "Options have a number for each axis, time first, or one for all; a `padding`, which takes positions away, may have "
+                  "both sides of each. In time, `stride` is 1, `output_padding` 0, and `padding` less than f.",
+         .fields = {in, out, F::per_axis("kernel_size", axes, required, "taps"),
+                    F::per_axis("stride", axes, Index{1}, "positions out for each one in; together at most 4096"),
+                    F::per_axis("padding", axes, Index{0}, "positions to leave out; [left, right, left, right] and so on for "
+                                                           "different sides", 0),
+                    F::per_axis("output_padding", axes, Index{0}, "positions more at the right end", 0),
+                    F::per_axis("dilation", axes, Index{1}, "from tap to tap"), groups, bias},
+         .tensors = {{"weight", two ? "in_channels, out_channels / groups, kernel_size[0], kernel_size[1]"
+                                    : "in_channels, out_channels / groups, kernel_size[0], kernel_size[1], kernel_size[2]", ""},
+                     {"bias", "out_channels", "bias"}},
+         .space = Space::used,
+         .build = two ? build_space_conv_transpose<2> : build_space_conv_transpose<3>});
   }
   registry.add({.name = "Input",
                 .group = "Layers over time and space",
