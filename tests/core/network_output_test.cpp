@@ -15,7 +15,7 @@ TEST_CASE("all_outputs_of: most layers do not say", "[core]") {
   CHECK(es::all_outputs_of(0).empty());
   es::check_one_output("Sequential", 0);
   struct Two {
-    std::vector<es::NetworkOutput> all = {{.name = "a"}, {.name = "b"}};
+    std::vector<es::NetworkOutput> all = {{.name = "a", .timing = {}, .rate = {}}, {.name = "b", .timing = {}, .rate = {}}};
     const std::vector<es::NetworkOutput>& all_outputs() const noexcept { return all; }
   };
   CHECK(support::error_of([] { es::check_one_output("Sequential", Two()); }) ==
