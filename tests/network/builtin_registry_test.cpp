@@ -32,6 +32,7 @@ Fields least_fields(const es::ModuleType& type) {
     if (!field.is_required()) continue;
     if (field.kind == es::FieldKind::number) fields[std::string(field.name)] = 0.5;
     if (field.kind == es::FieldKind::integers) fields[std::string(field.name)] = std::int64_t{field.name == "output_size" ? 1 : 2};
+    if (field.kind == es::FieldKind::text) fields[std::string(field.name)] = std::string(field.choices.front());
     if (field.kind == es::FieldKind::integer) fields[std::string(field.name)] = std::int64_t{field.name == "stride_size" ? 1 : 2};
   }
   return fields;
