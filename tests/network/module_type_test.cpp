@@ -43,7 +43,7 @@ TEST_CASE("ModuleTensor: names and shapes", "[network]") {
   CHECK((numbered.names("weight_ih_l0") && numbered.names("weight_ih_l12_reverse") && !numbered.names("weight_hh_l0")));
 }
 
-TEST_CASE("ModuleType: finds its fields and tensors; only a description makes it described", "[network]") {
+TEST_CASE("ModuleType: finds its fields and tensors, and only a description makes it described", "[network]") {
   const es::ModuleType type{.name = "Own", .summary = "a test's", .fields = {F::integer("n", 1, "")}, .tensors = {{"w", "n", ""}}};
   CHECK((type.described() && type.field("n") != nullptr && type.field("m") == nullptr));
   CHECK((type.tensor("w") == &type.tensors[0] && type.tensor("n") == nullptr));
