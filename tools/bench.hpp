@@ -10,6 +10,7 @@
 
 #include "eigenstream/kernel/flush_denormals.hpp"
 #include "model.hpp"
+#include "results.hpp"
 #include "text.hpp"
 
 namespace tool {
@@ -28,29 +29,20 @@ inline BenchRow bench_block(const Net& net, Index channels, Index block, double 
   };
   const es::FlushDenormals guard;
   es::Stream<Net> stream(net, {.channels = channels});
-  const Index room = stream.max_outputs(block);
-  std::vector<float> x(static_cast<std::size_t>(block * channels));
-  std::vector<float> y(static_cast<std::size_t>(room * stream.out_shape().size()));
-  std::vector<std::vector<float>> more;
+  std::vector<float> x(static_cast<std::size_t>(block * stream.in_shape().size()));
   std::uint32_t noise = 1;
   for (float& value : x) {
     noise = noise * 1664525 + 1013904223;
     value = static_cast<float>(static_cast<double>(noise) * 0x1p-31 - 1);
   }
   const es::Frames<const float> in(x.data(), stream.in_shape(), block);
-  const es::Frames<float> out(y.data(), stream.out_shape(), room);
-  std::vector<es::Frames<float>> all{out};
-  for (Index k = 1; k < stream.outputs(); ++k) {
-    const Index own = stream.max_outputs(block, k);
-    more.emplace_back(static_cast<std::size_t>(own * stream.out_shape(k).size()));
-    all.emplace_back(more.back().data(), stream.out_shape(k), own);
-  }
-  std::vector<Index> written(all.size());
+  Results results(stream);
+  results.make_room([&](Index k) { return stream.max_outputs(block, k); });
   const auto call = [&] {
-    if (all.size() > 1)
-      stream.process(in, all, written);
+    if (stream.outputs() > 1)
+      stream.process(in, results.frames, results.written);
     else
-      stream.process(in, out);
+      stream.process(in, results.frames.front());
   };
 
   // Calls together take long enough that the clock itself does not count. The first ones, into cold caches, are
@@ -83,7 +75,7 @@ inline BenchRow bench_block(const Net& net, Index channels, Index block, double 
 inline std::string bench_text(const OpenedModel& model, const std::vector<Index>& blocks, double seconds) {
   const std::optional<double> rate_hz = model.sample_rate_hz();
   const Index channels = model.channels();
-  const double macs = model.layer().facts({channels}).macs;
+  const double macs = es::Stream<Net>(model.layer(), {.channels = channels}).facts().macs;
   std::vector<Table::Column> columns{{"block", true}, {"ns/frame", true}, {"slowest call", true}, {"MACs/s", true}};
   if (rate_hz) {
     columns.push_back({"real-time factor", true});

@@ -12,6 +12,7 @@
 #include "eigenstream/analysis/verify_streaming.hpp"
 #include "eigenstream/kernel/flush_denormals.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
+#include "results.hpp"
 #include "text.hpp"
 
 namespace tool {
@@ -26,39 +27,6 @@ struct LawOptions {
 struct LawResult {
   Index trials = 0, calls = 0;
   std::string broken;  ///< where, if it is
-};
-
-/// Room for what a call of a stream gives, of each output.
-template <class Stream>
-class Results {
- public:
-  using T = typename Stream::Scalar;
-  explicit Results(const Stream& stream)
-      : written(static_cast<std::size_t>(stream.outputs())), stream_(stream), memory_(written.size()) {}
-
-  void make_room(Index n, bool flush) {
-    frames.clear();
-    for (Index k = 0; k < stream_.outputs(); ++k) {
-      std::vector<T>& memory = memory_[static_cast<std::size_t>(k)];
-      const Index room = flush ? stream_.max_flush(k) : stream_.max_outputs(n, k);
-      memory.resize(static_cast<std::size_t>(room * stream_.out_shape(k).size()));
-      frames.emplace_back(memory.data(), stream_.out_shape(k), room);
-    }
-  }
-  void append_to(std::vector<std::vector<T>>& all) const {
-    all.resize(frames.size());
-    for (std::size_t k = 0; k < frames.size(); ++k)
-      all[k].insert(all[k].end(), frames[k].data, frames[k].data + written[k] * frames[k].frame_size());
-  }
-  /// How messages begin.
-  std::string name(Index k) const { return stream_.outputs() == 1 ? "" : stream_.output_name(k) + ": "; }
-
-  std::vector<es::Frames<T>> frames;
-  std::vector<Index> written;
-
- private:
-  const Stream& stream_;
-  std::vector<std::vector<T>> memory_;
 };
 
 /// Tries the law on a network: however a signal is cut into chunks, also when the stream is saved and loaded on the way
@@ -85,7 +53,7 @@ LawResult try_law(std::shared_ptr<const Net> net, const LawOptions& options) {
     const es::FrameShape in = made.stream.in_shape();
     made.x = es::random_signal<T>(options.frames * in.size(), random);
     Results results(made.stream);
-    results.make_room(options.frames, false);
+    results.make_room([&](Index k) { return made.stream.max_outputs(options.frames, k); });
     made.stream.process(es::Frames<const T>(made.x.data(), in, options.frames), results.frames, results.written);
     results.append_to(made.y);
     for (Index k = 0; k < made.stream.outputs(); ++k) {
@@ -94,7 +62,7 @@ LawResult try_law(std::shared_ptr<const Net> net, const LawOptions& options) {
         result.broken = text(results.name(k), "one call gives ", written, " frames, ", due, " are due");
     }
     made.end = made.stream.get_state();
-    results.make_room(0, true);
+    results.make_room([&](Index k) { return made.stream.max_flush(k); });
     made.stream.flush(results.frames, results.written);
     results.append_to(made.y);
     for (Index k = 0; k < made.stream.outputs(); ++k) {
@@ -165,7 +133,7 @@ LawResult try_law(std::shared_ptr<const Net> net, const LawOptions& options) {
         stream = loaded;
       }
       const std::vector<Index> due = due_after(n);
-      results.make_room(n, false);
+      results.make_room([&](Index k) { return stream.max_outputs(n, k); });
       const es::Frames<const T> x(whole.x.data() + seen * in.size(), in, n);
       stream.process(x, results.frames, results.written);
       ++result.calls;
@@ -177,7 +145,7 @@ LawResult try_law(std::shared_ptr<const Net> net, const LawOptions& options) {
       broken("after the last chunk: the state is another than after one call");
       return result;
     }
-    results.make_room(0, true);
+    results.make_room([&](Index k) { return stream.max_flush(k); });
     stream.flush(results.frames, results.written);
     std::vector<Index> rest;
     for (Index k = 0; k < stream.outputs(); ++k) {

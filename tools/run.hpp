@@ -5,6 +5,7 @@
 #include <charconv>    // from_chars
 #include <chrono>      // real-time factor
 #include <cmath>       // isfinite
+#include <cstdint>     // int32_t
 #include <filesystem>  // path
 #include <limits>      // largest sample rate
 #include <memory>      // files
@@ -18,6 +19,7 @@
 #include "eigenstream/kernel/flush_denormals.hpp"
 #include "model.hpp"
 #include "output_file.hpp"
+#include "results.hpp"
 #include "text.hpp"
 
 namespace tool {
@@ -63,29 +65,24 @@ RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Ind
   const std::vector<Index> blocks = options.blocks.empty() ? std::vector<Index>{frames} : options.blocks;
   const Index longest = std::min(frames, *std::max_element(blocks.begin(), blocks.end()));
   std::vector<float> x(static_cast<std::size_t>(longest * in.size()));
-  std::vector<std::vector<float>> memory;
-  std::vector<es::Frames<float>> results;
-  for (Index k = 0; k < stream.outputs(); ++k) {
-    const Index room = std::max(stream.max_outputs(longest, k), stream.max_flush(k));
-    memory.emplace_back(static_cast<std::size_t>(room * stream.out_shape(k).size()));
-    results.emplace_back(memory.back().data(), stream.out_shape(k), room);
-  }
-  std::vector<Index> written(results.size());
+  Results results(stream);
+  results.make_room([&](Index k) { return std::max(stream.max_outputs(longest, k), stream.max_flush(k)); });
   std::vector<es::Frames<const float>> inputs(1 + also.size());
   std::vector<Index> taken(also.size(), 0);  // frames of what comes beside the input
 
   RunTotals totals;
-  totals.out.resize(results.size());
+  totals.out.resize(results.written.size());
   Progress progress(frames, !options.trace);
   const auto timed = [&](auto&& call) {
     const auto start = Clock::now();
     call();
     totals.seconds += std::chrono::duration<double>(Clock::now() - start).count();
     std::string counts;
-    for (std::size_t k = 0; k < results.size(); ++k) {
-      write(k, results[k].data, written[k]);
-      totals.out[k] += written[k];
-      counts += (k == 0 ? "" : " ") + std::to_string(written[k]);
+    for (std::size_t k = 0; k < results.written.size(); ++k) {
+      const Index n = results.written[k];
+      write(k, results.frames[k].data, n);
+      totals.out[k] += n;
+      counts += (k == 0 ? "" : " ") + std::to_string(n);
     }
     return counts;
   };
@@ -104,7 +101,7 @@ RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Ind
       inputs[k + 1] = {also[k].values.data() + taken[k] * shape.size(), shape, some};
       taken[k] += some;
     }
-    const std::string given = timed([&] { stream.process(inputs, results, written); });
+    const std::string given = timed([&] { stream.process(inputs, results.frames, results.written); });
     totals.in += n;
     ++totals.calls;
     if (options.trace) say(text("in ", n, " out ", given, "\n"));
@@ -114,7 +111,7 @@ RunTotals stream_through(es::Stream<Net>& stream, const RunOptions& options, Ind
     es::check(taken[k] == also[k].frames, also[k].name, ": holds ", also[k].frames, " frames, but ", taken[k], " belong to ",
               totals.in, " of the input");
   if (!options.ends()) return totals;
-  const std::string rest = timed([&] { stream.flush(results, written); });
+  const std::string rest = timed([&] { stream.flush(results.frames, results.written); });
   if (options.trace) say(text("flush out ", rest, "\n"));
   return totals;
 }
@@ -285,19 +282,24 @@ inline std::vector<std::filesystem::path> output_files(const es::Stream<Net>& st
   return files;
 }
 
+/// Calls f(place in torch's order (B,C,H,W), place within a frame) for each number of a frame.
+template <class F>
+void for_each_number(const es::FrameShape& shape, F&& f) {
+  Index place = 0;
+  for (Index b = 0; b < shape.batch; ++b)
+    for (Index h = 0; h < shape.height; ++h)
+      for (Index w = 0; w < shape.width; ++w)
+        for (Index c = 0; c < shape.channels; ++c) f(((b * shape.channels + c) * shape.height + h) * shape.width + w, place++);
+}
+
 /// Frames of an output, from the order within a frame to torch's: (B,C,H,W,T), without what is not there.
 inline es::Weights<float> as_tensor(const std::vector<float>& frames, const es::FrameShape& shape, bool batched) {
   const Index count = static_cast<Index>(frames.size()) / shape.size();
   std::vector<float> y(frames.size());
-  Index from = 0;
   for (Index t = 0; t < count; ++t)
-    for (Index b = 0; b < shape.batch; ++b)
-      for (Index h = 0; h < shape.height; ++h)
-        for (Index w = 0; w < shape.width; ++w)
-          for (Index c = 0; c < shape.channels; ++c, ++from) {
-            const Index lane = ((b * shape.channels + c) * shape.height + h) * shape.width + w;
-            y[static_cast<std::size_t>(lane * count + t)] = frames[static_cast<std::size_t>(from)];
-          }
+    for_each_number(shape, [&](Index lane, Index place) {
+      y[static_cast<std::size_t>(lane * count + t)] = frames[static_cast<std::size_t>(t * shape.size() + place)];
+    });
   std::vector<Index> sizes{shape.channels};
   if (batched) sizes.insert(sizes.begin(), shape.batch);
   if (shape.height != 1) sizes.push_back(shape.height);
@@ -373,6 +375,8 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   es::StreamOptions shape{.channels = reader.channels()};
   if (each_alone) shape = {.channels = 1, .batch = reader.channels()};
   es::Stream<Net> stream = open_stream(model, shape, input);
+  es::check(!stream.in_shape().has_space(), input, ": audio, but the network takes frames of ", stream.in_shape(),
+            "; give it a tensor");
 
   check_inputs(stream, options);
   std::vector<FurtherInput> also;
@@ -438,46 +442,56 @@ inline void run_audio(const OpenedModel& model, const RunOptions& options) {
   states.keep();
 }
 
-/// The tensor x of a file, of torch's shape (C,T) or (B,C,T).
+/// The tensor x of a file, of torch's shape (C,T) or (B,C,T); with (C,W,T), (C,H,W,T) if the network takes frames with space.
 struct TensorFile {
-  explicit TensorFile(const std::filesystem::path& path) : name(in_quotes(path.string())) {
+  TensorFile(const std::filesystem::path& path, const es::FrameShape& wanted) : name(in_quotes(path.string())) {
     es::Safetensors file = es::read_safetensors(path);
     const auto found = file.tensors.find("x");
     es::check(found != file.tensors.end(), name, ": holds no tensor \"x\"");
     x = std::move(found->second);
-    es::check(x.shape.size() == 2 || x.shape.size() == 3, name, ": x has shape ", x.shape_text(),
-              ", must be (C,T) or (B,C,T)");
-    batched = x.shape.size() == 3;
-    batch = batched ? x.shape[0] : 1, channels = x.shape[batched ? 1 : 0], frames = x.shape.back();
+    const std::size_t space = wanted.height > 1 ? 2 : wanted.width > 1 ? 1 : 0, rank = x.shape.size();
+    const std::string axes = space == 2 ? "C,H,W,T" : space == 1 ? "C,W,T" : "C,T";
+    es::check(rank == space + 2 || rank == space + 3, name, ": x has shape ", x.shape_text(), ", must be (", axes, ") or (B,",
+              axes, ")");
+    for (const Index n : x.shape)
+      es::check(n <= std::numeric_limits<std::int32_t>::max(), name, ": x has shape ", x.shape_text(), ", which is beyond 2^31");
+    batched = rank == space + 3;
+    const auto extent = [&](std::size_t axis) { return x.shape[axis + (batched ? 1 : 0)]; };
+    frames = x.shape.back();
+    shape = {extent(0), space > 0 ? extent(space) : 1, space == 2 ? extent(1) : 1, batched ? x.shape[0] : 1};
+    es::check(space == 0 || (shape.width == std::max<Index>(1, wanted.width) && shape.height == std::max<Index>(1, wanted.height)),
+              name, ": x of shape ", x.shape_text(), " has frames of width ", shape.width, " and height ", shape.height,
+              ", the network takes ", std::max<Index>(1, wanted.width), " and ", std::max<Index>(1, wanted.height));
   }
   /// Frames at ... at + n - 1, frame after frame.
   void copy(Index at, Index n, float* to) const {
-    for (Index t = at; t < at + n; ++t)
-      for (Index lane = 0; lane < batch * channels; ++lane) *to++ = x(lane * frames + t);  // lane: b C + c, as in x
+    for (Index t = at; t < at + n; ++t, to += shape.size())
+      for_each_number(shape, [&](Index lane, Index place) { to[place] = x(lane * frames + t); });
   }
   std::string name;
   es::Weights<float> x;
   bool batched = false;
-  Index batch = 1, channels = 1, frames = 0;
+  es::FrameShape shape;
+  Index frames = 0;
 };
 
 /// A tensor x through the network into a tensor y, or one for each output by its name; where its frames have space, that comes
 /// behind the channels.
 inline void run_tensors(const OpenedModel& model, const RunOptions& options) {
-  const TensorFile x(options.input);
-  const bool nothing = x.batch == 0 || x.channels == 0 || (x.frames == 0 && !options.is_part());
+  const TensorFile x(options.input, model.layer().wanted());
+  const bool nothing = x.shape.size() == 0 || (x.frames == 0 && !options.is_part());
   es::check(!nothing, x.name, ": x has shape ", x.x.shape_text(), ", it is empty");
-  const Index wanted = model.layer().wanted().channels;
-  es::check(wanted == 0 || wanted == x.channels, x.name, ": x of shape ", x.x.shape_text(), " has ", x.channels,
-            x.channels == 1 ? " channel" : " channels", ", the network takes ", wanted);
-  es::Stream<Net> stream = open_stream(model, {.channels = x.channels, .batch = x.batch}, x.name);
+  const Index wanted = model.layer().wanted().channels, channels = x.shape.channels;
+  es::check(wanted == 0 || wanted == channels, x.name, ": x of shape ", x.x.shape_text(), " has ", channels,
+            channels == 1 ? " channel" : " channels", ", the network takes ", wanted);
+  es::Stream<Net> stream = open_stream(model, {.channels = channels, .batch = x.shape.batch}, x.name);
   check_inputs(stream, options);
   std::vector<FurtherInput> also;
   for (std::size_t k = 0; k < options.also.size(); ++k) {
-    const TensorFile file(options.also[k]);
     const es::FrameShape shape = stream.in_shape(static_cast<Index>(k) + 1);
-    es::check(file.channels == shape.channels && file.batch == x.batch, file.name, ": x of shape ", file.x.shape_text(),
-              " has ", file.channels, " channels in a batch of ", file.batch, ", the network takes ", shape);
+    const TensorFile file(options.also[k], shape);
+    es::check(file.shape == shape, file.name, ": x of shape ", file.x.shape_text(), " has ", file.shape.channels,
+              " channels in a batch of ", file.shape.batch, ", the network takes ", shape);
     FurtherInput given{file.name, std::vector<float>(static_cast<std::size_t>(file.frames * shape.size())), file.frames};
     file.copy(0, file.frames, given.values.data());
     also.push_back(std::move(given));

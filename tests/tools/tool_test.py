@@ -720,6 +720,51 @@ class KnobsTest(ToolTest):
         self.bad("run", "model.safetensors", "x.safetensors", "y.safetensors", "--control", "gain=1", says="the network takes")
 
 
+class SpaceTest(ToolTest):
+    """y[w,t] = x[0,w,t] + 10 x[1,w,t] over two channels of frames three wide, and the same over frames two high"""
+
+    def setUp(self):
+        super().setUp()
+        for name, axes, space in (("wide", 2, {"width": 3}), ("high", 3, {"width": 3, "height": 2})):
+            layers = [{"type": "Input", "path": "i", "channels": 2, **space},
+                      {"type": f"Conv{axes}d", "path": "c", "in_channels": 2, "out_channels": 1, "kernel_size": 1, "bias": False}]
+            write_model(self.path(f"{name}.safetensors"), layers, {"c.weight": ((1, 2, *[1] * axes), [1.0, 10.0])})
+
+    def test_run(self):
+        for name, space in (("wide", (3,)), ("high", (2, 3))):
+            for batch in ((), (2,)):
+                places, frames = math.prod(space), 4
+                x = [float(i) for i in range(math.prod(batch) * 2 * places * frames)]
+                write_safetensors(self.path("x.safetensors"), {"x": ((*batch, 2, *space, frames), x)})
+                y = []
+                for b in range(math.prod(batch)):
+                    first = b * 2 * places * frames
+                    y += [x[first + i] + 10 * x[first + places * frames + i] for i in range(places * frames)]
+                for options in ([], ["--block", 1], ["--block", 3]):
+                    self.good("run", f"{name}.safetensors", "x.safetensors", "y.safetensors", *options)
+                    shape, data = read_safetensors(self.path("y.safetensors"))["y"]
+                    self.assertEqual((tuple(shape), array.array("f", data).tolist()), ((*batch, 1, *space, frames), y))
+
+    def test_other_shapes_are_errors(self):
+        def refused(model, shape, says):
+            write_safetensors(self.path("x.safetensors"), {"x": (shape, [0.0] * math.prod(shape))})
+            self.bad("run", f"{model}.safetensors", "x.safetensors", "y.safetensors", says=says)
+
+        refused("wide", (2, 4), r"x has shape (2,4), must be (C,W,T) or (B,C,W,T)")
+        refused("wide", (2, 5, 4), "has frames of width 5 and height 1, the network takes 3 and 1")
+        refused("high", (2, 3, 4), r"x has shape (2,3,4), must be (C,H,W,T) or (B,C,H,W,T)")
+        refused("high", (2, 3, 2, 4), "has frames of width 2 and height 3, the network takes 3 and 2")
+        write_float_wav(self.path("in.wav"), 2, 8000, [0.0] * 8)
+        self.bad("run", "wide.safetensors", "in.wav", "out.wav", says="audio, but the network takes frames of")
+
+    def test_info_check_bench_and_deps(self):
+        for name, macs in (("wide", 6), ("high", 12)):
+            self.assertRegex(self.good("info", f"{name}.safetensors"), rf"MACs +{macs} per input frame")
+            self.assertIn("the law holds", self.good("check", f"{name}.safetensors", "--trials", "4"))
+            self.good("bench", f"{name}.safetensors", "--block", "4", "--seconds", "0.02")
+            self.good("deps", f"{name}.safetensors")
+
+
 class RunTest(ToolTest):
     def test_known_numbers(self):
         # The example of docs/model-file.md.
