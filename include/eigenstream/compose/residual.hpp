@@ -5,7 +5,6 @@
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/kernel/map.hpp"
 #include "eigenstream/memory/history.hpp"
-#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -123,10 +122,10 @@ class Residual {
   }
   void reset_queue(StateRef state) const noexcept {
     lead(state) = 0;
-    queue(state).reset(slack_for<T>(state.shape.size(), keep_));
+    queue(state).reset();
   }
   EIGENSTREAM_ALWAYS_INLINE Index own_bytes(const FrameLayout& shape) const noexcept {
-    return waits() ? memory_alignment + History<T>::bytes(shape.size(), keep_, slack_for<T>(shape.size(), keep_)) : 0;
+    return waits() ? memory_alignment + History<T>::bytes(shape.size(), keep_) : 0;
   }
   EIGENSTREAM_ALWAYS_INLINE StateRef inner(StateRef state) const noexcept {
     return {state.data + own_bytes(state.shape), state.shape, state.scratch};

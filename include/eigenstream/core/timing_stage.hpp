@@ -3,6 +3,7 @@
 
 #include <algorithm>  // min, max
 
+#include "eigenstream/core/check.hpp"
 #include "eigenstream/core/rate.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -44,6 +45,13 @@ struct TimingStage {
   }
   /// Inputs that must be there before anything comes out.
   constexpr Time wanted_first() const noexcept { return reflects ? 1 + std::max(left, right + multiple - 1) : 1; }
+  /// Errors   Error naming the layer if multiple or offset is out of range
+  void check_multiple(const char* who) const {
+    constexpr Time most = Time{1} << 20, farthest = Time{1} << 30;
+    check(multiple >= 1 && multiple <= most, who, ": multiple = ", multiple, ", must be from 1 to 2^20");
+    check(multiple > 1 || offset == 0, who, ": offset = ", offset, " needs a multiple");
+    check(offset >= -farthest && offset <= farthest, who, ": offset = ", offset, ", must be within 2^30");
+  }
   /// More frames at the end of n frames, for `multiple`.
   constexpr Time missing(Time n) const noexcept { return (offset - n) - floor_div(offset - n, multiple) * multiple; }
   /// Scatter: positions held back until a further input, or the end, shows whether they belong to the result.

@@ -5,7 +5,6 @@
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/memory/history.hpp"
-#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -29,7 +28,7 @@ class Delay {
   Index frames() const noexcept { return frames_; }
   FrameShape wanted() const noexcept { return FrameShape::any(); }
   Facts facts(const FrameShape& in) const noexcept {
-    return {.out = in, .state_bytes = memory_alignment + History<T>::bytes(in.size(), frames_, slack_for<T>(in.size(), frames_)), .max_flush = frames_};
+    return {.out = in, .state_bytes = memory_alignment + History<T>::bytes(in.size(), frames_), .max_flush = frames_};
   }
   Timing timing() const { return frames_ == 0 ? Timing() : Timing(TimingStage{.wait = frames_}); }
   Index max_outputs(Index n) const noexcept { return n; }
@@ -37,7 +36,7 @@ class Delay {
 
   void reset(StateRef state) const noexcept {
     seen(state) = 0;
-    history(state).reset(slack_for<T>(state.shape.size(), frames_));
+    history(state).reset();
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     History<T> waiting = history(state);

@@ -6,7 +6,6 @@
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/padding.hpp"
 #include "eigenstream/memory/history.hpp"
-#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -47,10 +46,8 @@ class Pad {
     check(options.mode == PaddingMode::constant || options.value == 0, "Pad: value = ", options.value,
           " needs mode constant");
     check(!std::isnan(options.value), "Pad: the value is not a number");
-    check(multiple_ >= 1 && multiple_ <= (Index{1} << 20), "Pad: multiple = ", multiple_, ", must be from 1 to 2^20");
+    added().check_multiple("Pad");
     check(multiple_ == 1 || right >= 0, "Pad: multiple = ", multiple_, " with right = ", right, ", which takes frames away");
-    check(multiple_ > 1 || offset_ == 0, "Pad: offset = ", offset_, " needs a multiple");
-    check(offset_ >= -(Index{1} << 30) && offset_ <= (Index{1} << 30), "Pad: offset = ", offset_, ", must be within 2^30");
     fingerprint_ = Fingerprint("Pad").add(left).add(right);
     if (left_ > 0 || right_ > 0 || multiple_ > 1) fingerprint_.add(replicates_).add(value_);
     if (multiple_ > 1) fingerprint_.add(multiple_).add(offset_);
@@ -76,7 +73,7 @@ class Pad {
 
   void reset(StateRef state) const noexcept {
     seen(state) = 0;
-    if (hold_ > 0) history(state).reset(slack_for<T>(state.shape.size(), hold_));
+    if (hold_ > 0) history(state).reset();
     if (repeats_last()) std::fill_n(last(state), state.shape.size(), T(0));
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
@@ -120,7 +117,7 @@ class Pad {
   // The state: frames seen; then those held back, or the last one if it is to be repeated.
   static Time& seen(StateRef state) noexcept { return *reinterpret_cast<Time*>(state.data); }
   Index kept_bytes(const FrameShape& shape) const noexcept {
-    if (hold_ > 0) return History<T>::bytes(shape.size(), hold_, slack_for<T>(shape.size(), hold_));
+    if (hold_ > 0) return History<T>::bytes(shape.size(), hold_);
     return repeats_last() ? aligned_bytes(shape.size() * static_cast<Index>(sizeof(T))) : 0;
   }
   bool repeats_last() const noexcept { return replicates_ && right_ + multiple_ > 1; }

@@ -5,7 +5,6 @@
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/memory/history.hpp"
-#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -28,9 +27,7 @@ class ReflectionPad {
     constexpr Index most = Index{1} << 26;
     check(left >= 0 && left <= most && right >= 0 && right <= most, "ReflectionPad: left = ", left, ", right = ", right,
           ", must be from 0 to 2^26");
-    check(multiple >= 1 && multiple <= (Index{1} << 20), "ReflectionPad: multiple = ", multiple, ", must be from 1 to 2^20");
-    check(multiple > 1 || offset == 0, "ReflectionPad: offset = ", offset, " needs a multiple");
-    check(offset >= -(Index{1} << 30) && offset <= (Index{1} << 30), "ReflectionPad: offset = ", offset, ", must be within 2^30");
+    stage().check_multiple("ReflectionPad");
   }
 
   /// What remains without frames that are added: nothing.
@@ -41,7 +38,7 @@ class ReflectionPad {
   FrameShape wanted() const noexcept { return FrameShape::any(); }
   Facts facts(const FrameShape& in) const noexcept {
     return {.out = in,
-            .state_bytes = memory_alignment + History<T>::bytes(in.size(), kept(), slack_for<T>(in.size(), kept())),
+            .state_bytes = memory_alignment + History<T>::bytes(in.size(), kept()),
             .max_flush = right_ + multiple_ - 1};
   }
   Timing timing() const { return stage(); }
@@ -52,7 +49,7 @@ class ReflectionPad {
 
   void reset(StateRef state) const noexcept {
     seen(state) = 0;
-    history(state).reset(slack_for<T>(state.shape.size(), kept()));
+    history(state).reset();
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     History<T> frames = history(state);

@@ -7,6 +7,7 @@
 #include "eigenstream/core/state_block.hpp"
 #include "eigenstream/core/state_codec.hpp"
 #include "eigenstream/memory/copy.hpp"
+#include "eigenstream/memory/room.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -25,6 +26,11 @@ class History {
     return header_bytes + aligned_bytes((keep + slack) * frame_size * scalar_bytes + memory_alignment);
   }
 
+  /// The same with the usual room.
+  static constexpr Index bytes(Index frame_size, Index keep) noexcept {
+    return bytes(frame_size, keep, slack_for<T>(frame_size, keep));
+  }
+
   /// Most frames that `room` can give.
   Index max_frames() const noexcept { return head()->capacity - keep_; }
 
@@ -33,6 +39,8 @@ class History {
     *head() = {keep_, keep_ + slack};
     std::fill_n(frames(), keep_ * frame_size_, fill);
   }
+  /// The same with the usual room.
+  void reset() noexcept { reset(slack_for<T>(frame_size_, keep_)); }
 
   /// Where the next n frames go (n <= max_frames()): behind the kept ones.
   EIGENSTREAM_ALWAYS_INLINE T* room(Index n) noexcept {
