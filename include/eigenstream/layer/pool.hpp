@@ -354,6 +354,8 @@ class SpacePool {
   static constexpr bool keeps_channels() noexcept { return true; }
 
  protected:
+  static constexpr bool averages = std::is_same_v<Time, AvgPool1d<T>>;
+
   /// `divisor` of the sums over space; 0: as many positions as count.
   SpacePool(const char* name, Time time, PoolAxis height, PoolAxis width, Index divisor = 0)
       : name_(name),
@@ -382,8 +384,6 @@ class SpacePool {
   }
 
  private:
-  static constexpr bool averages = std::is_same_v<Time, AvgPool1d<T>>;
-
   FrameShape pooled(const FrameShape& in) const noexcept {
     return {in.channels, width_.outputs(in.width), height_.outputs(in.height), in.batch};
   }
@@ -514,62 +514,34 @@ class SpaceMaxPool : public detail::SpacePool<T, Axes, MaxPool1d<T>> {
   }
 };
 
-/// Averages the space of frames down (or up) to a given number of columns and rows, and a window of frames to one;
-/// AdaptiveAvgPool2d and AdaptiveAvgPool3d below.
-/// Shapes   AdaptiveAvgPool2d: x (C,W,T) -> y (C,W',T'), a height is further columns; AdaptiveAvgPool3d: x (C,W,H,T) -> y
-///          (C,W',H',T'); with a batch or without; output_size {W'} or {H',W'}, 0: as many as there are; part i of n reaches
-///          from floor(i*W / n) to ceil((i+1)*W / n) - 1
-/// Timing   of AvgPool1d with the window and its options
+/// The means, or the greatest numbers, of parts of the space of frames, and of a window of frames; AdaptiveAvgPool2d and 3d and
+/// AdaptiveMaxPool2d and 3d below. The greatest of what has a NaN is NaN.
+/// Shapes   ..2d: x (C,W,T) -> y (C,W',T'), a height is further columns; ..3d: x (C,W,H,T) -> y (C,W',H',T'); with a batch or
+///          without; output_size {W'} or {H',W'}, 0: as many as there are; part i of n reaches from floor(i*W / n) to
+///          ceil((i+1)*W / n) - 1
+/// Timing   of AvgPool1d or MaxPool1d with the window and its options
 /// Errors   constructor: Error on any impossible size. steps/flush: noexcept, no allocation
-/// Source   torch.nn.AdaptiveAvgPool2d, AdaptiveAvgPool3d for output_size (1, ...) of a signal as long as the window; over any
-///          other torch's takes the whole of it
-template <class T, int Axes>
-class SpaceAdaptiveAvgPool : public detail::SpacePool<T, Axes, AvgPool1d<T>> {
-  using Base = detail::SpacePool<T, Axes, AvgPool1d<T>>;
+/// Source   torch.nn.AdaptiveAvgPool2d and 3d, AdaptiveMaxPool2d and 3d for output_size (1, ...) of a signal as long as the
+///          window; over any other torch's takes the whole of it
+template <class T, int Axes, class Time>
+class SpaceAdaptivePool : public detail::SpacePool<T, Axes, Time> {
+  using Base = detail::SpacePool<T, Axes, Time>;
   friend Base;
 
  public:
-  SpaceAdaptiveAvgPool(PerAxis<Index, Axes - 1> output_size, Index window, AdaptivePoolOptions options = {})
+  SpaceAdaptivePool(PerAxis<Index, Axes - 1> output_size, Index window, AdaptivePoolOptions options = {})
       : Base(name, over_time(window, options), Axes == 3 ? Base::parts(name, output_size[0]) : detail::PoolAxis(),
              Base::parts(name, output_size[Axes - 2])) {}
 
   /// The same without padding in time.
-  SpaceAdaptiveAvgPool without_padding() const { return Base::without_padding(*this); }
+  SpaceAdaptivePool without_padding() const { return Base::without_padding(*this); }
 
  private:
-  static constexpr const char* name = Axes == 2 ? "AdaptiveAvgPool2d" : "AdaptiveAvgPool3d";
-  static AvgPool1d<T> over_time(Index window, const AdaptivePoolOptions& options) {
+  static constexpr const char* name = Base::averages ? (Axes == 2 ? "AdaptiveAvgPool2d" : "AdaptiveAvgPool3d")
+                                                     : (Axes == 2 ? "AdaptiveMaxPool2d" : "AdaptiveMaxPool3d");
+  static Time over_time(Index window, const AdaptivePoolOptions& options) {
     Base::checked(name, "time", window, options.stride, options.padding, options.dilation);
-    return AvgPool1d<T>(window, {.stride = options.stride, .padding = options.padding, .dilation = options.dilation});
-  }
-};
-
-/// The greatest numbers of parts of the space of frames, and of a window of frames; AdaptiveMaxPool2d and AdaptiveMaxPool3d
-/// below. NaN gives NaN.
-/// Shapes   AdaptiveMaxPool2d: x (C,W,T) -> y (C,W',T'), a height is further columns; AdaptiveMaxPool3d: x (C,W,H,T) -> y
-///          (C,W',H',T'); with a batch or without; output_size {W'} or {H',W'}, 0: as many as there are
-/// Timing   of MaxPool1d with the window and its options
-/// Errors   constructor: Error on any impossible size. steps/flush: noexcept, no allocation
-/// Source   torch.nn.AdaptiveMaxPool2d, AdaptiveMaxPool3d for output_size (1, ...) of a signal as long as the window; over any
-///          other torch's takes the whole of it
-template <class T, int Axes>
-class SpaceAdaptiveMaxPool : public detail::SpacePool<T, Axes, MaxPool1d<T>> {
-  using Base = detail::SpacePool<T, Axes, MaxPool1d<T>>;
-  friend Base;
-
- public:
-  SpaceAdaptiveMaxPool(PerAxis<Index, Axes - 1> output_size, Index window, AdaptivePoolOptions options = {})
-      : Base(name, over_time(window, options), Axes == 3 ? Base::parts(name, output_size[0]) : detail::PoolAxis(),
-             Base::parts(name, output_size[Axes - 2])) {}
-
-  /// The same without padding in time.
-  SpaceAdaptiveMaxPool without_padding() const { return Base::without_padding(*this); }
-
- private:
-  static constexpr const char* name = Axes == 2 ? "AdaptiveMaxPool2d" : "AdaptiveMaxPool3d";
-  static MaxPool1d<T> over_time(Index window, const AdaptivePoolOptions& options) {
-    Base::checked(name, "time", window, options.stride, options.padding, options.dilation);
-    return MaxPool1d<T>(window, {.stride = options.stride, .padding = options.padding, .dilation = options.dilation});
+    return Time(window, {.stride = options.stride, .padding = options.padding, .dilation = options.dilation});
   }
 };
 
@@ -582,13 +554,13 @@ using MaxPool2d = SpaceMaxPool<T, 2>;
 template <class T>
 using MaxPool3d = SpaceMaxPool<T, 3>;
 template <class T>
-using AdaptiveAvgPool2d = SpaceAdaptiveAvgPool<T, 2>;
+using AdaptiveAvgPool2d = SpaceAdaptivePool<T, 2, AvgPool1d<T>>;
 template <class T>
-using AdaptiveAvgPool3d = SpaceAdaptiveAvgPool<T, 3>;
+using AdaptiveAvgPool3d = SpaceAdaptivePool<T, 3, AvgPool1d<T>>;
 template <class T>
-using AdaptiveMaxPool2d = SpaceAdaptiveMaxPool<T, 2>;
+using AdaptiveMaxPool2d = SpaceAdaptivePool<T, 2, MaxPool1d<T>>;
 template <class T>
-using AdaptiveMaxPool3d = SpaceAdaptiveMaxPool<T, 3>;
+using AdaptiveMaxPool3d = SpaceAdaptivePool<T, 3, MaxPool1d<T>>;
 
 static_assert(Layer<AvgPool1d<float>> && Layer<MaxPool1d<float>>);
 static_assert(Layer<AvgPool2d<float>> && Layer<MaxPool3d<float>> && Layer<AdaptiveAvgPool2d<float>> && Layer<AdaptiveMaxPool3d<float>>);

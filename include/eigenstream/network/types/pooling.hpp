@@ -118,14 +118,14 @@ void add_space_pooling_types(Registry& registry) {
                       : "The means of parts of height and width of frames, and of a window of frames",
        .notes = adaptive_notes,
        .fields = adaptive,
-       .build = build_space_adaptive_pool<SpaceAdaptiveAvgPool<float, Axes>, Axes>});
+       .build = build_space_adaptive_pool<SpaceAdaptivePool<float, Axes, AvgPool1d<float>>, Axes>});
   add({.name = two ? "AdaptiveMaxPool2d" : "AdaptiveMaxPool3d",
        .torch = two ? "torch.nn.AdaptiveMaxPool2d" : "torch.nn.AdaptiveMaxPool3d",
        .summary = two ? "The maxima of parts of the width of frames, and of a window of frames"
                       : "The maxima of parts of height and width of frames, and of a window of frames",
        .notes = adaptive_notes,
        .fields = adaptive,
-       .build = build_space_adaptive_pool<SpaceAdaptiveMaxPool<float, Axes>, Axes>});
+       .build = build_space_adaptive_pool<SpaceAdaptivePool<float, Axes, MaxPool1d<float>>, Axes>});
 }
 
 /// Pools: the types that model files may hold.
