@@ -39,8 +39,7 @@ class Control {
     check_one_signal("Control", net_);
     check(net_.timing().frame_by_frame() && !net_.timing().recursive() && space_of(net_) == Space::none,
           "Control: the network of a knob makes one frame of one, by itself; this one looks at others");
-    const Facts facts = net_.facts({.channels = size_});
-    out_ = facts.out;
+    out_ = net_.facts({.channels = size_}).out;
   }
 
   const std::vector<NetworkControl>& controls() const noexcept { return controls_; }
@@ -116,7 +115,7 @@ class Control {
     return values(state) + before * state.shape.batch;
   }
   FrameLayout net_shape(StateRef state) const noexcept {
-    return FrameShape{.channels = size_, .batch = Index{state.shape.batch}};
+    return FrameShape{.channels = size_, .batch = state.shape.batch};
   }
   StateRef net_state(StateRef state, const FrameLayout& shape) const noexcept {
     return {state.data + offset_of_net(state.shape.batch), shape, state.scratch};
@@ -131,9 +130,8 @@ class Control {
         std::memcpy(to, place(state, k) + b * n, static_cast<std::size_t>(n) * sizeof(T));
         to += n;
       }
-    const FrameShape out{.channels = Index{out_.channels}, .width = Index{out_.width}, .height = Index{out_.height},
-                         .batch = Index{state.shape.batch}};
-    net_.steps(net_state(state, shape), Frames<const T>(taken(state), shape, 1), Frames<T>(result(state), out, 1));
+    net_.steps(net_state(state, shape), Frames<const T>(taken(state), shape, 1),
+               Frames<T>(result(state), out_.with_batch(state.shape.batch), 1));
   }
 
   std::vector<NetworkControl> controls_;

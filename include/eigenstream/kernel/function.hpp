@@ -25,6 +25,7 @@ namespace kernel {
 template <class T, Function f>
 struct Elementary {
   static constexpr const char* name = function_names[static_cast<int>(f)];
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     if constexpr (f == Function::expm1) {  // near the greatest numbers, too
@@ -57,6 +58,7 @@ struct Elementary {
 template <class T>
 struct Power {
   static constexpr const char* name = "Power";
+  static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
     return lanewise(x, [this](T v) { return std::pow(v, exponent); });
