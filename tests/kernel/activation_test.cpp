@@ -1,30 +1,15 @@
 #include "eigenstream/kernel/activation.hpp"
 
-#include <cstring>
 #include <string>
 #include <vector>
 
-#include "eigenstream/kernel/map.hpp"
 #include "support/catch.hpp"
-#include "support/random.hpp"
+#include "support/lanes.hpp"
 
 namespace es = eigenstream;
-using es::Index;
+using support::check_lanes;
 
 namespace {
-
-// A number's result does not depend on the lane or the packet that it is in.
-template <class F>
-void check_lanes(const F& function) {
-  using T = float;
-  INFO(F::name);
-  support::Random random(1);
-  const std::vector<T> x = support::random_values<T>(67, random);
-  std::vector<T> whole(x.size()), one(x.size());
-  es::kernel::map_pointwise(x.data(), whole.data(), 67, function);
-  for (std::size_t i = 0; i < x.size(); ++i) es::kernel::map_pointwise(&x[i], &one[i], 1, function);
-  CHECK(std::memcmp(whole.data(), one.data(), whole.size() * sizeof(T)) == 0);
-}
 
 template <class F>
 std::vector<float> options_of(const F& function) {

@@ -1,31 +1,13 @@
 #include "eigenstream/kernel/function.hpp"
 
-#include <cstring>
+#include <iterator>
 #include <utility>
-#include <vector>
 
-#include "eigenstream/kernel/map.hpp"
 #include "support/catch.hpp"
-#include "support/random.hpp"
+#include "support/lanes.hpp"
 
 namespace es = eigenstream;
-using es::Index;
-
-namespace {
-
-template <class F>
-void check_lanes(const F& function) {
-  using T = float;
-  INFO(F::name);
-  support::Random random(1);
-  const std::vector<T> x = support::random_values<T>(67, random);
-  std::vector<T> whole(x.size()), one(x.size());
-  es::kernel::map_pointwise(x.data(), whole.data(), 67, function);
-  for (std::size_t i = 0; i < x.size(); ++i) es::kernel::map_pointwise(&x[i], &one[i], 1, function);
-  CHECK(std::memcmp(whole.data(), one.data(), whole.size() * sizeof(T)) == 0);
-}
-
-}  // namespace
+using support::check_lanes;
 
 TEST_CASE("functions of mathematics: on a packet as on a number", "[kernel][property]") {
   [&]<int... each>(std::integer_sequence<int, each...>) {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import unittest
@@ -18,21 +17,16 @@ except ImportError:
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eigenstream_export_test import Case  # noqa: E402  (puts the exporter's folder on the path)
-from eigenstream import Control, ExportError, describe, export, main, write_safetensors  # noqa: E402
+from eigenstream_export_test import GOLDEN, TOOL, Case  # noqa: E402  (puts the exporter's folder on the path)
+from eigenstream import Control, ExportError, describe, export  # noqa: E402
 from eigenstream.evaluate import apply_node  # noqa: E402
 
-TOOL = os.environ.get("EIGENSTREAM_TOOL", "")  # the program; without it, only the descriptions are tested
+sys.path.insert(0, str(GOLDEN))
+from branched_networks import Forward  # noqa: E402
 
 
-class Function(nn.Module):
+class Function(Forward):
     """A module of a signal and knobs whose forward is a function."""
-
-    def __init__(self, function: Any, **parts: Any) -> None:
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            setattr(self, name, part)
 
     def forward(self, x: Tensor, gain: Tensor) -> Any:
         return self.function(self, x, gain)
@@ -59,20 +53,6 @@ class Film(nn.Module):
 
 
 class ControlsTest(Case):
-    def run_tool(self, path: Any, x: Tensor, knobs: Mapping[str, Tensor]) -> Optional[Tensor]:
-        """What the program makes of a signal, cut into pieces, if the program is there."""
-        if not TOOL:
-            return None
-        write_safetensors(self.folder / "x.safetensors", {"x": x.contiguous()}, {})
-        files = [str(self.folder / name) for name in ("x.safetensors", "y.safetensors")]
-        turned = [part for name, value in knobs.items()
-                  for part in ("--control", f"{name}={','.join(repr(float(each)) for each in value.flatten())}")]
-        subprocess.run([TOOL, "run", str(path), *files, "--blocks", "7,13,1", *turned], check=True, capture_output=True)
-        data = (self.folder / "y.safetensors").read_bytes()
-        size = int.from_bytes(data[:8], "little")
-        (tensor,) = (each for key, each in json.loads(data[8:8 + size]).items() if key != "__metadata__")
-        return torch.frombuffer(bytearray(data[8 + size:]), dtype=torch.float32).reshape(tensor["shape"])
-
     def assert_turned(self, net: nn.Module, controls: Mapping[str, Control], channels: int, form: Any = lambda value: value,
                       inputs: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
         """The file computes what the module does, for several values of the knobs. Returns the description."""
@@ -88,10 +68,11 @@ class ControlsTest(Case):
             with torch.no_grad():
                 wanted = net(x, **{name: form(value[None].expand(2, -1)) for name, value in knobs.items()})
             own = {name: value.reshape(1, -1, 1).expand(2, -1, -1) for name, value in knobs.items()}
-            for given in (apply_node(description, tensors, x, knobs=own), self.run_tool(path, x, knobs)):
-                if given is not None:
-                    self.assertEqual(given.shape, wanted.shape)
-                    torch.testing.assert_close(given, wanted, rtol=1e-4, atol=1e-5)
+            turned = [part for name, value in knobs.items()
+                      for part in ("--control", f"{name}={','.join(repr(float(each)) for each in value.flatten())}")]
+            for given in (apply_node(description, tensors, x, knobs=own), *self.run_tool(path, x, options=turned).values()):
+                self.assertEqual(given.shape, wanted.shape)
+                torch.testing.assert_close(given, wanted, rtol=1e-4, atol=1e-5)
         if TOOL:
             subprocess.run([TOOL, "check", str(path), "--trials", "6"], check=True, capture_output=True)
         return description

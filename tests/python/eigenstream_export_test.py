@@ -15,7 +15,7 @@ import textwrap
 import unittest
 import warnings
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 from unittest import mock
 
 try:
@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, weight_norm
 
+TOOL = os.environ.get("EIGENSTREAM_TOOL", "")  # the program; without it, only the descriptions are tested
 HERE = Path(__file__).resolve().parents[2] / "python"
 GOLDEN = HERE.parent / "tests" / "golden"
 sys.path.insert(0, str(HERE))
@@ -43,19 +44,19 @@ from eigenstream_export import (  # noqa: E402
 # --- a second opinion on what the file means ------------------------------------------------------------------------
 
 
-def read_safetensors(path: Path) -> Tuple[Dict[str, str], Dict[str, Tensor]]:
-    """Metadata and tensors, insisting on the layout that docs/model-file.md promises."""
+def read_safetensors(path: Path, model: bool = True) -> Tuple[Dict[str, str], Dict[str, Tensor]]:
+    """Metadata, of a model, and tensors, insisting on the layout that docs/model-file.md promises."""
     data = path.read_bytes()
     begin = 8 + int.from_bytes(data[:8], "little")
     assert begin % 8 == 0 and begin <= len(data)
     header = json.loads(data[8:begin].decode("utf-8"))
-    metadata = header.pop("__metadata__")
+    metadata = header.pop("__metadata__") if model else {}
     tensors, end = {}, 0
     for name, entry in header.items():
         assert set(entry) == {"dtype", "shape", "data_offsets"} and entry["dtype"] == "F32"
         assert entry["data_offsets"][0] == end
         first, end = entry["data_offsets"]
-        values = torch.frombuffer(bytearray(data[begin + first:begin + end]), dtype=torch.float32)
+        values = torch.frombuffer(bytearray(data[begin + first:begin + end]), dtype=torch.float32) if end > first else torch.empty(0)
         tensors[name] = values.reshape(entry["shape"])
     assert begin + end == len(data)
     return metadata, tensors
@@ -365,6 +366,22 @@ class Case(unittest.TestCase):
     def assert_refused(self, module: Any, pattern: str, padding: str = "exact") -> None:
         with self.assertRaisesRegex(ExportError, pattern):
             describe(module, padding)
+
+    def run_tool(self, path: Any, *signals: Tensor, options: Sequence[str] = ()) -> Dict[str, Tensor]:
+        """What the program makes of a signal, and of what comes beside it, cut into pieces, by the outputs' names; nothing if the
+        program is not there."""
+        if not TOOL:
+            return {}
+        files = []
+        for i, signal in enumerate(signals):
+            files.append(str(self.folder / f"x{i}.safetensors"))
+            write_safetensors(files[-1], {"x": signal.contiguous()}, {})
+        also = [part for file in files[1:] for part in ("--also", file)]
+        output = self.folder / "y.safetensors"
+        done = subprocess.run([TOOL, "run", str(path), files[0], str(output), "--blocks", "7,13,1", *also, *options],
+                              capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return read_safetensors(output, model=False)[1]
 
 
 # --- what is written ------------------------------------------------------------------------------------------------
@@ -1076,8 +1093,8 @@ class ReaderTest(Case):
         """It is written, and the program reads it, if it is built."""
         path = self.folder / "net.safetensors"
         export(module, path, inputs=inputs)
-        if os.environ.get("EIGENSTREAM_TOOL"):
-            done = subprocess.run([os.environ["EIGENSTREAM_TOOL"], "info", path], capture_output=True, text=True)
+        if TOOL:
+            done = subprocess.run([TOOL, "info", path], capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_layers(self) -> None:

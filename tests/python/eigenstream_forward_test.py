@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import random
 import re
 import subprocess
@@ -23,10 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import weight_norm
 
-from eigenstream_export_test import GOLDEN, Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
+from eigenstream_export_test import GOLDEN, TOOL, Case, interpret  # noqa: E402  (puts the exporter's folder on the path)
 from eigenstream_export import (  # noqa: E402
-    ExportError, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed, describe, export, register,
-    write_safetensors)
+    ExportError, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed, describe, export, register)
 from eigenstream.calls import HANDLERS  # noqa: E402
 from eigenstream.crops import fold_crops  # noqa: E402
 from eigenstream.evaluate import apply_node  # noqa: E402
@@ -37,9 +34,6 @@ import eigenstream_export  # noqa: E402
 
 sys.path.insert(0, str(GOLDEN))
 from branched_networks import Forward  # noqa: E402
-
-
-TOOL = os.environ.get("EIGENSTREAM_TOOL", "")  # the program; without it, only the descriptions are tested
 
 
 class Function(Forward):
@@ -118,7 +112,7 @@ class TraceCase(Case):
             except RuntimeError:
                 continue
             taken += 1
-            for given in (apply_node(description, tensors, x), *self.run_tool(path, x)):
+            for given in (apply_node(description, tensors, x), *self.run_tool(path, x).values()):
                 self.assertEqual(given.shape, expected.shape, frames)
                 torch.testing.assert_close(given, expected, rtol=1e-4, atol=1e-5)
         self.assertGreater(taken, 0)
@@ -126,19 +120,6 @@ class TraceCase(Case):
             info = subprocess.run([TOOL, "info", str(path)], check=True, capture_output=True, text=True).stdout
             self.assertEqual(re.findall(r"^delay +(-?\d+) frame", info, re.MULTILINE), [str(delay)])
         return description
-
-    def run_tool(self, path: Any, x: Tensor) -> List[Tensor]:
-        """What the program makes of a signal, cut into pieces, if the program is there."""
-        if not TOOL:
-            return []
-        write_safetensors(self.folder / "x.safetensors", {"x": x.contiguous()}, {})
-        files = [str(self.folder / name) for name in ("x.safetensors", "y.safetensors")]
-        subprocess.run([TOOL, "run", str(path), *files, "--blocks", "7,13,1"], check=True, capture_output=True)
-        data = (self.folder / "y.safetensors").read_bytes()
-        size = int.from_bytes(data[:8], "little")
-        (tensor,) = (each for key, each in json.loads(data[8:8 + size]).items() if key != "__metadata__")
-        values = torch.frombuffer(bytearray(data[8 + size:]), dtype=torch.float32) if len(data) > 8 + size else torch.empty(0)
-        return [values.reshape(tensor["shape"])]
 
     def types(self, description: Dict[str, Any]) -> List[str]:
         return [node["type"] for node in description.get("nodes", description.get("layers"))]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
 import sys
 import unittest
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -21,9 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, spectral_norm, weight_norm
 
 from eigenstream_export_test import Case, interpret, read_safetensors  # noqa: E402  (puts the exporter's folder on the path)
-from eigenstream import ExportError, OverlapAdd, Windowed, describe, export, write_safetensors  # noqa: E402
-
-TOOL = os.environ.get("EIGENSTREAM_TOOL", "")  # the program; without it, only the descriptions are tested
+from eigenstream import ExportError, OverlapAdd, Windowed, describe, export  # noqa: E402
 
 
 class IdiomCase(Case):
@@ -46,7 +42,7 @@ class IdiomCase(Case):
             except (RuntimeError, AssertionError, ValueError):  # of a length that it does not take
                 continue
             taken += 1
-            for given in [interpret(description, tensors, signals[0], False, *signals[1:]), *self.run_tool(path, signals)]:
+            for given in [interpret(description, tensors, signals[0], False, *signals[1:]), *self.run_tool(path, *signals).values()]:
                 wanted = self.as_stream(expected, given)
                 self.assertEqual(given.shape, wanted.shape, frames)
                 if wanted.numel():
@@ -65,25 +61,6 @@ class IdiomCase(Case):
         order = next((order for order in ((0, 1, 2), (0, 2, 1), (1, 2, 0))
                       if tuple(y.permute(order).shape) == tuple(given.shape)), (0, 1, 2))
         return y.permute(order)
-
-    def run_tool(self, path: Any, signals: Sequence[Tensor]) -> List[Tensor]:
-        """What the program makes of signals, cut into pieces, if the program is there."""
-        if not TOOL:
-            return []
-        files = []
-        for i, signal in enumerate(signals):
-            files.append(str(self.folder / f"x{i}.safetensors"))
-            write_safetensors(files[-1], {"x": signal.contiguous()}, {})
-        also = [part for file in files[1:] for part in ("--also", file)]
-        output = self.folder / "y.safetensors"
-        done = subprocess.run([TOOL, "run", str(path), files[0], str(output), "--blocks", "7,13,1", *also],
-                              capture_output=True, text=True)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        data = output.read_bytes()
-        size = int.from_bytes(data[:8], "little")
-        (tensor,) = (each for key, each in json.loads(data[8:8 + size]).items() if key != "__metadata__")
-        values = torch.frombuffer(bytearray(data[8 + size:]), dtype=torch.float32) if len(data) > 8 + size else torch.empty(0)
-        return [values.reshape(tensor["shape"])]
 
     def assert_not_exported(self, net: nn.Module, pattern: str, channels: Any = 1, **options: Any) -> None:
         with self.assertRaisesRegex(ExportError, pattern):
@@ -1310,7 +1287,7 @@ class MathematicsTest(IdiomCase):
             signal = (numbers if len(shape) == 3 else numbers[:, None]).float()
             with torch.no_grad():
                 expected = net(numbers)
-            for given in [interpret(description, tensors, signal), *self.run_tool(path, [signal])]:
+            for given in [interpret(description, tensors, signal), *self.run_tool(path, signal).values()]:
                 torch.testing.assert_close(given, self.as_stream(expected, given), rtol=1e-5, atol=1e-5)
         self.assert_exported(own(lambda m, x: m.e(((x + 1) * 3).long()).squeeze(1).transpose(1, 2), e=nn.Embedding(7, 3)))
         self.assert_exported(own(lambda m, x: F.one_hot(((x[:, 0] + 1) * 3).long(), 6).float().transpose(1, 2)))
@@ -1354,7 +1331,7 @@ class CountTest(IdiomCase):
         path, x = self.folder / "net.safetensors", torch.rand(1, 2, 40)
         export(net, path, inputs=[2])
         x[0, 0, 7] = math.nan
-        for given in self.run_tool(path, [x]):
+        for given in self.run_tool(path, x).values():
             torch.testing.assert_close(given, net(x), equal_nan=True)
 
     def test_positions(self) -> None:
