@@ -984,7 +984,7 @@ class RefusalTest(TraceCase):
             self.assert_not_traced(function, pattern)
         self.assert_not_traced(lambda m, x: x * x.shape[0], "the size of the batch cannot be combined")
         for function in (lambda m, x: x * x.shape[-1], lambda m, x: x * x.shape[0], lambda m, x: x.split(x.shape[-1], 1)[0],
-                         lambda m, x: x.max(1), lambda m, x: x.repeat_interleave(x.shape[-1], dim=2)):
+                         lambda m, x: x.max(-1), lambda m, x: x.repeat_interleave(x.shape[-1], dim=2)):
             with self.assertRaisesRegex(ExportError, r"^((?!_Number|_Value|_Batch|_Extreme|<built).)*$"):
                 describe(Function(function), inputs=[2])
 

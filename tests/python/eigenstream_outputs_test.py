@@ -83,6 +83,12 @@ class OutputsTest(Case):
         description = self.assert_outputs(Denoiser(), 2, lambda y: y)
         self.assertEqual(description["output_names"], ["clean", "mask", "speech"])
 
+    def test_the_greatest_and_where_it_is(self) -> None:
+        def named(y: Any) -> Dict[str, Tensor]:
+            return {"0": y.values[:, None], "1": y.indices[:, None].float()}
+
+        self.assert_outputs(Function(lambda m, x: x.max(1)), 3, named)
+
     def test_tuples_and_lists(self) -> None:
         def both(m: nn.Module, x: Tensor) -> Any:
             y = m.a(x)
