@@ -31,15 +31,21 @@ class ModuleType(NamedTuple):
 
 
 def _evaluate(formula: str, node: Mapping[str, Any]) -> int:
-    """Integers and fields with * and / between them, from left to right."""
+    """Integers and fields with * and / between them, from left to right; kernel_size[1] is what a field has for an axis."""
     value, operator = 1, "*"
     for token in formula.split():
         if token in ("*", "/"):
             operator = token
         else:
-            operand = int(token) if token.isdigit() else node[token]
+            operand = int(token) if token.isdigit() else _value(token, node)
             value = value * operand if operator == "*" else value // operand
     return value
+
+
+def _value(token: str, node: Mapping[str, Any]) -> int:
+    field, _, axis = token.rstrip("]").partition("[")
+    value = node[field]
+    return value[int(axis)] if type(value) is list and axis else value
 
 
 def _read() -> Tuple[Dict[str, int], Dict[str, ModuleType]]:

@@ -308,6 +308,11 @@ def space_cases() -> List[Case]:
 
         return over_space("", make, 2, 3, space, num_features=2)
 
+    def layer_norm() -> Case:
+        case = over_space("", lambda: nn.LayerNorm((2, 3), elementwise_affine=False), 2, 2, (2, 3))
+        case.node["layers"][1] = {"type": "SpaceNorm", "path": "", "channels": 2, "width": 3, "height": 2, "elementwise_affine": False}
+        return case
+
     return [
         conv("plain", 2, 3, (3, 2), 5, (4,)), conv("padded", 2, 2, (3, 3), 4, (3,), B=2, p=1),
         conv("all", 2, 4, (3, 2), 7, (5,), s=(2, 3), p=(3, 2), d=(1, 2), g=2), conv("depthwise", 3, 3, (2, 3), 4, (5,), p=(0, 1), g=3),
@@ -324,7 +329,7 @@ def space_cases() -> List[Case]:
         pool("usual", nn.MaxPool3d, 1, 4, (4, 5), kernel_size=(2, 2, 3)),
         adaptive(nn.AdaptiveAvgPool2d, (3,), 2, (5,)), adaptive(nn.AdaptiveAvgPool3d, (2, None), 3, (3, 2)),
         adaptive(nn.AdaptiveMaxPool2d, (1,), 3, (4,)), adaptive(nn.AdaptiveMaxPool3d, (2, 3), 2, (3, 2)),
-        norm(nn.BatchNorm2d, (3,)), norm(nn.BatchNorm3d, (2, 2)),
+        norm(nn.BatchNorm2d, (3,)), norm(nn.BatchNorm3d, (2, 2)), layer_norm(),
     ]
 
 

@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/errors.hpp"
+#include "support/space.hpp"
 #include "support/window.hpp"
 
 namespace es = eigenstream;
@@ -98,4 +99,51 @@ TEST_CASE("GroupNorm: what does not add up is an error that names it", "[layer]"
   const auto weight = support::random_weights<float>({4}, random), bias = support::random_weights<float>({3}, random);
   CHECK_THAT(error_of([&] { G(2, weight, bias); }), Contains("bias has shape (3), expected (4)"));
   CHECK_THAT(error_of([] { return G(2, 4).facts({3, 10}); }), Contains("takes 4 channels, not 3"));
+}
+
+TEMPLATE_TEST_CASE("SpaceNorm: the definition", "[layer]", float, double) {
+  using T = TestType;
+  const es::FrameShape shape = GENERATE(es::FrameShape{1, 5}, es::FrameShape{3, 7, 2}, es::FrameShape{16, 4, 4}, es::FrameShape{5, 33, 1, 2},
+                                        es::FrameShape{17, 3, 2, 3});
+  const bool over_channels = GENERATE(false, true), affine = GENERATE(false, true);
+  INFO(shape.text());
+  support::Random random(3);
+  const Index c = shape.channels, w = shape.width, h = shape.height;
+  const auto weight = affine ? support::random_weights<T>({c, h, w}, random) : es::Weights<T>();
+  const auto bias = affine ? support::random_weights<T>({c, h, w}, random) : es::Weights<T>();
+  const es::SpaceNorm<T> norm(shape, over_channels, weight, bias, 1e-3);
+  support::Video<T> x(shape, 3, random);
+  for (T& value : x.values) value += T(2);  // a mean to be taken away
+  const support::Video<T> y = support::offline(norm, x);
+  CHECK(support::difference(y, [&](Index o, Index column, Index row, Index b, Index t) {
+    double n = 0, mean = 0, var = 0;
+    const auto each = [&](auto&& f) {
+      for (Index i = over_channels ? 0 : o; i < (over_channels ? c : o + 1); ++i)
+        for (Index q = 0; q < h; ++q)
+          for (Index p = 0; p < w; ++p) f(static_cast<double>(x(i, p, q, b, t)));
+    };
+    each([&](double value) { mean += value, n += 1; });
+    mean /= n;
+    each([&](double value) { var += (value - mean) * (value - mean) / n; });
+    const double plain = (static_cast<double>(x(o, column, row, b, t)) - mean) / std::sqrt(var + 1e-3);
+    return affine ? plain * static_cast<double>(weight(o, row, column)) + static_cast<double>(bias(o, row, column)) : plain;
+  }) < 5 * support::tolerance<T>);
+}
+
+TEST_CASE("SpaceNorm: any chunking gives the offline output", "[layer][property]") {
+  support::Random random(3);
+  const auto weight = support::random_weights<float>({3, 2, 5}, random), bias = support::random_weights<float>({3, 2, 5}, random);
+  support::check_contract(es::SpaceNorm<float>({3, 5, 2}, false, weight, bias), 2, {.width = 5, .height = 2});
+  support::check_contract(es::SpaceNorm<float>({3, 5, 2}, true), 1, {.width = 5, .height = 2});
+  CHECK(es::SpaceNorm<float>({3, 5, 2}).wanted() == es::FrameShape{3, 5, 2, 0});
+}
+
+TEST_CASE("SpaceNorm: what does not add up is an error that names it", "[layer]") {
+  using N = es::SpaceNorm<float>;
+  support::Random random(3);
+  const auto weight = support::random_weights<float>({3, 5, 2}, random);
+  CHECK_THAT(error_of([] { N({3, 0}); }), Contains("SpaceNorm: frames of"));
+  CHECK_THAT(error_of([&] { N({3, 5, 2}, false, weight); }), Contains("weight has shape (3,5,2), expected (3,2,5)"));
+  CHECK_THAT(error_of([] { return N({3, 5}).facts({2, 5}); }), Contains("takes 3 channels, not 2"));
+  CHECK_THAT(error_of([] { return N({3, 5}).facts({3, 4}); }), Contains("width 5 and height 1, not 4 and 1"));
 }

@@ -121,7 +121,71 @@ GroupNorm<T> instance_norm(const Weights<T>& weight, const Weights<T>& bias, dou
   return GroupNorm<T>(weight.size(), weight, bias, eps);
 }
 
-static_assert(Layer<GroupNorm<float>>);
+/// Normalises each frame of a stream over its space, each channel by itself or with `over_channels` all of them together, with
+/// a weight and a bias for each number.
+///   y = (x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) variance over the width and height of the frame
+/// Shapes   x (C,W,T), (C,W,H,T), with a batch or without -> y of the same shape; weight, bias (C,H,W) or empty
+/// Timing   none: a frame in, a frame out
+/// Errors   constructor: Error on shapes that differ; facts: on frames of another shape
+/// Source   torch.nn.LayerNorm over the last axes of (B,C,T,W) or (B,C,T,H,W), its weight repeated for each channel;
+///          `over_channels`: over those of (B,T,C,W) or (B,T,C,H,W)
+template <class T>
+class SpaceNorm : public StatelessLayer<T> {
+ public:
+  static constexpr Space space_of_type = Space::used;
+
+  explicit SpaceNorm(FrameShape shape, bool over_channels = false, const Weights<T>& weight = {}, const Weights<T>& bias = {},
+                     double eps = 1e-5)
+      : shape_{shape.channels, shape.width, shape.height, 0},
+        norm_(over_channels ? 1 : Index{shape.channels}, shape.channels, eps),
+        affine_(!weight.empty() || !bias.empty()),
+        parameters_(weight.size() + bias.size()) {
+    const Index channels = shape.channels, width = shape.width, height = shape.height;
+    check(width >= 1 && height >= 1, "SpaceNorm: frames of ", shape, ", width and height must be at least 1");
+    if (!weight.empty()) weight.expect("SpaceNorm", "weight", {channels, height, width});
+    if (!bias.empty()) bias.expect("SpaceNorm", "bias", {channels, height, width});
+    if (affine_) {
+      const auto in_order = [&](const Weights<T>& values, T otherwise) {
+        return kernel::ChannelPattern<T>(channels * width * height, [&, otherwise](Index i) {
+          return values.empty() ? otherwise : values(i % channels, i / channels / width, i / channels % width);
+        });
+      };
+      weight_ = in_order(weight, T(1)), bias_ = in_order(bias, T(0));
+    }
+    fingerprint_ = Fingerprint("SpaceNorm").add(channels).add(width).add(height).add(over_channels).add(eps);
+    fingerprint_.add(weight.span()).add(bias.span());
+  }
+
+  FrameShape wanted() const noexcept { return shape_; }
+  Facts facts(const FrameShape& in) const {
+    check_channels("SpaceNorm", shape_.channels, in);
+    check(in.width == shape_.width && in.height == shape_.height, "SpaceNorm: takes frames of width ", Index{shape_.width},
+          " and height ", Index{shape_.height}, ", not ", Index{in.width}, " and ", Index{in.height});
+    Facts all = norm_.facts(in);
+    all.parameters = parameters_;
+    if (affine_) all.macs += static_cast<double>(in.size());
+    return all;
+  }
+  std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+  Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
+    norm_.steps(state, x, y);
+    if (affine_)
+      kernel::map_channels(y.data, y.data, x.scalars(), weight_, bias_,
+                           [](auto v, auto weight, auto bias) { return multiply_add(v, weight, bias); });
+    return x.count;
+  }
+  static constexpr bool in_place() noexcept { return true; }
+
+ private:
+  FrameShape shape_;
+  GroupNorm<T> norm_;
+  bool affine_;
+  Index parameters_;
+  kernel::ChannelPattern<T> weight_, bias_;  // for each number of a frame, as if it was a channel
+  Fingerprint fingerprint_{""};
+};
+
+static_assert(Layer<GroupNorm<float>> && Layer<SpaceNorm<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -36,6 +36,16 @@ inline Built build_instance_norm1d(ModuleReader& r, const FrameShape&) {
   return read_group_norm(r, channels, channels);
 }
 
+inline Built build_space_norm(ModuleReader& r, const FrameShape&) {
+  const FrameShape shape{r.integer("channels"), r.integer("width"), r.integer("height"), 1};
+  const bool over_channels = r.boolean("over_channels");
+  const double eps = r.number_in_double("eps");
+  r.check(static_cast<double>(shape.channels) * static_cast<double>(shape.width) * static_cast<double>(shape.height) <=
+              static_cast<double>(max_window), "frames of ", shape, " have more than ", max_window, " numbers");
+  const Weights<float> weight = r.weight("weight");
+  return SpaceNorm<float>(shape, over_channels, weight, r.weight("bias"), eps);
+}
+
 /// Norms: the types that model files may hold.
 inline void add_normalisation_types(Registry& registry) {
   using F = ModuleField;
@@ -71,6 +81,21 @@ inline void add_normalisation_types(Registry& registry) {
                   F::boolean("elementwise_affine", true, "whether there are `weight` and `bias`")},
        .tensors = {{"weight", "normalized_shape", "elementwise_affine"}, {"bias", "normalized_shape", "elementwise_affine"}},
        .build = build_layer_norm});
+  registry.add({.name = "SpaceNorm",
+                .torch = "torch.nn.LayerNorm",
+                .group = "Layers over time and space",
+                .summary = "Layer norm over the space of each frame",
+                .formula = "y[c,w,h,t] = (x[c,w,h,t] - mean) / sqrt(var + eps) * weight[c,h,w] + bias[c,h,w]",
+                .notes = "`mean` and the population variance `var` are those of a channel's numbers in a frame or, with "
+                         "`over_channels`, of all of the frame's. torch's weight for (W) or (H, W) is the same for each channel.",
+                .fields = {F::integer("channels", required, "channels of x"), F::integer("width", required, "columns of a frame"),
+                           F::integer("height", 1, "rows of a frame"),
+                           F::boolean("over_channels", false, "whether all channels have one mean and variance"), eps,
+                           F::boolean("elementwise_affine", true, "whether there are `weight` and `bias`")},
+                .tensors = {{"weight", "channels, height, width", "elementwise_affine"},
+                            {"bias", "channels, height, width", "elementwise_affine"}},
+                .space = Space::used,
+                .build = build_space_norm});
   registry.add({.name = "GroupNorm",
                 .torch = "torch.nn.GroupNorm",
                 .group = "Layers over windows",
