@@ -6,6 +6,7 @@
 #include "eigenstream/layer/affine.hpp"
 #include "eigenstream/layer/arg_max.hpp"
 #include "eigenstream/layer/channel_pointwise.hpp"
+#include "eigenstream/layer/channel_select.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"

@@ -313,8 +313,16 @@ def space_cases() -> List[Case]:
         case.node["layers"][1] = {"type": "SpaceNorm", "path": "", "channels": 2, "width": 3, "height": 2, "elementwise_affine": False}
         return case
 
+    def reshape() -> Case:
+        def lying(x: Tensor) -> Tensor:  # (B, 2, T, 3, 2) as (B, 4, T, 3): channel, width and height, the first one the fastest
+            return x.permute(0, 2, 3, 4, 1).reshape(x.shape[0], x.shape[2], 3, 4).permute(0, 3, 1, 2)
+
+        case = over_space("reshape", lambda: Function(lying), 2, 3, (3, 2), 2)
+        case.node["layers"][1] = {"type": "Reshape", "path": "", "channels": 4, "width": 3}
+        return case
+
     return [
-        conv("plain", 2, 3, (3, 2), 5, (4,)), conv("padded", 2, 2, (3, 3), 4, (3,), B=2, p=1),
+        reshape(), conv("plain", 2, 3, (3, 2), 5, (4,)), conv("padded", 2, 2, (3, 3), 4, (3,), B=2, p=1),
         conv("all", 2, 4, (3, 2), 7, (5,), s=(2, 3), p=(3, 2), d=(1, 2), g=2), conv("depthwise", 3, 3, (2, 3), 4, (5,), p=(0, 1), g=3),
         conv("replicate", 1, 2, (2, 3), 4, (3,), p=(1, 2), mode="replicate"),
         conv("plain", 1, 2, (2, 3, 2), 3, (4, 3), B=2, s=(1, 2, 1), p=(1, 0, 1)), conv("frames", 2, 2, (1, 3, 3), 2, (3, 4), p=(0, 1, 1)),
@@ -496,6 +504,14 @@ def slice_cases() -> List[Case]:
                     lambda: Function(lambda x: x[:, start : start + count]), channels, T, B, node=node)
 
     return [part(1, 0, 1), part(3, 1, 1), part(5, 2, 3, B=3), part(33, 7, 20, T=4)]
+
+
+def select_cases() -> List[Case]:
+    def select(channels: int, indices: List[int], T: int = 9, B: int = 1) -> Case:
+        return Case(f"c{channels}_{len(indices)}_{_shape_slug(T, B)}", lambda: Function(lambda x: x.index_select(1, torch.tensor(indices))),
+                    channels, T, B, node={"type": "ChannelSelect", "indices": indices})
+
+    return [select(1, [0, 0]), select(4, [2, 0, 3, 3, 1], B=3), select(20, list(range(19, -1, -1)), T=2)]
 
 
 def pad_cases() -> List[Case]:
@@ -985,6 +1001,7 @@ def all_cases() -> Dict[str, List[Case]]:
         "LogSoftmax": log_softmax_cases(),
         "Affine": affine_cases(),
         "ChannelSlice": slice_cases(),
+        "ChannelSelect": select_cases(),
         "Pad": pad_cases(),
         "Residual": residual_cases(),
         "Sequential": sequential_cases(),

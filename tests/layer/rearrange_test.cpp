@@ -2,6 +2,7 @@
 
 #include "eigenstream/compose/each_frame.hpp"
 #include "eigenstream/compose/sequential.hpp"
+#include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/softmax.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
@@ -68,6 +69,36 @@ TEST_CASE("Transpose, Flatten, Merge, Reverse: frames with two axes of space, in
             CHECK(flat((c * 4 + h) * 3 + w, 0, 0, b, t) == x(c, w, h, b, t));  // torch: (C,H,W)
             CHECK(merged((h * 3 + w) * 2 + c, 0, 0, b, t) == x(c, w, h, b, t));
           }
+}
+
+TEST_CASE("Reshape: the numbers as they lie, as frames of another shape", "[layer]") {
+  Eigen::Tensor<float, 5> x(2, 3, 4, 2, 3);  // (C,W,H,B,T)
+  for (Index i = 0; i < x.size(); ++i) x.data()[i] = static_cast<float>(i);
+  es::Stream stream(es::Reshape<float>({.channels = 6, .width = 2, .height = 2}), {.channels = 2, .batch = 2, .width = 3, .height = 4});
+  const Eigen::Tensor<float, 5> y = stream.forward(x);
+  REQUIRE((y.dimension(0) == 6 && y.dimension(1) == 2 && y.dimension(2) == 2 && y.dimension(3) == 2 && y.dimension(4) == 3));
+  for (Index i = 0; i < x.size(); ++i) REQUIRE(y.data()[i] == x.data()[i]);
+}
+
+TEST_CASE("Reshape: a plain signal gets space, and what goes over it", "[layer][property]") {
+  const es::Reshape<float> apart({.channels = 2, .width = 3}), flat({.channels = 6});
+  CHECK(apart.space() == es::Space::made);
+  CHECK(flat.space() == es::Space::none);
+  CHECK(!es::keeps_channels(flat));
+  support::check_contract(es::Reshape<double>({.channels = 4, .width = 3}), 2, {.channels = 2, .width = 3, .height = 2});
+  const auto net = es::sequential(apart, es::Transpose<float>(), es::Relu<float>(), flat);
+  CHECK(net.wanted().width == 0);
+  support::check_contract(net, 2, {.channels = 6, .columns = false});
+}
+
+TEST_CASE("Reshape: fingerprints and errors", "[layer][error]") {
+  using support::refuses;
+  const es::Reshape<float> layer({.channels = 2, .width = 3});
+  CHECK(layer.fingerprint() == es::Reshape<float>({2, 3}).fingerprint());
+  CHECK(layer.fingerprint() != es::Reshape<float>({3, 2}).fingerprint());
+  CHECK(refuses([&] { layer.facts({5}); }, {"Reshape", "5 numbers", "has 6"}));
+  CHECK(refuses([] { es::Reshape<float>({0, 3}); }, {"Reshape", "at least 1"}));
+  CHECK(refuses([] { es::Reshape<float>({2, 3, 0}); }, {"Reshape", "at least 1"}));
 }
 
 TEST_CASE("Transpose, Flatten, Merge, Reverse: any chunking gives the offline output", "[layer][property]") {

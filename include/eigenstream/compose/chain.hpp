@@ -45,7 +45,7 @@ class Chain {
       space_ = space_behind(space_, space_of(layer));
       if (space_of(layer) == Space::used && !shape.has_space()) known = false;
       kept = kept && eigenstream::keeps_channels(layer);
-      like = like && layer.in_place();
+      like = like && layer.in_place() && eigenstream::keeps_channels(layer);
       if (known && space_ != Space::needed) shape = layer.facts(shape).out;  // whether it can take what comes
     });
     keeps_channels_ = kept;

@@ -112,7 +112,44 @@ struct Merge : StatelessLayer<T> {
   static constexpr bool in_place() noexcept { return true; }
 };
 
-static_assert(Layer<Merge<float>> && Layer<Transpose<float>> && Layer<Flatten<float>> && Layer<Reverse<float>>);
+/// The numbers of a frame, in the order in which they lie, as a frame of another shape: the channel is the fastest, then come
+/// width and height. It gives a plain signal the space that a Conv2d goes over, or takes space away as Merge does.
+/// Shapes   x (C,T), (C,W,T), (C,W,H,T), with a batch or without -> y of the given shape with as many numbers
+/// Timing   none: a frame in, a frame out
+/// Errors   constructor: Error if an extent is below 1; facts: if frames have another number of numbers
+/// Source   torch: x.permute(0, 3, 2, 1, 4).reshape(batch, height, width, channels, time).permute(0, 3, 1, 2, 4)
+template <class T>
+class Reshape : public StatelessLayer<T> {
+ public:
+  static constexpr Space space_of_type = Space::made;
+  explicit Reshape(FrameShape shape) : shape_{shape.channels, shape.width, shape.height, 0} {
+    check(shape.channels >= 1 && shape.width >= 1 && shape.height >= 1, "Reshape: frames of ", shape,
+          ", each extent must be at least 1");
+  }
+  Space space() const noexcept { return shape_.has_space() ? Space::made : Space::none; }
+  static constexpr bool keeps_channels() noexcept { return false; }
+  FrameShape wanted() const noexcept { return FrameShape::any(); }
+  Facts facts(const FrameShape& in) const {
+    const FrameShape out = shape_.with_batch(in.batch);
+    check(in.one().size() == out.one().size(), "Reshape: a frame of ", in, " has ", in.one().size(), " numbers, one of ", out, " has ",
+          out.one().size());
+    return {.out = out};
+  }
+  std::uint64_t fingerprint() const {
+    return Fingerprint("Reshape").add(Index{shape_.channels}).add(Index{shape_.width}).add(Index{shape_.height});
+  }
+  Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+    if (x.data != y.data && x.count > 0)
+      std::memcpy(y.data, x.data, static_cast<std::size_t>(x.scalars()) * sizeof(T));
+    return x.count;
+  }
+  static constexpr bool in_place() noexcept { return true; }
+
+ private:
+  FrameShape shape_;
+};
+
+static_assert(Layer<Merge<float>> && Layer<Reshape<float>> && Layer<Transpose<float>> && Layer<Flatten<float>> && Layer<Reverse<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

@@ -28,7 +28,7 @@ inline FrameShape out_of_layer(const AnyLayer<float>& layer, FrameShape& in) {
   if (in.channels == 0) in.channels = wanted.channels;
   if (!in.has_space() && wanted.width > 0 && wanted.height > 0) in.width = wanted.width, in.height = wanted.height;
   if (in.size() > 0) return layer.facts(in).out;
-  return layer.in_place() ? in : unknown_frame;
+  return layer.in_place() && layer.keeps_channels() ? in : unknown_frame;
 }
 
 class Registry;

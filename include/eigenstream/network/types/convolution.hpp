@@ -7,6 +7,7 @@
 #include "eigenstream/layer/input.hpp"
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/pad.hpp"
+#include "eigenstream/layer/rearrange.hpp"
 #include "eigenstream/layer/reflection_pad.hpp"
 #include "eigenstream/layer/space_conv.hpp"
 #include "eigenstream/network/registry.hpp"
@@ -75,6 +76,13 @@ Built build_space_conv_transpose(ModuleReader& r, const FrameShape&) {
 inline Built build_input(ModuleReader& r, const FrameShape&) {
   const Index channels = r.integer("channels"), width = r.integer("width");
   return Input<float>({channels, width, r.integer("height")});
+}
+
+inline Built build_reshape(ModuleReader& r, const FrameShape&) {
+  const Index channels = r.integer("channels"), width = r.integer("width"), height = r.integer("height");
+  r.check(static_cast<double>(channels) * static_cast<double>(width) * static_cast<double>(height) <= static_cast<double>(max_window),
+          "frames of more than ", max_window, " numbers");
+  return Reshape<float>({channels, width, height});
 }
 
 inline Built build_conv_transpose1d(ModuleReader& r, const FrameShape&) {
@@ -194,6 +202,13 @@ inline void add_convolution_types(Registry& registry) {
                            F::integer("width", 1, "columns of a frame: bins of a spectrum, or of a picture"),
                            F::integer("height", 1, "rows of a picture")},
                 .build = build_input});
+  registry.add({.name = "Reshape",
+                .group = "Layers over time and space",
+                .summary = "The numbers of each frame, in the order in which they lie, as a frame of another shape",
+                .formula = "y[c,w,h,t] = x[c',w',h',t]    (h width + w) channels + c = (h' W + w') C + c' of frames (C, W, H)",
+                .fields = {F::integer("channels", required, "channels of y"), F::integer("width", 1, "columns of a frame"),
+                           F::integer("height", 1, "rows of a frame")},
+                .build = build_reshape});
   add({.name = "ConvTranspose1d",
        .torch = "torch.nn.ConvTranspose1d",
        .summary = "Transposed convolution",

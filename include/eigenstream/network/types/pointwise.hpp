@@ -6,6 +6,7 @@
 #include "eigenstream/layer/affine.hpp"
 #include "eigenstream/layer/arg_max.hpp"
 #include "eigenstream/layer/channel_pointwise.hpp"
+#include "eigenstream/layer/channel_select.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/embedding.hpp"
 #include "eigenstream/layer/glu.hpp"
@@ -43,6 +44,12 @@ inline Built build_compare(ModuleReader& r, const FrameShape&) {
   return Compare<float>(static_cast<Comparison>(named - std::begin(comparison_names)), r.number("value"));
 }
 
+inline Built build_channel_select(ModuleReader& r, const FrameShape&) {
+  const std::vector<Index> indices = r.values("indices");
+  r.check(!indices.empty(), "indices is missing or empty");
+  return ChannelSelect<float>(indices);
+}
+
 inline Built build_prelu(ModuleReader& r, const FrameShape&) { return Prelu<float>(r.weight("weight")); }
 inline Built build_snake(ModuleReader& r, const FrameShape&) { return Snake<float>(r.weight("alpha")); }
 
@@ -69,6 +76,13 @@ inline void add_pointwise_types(Registry& registry) {
                  .notes = "The input has at least `start + channels` channels.",
                  .fields = {F::integer("start", required, "the first one", 0), F::integer("channels", required, "how many")},
                  .build = build_channel_slice});
+  over_channels({.name = "ChannelSelect",
+                 .torch = "torch.index_select",
+                 .summary = "Channels in any order, each as often as it is named",
+                 .formula = "y[i,t] = x[indices[i], t]",
+                 .notes = "The input has more channels than the greatest of `indices`, of which there is at least one.",
+                 .fields = {F::integers("indices", "the channels", 0)},
+                 .build = build_channel_select});
   over_channels({.name = "Affine",
                  .summary = "A factor and an offset, the same for all or for each channel its own",
                  .formula = "y[c,t] = x[c,t] * scale + offset\n"
