@@ -11,8 +11,9 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence, Set
 import torch
 from torch import Tensor, nn
 
+from .controls import Turned
 from .errors import fail, one_line
-from .known import has_own_forward, is_pointwise, wanted_channels
+from .known import has_own_forward, of_images, is_pointwise, wanted_channels
 from .modules import Residual, Windowed
 from .outputs import tensor_of
 from .reading import children, like, single
@@ -132,9 +133,14 @@ def signal_channels(root: nn.Module, path: str, names: Sequence[str], signals: C
                 return fitting[0]
         if not errors or not errors[0]:
             break
-    others = ", ".join("2" for _ in names)
-    error = fail(path, root, f"how many channels its input {names[0]} has cannot be seen; say it, as in "
-                             f"inputs=[{others}]{''.join(errors)}")
+    owner = root.root if isinstance(root, Turned) else root
+    if any(of_images(type(module).__name__) for module in owner.modules()):
+        reason = (f"which frames its input {names[0]} has cannot be seen; say all its extents but those of batch and time, channels "
+                  "first, as in inputs=[(2, 80)], and time_axis if the time is not the last axis")
+    else:
+        others = ", ".join("2" for _ in names)
+        reason = f"how many channels its input {names[0]} has cannot be seen; say it, as in inputs=[{others}]"
+    error = fail(path, owner, reason + "".join(errors))
     error.choices = [[2] * len(names), [1] * len(names)]
     raise error
 

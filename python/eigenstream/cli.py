@@ -94,6 +94,14 @@ def _channels(text: str) -> List[int]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 8,80") from None
 
 
+def _inputs(text: str) -> List[Union[int, Tuple[int, ...]]]:
+    try:
+        parts = [[int(extent) for extent in part.split("x")] for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers such as 8,80, or of extents such as 1x80") from None
+    return [tuple(part) if len(part) > 1 else part[0] for part in parts]
+
+
 def _outputs(text: str) -> List[Union[int, str]]:
     return [int(part) if part.isdigit() else part for part in text.split(",")]
 
@@ -117,13 +125,14 @@ def main(arguments: Optional[Sequence[str]] = None, program: str = "eigenstream"
     parser.add_argument("--weights", metavar="state.pt", help="a state_dict, saved by torch.save, to load first")
     parser.add_argument("--padding", choices=PADDING_POLICIES, default="exact",
                         help="exact: the offline result with its padding (default); valid: no time padding anywhere")
-    parser.add_argument("--inputs", type=_channels, metavar="C[,C...]",
-                        help="the channels of each signal that forward takes, if it takes several or no layer says")
+    parser.add_argument("--inputs", type=_inputs, metavar="C[,C...]",
+                        help="the channels of each signal that forward takes, if it takes several or no layer says; of the first one, "
+                             "if its frames have space, all extents but those of batch and time, as in 1x80")
     parser.add_argument("--rates", type=_channels, metavar="R[,R...]",
                         help="for each of these signals, how many frames of the first one come for one of its frames, as in "
                              "1,256")
-    parser.add_argument("--time-axis", type=int, choices=(-1, 0, 1, 2), default=-1,
-                        help="which axis of the signals is the time: the last one (default), 1 or 0")
+    parser.add_argument("--time-axis", type=int, choices=(-1, 0, 1, 2, 3, 4), default=-1,
+                        help="which axis of the signals is the time: the last one (default), or its number from 0")
     parser.add_argument("--outputs", type=_outputs, metavar="NAME[,NAME...]",
                         help="which of the signals that forward gives are wanted, by name or number, if not all are")
     parser.add_argument("--meta", action="append", default=[], type=_meta, metavar="key=value",

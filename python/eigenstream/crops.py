@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import List, Tuple
 
-from .format import MAX_EXTENT, Node, both_sides
+from .format import MAX_EXTENT, Node, both_sides, of_time, with_padding_of_time
 from .lengths import FRAME_BY_FRAME, looks_back, reach_of
 
 
@@ -16,6 +16,7 @@ def fold_crops(node: Node) -> Node:
 def _room(node: Node, before: int) -> int:
     """How many frames may be cut off the end of what a module gives without a crop, if up to `before` may be cut off what
     it takes. So may fewer."""
+    node = of_time(node)
     kind = node["type"]
     if kind in FRAME_BY_FRAME:
         return before
@@ -44,7 +45,7 @@ def _room(node: Node, before: int) -> int:
 def _cut(node: Node, cut: int, before: int) -> Tuple[Node, int]:
     """The module that gives `cut` frames fewer at the end, at most _room(node, before), and how many fewer it then takes.
     """
-    kind = node["type"]
+    kind = of_time(node)["type"]
     if kind in FRAME_BY_FRAME:
         return node, cut
     if kind in _BRANCHING and _passes(node):  # nothing is padded in there
@@ -69,24 +70,25 @@ def _cut(node: Node, cut: int, before: int) -> Tuple[Node, int]:
         rest = min(before, max(0, -right))
         return {**node, "right": right + rest}, rest
     if kind in ("AvgPool1d", "MaxPool1d"):
-        return node, cut * node["stride"]
+        return node, cut * of_time(node)["stride"]
     if kind == "Snapshotter":
         return node, cut * node["stride_size"]
     if kind not in ("Conv1d", "Windowed", "ConvTranspose1d", "OverlapAdd"):
         return node, 0
-    (left, right), stride = both_sides(node["padding"]), node["stride"]
+    time = of_time(node)
+    (left, right), stride = both_sides(time["padding"]), time["stride"]
     if kind in ("Conv1d", "Windowed"):
         folded = min(cut, right // stride)
         right, rest = right - folded * stride, (cut - folded) * stride
     else:
         right, rest = right + cut, 0
         if kind == "ConvTranspose1d":  # a last input that reaches nothing which is left need not come
-            beyond = (right - node["output_padding"] - reach_of(node)) // stride + 1
+            beyond = (right - time["output_padding"] - reach_of(time)) // stride + 1
             rest = max(0, min(before, beyond, right // stride))
             right -= rest * stride
-    if right == both_sides(node["padding"])[1]:
+    if right == both_sides(time["padding"])[1]:
         return node, rest
-    return {**node, "padding": left if left == right else [left, right]}, rest
+    return with_padding_of_time(node, left if left == right else [left, right]), rest
 
 
 _BRANCHING = ("Residual", "Parallel", "Graph")
@@ -100,7 +102,8 @@ def _passes(node: Node) -> bool:
         return all(inner["type"] == "Reduce" or _passes(inner) for inner in inside)
     if kind == "Residual":
         return _passes(node["net"])
-    return kind != "ConvTranspose1d" and looks_back(node) and node.get("stride", node.get("stride_size", 1)) == 1
+    node = of_time(node)
+    return node["type"] != "ConvTranspose1d" and looks_back(node) and node.get("stride", node.get("stride_size", 1)) == 1
 
 
 def _is_nothing(node: Node) -> bool:

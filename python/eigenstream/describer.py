@@ -444,7 +444,9 @@ def describe(
     ceil_mode as 0 or false in every layer and drops what pads; what crops stays. A module that occurs twice is described
     twice. `inputs` are the channels of each signal that the module's forward takes, needed if running it does not tell; `rates`
     say for each how many frames of the first one come for one of its frames, without them 1 or what running it tells. Signals
-    are (batch, channels, time), with `time_axis` 1 (batch, time, channels), with 0 (time, batch, channels). What was recorded is
+    are (batch, channels, time), with `time_axis` 1 (batch, time, channels), with 0 (time, batch, channels). Frames of the first
+    one may have one or two more axes: inputs=[(1, 80)] is (batch, 1, 80, time), with `time_axis` 2 (batch, 1, time, 80), and
+    inputs=[(3, 64, 64)] with it (batch, 3, time, 64, 64). What was recorded is
     compared with the module itself on further signals, unless `check` is False.
 
     `inputs` may also have them by the names of forward's arguments. One that has no time is a knob: inputs={"gain": Control(2)}
@@ -459,16 +461,17 @@ def describe(
     if padding not in PADDING_POLICIES:
         raise ExportError(f"padding is {padding!r}, must be one of {', '.join(PADDING_POLICIES)}")
     inputs, controls = split_inputs(inputs)
-    counts = list(inputs.values()) if isinstance(inputs, dict) else inputs
-    if inputs is not None and not (isinstance(counts, (list, tuple)) and counts
-                                   and all(type(count) is int and 0 < count <= MAX_EXTENT for count in counts)):
-        raise ExportError(f"inputs is {inputs!r}, must be the channels of each input, such as [1] or [8, 80]")
+    inputs = checked_inputs(inputs)
+    space = () if inputs is None else next(iter(inputs.values() if isinstance(inputs, dict) else inputs))
+    space = space[1:] if isinstance(space, tuple) else ()
     if rates is not None and not (isinstance(rates, (list, tuple)) and all(type(rate) is int and rate > 0 for rate in rates)):
         raise ExportError(f"rates is {rates!r}, must be the frames of the first input for one of each, such as [1, 256]")
-    if time_axis not in (-1, 0, 1, 2):
-        raise ExportError(f"time_axis is {time_axis!r}, must be -1 or 2 for (batch, channels, time), 1 for (batch, time, "
-                          f"channels) or 0 "
-                          "for (time, batch, channels)")
+    last = 2 + len(space)
+    if type(time_axis) is not int or not -1 <= time_axis <= last:
+        kinds = (f"-1 or {last} for (batch, channels{''.join(', space' for _ in space)}, time), 1 for (batch, time, channels"
+                 f"{''.join(', space' for _ in space)}) or 0 for (time, batch, channels{''.join(', space' for _ in space)})")
+        raise ExportError(f"time_axis is {time_axis!r}, must be {kinds}")
+    time_axis = -1 if time_axis == last else time_axis
     describer = Describer(padding, check)
     signals = inputs
     if isinstance(inputs, dict):
@@ -480,16 +483,35 @@ def describe(
             raise fail("", module, f"takes one signal, but inputs gives the channels of {len(inputs)}")
     if controls and not any(map(has_own_forward, modules_of(module))):
         raise fail("", module, f"takes a signal, and no knob {next(iter(controls))}")
-    special = several or rates is not None or time_axis in (0, 1) or controls or isinstance(signals, dict)
+    special = several or rates is not None or time_axis != -1 or controls or isinstance(signals, dict) or space
     layout = {"recorded": True, "rates": rates, "time_axis": time_axis} if special else {}
     chosen = checked_outputs(outputs)
     if chosen not in (None, [0], ["0"]) and not any(map(has_own_forward, modules_of(module))):
         raise fail("", module, f"gives one signal, but outputs is {outputs!r}")
     layout["outputs"], layout["controls"] = chosen, controls
     node = fold_crops(describer.network(module, "", signals, **layout))
-    check_channels(node, inputs, describer)
+    check_channels(node, None if inputs is None else [each[0] if type(each) is tuple else each for each in inputs], describer)
     Reader(describer.tensors, describer.custom_forward).read(node)
     return node, describer.tensors
+
+
+def checked_inputs(inputs: Any) -> Any:
+    """What the user says of the signals: the channels of each, or of the first (channels, *space). Errors: ExportError."""
+    if inputs is None:
+        return None
+    named = isinstance(inputs, dict)
+    counts = list(inputs.values()) if named else inputs
+    good = isinstance(counts, (list, tuple)) and len(counts) > 0
+    checked = []
+    for i, count in enumerate(counts if good else ()):
+        extents = tuple(count) if isinstance(count, (tuple, list)) and i == 0 else (count,)
+        good = good and 1 <= len(extents) <= 3 and all(type(each) is int and 0 < each <= MAX_EXTENT for each in extents)
+        good = good and math.prod(extents) <= MAX_WINDOW
+        checked.append(extents if len(extents) > 1 else extents[0] if extents else 0)
+    if not good:
+        raise ExportError(f"inputs is {inputs!r}, must be the channels of each input, such as [1] or [8, 80]; of the first one, if its "
+                          "frames have one or two further axes, all extents but those of batch and time, such as [(1, 80)]")
+    return dict(zip(inputs, checked)) if named else checked
 
 
 def check_channels(node: Node, inputs: Optional[Sequence[int]], describer: Describer) -> None:

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .errors import Refused, join
-from .format import Node, both_sides, recurrent_states, recurrent_tensors
+from .format import (
+    OVER_SPACE, Node, both_sides, of_time, paddings, recurrent_states, recurrent_tensors, with_padding_of_time)
 from .module_types import TYPES, ModuleType
 from .modules import OnlineAverager, OverlapAdd, Snapshotter, Windowed, reduce_values
 
@@ -78,9 +79,61 @@ _OF_WINDOWS: Dict[str, Callable[[Tensor, Node], Tensor]] = {
 }
 
 
+# What treats each frame as a whole, with the space that it has; anything else that has no branches goes over its columns.
+_OVER_FRAMES = {*OVER_SPACE, "Input", "Reshape", "SpaceNorm",
+                *(f"Adaptive{op}Pool{axes}d" for op in ("Avg", "Max") for axes in (2, 3))}
+
+
+def _with_space(x: Tensor) -> Tensor:
+    """A signal as (batch, channels, height, width, time)."""
+    return x.reshape(*x.shape[:2], *(1,) * (5 - x.dim()), *x.shape[2:])
+
+
+def _over_frames(node: Node, tensor: Callable[..., Optional[Tensor]], x: Tensor) -> Tensor:
+    """What goes over frames with space makes of x, (batch, channels, height, width, time)."""
+    kind = node["type"]
+    if kind == "Input":
+        return x.reshape(x.shape[0], node["channels"], node["height"], node["width"], x.shape[-1])
+    if kind == "Reshape":
+        lying = x.permute(0, 2, 3, 1, 4).reshape(x.shape[0], node["height"], node["width"], node["channels"], x.shape[-1])
+        return lying.permute(0, 3, 1, 2, 4)
+    if kind == "SpaceNorm":
+        frames = x.permute(0, 4, 1, 2, 3)
+        y = F.layer_norm(frames, frames.shape[2 if node["over_channels"] else 3:], None, None, node["eps"])
+        if node["elementwise_affine"]:
+            y = y * tensor("weight") + tensor("bias")
+        return y.permute(0, 2, 3, 4, 1)
+    axes = int(kind[-2])
+    own = x.permute(0, 1, 4, 2, 3) if axes == 3 else x.squeeze(2).transpose(2, 3)
+    if kind.startswith("Adaptive"):
+        size = [None, *(each or None for each in node["output_size"][1:])]
+        y = getattr(F, f"adaptive_{'avg' if 'Avg' in kind else 'max'}_pool{axes}d")(own, size)
+    elif kind.startswith("Avg"):
+        y = getattr(F, f"avg_pool{axes}d")(own, node["kernel_size"], node["stride"], node["padding"], node["ceil_mode"],
+                                           node["count_include_pad"], node.get("divisor_override"))
+    elif kind.startswith("Max"):
+        y = getattr(F, f"max_pool{axes}d")(own, node["kernel_size"], node["stride"], node["padding"], node["dilation"],
+                                           node["ceil_mode"])
+    else:
+        pads = paddings(node["padding"], axes)
+        weight, bias = tensor("weight"), tensor("bias", node["bias"])
+        if kind.startswith("ConvTranspose"):
+            y = getattr(F, f"conv_transpose{axes}d")(own, weight, bias, node["stride"], [left for left, _ in pads],
+                                                     node["output_padding"], node["groups"], node["dilation"])
+            for axis, (left, right) in enumerate(pads):
+                y = y.narrow(axis + 2, 0, y.shape[axis + 2] - (right - left))
+        else:
+            mode = node.get("padding_mode", "zeros")
+            own = F.pad(own, [side for pad in reversed(pads) for side in pad], mode="constant" if mode == "zeros" else mode)
+            y = getattr(F, f"conv{axes}d")(own, weight, bias, node["stride"], 0, node["dilation"], node["groups"])
+    return y.permute(0, 1, 3, 4, 2) if axes == 3 else y.transpose(2, 3).unsqueeze(2)
+
+
 def joined(op: str, operands: Sequence[Tensor], window: bool) -> Tensor:
     """What a Reduce that was recorded makes of its operands. Outside of windows nothing is left out in front of them: they
     are equally long, or one of them has an end that depends on the signal's length."""
+    if any(operand.dim() == 5 for operand in operands):
+        operands = [_with_space(operand) for operand in operands]
     if not window:
         shortest = min(operand.shape[-1] for operand in operands)
         operands = [operand[..., :shortest] for operand in operands]
@@ -90,7 +143,7 @@ def joined(op: str, operands: Sequence[Tensor], window: bool) -> Tensor:
 def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: bool = False,
                own: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({}), more: Sequence[Tensor] = (),
                knobs: Mapping[str, Tensor] = MappingProxyType({})) -> Any:
-    """What a described module makes of x (B, C, T): the meaning of docs/types.md in torch's terms. With `window`,
+    """What a described module makes of x (B, C, T), or (B, C, H, W, T): the meaning of docs/types.md in torch's terms. With `window`,
     x are windows inside a Windowed. `own` has what computes the types of the user's, by path; `more` are a Graph's further
     inputs, `knobs` what knobs are set to, by name, (batch, size, 1). Of a Graph with several outputs: a list."""
     kind, path = node["type"], node["path"]
@@ -100,6 +153,14 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
     def tensor(name: str, wanted: bool = True) -> Optional[Tensor]:
         return tensors[f"{path}.{name}" if path else name] if wanted else None
 
+    if kind in _OVER_FRAMES:
+        y = _over_frames(node, tensor, _with_space(x))
+        return y if y.shape[2:4] != (1, 1) else y[:, :, 0, 0]
+    if x.dim() > 3 and kind not in (*CONTAINERS, *POINTWISE, "Pad", "Cumulative"):
+        batch, height, width, time = x.shape[0], *x.shape[2:]
+        columns = x.permute(0, 2, 3, 1, 4).flatten(0, 2)
+        y = apply_node(node, tensors, columns, window, own, more, knobs)
+        return y.reshape(batch, height, width, *y.shape[1:]).permute(0, 3, 1, 2, 4)
     if kind in POINTWISE:
         fields = {key: value for key, value in node.items() if key not in ("type", "path", "from")}
         return POINTWISE[kind](x, **fields)
@@ -166,7 +227,8 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
                             node["ceil_mode"])
     if kind == "Pad":
         right = node["right"] + missing(x.shape[-1] + node["left"] + node["right"], node)
-        return _pad(x, node["left"], right, node["mode"], node.get("value", 0.0))
+        y = _pad(x.flatten(1, -2), node["left"], right, node["mode"], node.get("value", 0.0))
+        return y.reshape(*x.shape[:-1], y.shape[-1])
     if kind == "Cumulative":
         return CUMULATIVE[node["op"]](x.double(), -1).to(x.dtype)
     if kind == "Embedding":
@@ -185,7 +247,7 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
         affine = node["elementwise_affine"]
         return F.layer_norm(x.transpose(1, 2), (node["normalized_shape"],), tensor("weight", affine),
                             tensor("bias", affine), node["eps"]).transpose(1, 2)
-    if kind == "BatchNorm1d":
+    if kind in ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"):
         affine = node["affine"]
         return F.batch_norm(x, tensor("running_mean"), tensor("running_var"), tensor("weight", affine),
                             tensor("bias", affine), False, 0.0, node["eps"])
@@ -199,6 +261,8 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
         if "channels" in node:
             return x * tensor("weight").unsqueeze(-1) + tensor("bias").unsqueeze(-1)
         return x * node["scale"] + node["offset"]
+    if kind == "ChannelSelect":
+        return x[:, node["indices"]]
     if kind == "ChannelSlice":
         return x[:, node["start"]: node["start"] + node["channels"]]
     if kind == "Snake":
@@ -233,9 +297,11 @@ def without_padding(node: Node) -> Node:
             node[field] = [without_padding(child) for child in node[field]]
     if "net" in node:
         node["net"] = without_padding(node["net"])
-    kind = node["type"]
+    kind = of_time(node)["type"]
     if kind in ("Conv1d", "ConvTranspose1d", "AvgPool1d", "MaxPool1d"):
-        node["padding"] = 0
+        node = with_padding_of_time(node, 0)
+        if node["type"] in OVER_SPACE:  # what is padded or left out in space stays
+            return node
         node.pop("padding_mode", None)
         node.pop("padding_value", None)
         for field, off in (("output_padding", 0), ("ceil_mode", False)):

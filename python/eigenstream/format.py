@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
-from typing import Any, Dict, Iterable, Iterator, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor
@@ -35,6 +35,38 @@ PathLike = Union[str, "os.PathLike[str]"]
 def both_sides(padding: Any) -> Tuple[int, int]:
     """A description's padding at the left and at the right end."""
     return (padding[0], padding[1]) if isinstance(padding, list) else (padding, padding)
+
+
+# What goes over time and space: the type that does the same to time alone, and its axes.
+OVER_SPACE = {f"{kind}{axes}d": (f"{kind}1d", axes) for kind in ("Conv", "ConvTranspose", "AvgPool", "MaxPool") for axes in (2, 3)}
+
+
+def paddings(padding: Sequence[int], axes: int) -> List[List[int]]:
+    """Both sides of each axis, time first, of a padding as a description has it."""
+    return [list(padding[2 * i:2 * i + 2]) if len(padding) == 2 * axes else [padding[i]] * 2 for i in range(axes)]
+
+
+def of_time(node: Node) -> Node:
+    """What a module over time and space does to time, as one over time alone; any other as it is."""
+    if node["type"] not in OVER_SPACE:
+        return node
+    kind, axes = OVER_SPACE[node["type"]]
+    first = {name: value[0] for name, value in node.items() if type(value) is list and name not in ("from", "padding")}
+    left, right = paddings(node["padding"], axes)[0]
+    return {**node, **first, "type": kind, "padding": left if left == right else [left, right]}
+
+
+def with_padding_of_time(node: Node, padding: Any) -> Node:
+    """The same module with another padding of the time."""
+    if node["type"] not in OVER_SPACE:
+        return {**node, "padding": padding}
+    each = [list(both_sides(padding)), *paddings(node["padding"], OVER_SPACE[node["type"]][1])[1:]]
+    return {**node, "padding": as_written(each)}
+
+
+def as_written(padding: Sequence[Sequence[int]]) -> List[int]:
+    """Both sides of each axis as a description has them."""
+    return [left for left, _ in padding] if all(a == b for a, b in padding) else [side for each in padding for side in each]
 
 
 def lcm(numbers: Iterable[int]) -> int:

@@ -47,19 +47,23 @@ class Layout(NamedTuple):
     time_axis: int
     flat: bool = False  # without an axis of channels
     rows: Sequence[int] = ()  # of each signal: 0, or how many whole numbers it may hold, as those of a table's rows
+    space: Tuple[int, ...] = ()  # extents of the main signal's further axes
 
     def frames(self, length: int) -> Tuple[int, ...]:
         return tuple(-(-length // rate) for rate in self.rates)
 
-    def axes(self) -> Tuple[str, ...]:
+    def axes(self, signal: int = 0) -> Tuple[str, ...]:
         if self.flat:
             return (BATCH, TIME)
-        return {0: (TIME, BATCH, SPACE), 1: (BATCH, TIME, SPACE)}.get(self.time_axis, (BATCH, SPACE, TIME))
+        axes = [BATCH, SPACE, *(SPACE for _ in self.space if signal == 0)]
+        axes.insert(self.time_axis % (len(axes) + 1) if self.time_axis <= len(axes) else len(axes), TIME)
+        return tuple(axes)
 
     def signals(self, batch: int, frames: Sequence[int], seed: int) -> List[Tensor]:
-        """Random signals (batch, channels, time)."""
+        """Random signals (batch, channels, time), the main one (batch, channels, *space, time)."""
         generator = torch.Generator().manual_seed(seed)
-        signals = [torch.rand(batch, count, n, generator=generator) * 2 - 1 for count, n in zip(self.channels, frames)]
+        shapes = [(count, *self.space) if i == 0 else (count,) for i, count in enumerate(self.channels)]
+        signals = [torch.rand(batch, *shape, n, generator=generator) * 2 - 1 for shape, n in zip(shapes, frames)]
         return [((signal + 1) / 2 * rows).floor().clamp(max=rows - 1) if rows else signal
                 for signal, rows in zip(signals, self.rows or [0] * len(signals))]
 
@@ -68,8 +72,7 @@ class Layout(NamedTuple):
         signals = [signal.long() if rows else signal for signal, rows in zip(signals, self.rows or [0] * len(signals))]
         if self.flat:
             return [signal.squeeze(1) for signal in signals]
-        order = [(BATCH, SPACE, TIME).index(role) for role in self.axes()]
-        return [signal.permute(order).contiguous() for signal in signals]
+        return [signal.movedim(-1, self.axes(i).index(TIME)).contiguous() for i, signal in enumerate(signals)]
 
 
 class Described(NamedTuple):
@@ -126,10 +129,13 @@ def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequ
         raise fail(path, root, f"takes {len(names)} signals, but a window is one")
     if inputs is not None and len(inputs) != len(names):
         raise fail(path, root, f"takes {len(names)} signals, but inputs gives the channels of {len(inputs)}")
+    space: Tuple[int, ...] = ()
+    if inputs is not None and type(inputs[0]) is tuple:
+        space, inputs = inputs[0][1:], [inputs[0][0], *inputs[1:]]
     with inference(root):
         if rates is None and inputs is not None and len(names) > 1:
             def at_rates(tried: Sequence[int], length: int) -> List[Tensor]:
-                layout = Layout(inputs, tried, time_axis, False, rows)
+                layout = Layout(inputs, tried, time_axis, False, rows, space)
                 return [like(root, signal) for signal in layout.as_taken(layout.signals(2, layout.frames(length), 0))]
 
             tried = fitting(root, knobs, lambda turned: turned(*at_rates([1] * len(names), SAMPLE_LENGTHS[0][0])))
@@ -152,7 +158,7 @@ def _described(describer: Any, root: nn.Module, path: str, inputs: Optional[Sequ
                 for counts in error.choices if time_axis == -1 else ():
                     refuse_first(describer, root, path, counts[0], size, len(names), outputs)
                 raise
-        layout = Layout(list(inputs), rates, time_axis, False, rows)
+        layout = Layout(list(inputs), rates, time_axis, False, rows, space)
 
         def of_two_sizes(turned: Turned) -> None:
             """Runs it with batches that no number of channels can be taken for."""
@@ -267,7 +273,7 @@ class _Export:
 
     def channels_last(self) -> str:
         """A hint, if a forward that fails takes its signals with the channels last."""
-        if self.layout.time_axis in (0, 1):
+        if self.layout.time_axis in (0, 1) or self.layout.space:
             return ""
         with contextlib.suppress(Exception):
             frames = self.layout.frames(SAMPLE_LENGTHS[0][0])
@@ -434,10 +440,11 @@ class _Export:
             self.check_steady(recordings[0], runs[0])
             raise self.refused(reason, None) from reason
         builder = Builder(describer, self.root, self.path, runs, self.layout.channels, self.layout.rates, self.size,
-                          list(self.knobs.controls.values()))
+                          list(self.knobs.controls.values()), self.layout.space)
         builder.telling = self.telling
         try:
-            return builder, Walk(builder, aligned, self.layout.axes(), self.root, self.failed, self.refused, self.knobs).outputs(self.chosen)
+            axes = [self.layout.axes(i) for i in range(len(self.names))]
+            return builder, Walk(builder, aligned, axes, self.root, self.failed, self.refused, self.knobs).outputs(self.chosen)
         except Depends as depends:
             self.check_steady(recordings[0], runs[0])
             raise depends.error from None
@@ -558,7 +565,7 @@ class _Export:
             raise _Mismatch(run, f"what was recorded does not run for signals of {run.frames[0]} frames: {one_line(error)}") from error
         for own, each, output in zip(given if len(outputs) > 1 else [given], results, outputs):
             name = f" of its output {output.name!r}" if len(outputs) > 1 else ""
-            self.compare_output(run, name, own, self.as_stream(each.value.to("cpu", torch.float32), output.value))
+            self.compare_output(run, name, own.flatten(1, -2), self.as_stream(each.value.to("cpu", torch.float32), output.value))
 
     def compare_output(self, run: Run, name: str, given: Tensor, wanted: Tensor) -> None:
         if self.size is not None:

@@ -13,19 +13,30 @@ from .controls import Control
 from .errors import Refused, join
 from .format import Node, float32_copy, lcm
 from .known import USE_A_WINDOW
+from .evaluate import POINTWISE
 from .lengths import OwnType, frames_after, looks_back, pace
 from .reader import why_unreadable
 from .signals import BATCH, SPACE, TIME, Signal, in_order, runs_of
 
-_MOST_SLICES = 16  # of channels in another order, before a matrix does it
+_MOST_SLICES = 2  # of channels in another order, before a list of them does it
+# Types that do the same to every number of a frame, whatever space it has.
+_EACH_NUMBER = {*POINTWISE, "Pad", "Cumulative"}
 _OF_ONE_LENGTH = "windows have one length, so there it can be anything: Windowed(net, size, stride)"
 
 
 class Value(NamedTuple):
-    """A value of the graph as the stream has it: its channels, and its frames for each of the runs."""
+    """A value of the graph as the stream has it: the numbers of a frame, all of which count as channels here; its frames for each
+    of the runs; and the frame's width and height. The numbers lie with the channel as the fastest, then come width and height."""
 
     channels: int
     frames: List[int]
+    space: Tuple[int, int] = (1, 1)
+
+    @property
+    def shape(self) -> Tuple[int, int, int]:
+        """Channels, width and height of a frame."""
+        width, height = self.space
+        return self.channels // (width * height), width, height
 
 
 class Builder:
@@ -33,7 +44,7 @@ class Builder:
     in a window; then time is an axis as any other, and can change places with the channels."""
 
     def __init__(self, describer: Any, root: nn.Module, path: str, runs: Sequence[Run], channels: Sequence[int],
-                 rates: Sequence[int], size: Optional[int], controls: Sequence[Control] = ()) -> None:
+                 rates: Sequence[int], size: Optional[int], controls: Sequence[Control] = (), space: Sequence[int] = ()) -> None:
         self.describer, self.root, self.path, self.runs, self.rates, self.size = describer, root, path, list(runs), rates, size
         self.windows = size is not None
         self.values = [Value(count, [run.frames[i] for run in runs]) for i, count in enumerate(channels)]
@@ -47,9 +58,19 @@ class Builder:
         self.paths = {name for name, _ in root.named_modules()}
         self.used_paths: Dict[str, int] = {}
         self.gathered: Dict[Tuple[int, Tuple[int, ...]], Signal] = {}
+        self.reshaped: Dict[Tuple[int, Tuple[int, int, int]], int] = {}  # a value with another shape
         self.step: Optional[Step] = None
         self.largest_difference = 1e-5  # from the module, of the output's largest value
         self.telling: Set[int] = set()  # lengths that would show more of what depends on the length
+        self.main = 0  # the value that the main signal is
+        self.space = tuple(space)  # extents of its further axes
+        if space:
+            height, width = (*(1,) * (2 - len(space)), *space)
+            frames, numbers = self.values[0].frames, channels[0] * height * width
+            self.values[0] = Value(numbers, frames, (width, height))
+            node = {"type": "Input", "path": self.unique("input"), "channels": channels[0], "width": width, "height": height}
+            self.main = self.put(node, [self.whole(Signal(0, (BATCH, SPACE, TIME), in_order(numbers), frames))], numbers, frames, frames,
+                                 None, (width, height)).number
 
     # Names and tensors.
 
@@ -98,9 +119,10 @@ class Builder:
 
     # Nodes.
 
-    def emit(self, node: Node, *operands: Signal) -> Signal:
+    def emit(self, node: Node, *operands: Signal, shape: Optional[Tuple[int, int, int]] = None, columns: bool = False) -> Signal:
         """A node that takes `operands`, of which it sees all channels of their values; what it gives: (batch, channels, time).
-        """
+        One that goes over the space of frames says which `shape` it gives them, one that goes over each of their columns that it
+        does; any other sees frames without space."""
         custom = self.describer.custom_forward.get(node["path"])
         if custom is None:
             reason = why_unreadable(node, self.describer.tensors)
@@ -108,11 +130,19 @@ class Builder:
                 raise Refused(reason)
         reduce = node["type"] == "Reduce"
         operands = self.in_time(operands)
+        if shape is None and not columns:
+            operands = self.in_shape(node, operands)
         if reduce and not self.windows and any(self.streamed(operand) != self.streamed(operands[0]) for operand in operands):
             node = {**node, "align": "lagging"}  # what one has too much is at its end
         if not reduce and not looks_back(node):
             operands = tuple(self.ended(value) for value in operands)
-        channels = self.channels_of(node, operands)
+        if shape is None:
+            own, width, height = self.values[operands[0].number].shape
+            same = node["type"] in _EACH_NUMBER or reduce and node["op"] != "concat"
+            channels = self.channels_of(node, operands) if same or not columns else self.describer.given(node, own) * width * height
+            space = (width, height)
+        else:
+            channels, space = shape[0] * shape[1] * shape[2], shape[1:]
         if self.windows:
             frames = streams = self.frames_of(node, operands, [operand.frames for operand in operands])
             if min(frames) < 1 or channels < 1:
@@ -121,7 +151,59 @@ class Builder:
             frames = self.frames_of(node, operands, [operand.frames for operand in operands])
             streams = self.frames_of(node, operands, [self.streamed(operand) for operand in operands])
         cut = next((operand.cut for operand in operands if operand.cut is not None), None)
-        return self.put(node, operands, channels, frames, streams, cut)
+        return self.put(node, operands, channels, frames, streams, cut, space)
+
+    def in_shape(self, node: Node, operands: Sequence[Signal]) -> Tuple[Signal, ...]:
+        """Operands with their space if the node does the same to each number of them, else without."""
+        same = node["type"] in _EACH_NUMBER or node["type"] == "Affine" and "channels" not in node or (
+            node["type"] == "Reduce" and node["op"] != "concat")
+        if same and len({self.values[operand.number].space for operand in operands}) == 1:
+            return tuple(operands)
+        return tuple(self.with_shape(operand, (self.values[operand.number].channels, 1, 1)) for operand in operands)
+
+    def with_shape(self, x: Signal, shape: Tuple[int, int, int]) -> Signal:
+        """x with a value whose numbers lie as they do, as frames of these channels, width and height."""
+        if self.values[x.number].shape == shape:
+            return x
+        source = self.nodes[x.number - self.signals] if x.number >= self.signals else {"type": ""}
+        if source["type"] == "Reshape":  # back to where it came from, or at once from there
+            return self.with_shape(x.replaced(number=source["from"][0]), shape)
+        key = (x.number, shape)
+        if key not in self.reshaped:
+            node = {"type": "Reshape", "path": self.helper_path("shape"), "channels": shape[0], "width": shape[1], "height": shape[2]}
+            streams = self.streamed(x)
+            self.reshaped[key] = self.put(node, [x], self.values[x.number].channels, streams, streams, None, shape[1:]).number
+        return x.replaced(number=self.reshaped[key])
+
+    def framed(self, x: Signal, order: Sequence[int]) -> Signal:
+        """x with a value whose frames have these axes, by their number, the slowest first: height, width and channels, or fewer."""
+        index = x.index.permute([x.place(dim) for dim in order])
+        height, width, channels = (*(1,) * (3 - len(order)), *index.shape)
+        y = self.with_shape(self.gather(x, index.flatten().tolist()), (channels, width, height))
+        return self.lying(x, y, order, index.shape)
+
+    @staticmethod
+    def lying(x: Signal, y: Signal, order: Sequence[int], extents: Sequence[int]) -> Signal:
+        """A node's output y with the axes of x, of which those by the numbers `order` are the axes of its frames, slowest first, with
+        these extents."""
+        places = [x.place(dim) for dim in order]
+        index = in_order(y.channels).reshape(tuple(extents))
+        return y.replaced(axes=x.axes, index=index.permute([places.index(place) for place in range(len(places))]))
+
+    def in_columns(self, x: Signal, columns: Tensor) -> Signal:
+        """These channels of x's value, (columns, channels), as columns of a frame: (batch, channels, time)."""
+        y = self.gather(x, columns.flatten().tolist())
+        count, channels = columns.shape
+        return y if self.values[y.number].shape[0] == channels else self.with_shape(y, (channels, count, 1))
+
+    def is_framed(self, x: Signal, dims: Sequence[int]) -> bool:
+        """Whether x's value has frames whose height and width, or width, are the axes `dims`, and its channels the only other one."""
+        others = [dim for dim, role in enumerate(x.axes) if role == SPACE and dim not in dims]
+        if len(others) != 1 or not 1 <= len(dims) <= 2 or any(x.axes[dim] != SPACE for dim in dims):
+            return False
+        index = x.index.permute([x.place(dim) for dim in (*dims, *others)])
+        height, width, channels = (*(1,) * (3 - index.dim()), *index.shape)
+        return self.values[x.number].shape == (channels, width, height) and torch.equal(index.flatten(), in_order(index.numel()))
 
     def in_step(self, signals: Sequence[Signal]) -> List[Signal]:
         """Those that must have equally many frames: without what is made of knobs, if there is anything else."""
@@ -152,9 +234,12 @@ class Builder:
         raise Refused("repeats a knob for a time that is no signal's")
 
     def put(self, node: Node, operands: Sequence[Signal], channels: int, frames: List[int], streams: List[int],
-            cut: Optional[Refused] = None) -> Signal:
+            cut: Optional[Refused] = None, space: Optional[Tuple[int, int]] = None) -> Signal:
+        first = self.values[operands[0].number]
+        if space is None:
+            space = first.space if node["type"] in _EACH_NUMBER and channels == first.channels else (1, 1)
         self.nodes.append({**node, "from": [operand.number for operand in operands]})
-        self.values.append(Value(channels, streams))
+        self.values.append(Value(channels, streams, space))
         if all(operand.number in self.timeless for operand in operands):
             self.timeless.add(len(self.values) - 1)
         cut = cut if frames != streams else None
@@ -233,12 +318,7 @@ class Builder:
     def gather_anew(self, x: Signal, channels: Sequence[int]) -> Signal:
         parts = runs_of(channels)
         if len(parts) > _MOST_SLICES:
-            path = self.helper_path("order")
-            matrix = torch.zeros(len(channels), self.values[x.number].channels)
-            matrix[torch.arange(len(channels)), torch.tensor(channels)] = 1.0
-            self.keep(path, "weight", matrix)
-            return self.emit({"type": "Linear", "path": path, "in_features": matrix.shape[1], "out_features": len(channels),
-                              "bias": False}, x)
+            return self.emit({"type": "ChannelSelect", "path": self.helper_path("order"), "indices": list(channels)}, x)
         pieces = [self.emit({"type": "ChannelSlice", "path": self.helper_path("slice"), "start": start,
                              "channels": count}, x) if count < self.values[x.number].channels else x for start, count in parts]
         if len(pieces) == 1:

@@ -35,7 +35,7 @@ BOTH_DIRECTIONS = f"runs in both directions; backwards it {USE_A_WINDOW}"
 WRAP_RECURRENT = ("gives its output and its last state, not one signal; wrap it in Recurrent, or take the first in a "
                    "forward of your own")
 WRAP = "works over the last axis, which is time; wrap it in OverChannels to apply it over the channels"
-OF_IMAGES = ("it takes images or volumes, but a signal is (batch, channels, frames); use what ends with 1d, the other "
+OF_IMAGES = ("it takes images or volumes, but a window is (batch, channels, frames); use what ends with 1d, the other "
               "axes as channels")
 PAD_OTHERWISE = "puts the signal's end before its start, which is not there yet; use zeros, replicate or reflect"
 REFUSED: Tuple[Tuple[type, str], ...] = (
@@ -107,7 +107,10 @@ _DESCRIBED = (
     *ACTIVATIONS, OverChannels, Snake, Residual, Parallel, Recurrent, Windowed, Snapshotter, OverlapAdd, OnlineAverager)
 
 # Modules of torch's that are recorded, also by themselves: what their functions are is known.
-_RECORDED = (nn.Upsample, nn.Embedding, nn.Unflatten)
+_RECORDED = (
+    nn.Upsample, nn.Embedding, nn.Unflatten, nn.ZeroPad2d,
+    *(getattr(nn, f"{kind}{axes}d") for kind in ("Conv", "ConvTranspose", "AvgPool", "MaxPool", "AdaptiveAvgPool", "AdaptiveMaxPool",
+                                                 "BatchNorm", "ConstantPad", "ReplicationPad") for axes in (2, 3)))
 
 # Modules of this package that a recorded forward calls as a whole.
 MARKERS = (Snake, Residual, Parallel, Windowed, Snapshotter, OverlapAdd, OnlineAverager)

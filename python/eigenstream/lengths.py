@@ -9,14 +9,17 @@ from torch import nn
 
 from .errors import fail
 from .evaluate import POINTWISE, missing
-from .format import Node, both_sides, lcm
+from .format import Node, both_sides, lcm, of_time
 
 
 LONG = 1 << 24  # longer than what any layer looks at
 LARGEST_SWEEP = 4096  # lengths of which the frames are counted
 # Types that make one frame of one frame, and look at no later one.
 FRAME_BY_FRAME = {*POINTWISE, "Linear", "LayerNorm", "BatchNorm1d", "PReLU", "GLU", "Softmax", "LogSoftmax", "Affine",
-                   "ChannelSlice", "Snake", "Control", "RNN", "GRU", "LSTM", "Cumulative", "Embedding", "ArgMax", "ArgMin"}
+                   "ChannelSlice", "ChannelSelect", "Snake", "Control", "RNN", "GRU", "LSTM", "Cumulative", "Embedding", "ArgMax",
+                   "ArgMin", "Input", "Reshape", "SpaceNorm", "BatchNorm2d", "BatchNorm3d",
+                   # of these, what is written pools each frame by itself
+                   *(f"Adaptive{op}Pool{axes}d" for op in ("Avg", "Max") for axes in (2, 3))}
 
 
 class OwnType(Exception):
@@ -29,6 +32,7 @@ def reach_of(node: Node) -> int:
 
 def frames_after(node: Node, n: int) -> int:
     """Frames that a described module gives for a signal of n frames."""
+    node = of_time(node)
     kind = node["type"]
     if n <= 0:
         return 0
@@ -79,6 +83,7 @@ def frames_after(node: Node, n: int) -> int:
 
 def pace(node: Node) -> Tuple[Fraction, int]:
     """Frames given for each one taken, and after how many taken ones everything inside repeats."""
+    node = of_time(node)
     kind = node["type"]
     if kind == "Residual":
         return pace(node["net"])
@@ -109,6 +114,7 @@ def pace(node: Node) -> Tuple[Fraction, int]:
 
 def looks_back(node: Node) -> bool:
     """Whether a longer signal only makes more frames of it, and changes none: nothing is done at its end."""
+    node = of_time(node)
     kind = node["type"]
     if kind == "Sequential":
         return all(map(looks_back, node["layers"]))

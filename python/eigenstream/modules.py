@@ -31,7 +31,7 @@ def reduce_values(op: str, values: Sequence[Tensor], window: bool = False) -> Te
     values = [value.expand(*value.shape[:-1], length) if window and value.shape[-1] == 1
               else value.narrow(-1, (value.shape[-1] - length) // 2, length) for value in values]
     if op == "concat":
-        return torch.cat(values, -2)
+        return torch.cat(values, 1 if values[0].dim() == 5 else -2)
     result = functools.reduce(FOLDS[op], values)
     return result / len(values) if op == "mean" else result
 

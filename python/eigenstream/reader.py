@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from .errors import ExportError, join
 from .format import (
     MAX_DEPTH, MAX_FRAMES, MAX_OUTPUTS, MAX_PACKED_WEIGHTS, MAX_PATTERNS, MAX_REACH, MAX_WAITING_FRAMES, Node, both_sides,
-    dilated, float32, recurrent_outputs)
+    OVER_SPACE, dilated, float32, of_time, paddings, recurrent_outputs)
 from .module_types import TYPES
 
 
 # Types that give as many channels as they take.
 _SAME_CHANNELS = {*(each.name for each in TYPES.values() if each.group == "Activations"), "AvgPool1d", "MaxPool1d", "Pad",
-                  "Resample", "BatchNorm1d", "LayerNorm", "Softmax", "LogSoftmax", "Affine", "Cumulative"}
+                  "Resample", "BatchNorm1d", "LayerNorm", "Softmax", "LogSoftmax", "Affine", "Cumulative", "Input", "SpaceNorm",
+                  *(f"BatchNorm{axes}d" for axes in (2, 3)),
+                  *(f"{op}Pool{axes}d" for op in ("Avg", "Max", "AdaptiveAvg", "AdaptiveMax") for axes in (2, 3))}
 
 
 def unreadable(node: Node, reason: str) -> ExportError:
@@ -43,7 +45,9 @@ def takes(node: Node) -> Optional[int]:
         return node["num_parameters"] if node["num_parameters"] > 1 else None
     fields = {"Conv1d": "in_channels", "ConvTranspose1d": "in_channels", "Graph": "in_channels", "Linear": "in_features",
               "BatchNorm1d": "num_features", "LayerNorm": "normalized_shape", "Snapshotter": "num_channels",
-              "Windowed": "channels", "Affine": "channels", "Snake": "channels",
+              "Windowed": "channels", "Affine": "channels", "Snake": "channels", "Input": "channels", "SpaceNorm": "channels",
+              **{f"{kind}{axes}d": "num_features" if kind == "BatchNorm" else "in_channels"
+                 for kind in ("Conv", "ConvTranspose", "BatchNorm") for axes in (2, 3)},
               **dict.fromkeys(("RNN", "GRU", "LSTM"), "input_size")}
     return node.get(fields[kind]) if kind in fields else None
 
@@ -87,6 +91,10 @@ def channels_after(node: Node, channels: Optional[int], given: Mapping[str, int]
         return channels // 2
     if kind == "ChannelSlice" and channels is not None and node["start"] + node["channels"] > channels:
         raise unreadable(node, f"takes channels up to {node['start'] + node['channels'] - 1}, but {channels} come")
+    if kind == "ChannelSelect":
+        if channels is not None and max(node["indices"]) >= channels:
+            raise unreadable(node, f"takes channel {max(node['indices'])}, but {channels} come")
+        return len(node["indices"])
     if kind == "OnlineAverager":
         least, own = node["num_updates"] * node["update_size"] + node["offset"], node["num_channels"]
         if channels is not None and (channels % own or channels // own < least):
@@ -149,6 +157,8 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
     def tensor(name: str) -> Tensor:
         return tensors[join(node["path"], name)]
 
+    if kind in OVER_SPACE:
+        return _why_unreadable_over_space(node)
     if kind in ("Conv1d", "ConvTranspose1d", "MaxPool1d"):
         if (node["kernel_size"] - 1) * node["dilation"] >= MAX_REACH:
             return f"its taps reach over more than {MAX_REACH} frames"
@@ -167,7 +177,7 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
         return f"padding {node['padding']} is more than half of kernel_size {node['kernel_size']}"
     if kind == "GroupNorm" and node["num_channels"] % node["num_groups"]:
         return f"num_groups is {node['num_groups']}, which does not divide {node['num_channels']} channels"
-    if kind == "BatchNorm1d":
+    if kind in ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"):
         spread = tensor("running_var").double() + number("eps")
         if bool((spread <= 0).any()):
             channel = int((spread <= 0).nonzero()[0])
@@ -195,6 +205,30 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
     return None
 
 
+def _why_unreadable_over_space(node: Node) -> Optional[str]:
+    """The same of what goes over time and space."""
+    kind, axes = OVER_SPACE[node["type"]]
+    pads = paddings(node["padding"], axes)
+    for i, taps in enumerate(node["kernel_size"]):
+        if (taps - 1) * (node["dilation"][i] if "dilation" in node else 1) >= MAX_REACH:
+            return f"its taps reach over more than {MAX_REACH} positions"
+        if kind in ("AvgPool1d", "MaxPool1d") and 2 * pads[i][0] > taps:
+            return f"padding {node['padding']} is more than half of kernel_size {node['kernel_size']}"
+    if kind in ("Conv1d", "ConvTranspose1d"):
+        groups, inputs, outputs = node["groups"], node["in_channels"], node["out_channels"]
+        if inputs % groups or outputs % groups:
+            return f"groups is {groups}, which does not divide {inputs} and {outputs} channels"
+    if kind == "ConvTranspose1d":
+        if node["stride"][0] != 1 or node["output_padding"][0] != 0:
+            return (f"along the time it has stride {node['stride'][0]} and output_padding {node['output_padding'][0]}; over time and "
+                    f"space only 1 and 0 are supported there: repeat the frames, or transpose by a ConvTranspose1d")
+        if max(pads[0]) >= dilated(node["kernel_size"][0], node["dilation"][0]):
+            return f"padding {pads[0][0]} of the time is as long as its kernel"
+        if math.prod(node["stride"]) > 4096:
+            return f"its strides multiply to {math.prod(node['stride'])}, more than 4096"
+    return None
+
+
 class _Stage(NamedTuple):
     """What one layer does to time: outputs for each input, how many of its inputs it reaches over, padding and stride
     counted in, and by how much its output is longer than its input times the rate."""
@@ -206,6 +240,7 @@ class _Stage(NamedTuple):
 
 
 def _stage_of(node: Node) -> Iterator[_Stage]:
+    node = of_time(node)
     kind = node["type"]
     gathers = {"Conv1d": ("kernel_size", "stride"), "AvgPool1d": ("kernel_size", "stride"), "Windowed": ("size", "stride"),
                "MaxPool1d": ("kernel_size", "stride"), "Snapshotter": ("snapshot_size", "stride_size")}

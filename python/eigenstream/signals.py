@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -13,17 +13,27 @@ from .errors import Refused
 BATCH, TIME, SPACE = "batch", "time", "channels"
 
 
+class Padded(NamedTuple):
+    """What a signal is, if it is nothing but another one with padding of some axes of channels: both sides of each, by its number,
+    and what they hold, "zeros" or "replicate"."""
+
+    source: "Signal"
+    amounts: Dict[int, Tuple[int, int]]
+    mode: str
+
+
 class Signal:
     """A tensor of a forward: a value of the graph, of which the stream has (channels, frames).
 
     `axes` are the roles of the tensor's axes: one the batch, at most one the time, the others channels. `index` says which
     channel of the value is at each place of the latter, so that views, permutations and slices of channels are nothing but
     another index. `frames` are the tensor's, for each of the runs; where they are fewer than the value has, the forward leaves
-    out the rest at the end: `cut` is why a stream could not.
+    out the rest at the end: `cut` is why a stream could not. `padded` is for what may take the padding upon itself.
     """
 
     def __init__(self, number: int, axes: Sequence[str], index: Tensor, frames: Sequence[int],
-                 cut: Optional[Refused] = None) -> None:
+                 cut: Optional[Refused] = None, padded: Optional[Padded] = None) -> None:
+        self.padded = padded
         self.number, self.axes, self.index = number, tuple(axes), index
         self.frames, self.cut = list(frames), cut
 
@@ -86,6 +96,11 @@ def what(value: Any) -> str:
 
 def in_order(count: int) -> Tensor:
     return torch.arange(count)
+
+
+def index_of_frames(numbers: int, space: Sequence[int]) -> Tensor:
+    """Where the numbers of frames lie, (channels, height, width) or (channels, width): the channel is the fastest."""
+    return in_order(numbers).reshape(*space, -1).movedim(-1, 0)
 
 
 def inverse(order: Tensor) -> Tensor:

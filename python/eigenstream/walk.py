@@ -14,7 +14,7 @@ from .graph import Builder
 from .known import OF_IMAGES, of_images
 from .outputs import Chosen, Output, choose, suggestion
 from .record import Place, Ref, refs_in
-from .signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
+from .signals import BATCH, SPACE, TIME, Lost, Signal, in_order, index_of_frames, what
 
 
 class Depends(Exception):
@@ -28,15 +28,18 @@ class Depends(Exception):
 class Walk:
     """Goes through the steps of a forward and has each written."""
 
-    def __init__(self, builder: Builder, aligned: Aligned, axes: Sequence[str], root: nn.Module,
+    def __init__(self, builder: Builder, aligned: Aligned, axes: Sequence[Sequence[str]], root: nn.Module,
                  failed: Callable[..., ExportError],
                  refused: Callable[[Refused, Optional[Place]], ExportError], knobs: Knobs) -> None:
         self.builder, self.aligned, self.root, self.failed, self.refused = builder, aligned, root, failed, refused
         self.values: Dict[int, Any] = {}
-        for i, value in enumerate(builder.values):
+        for i, value in enumerate(builder.values[:builder.signals]):
             index = in_order(value.channels)
-            own = axes if i not in builder.timeless else knobs.forms[i - builder.signals + len(knobs.forms)]
+            own = axes[i] if i not in builder.timeless else knobs.forms[i - builder.signals + len(knobs.forms)]
             self.values[i] = Signal(i, own, index if SPACE in own else index.reshape(()), value.frames)
+        if builder.space:  # as it lies: width and height behind the channels
+            order = index_of_frames(builder.values[builder.main].channels, builder.space)
+            self.values[0] = Signal(builder.main, axes[0], order, builder.values[0].frames)
 
     def outputs(self, chosen: Chosen) -> List[Output]:
         """What the forward gives of what is wanted, as the stream has it: (batch, channels, time)."""
@@ -163,8 +166,11 @@ class Walk:
         if BATCH not in result.axes or TIME not in result.axes:
             raise Refused(f"its forward gives {result!r}, which has no time")
         ended = b.ended(result)
+        dims = [dim for dim, role in enumerate(result.axes) if role == SPACE]
+        if len(dims) in (2, 3) and (b.space or b.values[ended.number].space != (1, 1)):
+            return b.framed(ended, [*dims[1:], dims[0]])
         y = b.ordered(ended)
-        return y.replaced(axes=result.axes)
+        return b.with_shape(y, (y.channels, 1, 1)).replaced(axes=result.axes)
 
     def window(self, result: Signal) -> Signal:
         """What a window becomes: (batch, channels, time), or features (batch, channels)."""

@@ -114,7 +114,8 @@ def recurrence(kind: str, relu: bool, hidden: int, inputs: List[Tensor], v: Tens
 
 
 def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, window: bool = False, *more: Tensor) -> Tensor:
-    """Run a description on x (B, C, T), using each field once; `window`: inside a Windowed; `more`: a Graph's further inputs."""
+    """Run a description on x (B, C, T), using each field once; `window`: inside a Windowed; `more`: a Graph's further inputs. Where
+    frames have space, x is (B, C, H, W, T)."""
     fields = dict(node)
     kind, path = fields.pop("type"), fields.pop("path")
 
@@ -224,6 +225,8 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
                 return x * f("scale", 1.0) + f("offset", 0.0)
             assert tensor("weight").shape == tensor("bias").shape == (f("channels"),)
             return x * tensor("weight")[:, None] + tensor("bias")[:, None]
+        if kind == "ChannelSelect":
+            return torch.stack([x[:, index] for index in f("indices")], 1)
         if kind == "ChannelSlice":
             return x.narrow(1, f("start"), f("channels"))
         if kind in ("Abs", "Exp", "Log", "Sqrt", "Square", "Sin", "Cos", "Reciprocal"):
@@ -314,7 +317,16 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
         fields.clear()
         return activation(x)
 
-    y = layer(x)
+    if kind == "Reshape":
+        lying = x.reshape(*x.shape[:2], -1, x.shape[-1]).transpose(1, 2).flatten(1, 2)  # number by number as in memory
+        shape = [fields.pop(name) for name in ("height", "width", "channels")]
+        y = lying.reshape(x.shape[0], *shape, x.shape[-1]).movedim(3, 1)
+        y = y[:, :, 0, 0] if y.shape[2:4] == (1, 1) else y
+    elif x.dim() > 3 and kind not in ("Sequential", "Graph"):  # each column of the frames by itself
+        columns = layer(x.permute(0, 2, 3, 1, 4).flatten(0, 2))
+        y = columns.unflatten(0, (x.shape[0], *x.shape[2:4])).permute(0, 3, 1, 2, 4)
+    else:
+        y = layer(x)
     assert not fields, f"{path}: unused {sorted(fields)}"
     return y
 
@@ -919,7 +931,7 @@ class RefusalTest(Case):
         patched.forward = torch.tanh
         for module, pattern in (
             (Mine(), r"\(Mine\): unknown module class; build it from .*Conv1d.*Residual"),
-            (nn.Conv2d(1, 1, 1), r"\(Conv2d\): unknown"),
+            (nn.MaxUnpool2d(2), r"\(MaxUnpool2d\): unknown"),
             (nn.ModuleList(), r"\(ModuleList\): unknown"),
         ):
             with self.subTest(pattern=pattern):
@@ -1044,16 +1056,14 @@ class RefusalTest(Case):
             def forward(self, x: Tensor) -> Tensor:
                 return self.conv(x.unsqueeze(1)).squeeze(1)
 
-        class Functional(Own):
-            def forward(self, x: Tensor) -> Tensor:
-                return F.conv2d(x.unsqueeze(1), self.conv.weight).squeeze(1)
-
         own, windowed = Own(), eigenstream_export.Windowed
-        for net, where in ((own.conv, r"<root> \(Conv2d\)"), (nn.Sequential(nn.BatchNorm2d(3)), r"0 \(BatchNorm2d\)"),
-                           (own, r"conv \(Conv2d\)"), (nn.Sequential(own), r"0\.conv \(Conv2d\)"),
-                           (Functional(), r"<root> \(Functional\): conv2d"), (windowed(own.conv, 8, 4), r"net \(Conv2d\)"),
+        for net, where in ((own.conv, r"<root> \(Conv2d\)"), (nn.Sequential(nn.BatchNorm2d(3)), r"<root> \(Sequential\)"),
+                           (own, r"<root> \(Own\)")):
+            self.assert_refused(net, rf"^{where}: which frames its input \w+ has cannot be seen; say all its extents .*inputs=\[\(2, 80\)\]")
+        for net, where in ((windowed(own, 8, 4), r"net\.conv \(Conv2d\)"),
                            (windowed(nn.Sequential(nn.ReLU(), own), 8, 4), r"net\.1\.conv \(Conv2d\)")):
-            self.assert_refused(net, rf"^{where}: .*images or volumes.*use what ends with 1d")
+            with self.assertRaisesRegex(ExportError, rf"^{where}: inside a Windowed: .*images or volumes.*use what ends with 1d"):
+                describe(net, inputs=[2])
 
     def test_hooks(self) -> None:
         net = nn.Sequential(nn.Conv1d(1, 1, 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, List, NamedTuple, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -101,6 +101,11 @@ def join_signals(b: Builder, op: str, *signals: Signal) -> Signal:
         if b.values[x.number].channels == count and torch.equal(index.sort().values, in_order(count)):
             order = torch.argsort(index)
             break
+    framed = None if b.windows else _framed(b, signals, [index[order] for index in indices])
+    if framed is not None:
+        operands, frame = framed
+        y = b.emit({"type": "Reduce", "path": b.own_path(), "op": op}, *operands, shape=frame)
+        return y.replaced(axes=shape.axes, index=inverse(order).reshape(shape.extents))
     single = [count > 1 and bool((index == index[0]).all()) for index in indices]
     if all(single):
         order, places = in_order(1), torch.zeros(count, dtype=torch.int64)
@@ -111,6 +116,29 @@ def join_signals(b: Builder, op: str, *signals: Signal) -> Signal:
                 for x, index, alone in zip(signals, indices, single)]
     y = b.emit({"type": "Reduce", "path": b.own_path(), "op": op}, *operands)
     return y.replaced(axes=shape.axes, index=places.reshape(shape.extents))
+
+
+def _framed(b: Builder, signals: Sequence[Signal],
+            indices: Sequence[Tensor]) -> Optional[Tuple[List[Signal], Tuple[int, int, int]]]:
+    """Operands as frames with space, or one column or one channel for all of them, and the shape of these frames; None if none
+    has space. `indices` say which number of each belongs to those of the largest."""
+    whole = next((b.values[x.number].shape for x, index in zip(signals, indices)
+                  if torch.equal(index, in_order(b.values[x.number].channels)) and b.values[x.number].space != (1, 1)), None)
+    if whole is None:
+        return None
+    channels, width, height = whole
+    operands = []
+    for x, index in zip(signals, indices):
+        index = index.reshape(height * width, channels)
+        if torch.equal(index.flatten(), in_order(b.values[x.number].channels)):
+            operands.append(b.with_shape(b.whole(x), whole))
+        elif torch.equal(index, index[:1].expand_as(index)):
+            operands.append(b.with_shape(b.gather(x, index[0].tolist()), (channels, 1, 1)))
+        elif torch.equal(index, index[:, :1].expand_as(index)):
+            operands.append(b.with_shape(b.gather(x, index[:, 0].tolist()), (1, width, height)))
+        else:
+            operands.append(b.with_shape(b.gather(x, index.flatten().tolist()), whole))
+    return operands, whole
 
 
 # --- constants ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Callable, List, Optional, Sequence
 
 import torch
@@ -14,6 +15,7 @@ from ..known import USE_A_WINDOW
 from ..signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
 from .arithmetic import without_lengths, affine, binary, clamp, join_signals, larger, power
 from .registry import handles
+from .space import pooled_space
 from .time import over_time
 
 WRAP = "works over the last axis, which is time; transpose it to apply it over the channels"
@@ -25,8 +27,11 @@ def along(b: Builder, x: Signal, dim: int, apply: Callable[[Signal], Signal]) ->
     place = x.place(dim)
     columns = x.index.movedim(place, -1)
     groups = columns.reshape(-1, columns.shape[-1])
-    parts = [apply(b.gather(x, group.tolist())) for group in groups]
-    y = parts[0] if len(parts) == 1 else join_concat(b, parts)
+    if not b.windows:  # as columns of a frame
+        y = apply(b.in_columns(x, groups))
+    else:
+        parts = [apply(b.gather(x, group.tolist())) for group in groups]
+        y = parts[0] if len(parts) == 1 else join_concat(b, parts)
     index = in_order(y.channels).reshape(*columns.shape[:-1], -1).movedim(-1, place)
     return y.replaced(axes=x.axes, index=index)
 
@@ -51,9 +56,9 @@ def linear_map(b: Builder, x: Signal, dim: int, matrix: Tensor, bias: Optional[T
     count, (outputs, inputs) = len(groups), matrix.shape
     if inputs != groups.shape[1]:
         raise Refused(f"a matrix for {inputs} channels meets {groups.shape[1]}")
-    operand = b.gather(x, groups.flatten().tolist())
+    operand = b.gather(x, groups.flatten().tolist()) if b.windows else b.in_columns(x, groups)
     path = path or b.own_path(weight=matrix, bias=bias)
-    if count == 1:
+    if count == 1 or not b.windows:
         b.keep(path, "weight", matrix)
         if bias is not None:
             b.keep(path, "bias", bias)
@@ -65,7 +70,7 @@ def linear_map(b: Builder, x: Signal, dim: int, matrix: Tensor, bias: Optional[T
         node = {"type": "Conv1d", "path": path, "in_channels": count * inputs, "out_channels": count * outputs,
                 "kernel_size": 1,
                 "stride": 1, "padding": 0, "dilation": 1, "groups": count, "bias": bias is not None}
-    y = b.emit(node, operand)
+    y = b.emit(node, operand, columns=not b.windows)
     return y.replaced(axes=x.axes, index=in_order(y.channels).reshape(*columns.shape[:-1], outputs).movedim(-1, place))
 
 
@@ -116,6 +121,10 @@ def _over_time(b: Builder, x: Signal, name: str) -> Signal:
 @handles("mean", "sum", "nanmean", "nansum")
 def mean(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Signal:
     name = b.step.name.replace("nan", "")
+    dims = _axes(b, input, dim, name)[::-1]
+    if name == "mean" and not b.windows and len(dims) in (1, 2) and b.is_framed(input, dims):
+        y = pooled_space(b, input, dims, [1] * len(dims))
+        return y if keepdim else without(b, y, dims)
 
     def over_channels(x: Signal, each: int) -> Signal:
         count = x.extent(each)
@@ -254,7 +263,7 @@ def _cumulated(b: Builder, x: Signal, dim: int, op: str) -> Signal:
 
 def _over(b: Builder, x: Signal, dim: Any, what: str, kind: str) -> Signal:
     x = b.over_channels(x, dim, what)
-    return along(b, x, dim, lambda part: b.emit({"type": kind, "path": b.own_path()}, part))
+    return along(b, x, dim, lambda part: b.emit({"type": kind, "path": b.own_path()}, part, columns=not b.windows))
 
 
 @handles("softmax", "log_softmax")
@@ -265,7 +274,7 @@ def softmax(b: Builder, input: Signal, dim: Any = None, _stacklevel: int = 3, dt
 @handles("softmin")
 def softmin(b: Builder, input: Signal, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Signal:
     x = b.over_channels(affine(b, input, -1.0), dim, "softmin")
-    return along(b, x, dim, lambda part: b.emit({"type": "Softmax", "path": b.own_path()}, part))
+    return along(b, x, dim, lambda part: b.emit({"type": "Softmax", "path": b.own_path()}, part, columns=not b.windows))
 
 
 @handles("glu")
@@ -383,14 +392,17 @@ def layer_norm(b: Builder, input: Signal, normalized_shape: Sequence[int], weigh
         y = b.emit({"type": "GroupNorm", "path": b.own_path(), "num_groups": 1, "num_channels": shape[0], "eps": float(eps),
                     "affine": False}, b.whole(x))
         return y.replaced(axes=x.axes, index=x.index)
-    if len(shape) != 1:
-        weights = ", with a weight for each channel and frame; say elementwise_affine=False, or GroupNorm(1, channels)"
-        raise Refused(f"normalized_shape is {shape}{weights if b.windows else ', only one axis (the channels) is supported'}")
+    if len(shape) != 1 and b.windows:
+        raise Refused(f"normalized_shape is {shape}, with a weight for each channel and frame; say elementwise_affine=False, or "
+                      "GroupNorm(1, channels)")
     x = b.turned(input, -1, SPACE)
-    if x.axis(-1) != SPACE:
-        raise Refused(WRAP)
+    if any(x.axis(-1 - i) != SPACE for i in range(len(shape))):
+        raise Refused(WRAP if len(shape) == 1 else f"normalized_shape is {shape}, which are not axes of channels or space only")
     path = b.own_path(weight=weight, bias=bias)
-    count, affine_ = shape[0], weight is not None or bias is not None
+    count, affine_ = math.prod(shape), weight is not None or bias is not None
+    weight, bias = (None if each is None else each.flatten() for each in (weight, bias))
+    if not b.windows and len(shape) < x.index.dim() and b.is_framed(x, range(len(x.axes) - len(shape), len(x.axes))):
+        return _space_norm(b, x, path, weight, bias, eps)
 
     def norm_of(part: Signal) -> Signal:
         if affine_:
@@ -398,11 +410,27 @@ def layer_norm(b: Builder, input: Signal, normalized_shape: Sequence[int], weigh
             b.keep(path, "bias", torch.zeros(count) if bias is None else bias, (count,))
         return b.emit({"type": "LayerNorm", "path": path, "normalized_shape": count, "eps": float(eps),
                        "elementwise_affine": affine_},
-                      part)
+                      part, columns=not b.windows)
 
-    if x.index.numel() != count:
+    if b.windows and x.index.numel() != count:
         raise Refused(f"layer_norm over {count} of {x.index.numel()} channels")
-    return along(b, x, len(x.axes) - 1, norm_of)
+    kept, tail = x.axes[:len(x.axes) - len(shape)], x.index.shape[x.index.dim() - len(shape):]
+    merged = x.replaced(axes=(*kept, SPACE), index=x.index.flatten(x.index.dim() - len(shape)))
+    y = along(b, merged, len(kept), norm_of)
+    return y.replaced(axes=x.axes, index=y.index.unflatten(-1, tail))
+
+
+def _space_norm(b: Builder, x: Signal, path: str, weight: Optional[Tensor], bias: Optional[Tensor], eps: float) -> Signal:
+    """A norm over the width and height of frames, with a weight for each place, the same for all channels."""
+    channels, width, height = b.values[x.number].shape
+    affine_ = weight is not None or bias is not None
+    if affine_:
+        for name, value, neutral in (("weight", weight, 1.0), ("bias", bias, 0.0)):
+            value = torch.full((height * width,), neutral) if value is None else value
+            b.keep(path, name, value.reshape(1, height, width).expand(channels, -1, -1))
+    y = b.emit({"type": "SpaceNorm", "path": path, "channels": channels, "width": width, "height": height, "over_channels": False,
+                "eps": float(eps), "elementwise_affine": affine_}, b.whole(x), shape=(channels, width, height))
+    return y.replaced(axes=x.axes, index=x.index)
 
 
 @handles("batch_norm")
@@ -423,9 +451,11 @@ def batch_norm(b: Builder, input: Signal, running_mean: Any = None, running_var:
         for name in ("weight", "bias", "running_mean", "running_var"):
             if name in tensors:
                 b.keep(path, name, tensors[name], (count,))
-        return b.emit({"type": "BatchNorm1d", "path": path, "num_features": count, "eps": float(eps), "affine": affine_}, part)
+        kind = f"BatchNorm{1 if b.windows else max(1, x.index.dim())}d"
+        return b.emit({"type": kind, "path": path, "num_features": count, "eps": float(eps), "affine": affine_}, part,
+                      columns=not b.windows)
 
-    if x.index.numel() != count:
+    if b.windows and x.index.numel() != count or x.index.dim() > 3:
         raise Refused("batch_norm of more than (batch, channels, time) is not supported")
     return along(b, x, 1, norm_of)
 
@@ -485,7 +515,7 @@ def argmax(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False) ->
 def _place(b: Builder, x: Signal, dim: int, keepdim: bool, name: str) -> Signal:
     """Which channel along an axis is the greatest or the least."""
     kind = {"max": "ArgMax", "min": "ArgMin"}[name[-3:]]
-    y = along(b, x, dim, lambda part: b.emit({"type": kind, "path": b.own_path()}, part))
+    y = along(b, x, dim, lambda part: b.emit({"type": kind, "path": b.own_path()}, part, columns=not b.windows))
     return y if keepdim else without(b, y, [dim % len(y.axes)])
 
 

@@ -18,7 +18,7 @@ from .arithmetic import without_lengths
 from .registry import HANDLERS, handles
 
 
-def _constants(b: Builder, **tensors: Any) -> List[Optional[Tensor]]:
+def constants(b: Builder, **tensors: Any) -> List[Optional[Tensor]]:
     found = []
     for name, value in tensors.items():
         value = without_lengths(value, b) if isinstance(value, Varying) else value
@@ -46,7 +46,7 @@ def conv1d(b: Builder, input: Signal, weight: Any, bias: Any = None, stride: Any
            groups: int = 1) -> Signal:
     if not isinstance(input, Signal):
         raise Refused("convolves a constant with a signal")
-    weight, bias = _constants(b, weight=weight, bias=bias)
+    weight, bias = constants(b, weight=weight, bias=bias)
     x = b.upright(input, "Conv1d")
     stride, dilation = _number("stride", stride), _number("dilation", dilation)
     field = dilated(weight.shape[2], dilation)
@@ -84,7 +84,7 @@ def conv_transpose1d(b: Builder, input: Signal, weight: Any, bias: Any = None, s
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Signal:
     if not isinstance(input, Signal):
         raise Refused("convolves a constant with a signal")
-    weight, bias = _constants(b, weight=weight, bias=bias)
+    weight, bias = constants(b, weight=weight, bias=bias)
     x = b.upright(input, "ConvTranspose1d")
     path = b.own_path(weight=weight, bias=bias)
     b.keep(path, "weight", weight)
@@ -244,9 +244,6 @@ def _of_images(name: str) -> None:
         raise Refused(f"{name}: {OF_IMAGES}")
 
 
-for _kind in ("conv", "conv_transpose", "avg_pool", "max_pool", "adaptive_avg_pool", "adaptive_max_pool"):
-    for _axes in ("2d", "3d"):
-        _of_images(_kind + _axes)
 for _name in ("fold", "grid_sample", "pixel_shuffle", "pixel_unshuffle", "affine_grid"):
     _of_images(_name)
 del HANDLERS["fold"]

@@ -12,7 +12,7 @@ from ..errors import ByLength, Refused
 from ..format import MAX_EXTENT
 from ..graph import Builder
 from ..known import PAD_OTHERWISE
-from ..signals import SPACE, TIME, Signal, in_order, what
+from ..signals import SPACE, TIME, Padded, Signal, in_order, what
 from .arithmetic import affine
 from .registry import handles
 from .shapes import concat, sliced
@@ -83,10 +83,12 @@ def pad(b: Builder, input: Signal, pad: Any, mode: str = "constant", value: Any 
     if value is not None and not isinstance(value, (int, float)):
         raise Refused(f"pads with {what(value)}")
     x = input
-    for i in range(0, len(amounts), 2):
-        left, right, dim = amounts[i], amounts[i + 1], len(x.axes) - 1 - i // 2
-        if left == 0 and right == 0:
-            continue
+    sides = [(len(x.axes) - 1 - i // 2, amounts[i], amounts[i + 1]) for i in range(0, len(amounts), 2)]
+    sides = [(dim, left, right) for dim, left, right in sides if not (left == 0 and right == 0)]
+    if not b.windows:
+        sides.sort(key=lambda each: x.axis(each[0]) != TIME)  # the time first, so that the rest is beside each other
+        return _pad_stream(b, x, sides, mode, float(value or 0))
+    for dim, left, right in sides:
         role = x.axis(dim)
         if role == TIME:
             x = pad_time(b, x, left, right, mode, float(value or 0))
@@ -97,6 +99,32 @@ def pad(b: Builder, input: Signal, pad: Any, mode: str = "constant", value: Any 
         else:
             raise Refused(f"pads the {role}, only time can be padded")
     return x
+
+
+def _pad_stream(b: Builder, x: Signal, sides: Sequence[Tuple[int, Any, Any]], mode: str, value: float) -> Signal:
+    """A signal with padding along the time and then along axes of channels."""
+    for dim, left, right in sides:
+        if x.axis(dim) == TIME:
+            x = pad_time(b, x, left, right, mode, value)
+    y, amounts = x, {}
+    for dim, left, right in sides:
+        if x.axis(dim) == TIME:
+            continue
+        if x.axis(dim) != SPACE or type(left) is not int or type(right) is not int or mode not in ("constant", "replicate", "reflect",
+                                                                                                   "circular"):
+            raise Refused(f"pads the {x.axis(dim)}, only time and channels can be padded, by constant numbers")
+        amounts[dim] = (left, right)
+        y = _pad_channels(b, y, dim, left, right, value) if mode == "constant" else _mirrored(y, dim, left, right, mode)
+    plain = mode == "replicate" or mode == "constant" and value == 0
+    if amounts and plain and all(min(each) >= 0 for each in amounts.values()):
+        y.padded = Padded(x, amounts, "zeros" if mode == "constant" else mode)
+    return y
+
+
+def _mirrored(x: Signal, dim: int, left: int, right: int, mode: str) -> Signal:
+    """More entries of an axis of channels, which are others of it."""
+    places = torch.nn.functional.pad(in_order(x.extent(dim)).double()[None, None], (left, right), mode)[0, 0].long()
+    return x.replaced(index=x.index.index_select(x.place(dim), places))
 
 
 def _pad_channels(b: Builder, x: Signal, dim: int, left: int, right: int, value: float) -> Signal:

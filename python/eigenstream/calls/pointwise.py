@@ -13,6 +13,7 @@ from ..graph import Builder
 from ..module_types import TYPES
 from ..signals import SPACE, Signal, what
 from .arithmetic import affine, binary, clamp, compared, constant, of_two
+from .channels import along
 from .registry import HANDLERS, handles
 
 # Functions that are a node by themselves, with its type; the type's fields are their arguments, in torch's order.
@@ -75,6 +76,11 @@ def prelu(b: Builder, input: Signal, weight: Any) -> Signal:
     if not isinstance(weight, Tensor):
         raise Refused("the slopes of prelu must be a parameter, one for each channel of axis 1")
     x = input
+    if weight.numel() > 1 and not b.windows and x.axis(1) == SPACE:
+        path = b.own_path(weight=weight)
+        b.keep(path, "weight", weight.reshape(-1))
+        node = {"type": "PReLU", "path": path, "num_parameters": weight.numel()}
+        return along(b, x, 1, lambda part: b.emit(node, part, columns=True))
     if weight.numel() > 1:
         x = b.turned(x, 1, SPACE)
         if x.axis(1) != SPACE:

@@ -456,6 +456,13 @@ def concat(b: Builder, values: Sequence[Signal], dim: int) -> Signal:
     for frames in zip(*(value.frames for value in values)):
         if len(set(frames)) > 1:
             raise Refused(f"signals of {' and '.join(map(str, sorted(set(frames))))} frames meet")
+    space = [axis for axis, role in enumerate(first) if role == SPACE and axis != dim]
+    if not b.windows and any(b.is_framed(value, space) for value in values):
+        parts = [b.framed(value, [*space, dim]) for value in values]
+        shapes = [b.values[part.number].shape for part in parts]
+        channels = sum(shape[0] for shape in shapes)
+        y = b.emit({"type": "Reduce", "path": b.own_path("cat"), "op": "concat"}, *map(b.whole, parts), shape=(channels, *shapes[0][1:]))
+        return b.lying(values[0], y, [*space, dim], [*(values[0].extent(axis) for axis in space), channels])
     # The order of the channels in the file: those of one signal after those of the other, each as it is there.
     parts = [b.compact(value) for value in values]
     place = values[0].place(dim)
