@@ -11,6 +11,7 @@ from .align import Number
 from .errors import Refused
 
 BATCH, TIME, SPACE = "batch", "time", "channels"
+ROWS = ("batch and time", "time and batch")  # as one axis: its rows are frames
 
 
 class Padded(NamedTuple):
@@ -25,7 +26,7 @@ class Padded(NamedTuple):
 class Signal:
     """A tensor of a forward: a value of the graph, of which the stream has (channels, frames).
 
-    `axes` are the roles of the tensor's axes: one the batch, at most one the time, the others channels. `index` says which
+    `axes` are the roles of the tensor's axes: one the batch, at most one the time, or both as one, the others channels. `index` says which
     channel of the value is at each place of the latter, so that views, permutations and slices of channels are nothing but
     another index. `frames` are the tensor's, for each of the runs; where they are fewer than the value has, the forward leaves
     out the rest at the end: `cut` is why a stream could not. `padded` is for what may take the padding upon itself.
@@ -52,6 +53,8 @@ class Signal:
 
     def place(self, dim: int) -> int:
         """Which of the index's axes an axis of channels is."""
+        if self.axes[dim % len(self.axes)] in ROWS:
+            raise Refused("over batch and time: that mixes what does not belong together")
         return sum(role == SPACE for role in self.axes[:dim % len(self.axes)])
 
     def extent(self, dim: int) -> Optional[int]:
@@ -63,7 +66,8 @@ class Signal:
 
     def shape(self, run: int, batch: int) -> Tuple[int, ...]:
         extents = iter(self.index.shape)
-        return tuple(batch if role == BATCH else self.frames[run] if role == TIME else next(extents) for role in self.axes)
+        known = {BATCH: batch, TIME: self.frames[run], **dict.fromkeys(ROWS, batch * self.frames[run])}
+        return tuple(next(extents) if role == SPACE else known[role] for role in self.axes)
 
     @property
     def channels(self) -> int:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from eigenstream_export_test import Case  # noqa: E402  (puts the exporter's folder on the path)
 from eigenstream_idioms_test import own  # noqa: E402
-from eigenstream import ExportError, describe, export  # noqa: E402
+from eigenstream import Control, ExportError, describe, export  # noqa: E402
 
 
 def types_in(node: Any) -> List[str]:
@@ -227,6 +227,65 @@ class NetworkTest(SpaceCase):
         net = own(lambda m, x: m.f(m.c(x[:, None]).permute(0, 2, 1, 3).flatten(2)), c=nn.Conv2d(1, 3, (3, 3), (2, 2), (1, 1)),
                   f=nn.Linear(3 * 5, 4))
         self.assert_exported(net, 10, 1)
+
+    def test_frames_as_rows(self) -> None:
+        """A network for pictures, run over all frames at once, and what follows over time."""
+        class Pictures(nn.Module):
+            def __init__(self, first_time: bool) -> None:
+                super().__init__()
+                self.first_time = first_time
+                self.cnn = nn.Sequential(nn.Conv2d(2, 4, 3, (2, 1), 1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d((1, 2)),
+                                         nn.Conv2d(4, 6, (2, 3), groups=2), nn.ELU(), nn.AdaptiveAvgPool2d((1, 2)), nn.Flatten(), nn.Linear(12, 5))
+                self.rnn = nn.LSTM(5, 4, batch_first=not first_time)
+
+            def forward(self, x: Tensor) -> Tensor:  # (B, C, T, H, W), or (T, B, ...)
+                x = x.permute(2, 0, 1, 3, 4) if self.first_time else x.transpose(1, 2)
+                first, second = x.shape[:2]
+                y = self.cnn(x.reshape(first * second, *x.shape[2:]))
+                y, _ = self.rnn(y.view(first, second, -1))
+                return y.transpose(0, 1) if self.first_time else y
+
+        for first_time in (False, True):
+            described = self.assert_exported(Pictures(first_time), (2, 7, 8), 2, out_axis=1)
+            self.assertEqual(types_in(described)[:4], ["Conv3d", "BatchNorm3d", "ReLU", "MaxPool3d"])
+        net = own(lambda m, x: m.c(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (x.shape[0], x.shape[2])), c=nn.Conv1d(3, 4, 3, padding=1))
+        self.assertEqual(types_in(self.assert_exported(net, (3, 6), 2, out_axis=1)), ["Conv2d"])
+        net = own(lambda m, x: F.avg_pool1d(x.transpose(1, 2).flatten(0, 1), 2).view(x.shape[0], -1, 3, 3))
+        self.assert_exported(net, (3, 6), 2, out_axis=1)
+        self.assert_refused(own(lambda m, x: x.transpose(1, 2).flatten(0, 1).mean(0)), (3, 6), "mixes what does not belong together", 2)
+        self.assert_refused(own(lambda m, x: x.transpose(1, 2).flatten(0, 1)), (3, 6), "has no time", 2)
+
+    def test_up_and_down(self) -> None:
+        net = own(lambda m, x: m.c(F.interpolate(F.max_pool2d(x, (1, 2)), scale_factor=(1, 2))) + x, c=nn.Conv2d(2, 2, 3, padding=1))
+        self.assert_exported(net, (2, 6), 2)
+        self.assert_exported(own(lambda m, x: F.interpolate(x, scale_factor=2.0)), (2, 6), 2)
+        self.assert_exported(own(lambda m, x: F.interpolate(x, scale_factor=(1, 2, 3))), (2, 3, 4), 2)
+        self.assert_refused(own(lambda m, x: F.interpolate(x, scale_factor=(1, 2), mode="bilinear")), (2, 6), "only 'nearest'", 2)
+
+    def test_outputs_and_knobs(self) -> None:
+        """Several outputs, with space and without; a knob beside a signal with space."""
+        def forward(m: Any, x: Tensor) -> Any:
+            y = m.c(x)
+            return {"mask": torch.sigmoid(y), "level": y.mean((1, 3))}
+
+        net = own(forward, c=nn.Conv2d(2, 3, (3, 3), padding=1)).eval()
+        path = self.folder / "net.safetensors"
+        export(net, path, inputs=[(2, 5)], time_axis=2)
+        x = torch.rand(2, 2, 5, 20)
+        with torch.no_grad():
+            expected = net(x.transpose(2, 3))
+        given = self.run_tool(path, x)
+        if given:
+            self.assertLessEqual(float((given["mask"] - expected["mask"].transpose(2, 3)).abs().max()), 1e-5)
+            self.assertLessEqual(float((given["level"][:, 0] - expected["level"]).abs().max()), 1e-5)
+
+        class Knob(nn.Module):
+            def forward(self, x: Tensor, gain: Tensor) -> Tensor:
+                return x * gain[:, :, None, None]
+
+        export(Knob().eval(), path, inputs={"x": (2, 5), "gain": Control(2, [2.0, 3.0])}, time_axis=2)
+        for y in self.run_tool(path, x).values():
+            self.assertLessEqual(float((y - x * torch.tensor([2.0, 3.0])[:, None, None]).abs().max()), 1e-6)
 
     def test_broadcasting(self) -> None:
         net = own(lambda m, x: m.a(x) * torch.sigmoid(m.b(x)) + x.mean(-1, keepdim=True) * m.scale[:, None, None],

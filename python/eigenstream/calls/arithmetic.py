@@ -164,6 +164,16 @@ def without_lengths(value: Varying, b: Builder) -> Tensor:
     return first
 
 
+def constants(b: Builder, **tensors: Any) -> List[Optional[Tensor]]:
+    found = []
+    for name, value in tensors.items():
+        value = without_lengths(value, b) if isinstance(value, Varying) else value
+        if value is not None and not isinstance(value, Tensor):
+            raise Refused(f"the {name} is {what(value)}, but it must be the same for all signals")
+        found.append(value)
+    return found
+
+
 def constant(b: Builder, x: Signal, value: Any) -> Tuple[Signal, Any]:
     """x, and what stands beside it: a number, or a tensor with one for each channel of x's value."""
     if isinstance(value, (bool, int, float)):

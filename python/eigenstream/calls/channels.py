@@ -12,7 +12,7 @@ from ..align import Varying
 from ..errors import Refused
 from ..graph import Builder
 from ..known import USE_A_WINDOW
-from ..signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
+from ..signals import BATCH, ROWS, SPACE, TIME, Lost, Signal, in_order, what
 from .arithmetic import without_lengths, affine, binary, clamp, join_signals, larger, power
 from .registry import handles
 from .space import pooled_space
@@ -86,7 +86,7 @@ _SO_FAR = {"sum": "x.cumsum(-1)", "mean": "x.cumsum(-1) / torch.arange(1, frames
 def _axes(b: Builder, x: Signal, dim: Any, name: str) -> List[int]:
     """Axes to go over, the last one first."""
     dims = list(dim) if isinstance(dim, (tuple, list)) else [dim]
-    if not dims or any(each is None or x.axis(each) == BATCH for each in dims):
+    if not dims or any(each is None or x.axis(each) in (BATCH, *ROWS) for each in dims):
         where = "all axes" if not dims or None in dims else "the batch"
         raise Refused(f"{name} over {where}: that mixes what does not belong together")
     if not b.windows and any(x.axis(each) == TIME for each in dims):

@@ -13,19 +13,10 @@ from ..format import MAX_RECURRENT_LAYERS, Node, dilated, recurrent_states, recu
 from ..graph import Builder
 from ..known import BOTH_DIRECTIONS, OF_IMAGES, USE_A_WINDOW
 from ..reading import single
-from ..signals import BATCH, SPACE, TIME, Lost, Signal, what
-from .arithmetic import without_lengths
+from ..signals import BATCH, ROWS, SPACE, TIME, Lost, Signal, what
+from .arithmetic import constants
+from .space import adaptive_pool, avg_pool, conv, max_pool
 from .registry import HANDLERS, handles
-
-
-def constants(b: Builder, **tensors: Any) -> List[Optional[Tensor]]:
-    found = []
-    for name, value in tensors.items():
-        value = without_lengths(value, b) if isinstance(value, Varying) else value
-        if value is not None and not isinstance(value, Tensor):
-            raise Refused(f"the {name} is {what(value)}, but it must be the same for all signals")
-        found.append(value)
-    return found
 
 
 def _number(name: str, value: Any) -> int:
@@ -46,6 +37,8 @@ def conv1d(b: Builder, input: Signal, weight: Any, bias: Any = None, stride: Any
            groups: int = 1) -> Signal:
     if not isinstance(input, Signal):
         raise Refused("convolves a constant with a signal")
+    if input.axes[0] in ROWS:
+        return conv(b, input, weight, bias, stride, padding, dilation, groups)
     weight, bias = constants(b, weight=weight, bias=bias)
     x = b.upright(input, "Conv1d")
     stride, dilation = _number("stride", stride), _number("dilation", dilation)
@@ -106,6 +99,8 @@ def _pooled(b: Builder, x: Signal, fields: Node, name: str) -> Signal:
 @handles("avg_pool1d")
 def avg_pool1d(b: Builder, input: Signal, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True) -> Signal:
+    if input.axes[0] in ROWS:
+        return avg_pool(b, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
     size = _number("kernel_size", kernel_size)
     stride = size if stride is None or stride == () else _number("stride", stride)
     return _pooled(b, input, {"type": "AvgPool1d", "kernel_size": size, "stride": stride, "padding": _number("padding",
@@ -116,6 +111,8 @@ def avg_pool1d(b: Builder, input: Signal, kernel_size: Any, stride: Any = None, 
 @handles("max_pool1d")
 def max_pool1d(b: Builder, input: Signal, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                ceil_mode: bool = False, return_indices: bool = False) -> Signal:
+    if input.axes[0] in ROWS:
+        return max_pool(b, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
     if return_indices:
         raise Refused("return_indices is not supported, only values come out of a stream")
     size = _number("kernel_size", kernel_size)
@@ -126,7 +123,9 @@ def max_pool1d(b: Builder, input: Signal, kernel_size: Any, stride: Any = None, 
 
 
 @handles("adaptive_avg_pool1d", "adaptive_max_pool1d")
-def adaptive_pool(b: Builder, input: Signal, output_size: Any, return_indices: bool = False) -> Signal:
+def adaptive_pool1d(b: Builder, input: Signal, output_size: Any, return_indices: bool = False) -> Signal:
+    if input.axes[0] in ROWS:
+        return adaptive_pool(b, input, output_size, return_indices)
     if not b.windows:
         raise Refused(USE_A_WINDOW)
     if return_indices:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, List, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from ..align import Number, Varying, number
 from ..errors import Refused
 from ..graph import Builder
 from ..known import USE_A_WINDOW
-from ..signals import BATCH, SPACE, TIME, Signal, in_order, what
+from ..signals import BATCH, ROWS, SPACE, TIME, Signal, in_order, what
 from .arithmetic import affine, without_lengths
 from .channels import without
 from .registry import handles
@@ -124,6 +124,13 @@ def viewed(b: Builder, x: Signal, shapes: Sequence[Sequence[int]]) -> Signal:
             joined = join_frames(b, x, before, [extent[0] for extent in extents])
             if joined is not None:
                 return viewed(b, joined, shapes)
+        rows = _rows(x, fixed, b, extents)
+        if rows is not None and all(role != SPACE or x.extent(i) == 1 for i, role in zip(before, roles)) and not b.windows:
+            single = sum(role == SPACE for role in roles)
+            index = index.reshape([*index.shape[:done], *[1] * rows.count(SPACE), *index.shape[done + single:]])
+            axes += rows
+            done += rows.count(SPACE)
+            continue
         if len(fixed) > 1 or any(roles[i] == SPACE and old[0][before[i]] != 1 for i in range(len(roles))):
             return _mixed(b, x, shapes, roles)
         own = [old[run][before[roles.index(fixed[0])]] for run in range(len(old))]
@@ -137,6 +144,22 @@ def viewed(b: Builder, x: Signal, shapes: Sequence[Sequence[int]]) -> Signal:
         axes += [fixed[0] if i == keep[0] else SPACE for i in range(len(after))]
         done += len(after) - 1
     return x.replaced(axes=tuple(axes), index=index)
+
+
+def _rows(x: Signal, fixed: Sequence[str], b: Builder, extents: Sequence[Sequence[int]]) -> Optional[List[str]]:
+    """The roles of axes of these extents, in each run, if they are batch and time put together, or taken apart."""
+    batch, frames = [run.batch for run in b.runs], x.frames
+    both = [a * n for a, n in zip(batch, frames)]
+    known = {BATCH: batch, TIME: frames}
+    wide = [each for each in extents if any(extent != 1 for extent in each)]
+    if len(fixed) == 2 and set(fixed) == {BATCH, TIME} and wide == [both]:
+        return [SPACE if each != both else ROWS[0] if fixed[0] == BATCH else ROWS[1] for each in extents]
+    if len(fixed) == 1 and fixed[0] in ROWS:
+        order = [BATCH, TIME] if fixed[0] == ROWS[0] else [TIME, BATCH]
+        if wide == [known[role] for role in order]:
+            found = iter(order)
+            return [next(found) if any(extent != 1 for extent in each) else SPACE for each in extents]
+    return None
 
 
 def _groups(old: Sequence[Sequence[int]], new: Sequence[Sequence[int]]) -> List[Tuple[List[int], List[int]]]:

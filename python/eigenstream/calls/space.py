@@ -11,20 +11,27 @@ from ..errors import Refused
 from ..format import Node, as_written
 from ..graph import Builder
 from ..known import OF_IMAGES, USE_A_WINDOW
-from ..signals import BATCH, SPACE, TIME, Signal, index_of_frames, what
-from .layers import constants
+from ..signals import BATCH, ROWS, SPACE, TIME, Signal, index_of_frames, what
+from .arithmetic import constants
 from .registry import handles
 
 
 class Frames(NamedTuple):
-    """A signal as a layer of some axes takes it: which of these axes is the time, and all of them, time first."""
+    """A signal as a layer of some axes takes it: which of these axes is the time, None if the rows of the first axis are frames, and
+    which are space, width last."""
 
     x: Signal
-    time: int
-    order: List[int]
+    time: Optional[int]
+    space: List[int]
 
-    def time_first(self, values: Sequence[Any]) -> List[Any]:
-        return [values[axis] for axis in self.order]
+    @property
+    def axes(self) -> int:
+        """Of the layer that is written, which goes over the time in any case."""
+        return 1 + len(self.space)
+
+    def time_first(self, values: Sequence[Any], otherwise: Any) -> List[Any]:
+        """The values of all axes; `otherwise` is that of a time that the layer does not go over."""
+        return [otherwise if self.time is None else values[self.time], *(values[axis] for axis in self.space)]
 
 
 def frames_of(b: Builder, x: Any, axes: int, name: str) -> Frames:
@@ -32,11 +39,13 @@ def frames_of(b: Builder, x: Any, axes: int, name: str) -> Frames:
         raise Refused(f"{name} runs over {what(x)}, not over a signal")
     if b.windows:
         raise Refused(f"inside a Windowed: {OF_IMAGES}")
-    if len(x.axes) != axes + 2 or x.axes[0] != BATCH or x.axes[1] != SPACE or TIME not in x.axes:
+    if x.axes[0] in ROWS and len(x.axes) == axes + 2 <= 4 and all(role == SPACE for role in x.axes[1:]):
+        return Frames(x, None, list(range(axes)))
+    if axes < 2 or len(x.axes) != axes + 2 or x.axes[0] != BATCH or x.axes[1] != SPACE or TIME not in x.axes:
         wanted = ", ".join(["batch", "channels", *["time or space"] * axes])
         raise Refused(f"{name} takes ({wanted}), but gets ({', '.join(x.axes)})")
     time = x.axes.index(TIME) - 2
-    return Frames(x, time, [time, *(axis for axis in range(axes) if axis != time)])
+    return Frames(x, time, [axis for axis in range(axes) if axis != time])
 
 
 def each_axis(name: str, value: Any, axes: int) -> List[int]:
@@ -50,9 +59,9 @@ def each_axis(name: str, value: Any, axes: int) -> List[int]:
 
 def over_frames(b: Builder, frames: Frames, node: Node) -> Signal:
     """A node over frames with space, whose output is as large as the call says."""
-    x = b.framed(frames.x, [*(axis + 2 for axis in frames.order[1:]), 1])
+    x = b.framed(frames.x, [*(axis + 2 for axis in frames.space), 1])
     given = b.step.shapes[0][0]
-    return _resized(b, x, node, given[1], [given[axis + 2] for axis in frames.order[1:]])
+    return _resized(b, x, node, given[1], [given[axis + 2] for axis in frames.space])
 
 
 def _resized(b: Builder, x: Signal, node: Node, channels: int, sizes: Sequence[int]) -> Signal:
@@ -75,7 +84,7 @@ def _unpadded(b: Builder, frames: Frames, pads: List[List[int]]) -> Tuple[Frames
         for dim, sides in x.padded.amounts.items():
             pads[dim - 2] = [mine + more for mine, more in zip(pads[dim - 2], sides)]
         x, own = x.padded.source, True
-    node = b.nodes[x.number - b.signals] if x.number >= b.signals else {"type": ""}
+    node = b.nodes[x.number - b.signals] if x.number >= b.signals and frames.time is not None else {"type": ""}
     if node["type"] == "Pad" and x.cut is None and min(node["left"], node["right"]) >= 0 and "multiple" not in node:
         zeros = node["mode"] == "constant" and node["value"] == 0
         if zeros and mode == "zeros" or node["mode"] == "replicate" and (mode == "replicate" or not own):
@@ -90,9 +99,8 @@ def _unpadded(b: Builder, frames: Frames, pads: List[List[int]]) -> Tuple[Frames
 def conv(b: Builder, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
          groups: int = 1) -> Signal:
     axes = int(b.step.name[4])
-    name = f"Conv{axes}d"
     weight, bias = constants(b, weight=weight, bias=bias)
-    frames = frames_of(b, input, axes, name)
+    frames = frames_of(b, input, axes, f"Conv{axes}d")
     stride, dilation = each_axis("stride", stride, axes), each_axis("dilation", dilation, axes)
     fields = [step * (taps - 1) for step, taps in zip(dilation, weight.shape[2:])]
     if padding == "same":
@@ -103,14 +111,16 @@ def conv(b: Builder, input: Any, weight: Any, bias: Any = None, stride: Any = 1,
     keep_weights(b, path, weight, bias, frames)
     frames, mode = _unpadded(b, frames, pads)
     return over_frames(b, frames, {
-        "type": name, "path": path, "in_channels": weight.shape[1] * groups, "out_channels": weight.shape[0],
-        "kernel_size": frames.time_first(weight.shape[2:]), "stride": frames.time_first(stride),
-        "padding": as_written(frames.time_first(pads)), **({"padding_mode": mode} if mode != "zeros" else {}),
-        "dilation": frames.time_first(dilation), "groups": groups, "bias": bias is not None})
+        "type": f"Conv{frames.axes}d", "path": path, "in_channels": weight.shape[1] * groups, "out_channels": weight.shape[0],
+        "kernel_size": frames.time_first(weight.shape[2:], 1), "stride": frames.time_first(stride, 1),
+        "padding": as_written(frames.time_first(pads, [0, 0])), **({"padding_mode": mode} if mode != "zeros" else {}),
+        "dilation": frames.time_first(dilation, 1), "groups": groups, "bias": bias is not None})
 
 
 def keep_weights(b: Builder, path: str, weight: Tensor, bias: Optional[Tensor], frames: Frames) -> None:
-    b.keep(path, "weight", weight.permute(0, 1, *(axis + 2 for axis in frames.order)))
+    weight = weight.unsqueeze(-1) if frames.time is None else weight  # one tap in time
+    time = weight.dim() - 1 if frames.time is None else frames.time + 2
+    b.keep(path, "weight", weight.permute(0, 1, time, *(axis + 2 for axis in frames.space)))
     if bias is not None:
         b.keep(path, "bias", bias)
 
@@ -119,15 +129,14 @@ def keep_weights(b: Builder, path: str, weight: Tensor, bias: Optional[Tensor], 
 def conv_transpose(b: Builder, input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
                    output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Signal:
     axes = int(b.step.name[-2])
-    name = f"ConvTranspose{axes}d"
     weight, bias = constants(b, weight=weight, bias=bias)
-    frames = frames_of(b, input, axes, name)
-    options = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
-    given = {key: frames.time_first(each_axis(key, value, axes)) for key, value in options.items()}
+    frames = frames_of(b, input, axes, f"ConvTranspose{axes}d")
+    options = {"stride": (stride, 1), "padding": (padding, 0), "output_padding": (output_padding, 0), "dilation": (dilation, 1)}
+    given = {key: frames.time_first(each_axis(key, value, axes), neutral) for key, (value, neutral) in options.items()}
     path = b.own_path(weight=weight, bias=bias)
     keep_weights(b, path, weight, bias, frames)
-    return over_frames(b, frames, {"type": name, "path": path, "in_channels": weight.shape[0], "out_channels": weight.shape[1] * groups,
-                                   "kernel_size": frames.time_first(weight.shape[2:]), **given, "groups": groups,
+    return over_frames(b, frames, {"type": f"ConvTranspose{frames.axes}d", "path": path, "in_channels": weight.shape[0],
+                                   "out_channels": weight.shape[1] * groups, "kernel_size": frames.time_first(weight.shape[2:], 1), **given, "groups": groups,
                                    "bias": bias is not None})
 
 
@@ -139,10 +148,10 @@ def _pool(b: Builder, input: Any, kind: str, kernel_size: Any, stride: Any, padd
     frames = frames_of(b, input, axes, f"{kind}{axes}d")
     size = each_axis("kernel_size", kernel_size, axes)
     step = size if stride is None or stride in ((), []) else each_axis("stride", stride, axes)
-    given = {key: frames.time_first(each_axis(key, value, axes)) if key == "dilation" else value for key, value in fields.items()}
-    return over_frames(b, frames, {"type": f"{kind}{axes}d", "path": b.own_path(), "kernel_size": frames.time_first(size),
-                                   "stride": frames.time_first(step),
-                                   "padding": frames.time_first(each_axis("padding", padding, axes)), "ceil_mode": bool(ceil_mode),
+    given = {key: frames.time_first(each_axis(key, value, axes), 1) if key == "dilation" else value for key, value in fields.items()}
+    return over_frames(b, frames, {"type": f"{kind}{frames.axes}d", "path": b.own_path(), "kernel_size": frames.time_first(size, 1),
+                                   "stride": frames.time_first(step, 1),
+                                   "padding": frames.time_first(each_axis("padding", padding, axes), 0), "ceil_mode": bool(ceil_mode),
                                    **given})
 
 
@@ -168,10 +177,10 @@ def adaptive_pool(b: Builder, input: Any, output_size: Any, return_indices: bool
     axes, kind = int(b.step.name[-2]), "AdaptiveAvgPool" if "avg" in b.step.name else "AdaptiveMaxPool"
     frames = frames_of(b, input, axes, f"{kind}{axes}d")
     sizes = list(output_size) if isinstance(output_size, (tuple, list)) else [output_size] * axes
-    if sizes[frames.time] is not None:
+    if frames.time is not None and sizes[frames.time] is not None:
         space = ", ".join("None" if axis == frames.time else repr(size) for axis, size in enumerate(sizes))
         raise Refused(f"over the time it {USE_A_WINDOW}; over the space of each frame alone it can: {kind}{axes}d(({space}))")
-    return over_frames(b, frames, _adaptive(b, f"{kind}{axes}d", [sizes[axis] or 0 for axis in frames.order[1:]]))
+    return over_frames(b, frames, _adaptive(b, f"{kind}{frames.axes}d", [sizes[axis] or 0 for axis in frames.space]))
 
 
 def _adaptive(b: Builder, kind: str, sizes: Sequence[int]) -> Node:

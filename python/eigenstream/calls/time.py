@@ -105,6 +105,8 @@ def interpolate(b: Builder, input: Signal, size: Any = None, scale_factor: Any =
                 align_corners: Any = None,
                 recompute_scale_factor: Any = None, antialias: bool = False) -> Signal:
     x = input
+    if len(x.axes) > 3 and not b.windows and x.axes[:2] == (BATCH, SPACE):
+        return _over_axes(b, x, mode)
     if x.axes[-1:] != (TIME,) and b.windows:
         x = b.turned(x, len(x.axes) - 1, TIME)
     if x.axes[-1] != TIME or len(x.axes) != 3:
@@ -133,6 +135,21 @@ def interpolate(b: Builder, input: Signal, size: Any = None, scale_factor: Any =
         return _each(b, x, int(1 / factor), mode)
     raise Refused("interpolates by a factor that is no integer, nor one divided by one: only 'nearest' and 'linear' by such a "
                   "scale_factor can run over a stream")
+
+
+def _over_axes(b: Builder, x: Signal, mode: str) -> Signal:
+    """Each entry of the time and of axes of channels so many times."""
+    for dim in range(2, len(x.axes)):
+        pairs = [(shapes[0][dim], x.shape(run, 1)[dim]) for run, shapes in enumerate(b.step.shapes)]
+        if mode not in ("nearest", "nearest-exact") or any(count % extent for count, extent in pairs) or len(
+                {count // extent for count, extent in pairs}) > 1:
+            raise Refused(f"interpolates in mode {mode!r}, from {[extent for _, extent in pairs]} to {[count for count, _ in pairs]}: over "
+                          "time and space only 'nearest' by an integer for each axis is supported")
+        factor = pairs[0][0] // pairs[0][1]
+        if factor > 1:
+            x = b.repeated(x, factor) if x.axes[dim] == TIME else x.replaced(
+                index=x.index.repeat_interleave(factor, x.place(dim)))
+    return x
 
 
 def _between(b: Builder, x: Signal, factor: int) -> Signal:
