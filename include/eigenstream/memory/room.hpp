@@ -11,9 +11,11 @@ EIGENSTREAM_BEGIN_NAMESPACE
 inline constexpr Index max_room = 128;
 
 /// Frames that a producer may hand over at a time without a copy: about 16 KiB, so that the tile and its result stay
-/// in the first-level cache; at least 16 frames, so that weights are read seldom; at most max_room.
+/// in the first-level cache; at most max_room, and at least 16 frames, so that weights are read seldom. Frames of more than
+/// 4 KiB have space, over which weights are read seldom, too: of those about 64 KiB, but at least 2.
 constexpr Index room_for(Index frame_size, Index scalar_bytes) noexcept {
-  return std::clamp<Index>(Index{16384} / std::max<Index>(1, frame_size * scalar_bytes), 16, max_room);
+  const Index bytes = std::max<Index>(1, frame_size * scalar_bytes);
+  return std::clamp<Index>(Index{16384} / bytes, std::clamp<Index>(Index{65536} / bytes, 2, 16), max_room);
 }
 
 /// Frames that a history of `keep` frames has room for behind them: so many that on average no frame is moved more than
