@@ -17,7 +17,7 @@ from .modules import OnlineAverager, OverlapAdd, Snapshotter, Windowed, reduce_v
 
 
 # Nodes that hold others.
-CONTAINERS = ("Sequential", "Residual", "Parallel", "Graph", "Windowed", "Control")
+CONTAINERS = ("Sequential", "Residual", "Parallel", "Graph", "Windowed", "EachFrame", "Control")
 
 
 def _pad(x: Tensor, left: int, right: int, mode: str, value: float) -> Tensor:
@@ -190,6 +190,11 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
         padding = list(both_sides(node["padding"]))
         net = _Applied(node["net"], tensors)
         return Windowed(net, node["size"], node["stride"], padding)(x)
+    if kind == "EachFrame":
+        frames = _with_space(x).squeeze(2)  # (batch, channels, width, time)
+        y = apply_node(node["net"], tensors, frames.permute(0, 3, 1, 2).flatten(0, 1), True)
+        y = y.unflatten(0, (frames.shape[0], frames.shape[3])).permute(0, 2, 3, 1)
+        return y[:, :, 0] if y.shape[2] == 1 else y.unsqueeze(2)
     if kind == "Snapshotter":
         return Snapshotter(node["num_channels"], node["snapshot_size"], node["stride_size"])(x)
     if kind == "OverlapAdd":
@@ -288,6 +293,8 @@ def without_padding(node: Node) -> Node:
     node = dict(node)
     if node["type"] == "Windowed":  # what is padded inside the windows belongs to the network
         return {**node, "padding": 0}
+    if node["type"] == "EachFrame":
+        return node
     if node["type"] == "Snapshotter":
         return {"type": "Windowed", "path": node["path"], "size": node["snapshot_size"], "stride": node["stride_size"],
                 "padding": 0, "channels": node["num_channels"],

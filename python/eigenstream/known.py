@@ -110,7 +110,7 @@ _DESCRIBED = (
 _RECORDED = (
     nn.Upsample, nn.Embedding, nn.Unflatten, nn.ZeroPad2d,
     *(getattr(nn, f"{kind}{axes}d") for kind in ("Conv", "ConvTranspose", "AvgPool", "MaxPool", "AdaptiveAvgPool", "AdaptiveMaxPool",
-                                                 "BatchNorm", "ConstantPad", "ReplicationPad") for axes in (2, 3)))
+                                                 "BatchNorm", "InstanceNorm", "ConstantPad", "ReplicationPad") for axes in (2, 3)))
 
 # Modules of this package that a recorded forward calls as a whole.
 MARKERS = (Snake, Residual, Parallel, Windowed, Snapshotter, OverlapAdd, OnlineAverager)

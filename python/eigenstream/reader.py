@@ -46,6 +46,7 @@ def takes(node: Node) -> Optional[int]:
     fields = {"Conv1d": "in_channels", "ConvTranspose1d": "in_channels", "Graph": "in_channels", "Linear": "in_features",
               "BatchNorm1d": "num_features", "LayerNorm": "normalized_shape", "Snapshotter": "num_channels",
               "Windowed": "channels", "Affine": "channels", "Snake": "channels", "Input": "channels", "SpaceNorm": "channels",
+              "EachFrame": "channels",
               **{f"{kind}{axes}d": "num_features" if kind == "BatchNorm" else "in_channels"
                  for kind in ("Conv", "ConvTranspose", "BatchNorm") for axes in (2, 3)},
               **dict.fromkeys(("RNN", "GRU", "LSTM"), "input_size")}
@@ -103,7 +104,7 @@ def channels_after(node: Node, channels: Optional[int], given: Mapping[str, int]
         return own
     if kind == "Snapshotter":
         return node["num_channels"] * node["snapshot_size"]
-    if kind == "Windowed":
+    if kind in ("Windowed", "EachFrame"):
         return given.get(node["path"])
     if kind in ("RNN", "GRU", "LSTM"):
         return recurrent_outputs(node)
@@ -360,7 +361,7 @@ class Reader:
         if reason is not None:
             raise unreadable(node, reason)
         kind = node["type"]
-        if kind in ("Windowed", "Control"):
+        if kind in ("Windowed", "EachFrame", "Control"):
             self.read(node["net"], depth + 1, True)
         inner = [node["net"]] if kind == "Residual" else node.get("layers", node.get("branches", node.get("nodes", ())))
         timings = [self.read(each, depth + 1, window) for each in inner]

@@ -12,6 +12,7 @@ from .errors import Refused
 
 BATCH, TIME, SPACE = "batch", "time", "channels"
 ROWS = ("batch and time", "time and batch")  # as one axis: its rows are frames
+COLUMNS = "batch and channels"  # as one axis: each place of an axis of channels for itself; it has a place in the index, too
 
 
 class Padded(NamedTuple):
@@ -55,7 +56,7 @@ class Signal:
         """Which of the index's axes an axis of channels is."""
         if self.axes[dim % len(self.axes)] in ROWS:
             raise Refused("over batch and time: that mixes what does not belong together")
-        return sum(role == SPACE for role in self.axes[:dim % len(self.axes)])
+        return sum(role in (SPACE, COLUMNS) for role in self.axes[:dim % len(self.axes)])
 
     def extent(self, dim: int) -> Optional[int]:
         """How many entries an axis has; None if that is not the same for all runs."""
@@ -66,6 +67,9 @@ class Signal:
 
     def shape(self, run: int, batch: int) -> Tuple[int, ...]:
         extents = iter(self.index.shape)
+        if COLUMNS in self.axes:
+            return tuple(batch * next(extents) if role == COLUMNS else next(extents) if role == SPACE else self.frames[run]
+                         for role in self.axes)
         known = {BATCH: batch, TIME: self.frames[run], **dict.fromkeys(ROWS, batch * self.frames[run])}
         return tuple(next(extents) if role == SPACE else known[role] for role in self.axes)
 

@@ -321,8 +321,18 @@ def space_cases() -> List[Case]:
         case.node["layers"][1] = {"type": "Reshape", "path": "", "channels": 4, "width": 3}
         return case
 
+    def each_frame() -> Case:
+        def norm(x: Tensor) -> Tensor:  # (B, 4, T, 3)
+            frames = nn.functional.group_norm(x.transpose(1, 2).flatten(0, 1), 2)
+            return frames.unflatten(0, (x.shape[0], x.shape[2])).transpose(1, 2)
+
+        case = over_space("each_frame", lambda: Function(norm), 4, 3, (3,), 2)
+        net = {"type": "GroupNorm", "path": "", "num_groups": 2, "num_channels": 4, "affine": False}
+        case.node["layers"][1] = {"type": "EachFrame", "path": "", "channels": 4, "width": 3, "net": net}
+        return case
+
     return [
-        reshape(), conv("plain", 2, 3, (3, 2), 5, (4,)), conv("padded", 2, 2, (3, 3), 4, (3,), B=2, p=1),
+        reshape(), each_frame(), conv("plain", 2, 3, (3, 2), 5, (4,)), conv("padded", 2, 2, (3, 3), 4, (3,), B=2, p=1),
         conv("all", 2, 4, (3, 2), 7, (5,), s=(2, 3), p=(3, 2), d=(1, 2), g=2), conv("depthwise", 3, 3, (2, 3), 4, (5,), p=(0, 1), g=3),
         conv("replicate", 1, 2, (2, 3), 4, (3,), p=(1, 2), mode="replicate"),
         conv("plain", 1, 2, (2, 3, 2), 3, (4, 3), B=2, s=(1, 2, 1), p=(1, 0, 1)), conv("frames", 2, 2, (1, 3, 3), 2, (3, 4), p=(0, 1, 1)),

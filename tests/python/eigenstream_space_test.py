@@ -255,6 +255,39 @@ class NetworkTest(SpaceCase):
         self.assert_refused(own(lambda m, x: x.transpose(1, 2).flatten(0, 1).mean(0)), (3, 6), "mixes what does not belong together", 2)
         self.assert_refused(own(lambda m, x: x.transpose(1, 2).flatten(0, 1)), (3, 6), "has no time", 2)
 
+    def test_dual_path(self) -> None:
+        """Recurrent layers along the bins of each frame, in both directions, and over time for each bin, as many separate speech."""
+        class DualPath(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.intra, self.inter = nn.GRU(3, 4, batch_first=True, bidirectional=True), nn.LSTM(3, 5, batch_first=True)
+                self.fc1, self.fc2 = nn.Linear(8, 3), nn.Linear(5, 3)
+                self.norm1, self.norm2 = nn.LayerNorm(3), nn.LayerNorm((7, 3))
+
+            def forward(self, x: Tensor) -> Tensor:  # (B, C, T, F)
+                y = x.permute(0, 2, 3, 1)
+                batch, frames, bins, channels = y.shape
+                z, _ = self.intra(y.reshape(batch * frames, bins, channels))
+                y = y + self.norm1(self.fc1(z).view(batch, frames, bins, channels))
+                z, _ = self.inter(y.transpose(1, 2).reshape(batch * bins, frames, channels))
+                z = self.fc2(z).view(batch, bins, frames, channels).transpose(1, 2)
+                return (y + self.norm2(z)).permute(0, 3, 1, 2)
+
+        described = self.assert_exported(DualPath(), (3, 7), 2)
+        self.assertIn("EachFrame", types_in(described))
+        self.assertLessEqual(types_in(described).count("ChannelSelect"), 1)
+        net = own(lambda m, x: m.g(x.permute(2, 0, 3, 1).flatten(1, 2))[0], g=nn.GRU(3, 4))
+        self.assert_refused(net, (3, 7), "has no time|is not understood|gives", 2)
+
+    def test_norms_of_each_frame(self) -> None:
+        for norm in (nn.GroupNorm(2, 4), nn.InstanceNorm2d(4, affine=True)):
+            def forward(m: Any, x: Tensor) -> Tensor:
+                batch, channels, frames, bins = x.shape
+                y = m.n(x.transpose(1, 2).reshape(batch * frames, channels, bins, 1))
+                return y.view(batch, frames, channels, bins).transpose(1, 2)
+
+            self.assert_exported(own(forward, n=norm), (4, 6), 2)
+
     def test_up_and_down(self) -> None:
         net = own(lambda m, x: m.c(F.interpolate(F.max_pool2d(x, (1, 2)), scale_factor=(1, 2))) + x, c=nn.Conv2d(2, 2, 3, padding=1))
         self.assert_exported(net, (2, 6), 2)

@@ -15,7 +15,7 @@ from ..known import USE_A_WINDOW
 from ..signals import BATCH, ROWS, SPACE, TIME, Lost, Signal, in_order, what
 from .arithmetic import without_lengths, affine, binary, clamp, join_signals, larger, power
 from .registry import handles
-from .space import pooled_space
+from .space import each_frame, pooled_space
 from .time import over_time
 
 WRAP = "works over the last axis, which is time; transpose it to apply it over the channels"
@@ -485,6 +485,8 @@ def instance_norm(b: Builder, input: Signal, running_mean: Any = None, running_v
 
 
 def _window_norm(b: Builder, input: Signal, kind: str, groups: int, weight: Any, bias: Any, eps: float) -> Signal:
+    if not b.windows and input.axes[0] in ROWS and len(input.axes) in (3, 4):
+        return _frame_norm(b, input, kind, groups, weight, bias, eps)
     x = _of_a_window(b, input, kind)
     count, affine_, path = x.channels, weight is not None or bias is not None, b.own_path(weight=weight)
     if affine_:
@@ -493,6 +495,21 @@ def _window_norm(b: Builder, input: Signal, kind: str, groups: int, weight: Any,
     sizes = {"num_groups": groups, "num_channels": count} if kind == "GroupNorm" else {"num_features": count}
     y = b.emit({"type": kind, "path": path, **sizes, "eps": float(eps), "affine": affine_}, b.whole(x))
     return y.replaced(axes=input.axes if len(input.axes) == 2 else x.axes, index=x.index)
+
+
+def _frame_norm(b: Builder, x: Signal, kind: str, groups: int, weight: Any, bias: Any, eps: float) -> Signal:
+    """The same of each frame, where frames are the rows of a batch."""
+    y = b.framed(x, [*range(2, len(x.axes)), 1])
+    channels, width, height = b.values[y.number].shape
+    affine_, path = weight is not None or bias is not None, b.own_path(weight=weight)
+    if affine_:
+        b.keep(path, "weight", torch.ones(channels) if weight is None else weight, (channels,))
+        b.keep(path, "bias", torch.zeros(channels) if bias is None else bias, (channels,))
+    sizes = {"num_groups": groups, "num_channels": channels} if kind == "GroupNorm" else {"num_features": channels}
+    row = b.with_shape(b.whole(y), (channels, width * height, 1))
+    node = {"type": kind, "path": path, **sizes, "eps": float(eps), "affine": affine_}
+    z = b.emit(each_frame(b, node, channels, width * height), row, shape=(channels, width * height, 1))
+    return z.replaced(axes=x.axes, index=y.index)
 
 
 # --- attention and others that are not there yet --------------------------------------------------------------------

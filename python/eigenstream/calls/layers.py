@@ -9,13 +9,13 @@ from torch import Tensor
 
 from ..align import Varying
 from ..errors import Refused
-from ..format import MAX_RECURRENT_LAYERS, Node, dilated, recurrent_states, recurrent_tensors
+from ..format import MAX_RECURRENT_LAYERS, Node, dilated, recurrent_outputs, recurrent_states, recurrent_tensors
 from ..graph import Builder
 from ..known import BOTH_DIRECTIONS, OF_IMAGES, USE_A_WINDOW
 from ..reading import single
-from ..signals import BATCH, ROWS, SPACE, TIME, Lost, Signal, what
+from ..signals import BATCH, COLUMNS, ROWS, SPACE, TIME, Lost, Signal, in_order, what
 from .arithmetic import constants
-from .space import adaptive_pool, avg_pool, conv, max_pool
+from .space import adaptive_pool, avg_pool, conv, each_frame, max_pool
 from .registry import HANDLERS, handles
 
 
@@ -148,16 +148,25 @@ def recurrent(b: Builder, input: Any, hx: Any, params: Any, has_biases: bool, nu
         raise Refused(f"{own} runs over packed sequences, which a stream has not; give it the signal itself")
     if not isinstance(input, Signal):
         raise Refused(f"{own} must be called with one signal")
-    if bidirectional and not b.windows:
-        raise Refused(BOTH_DIRECTIONS)
     batch = 0 if batch_first else 1
-    if len(input.axes) != 3 or input.axes[batch] != BATCH or TIME not in input.axes or not b.windows and input.axes[2] != SPACE:
+    rows = len(input.axes) == 3 and input.axes[batch] in ROWS and input.axes.count(SPACE) == 2  # over the space of each frame
+    if bidirectional and not b.windows and not rows:
+        raise Refused(BOTH_DIRECTIONS)
+    columns = len(input.axes) == 3 and input.axes[batch] == COLUMNS and input.axes[1 - batch] == TIME
+    if not rows and not columns and len(input.axes) != 3 or not (rows or columns) and (
+            input.axes[batch] != BATCH or TIME not in input.axes or not b.windows and input.axes[2] != SPACE):
         order = "(batch, time, channels)" if batch_first else "(time, batch, channels)"
         mixes = ", so it would mix what does not belong together" if input.axes[batch] != BATCH else ""
         cure = "" if batch_first or not mixes else ", or batch_first=True"
         raise Refused(f"{own} takes {order}, but gets ({', '.join(input.axes)}){mixes}; permute it{cure}")
     path = b.own_path(**_named(b, params))
-    x = b.ordered(b.turned(input, 2, SPACE))
+    if rows:
+        x = b.framed(input, [1 - batch, 2])
+    elif columns:
+        x = input.replaced(index=input.index.movedim(input.place(batch), 0))
+        x = b.in_columns(x, x.index).replaced(axes=input.axes)
+    else:
+        x = b.ordered(b.turned(input, 2, SPACE))
     node: Node = {"type": kind, "path": path, "input_size": params[0].shape[1],
                   "hidden_size": params[0].shape[0] // {"RNN": 1, "GRU": 3, "LSTM": 4}[kind], "num_layers": num_layers,
                   "bias": has_biases,
@@ -175,6 +184,16 @@ def recurrent(b: Builder, input: Any, hx: Any, params: Any, has_biases: bool, nu
     node["initial_state"] = bool(states)
     for (name, _), state in zip(recurrent_states(node), states):
         b.keep(path, name, state)
+    if rows or columns:
+        channels, width, height = b.values[x.number].shape
+        if rows:
+            y = b.emit(each_frame(b, node, channels, width), b.whole(x), shape=(recurrent_outputs(node), width, 1))
+        else:
+            y = b.emit(node, b.whole(x), columns=True)
+        index = in_order(y.channels).reshape(width * height, -1)
+        output = y.replaced(axes=input.axes, index=index)
+        reason = f"uses the state that {own} ends with, but only its output can be written"
+        return (output, *[Lost("the state of a recurrent layer", reason, b.step.place)] * (2 if kind == "LSTM" else 1))
     y = b.emit(node, b.whole(x))
     axes = tuple(TIME if i == 1 - batch else role for i, role in enumerate(x.axes))
     output = y.replaced(axes=axes, index=y.index)

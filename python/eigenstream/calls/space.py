@@ -72,6 +72,14 @@ def _resized(b: Builder, x: Signal, node: Node, channels: int, sizes: Sequence[i
     return y.replaced(axes=x.axes, index=index_of_frames(y.channels, sizes))
 
 
+def each_frame(b: Builder, net: Node, channels: int, width: int) -> Node:
+    """A node over windows, run over the width of each frame."""
+    path = b.helper_path("each_frame")
+    given = b.describer.given(net, channels)
+    b.describer.given_channels[path] = channels if given is None else given
+    return {"type": "EachFrame", "path": path, "channels": channels, "width": width, "net": net}
+
+
 # --- convolutions ---------------------------------------------------------------------------------------------------
 
 

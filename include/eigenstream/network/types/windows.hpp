@@ -1,6 +1,7 @@
 #ifndef EIGENSTREAM_NETWORK_TYPES_WINDOWS_HPP
 #define EIGENSTREAM_NETWORK_TYPES_WINDOWS_HPP
 
+#include "eigenstream/compose/each_frame.hpp"
 #include "eigenstream/layer/rearrange.hpp"
 #include "eigenstream/network/registry.hpp"
 #include "eigenstream/window/online_averager.hpp"
@@ -65,6 +66,14 @@ inline Built build_windowed(ModuleReader& r, const FrameShape& in) {
   return merged(r, Windowed<AnyLayer<float>>(std::move(layer), size, stride, options), {std::move(net)});
 }
 
+inline Built build_each_frame(ModuleReader& r, const FrameShape&) {
+  const FrameShape frame{r.integer("channels"), r.integer("width"), 1, 1};
+  check_window_size(r, frame.channels, frame.width);
+  Module net = r.window_child("net", frame);
+  AnyLayer<float> layer = net.layer;
+  return {each_frame(std::move(layer)), {std::move(net)}};
+}
+
 /// Cutting into windows, what needs a whole one, and putting them back: the types that model files may hold.
 inline void add_windows_types(Registry& registry) {
   using F = ModuleField;
@@ -88,6 +97,15 @@ inline void add_windows_types(Registry& registry) {
                   F::integer("channels", absent, "of the input; without it, what `net` says"), F::node("net", "the network"),
                   merge},
        .build = build_windowed});
+  add({.name = "EachFrame",
+       .summary = "A network over the width of each frame, as over a window",
+       .formula = "y[.,.,t] = net(x[.,.,t])",
+       .notes = "What `net` is allowed to be inside a Windowed, it is here: a GRU in both directions over the bins of each spectrum, a "
+                "GroupNorm of each frame.",
+       .fields = {F::integer("channels", required, "channels of x"), F::integer("width", required, "columns of x"),
+                  F::node("net", "the network")},
+       .space = Space::used,
+       .build = build_each_frame});
   add({.name = "Snapshotter",
        .summary = "Each window as one frame, with zeros before the signal",
        .notes = "A Windowed with `padding` [snapshot_size - stride_size, 0] and an empty Sequential.",
