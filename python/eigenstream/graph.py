@@ -316,6 +316,12 @@ class Builder:
         return known.replaced(frames=x.frames, cut=x.cut)
 
     def gather_anew(self, x: Signal, channels: Sequence[int]) -> Signal:
+        of_columns = self.same_of_columns(x, channels)
+        if of_columns is not None:
+            start, count = runs_of(of_columns)[0]
+            node = ({"type": "ChannelSlice", "path": self.helper_path("slice"), "start": start, "channels": count}
+                    if count == len(of_columns) else {"type": "ChannelSelect", "path": self.helper_path("order"), "indices": of_columns})
+            return self.emit(node, x, columns=True)
         parts = runs_of(channels)
         if len(parts) > _MOST_SLICES:
             return self.emit({"type": "ChannelSelect", "path": self.helper_path("order"), "indices": list(channels)}, x)
@@ -324,6 +330,18 @@ class Builder:
         if len(pieces) == 1:
             return pieces[0]
         return self.emit({"type": "Reduce", "path": self.helper_path("order"), "op": "concat"}, *pieces)
+
+    def same_of_columns(self, x: Signal, channels: Sequence[int]) -> Optional[List[int]]:
+        """Which channels of each column of x's frames these numbers are, if they are the same of all columns in their order."""
+        own, width, height = self.values[x.number].shape
+        columns = width * height
+        if columns == 1 or len(channels) % columns:
+            return None
+        each = torch.tensor(channels).reshape(columns, -1) - in_order(columns)[:, None] * own
+        first = each[0]
+        if not torch.equal(each, first.expand_as(each)) or int(first.min()) < 0 or int(first.max()) >= own:
+            return None
+        return first.tolist()
 
     def compact(self, x: Signal) -> Signal:
         """x with a value that has each of its channels and no others."""

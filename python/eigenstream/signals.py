@@ -12,7 +12,8 @@ from .errors import Refused
 
 BATCH, TIME, SPACE = "batch", "time", "channels"
 ROWS = ("batch and time", "time and batch")  # as one axis: its rows are frames
-COLUMNS = "batch and channels"  # as one axis: each place of an axis of channels for itself; it has a place in the index, too
+# As one axis, which has a place in the index, too: each place of an axis of channels for itself, and all frames after each other.
+COLUMNS, MIXED = "batch and channels", "time and channels"
 
 
 class Padded(NamedTuple):
@@ -56,7 +57,7 @@ class Signal:
         """Which of the index's axes an axis of channels is."""
         if self.axes[dim % len(self.axes)] in ROWS:
             raise Refused("over batch and time: that mixes what does not belong together")
-        return sum(role in (SPACE, COLUMNS) for role in self.axes[:dim % len(self.axes)])
+        return sum(role in (SPACE, COLUMNS, MIXED) for role in self.axes[:dim % len(self.axes)])
 
     def extent(self, dim: int) -> Optional[int]:
         """How many entries an axis has; None if that is not the same for all runs."""
@@ -67,11 +68,10 @@ class Signal:
 
     def shape(self, run: int, batch: int) -> Tuple[int, ...]:
         extents = iter(self.index.shape)
-        if COLUMNS in self.axes:
-            return tuple(batch * next(extents) if role == COLUMNS else next(extents) if role == SPACE else self.frames[run]
-                         for role in self.axes)
-        known = {BATCH: batch, TIME: self.frames[run], **dict.fromkeys(ROWS, batch * self.frames[run])}
-        return tuple(next(extents) if role == SPACE else known[role] for role in self.axes)
+        frames = self.frames[run]
+        known = {BATCH: batch, TIME: frames, **dict.fromkeys(ROWS, batch * frames)}
+        times = {SPACE: 1, COLUMNS: batch, MIXED: frames}
+        return tuple(next(extents) * times[role] if role in times else known[role] for role in self.axes)
 
     @property
     def channels(self) -> int:

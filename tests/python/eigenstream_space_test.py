@@ -279,6 +279,24 @@ class NetworkTest(SpaceCase):
         net = own(lambda m, x: m.g(x.permute(2, 0, 3, 1).flatten(1, 2))[0], g=nn.GRU(3, 4))
         self.assert_refused(net, (3, 7), "has no time|is not understood|gives", 2)
 
+    def test_shuffled_channels(self) -> None:
+        """Halves of the channels, what each place sees of its neighbours, and a shuffle, as in small networks for speech."""
+        def forward(m: Any, x: Tensor) -> Tensor:
+            first, second = torch.chunk(x, 2, dim=1)
+            near = m.unfold(first).reshape(x.shape[0], 9, x.shape[2], x.shape[3])
+            y = m.depth(F.pad(m.point(near), (0, 0, 4, 0)))
+            gate = torch.sigmoid(m.fc(m.gru(y.pow(2).mean(-1).transpose(1, 2))[0]).transpose(1, 2))
+            return torch.stack([y * gate[..., None], second], 1).transpose(1, 2).flatten(1, 2)
+
+        net = own(forward, unfold=nn.Unfold((1, 3), padding=(0, 1)), point=nn.ConvTranspose2d(9, 3, 1),
+                  depth=nn.ConvTranspose2d(3, 3, (3, 3), padding=(4, 1), dilation=(2, 1), groups=3), gru=nn.GRU(3, 4, batch_first=True),
+                  fc=nn.Linear(4, 3))
+        described = types_in(self.assert_exported(net, (6, 5), 2))
+        self.assertEqual(described[:2], ["ChannelSlice", "Conv2d"])  # half of the channels of each column
+        self.assertLessEqual(described.count("ChannelSelect"), 3)
+        self.assert_exported(own(lambda m, x: F.unfold(x, (3, 2), (2, 1), (2, 0), (1, 2)).view(x.shape[0], -1, x.shape[2], 3)), (2, 6), 2)
+        self.assert_refused(own(lambda m, x: F.unfold(x, 3)), (2, 6), "unfold takes \\(batch, channels, time, space\\)")
+
     def test_norms_of_each_frame(self) -> None:
         for norm in (nn.GroupNorm(2, 4), nn.InstanceNorm2d(4, affine=True)):
             def forward(m: Any, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from ..errors import Refused
 from ..format import Node, as_written
 from ..graph import Builder
 from ..known import OF_IMAGES, USE_A_WINDOW
-from ..signals import BATCH, ROWS, SPACE, TIME, Signal, index_of_frames, what
+from ..signals import BATCH, MIXED, ROWS, SPACE, TIME, Signal, index_of_frames, what
 from .arithmetic import constants
 from .registry import handles
 
@@ -123,6 +123,22 @@ def conv(b: Builder, input: Any, weight: Any, bias: Any = None, stride: Any = 1,
         "kernel_size": frames.time_first(weight.shape[2:], 1), "stride": frames.time_first(stride, 1),
         "padding": as_written(frames.time_first(pads, [0, 0])), **({"padding_mode": mode} if mode != "zeros" else {}),
         "dilation": frames.time_first(dilation, 1), "groups": groups, "bias": bias is not None})
+
+
+def patches(b: Builder, x: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Signal:
+    """torch.nn.functional.unfold of frames with one axis of space: what a kernel sees at each place, as channels."""
+    frames = frames_of(b, x, 2, "unfold")
+    size, dilation, padding, stride = (each_axis("an option of unfold", each, 2) for each in (kernel_size, dilation, padding, stride))
+    if frames.time != 0:
+        raise Refused(f"unfold takes (batch, channels, time, space), but gets ({', '.join(x.axes)})")
+    taps, channels = size[0] * size[1], x.extent(1)
+    path = b.own_path()
+    b.keep(path, "weight", torch.eye(taps).reshape(taps, 1, *size).repeat(channels, 1, 1, 1))
+    node = {"type": "Conv2d", "path": path, "in_channels": channels, "out_channels": channels * taps, "kernel_size": size,
+            "stride": stride, "padding": padding, "dilation": dilation, "groups": channels, "bias": False}
+    width = (x.extent(3) + 2 * padding[1] - dilation[1] * (size[1] - 1) - 1) // stride[1] + 1
+    y = _resized(b, b.framed(x, [3, 1]), node, channels * taps, [width])
+    return y.replaced(axes=(BATCH, SPACE, MIXED))
 
 
 def keep_weights(b: Builder, path: str, weight: Tensor, bias: Optional[Tensor], frames: Frames) -> None:

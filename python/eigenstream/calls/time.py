@@ -13,6 +13,7 @@ from ..graph import Builder
 from ..known import USE_A_WINDOW
 from ..signals import BATCH, SPACE, TIME, Signal, in_order, what
 from .registry import handles
+from .space import patches
 
 _CONSTANT_START = "only slices that cut a constant number of frames off the start can run over a stream"
 _CONSTANT_END = ("only slices that cut a constant number of frames off the end, or that end where another signal of the "
@@ -213,9 +214,12 @@ def windows(b: Builder, x: Signal, size: int, stride: int) -> Signal:
 
 
 @handles("unfold")
-def unfold(b: Builder, input: Signal, dimension: Any, size: Any = None, step: Any = None, **named: Any) -> Signal:
-    if size is None or type(dimension) is not int or named:
-        raise Refused("unfold of images is not supported; Tensor.unfold(dimension, size, step) of a signal is")
+def unfold(b: Builder, input: Signal, dimension: Any = None, size: Any = None, step: Any = None, *more: Any, **named: Any) -> Signal:
+    if type(dimension) is not int or named:
+        options = dict(zip(("kernel_size", "dilation", "padding", "stride"), (dimension, size, step, *more)))
+        return patches(b, input, **{key: value for key, value in {**options, **named}.items() if value is not None})
+    if size is None:
+        raise Refused("unfolds by a kernel of two axes only; Tensor.unfold(dimension, size, step) of a signal is something else")
     if input.axis(dimension) != TIME or b.windows:
         raise Refused(f"unfold over the {input.axis(dimension)} is not supported")
     if type(size) is not int or type(step) is not int:
