@@ -2,6 +2,8 @@
 #define EIGENSTREAM_NAMES_HPP
 
 // All of names/.
+#include "eigenstream/names/continual.hpp"
+#include "eigenstream/names/continual_module.hpp"
 #include "eigenstream/names/torch_streamer.hpp"
 
 #endif  // EIGENSTREAM_NAMES_HPP
