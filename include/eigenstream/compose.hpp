@@ -5,6 +5,7 @@
 #include "eigenstream/compose/along.hpp"
 #include "eigenstream/compose/bidirectional.hpp"
 #include "eigenstream/compose/chain.hpp"
+#include "eigenstream/compose/conditional.hpp"
 #include "eigenstream/compose/control.hpp"
 #include "eigenstream/compose/each_frame.hpp"
 #include "eigenstream/compose/parallel.hpp"
