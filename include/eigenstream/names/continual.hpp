@@ -8,6 +8,7 @@
 #include <initializer_list>  // routes
 #include <string_view>       // names of reductions
 
+#include "eigenstream/compose/conditional.hpp"
 #include "eigenstream/compose/each_frame.hpp"
 #include "eigenstream/layer/affine.hpp"
 #include "eigenstream/layer/constant.hpp"
@@ -408,6 +409,36 @@ inline Module Residual(Module module, Reduction reduce = "sum", Shrink shrink = 
     return weaver.join(reduce.join(2), {in, out}, inside.signal.reach, alignment);
   };
   return {"Residual", Module::Shape::one, wire, {{"1", std::move(module)}}};
+}
+/// One of two modules, by a predicate that is asked once with each call, before anything changes, of the outermost module and the
+/// frames that it is given. Only the one that is chosen works, with a state of its own; the other one, chosen later, is warmed
+/// up with zeros. With advance_both both take all frames. Without on_false, what comes in goes out, in steps as late as the
+/// outputs of on_true.
+/// Errors   Error if the outputs do not come equally often
+inline Module Conditional(Predicate predicate, Module on_true, std::optional<Module> on_false = {}, bool advance_both = false) {
+  const auto wire = [predicate, on_true, on_false, advance_both](Weaver& weaver, const Streams& x) -> Streams {
+    const bool answer = weaver.next_answer();
+    const std::string knob = "condition " + std::to_string(weaver.conditions.size());
+    weaver.conditions.push_back({predicate, knob});
+    weaver.differs = true;
+    if (weaver.whole()) return answer ? on_true.wire(weaver, x) : on_false ? on_false->wire(weaver, x) : x;
+    Reach yes = on_true.reach(), no = on_false ? on_false->reach() : Reach();
+    check(yes.stride == no.stride, "Conditional: a branch of stride ", yes.stride, " beside one of stride ", no.stride);
+    const Time delay = std::max(yes.delay, no.delay);
+    const auto late = [delay](const AnyLayer<float>& branch, const Reach& reach) -> AnyLayer<float> {
+      if (reach.delay == delay) return branch;
+      return AnySequential<float>({eigenstream::Delay<float>(static_cast<Index>(delay - reach.delay)), branch});
+    };
+    const AnyLayer<float> other = on_false ? on_false->network() : AnyLayer<float>(eigenstream::Identity<float>());
+    const eigenstream::Conditional<AnyLayer<float>, AnyLayer<float>> both(late(on_true.network(), yes), late(other, no),
+                                                                          {.name = knob, .advance_both = advance_both});
+    yes = yes.delayed(delay), no = no.delayed(delay);
+    return weaver.add(both, x.signal, {std::max(yes.receptive_field, no.receptive_field), yes.stride, std::max(yes.padding, no.padding),
+                                       delay, std::max(yes.first_output, no.first_output)});
+  };
+  std::vector<Module::Child> children{{"0", std::move(on_true)}};
+  if (on_false) children.push_back({"1", std::move(*on_false)});
+  return {"Conditional", Module::Shape::one, wire, std::move(children)};
 }
 
 }  // namespace continual
