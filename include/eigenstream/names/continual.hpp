@@ -294,8 +294,8 @@ inline Module Broadcast(Index n = 0) {
             return all;
           }};
 }
-/// Each stream of a list through a branch of its own. Their outputs are aligned, or with auto_delay = false meet as they come:
-/// in steps, what one has before another has any is dropped.
+/// Each stream of a list through a branch of its own. What comes early waits where the outputs meet, or with auto_delay = false
+/// they meet as they come: in steps, what one has before another has any is dropped.
 /// Errors   Error if the branches' outputs do not come equally often
 inline Module Parallel(std::vector<Module> branches, bool auto_delay = true) {
   check(!branches.empty(), "Parallel: no branch");
@@ -310,26 +310,23 @@ inline Module Parallel(std::vector<Module> branches, bool auto_delay = true) {
       for (Streams& inside : each.list) collect(inside);
     };
     for (Streams& each : all) collect(each);
-    Time delay = 0, first = 0;
+    Time first = 0;
     for (const Signal* each : ends) {
       const Reach& own = each->reach;
       check(own.stride == ends.front()->reach.stride, "Parallel: a branch of stride ", own.stride, " beside one of stride ",
             ends.front()->reach.stride, "; their outputs do not come equally often");
-      delay = std::max(delay, own.delay), first = std::max(first, own.first_output);
+      first = std::max(first, own.first_output);
     }
     if (!auto_delay) weaver.differs = true;
     for (Signal* each : ends) {
       const Reach own = each->reach;
       const Time early = first - own.first_output;
-      if (auto_delay) {
-        each->reach = own.delayed(delay);
-      } else if (!weaver.whole() && early > 0) {
-        check(early % own.stride == 0, "Parallel: without auto_delay, branches that give their first outputs ", early,
-              " frames apart with a stride of ", own.stride, " never give some in the same step");
-        *each = weaver.add(Pad<float>(-static_cast<Index>(early / own.stride), 0), *each, {});
-        each->reach = own;
-        each->reach.first_output = first;
-      }
+      if (auto_delay || weaver.whole() || early == 0) continue;
+      check(early % own.stride == 0, "Parallel: without auto_delay, branches that give their first outputs ", early,
+            " frames apart with a stride of ", own.stride, " never give some in the same step");
+      *each = weaver.add(Pad<float>(-static_cast<Index>(early / own.stride), 0), *each, {});
+      each->reach = own;
+      each->reach.first_output = first;
     }
     return Streams(std::move(all));
   };
@@ -368,8 +365,8 @@ inline Module Reduce(Reduction reduce) {
               check(!each.is_list, "Reduce: one of the streams is a list");
               const Reach& own = each.signal.reach;
               all.push_back(each.signal);
-              reach = {std::max(reach.receptive_field, own.receptive_field), reach.stride, std::max(reach.padding, own.padding),
-                       std::max(reach.delay, own.delay), std::max(reach.first_output, own.first_output)};
+              const Time padding = std::max(reach.padding, own.padding), delay = std::max(reach.delay, own.delay);
+              reach = {delay + 1 + padding, reach.stride, padding, delay, std::max(reach.first_output, own.first_output)};
             }
             return weaver.join(reduce.join(static_cast<Index>(all.size())), all, reach);
           }};
