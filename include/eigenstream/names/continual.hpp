@@ -209,8 +209,14 @@ inline Module BatchNorm1d(const Weights<float>& mean, const Weights<float>& var,
                           const Weights<float>& bias = {}, double eps = 1e-5) {
   return eigenstream::BatchNorm1d<float>(mean, var, weight, bias, eps);
 }
-inline constexpr auto& BatchNorm2d = BatchNorm1d;
-inline constexpr auto& BatchNorm3d = BatchNorm1d;
+inline Module BatchNorm2d(const Weights<float>& mean, const Weights<float>& var, const Weights<float>& weight = {},
+                          const Weights<float>& bias = {}, double eps = 1e-5) {
+  return BatchNorm1d(mean, var, weight, bias, eps);
+}
+inline Module BatchNorm3d(const Weights<float>& mean, const Weights<float>& var, const Weights<float>& weight = {},
+                          const Weights<float>& bias = {}, double eps = 1e-5) {
+  return BatchNorm1d(mean, var, weight, bias, eps);
+}
 /// Over the channels of each column; SpaceNorm<float> is the one over the space of each frame.
 inline Module LayerNorm(const Weights<float>& weight, const Weights<float>& bias = {}, double eps = 1e-5) {
   return eigenstream::LayerNorm<float>(weight, bias, eps);
