@@ -222,31 +222,29 @@ TEMPLATE_TEST_CASE("AvgPool2d, AvgPool3d, MaxPool2d, MaxPool3d: the windows of t
     }
     const es::FrameShape frame{random.pick({1, 3, 16, 21}), random.integer(7, 11), random.integer(7, 9), random.integer(1, 2)};
     const Video<T> x(frame, random.integer(1, 12), random);
-    const auto axis = [&](int a, bool dilated) {
-      return WindowAxis{taps[a], stride[a] == 0 ? taps[a] : stride[a], padding[a], dilated ? dilation[a] : 1};
-    };
+    const auto axis = [&](int a) { return WindowAxis{taps[a], stride[a] == 0 ? taps[a] : stride[a], padding[a], dilation[a]}; };
     const Index extents[] = {x.count, frame.height, frame.width};
     INFO("round " << round << ", " << frame.text() << ", " << x.count << " frames");
     const auto check_both = [&](const auto& average, const auto& most) {
-      const auto check_shape = [&](const auto& pool, bool dilated) {
+      const auto check_shape = [&](const auto& pool) {
         const es::FrameShape out = pool.facts(frame).out;
         const auto count = [&](int a) {
-          const WindowAxis own = axis(a, dilated);
+          const WindowAxis own = axis(a);
           return support::naive::windows(extents[a], own.taps, own.stride, own.padding.left, own.dilation, ceil);
         };
         CHECK(out == es::FrameShape{frame.channels, count(2), count(1), frame.batch});
         CHECK(support::offline(pool, x).count == count(0));
       };
-      check_shape(average, false);
-      check_shape(most, true);
-      check_space_pool(average, x, false, divisor, [&](int a, Index m) { return window_of(axis(a, false), m, extents[a], include); });
-      check_space_pool(most, x, true, 0, [&](int a, Index m) { return window_of(axis(a, true), m, extents[a], include); });
+      check_shape(average);
+      check_shape(most);
+      check_space_pool(average, x, false, divisor, [&](int a, Index m) { return window_of(axis(a), m, extents[a], include); });
+      check_space_pool(most, x, true, 0, [&](int a, Index m) { return window_of(axis(a), m, extents[a], include); });
     };
     if (two)
-      check_both(es::AvgPool2d<T>({taps[0], taps[2]}, {{stride[0], stride[2]}, {padding[0], padding[2]}, ceil, include, divisor}),
+      check_both(es::AvgPool2d<T>({taps[0], taps[2]}, {{stride[0], stride[2]}, {padding[0], padding[2]}, ceil, include, divisor, {dilation[0], dilation[2]}}),
                  es::MaxPool2d<T>({taps[0], taps[2]}, {{stride[0], stride[2]}, {padding[0], padding[2]}, {dilation[0], dilation[2]}, ceil}));
     else
-      check_both(es::AvgPool3d<T>(taps, {stride, padding, ceil, include, divisor}),
+      check_both(es::AvgPool3d<T>(taps, {stride, padding, ceil, include, divisor, dilation}),
                  es::MaxPool3d<T>(taps, {stride, padding, dilation, ceil}));
   }
 }

@@ -226,6 +226,7 @@ struct SpaceAvgPoolOptions {
   bool ceil_mode = false;
   bool count_include_pad = true;
   Index divisor_override = 0;  ///< 0: how many positions there are
+  PerAxis<Index, Axes> dilation = 1;
 };
 template <int Axes>
 struct SpaceMaxPoolOptions {
@@ -427,13 +428,13 @@ class SpacePool {
 
 /// Average over a window of time and space, each channel by itself; AvgPool2d and AvgPool3d below.
 /// Shapes   AvgPool2d: x (C,W,T) -> y (C,W',T'); AvgPool3d: x (C,W,H,T) -> y (C,W',H',T'); with a batch or without; along each
-///          axis n' = floor or ceil((n + 2*padding - taps) / stride) + 1; with ceil_mode no window starts behind the signal
-///          and its left padding. Of AvgPool2d, a height is further columns
+///          axis n' = floor or ceil((n + 2*padding - reach) / stride) + 1, reach = (taps-1)*dilation + 1; with ceil_mode no
+///          window starts behind the signal and its left padding. Of AvgPool2d, a height is further columns
 /// Timing   of AvgPool1d with the first one of each option
 /// Errors   constructor: Error on any impossible size; facts: if no window fits into the frames. steps/flush: noexcept, no
 ///          allocation
 /// Source   torch.nn.AvgPool2d over (B,C,T,W), torch.nn.AvgPool3d over (B,C,T,H,W): the divisor is the number of real
-///          positions, or with count_include_pad also of padding, or divisor_override
+///          positions, or with count_include_pad also of padding, or divisor_override; dilation is not there
 template <class T, int Axes>
 class SpaceAvgPool : public detail::SpacePool<T, Axes, AvgPool1d<T>> {
   using Base = detail::SpacePool<T, Axes, AvgPool1d<T>>;
@@ -453,13 +454,14 @@ class SpaceAvgPool : public detail::SpacePool<T, Axes, AvgPool1d<T>> {
   using Options = SpaceAvgPoolOptions<Axes>;
 
   static AvgPool1d<T> over_time(const Sizes& sizes, const Options& options) {
-    const WindowAxis own = Base::checked(name, "time", sizes[0], options.stride[0], options.padding[0], 1);
+    const WindowAxis own = Base::checked(name, "time", sizes[0], options.stride[0], options.padding[0], options.dilation[0]);
     check(options.divisor_override >= 0, name, ": divisor_override = ", options.divisor_override, ", must be at least 1");
     return AvgPool1d<T>(own.taps, {.stride = own.stride,
                                    .padding = own.padding.left,
                                    .ceil_mode = options.ceil_mode,
                                    .count_include_pad = options.count_include_pad,
-                                   .divisor_override = options.divisor_override});
+                                   .divisor_override = options.divisor_override,
+                                   .dilation = own.dilation});
   }
   // All of the divisor is with the pool over time, unless there is nothing to do for it.
   static Index space_divisor(const Sizes& sizes, const Options& options) {
@@ -468,7 +470,7 @@ class SpaceAvgPool : public detail::SpacePool<T, Axes, AvgPool1d<T>> {
   }
   static detail::PoolAxis axis(int a, const Sizes& sizes, const Options& options) {
     const char* const axis_name = a == Axes - 1 ? "width" : "height";
-    return {.window = Base::checked(name, axis_name, sizes[a], options.stride[a], options.padding[a], 1),
+    return {.window = Base::checked(name, axis_name, sizes[a], options.stride[a], options.padding[a], options.dilation[a]),
             .ceil = options.ceil_mode,
             .include_pad = options.count_include_pad};
   }
