@@ -204,6 +204,7 @@ TEST_CASE("continual::call_mode: what operator() does, nested, in this thread, w
   }
   CHECK(net(x));
   CHECK(net.get_state()->frames_seen() == 3);
+  CHECK(error_of([&] { net(Tensor1(1)); }) == "continual: a tensor of 1 axes is no signal");
   net.call_mode(CallMode::forward_steps);
   net(x);
   CHECK(net.get_state()->frames_seen() == 4);

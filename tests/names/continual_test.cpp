@@ -81,6 +81,12 @@ TEST_CASE("continual: lists of streams become edges of one network", "[names]") 
                                                 co::ParallelDispatch({2, {0, 1}, 2}),
                                                 co::Parallel({co::Identity(), co::Reduce("sum"), times(2)}), co::Reduce("concat")});
   CHECK(whole(dispatched, {1, 2}) == Values{100, 11, 200, 200, 22, 400});
+  // What no one takes is left out, with its condition.
+  const auto never = [](const co::Module&, const auto&) { return false; };
+  const co::Module dropped = co::Sequential({co::Broadcast(2), co::Parallel({co::Conditional(never, ones(5), ones(7)), times(2)}),
+                                             co::ParallelDispatch({1, 1}), co::Reduce("sum")});
+  CHECK(steps(dropped, {1, 2}) == Values{4, 8});
+  CHECK(dropped.first_output() == 0);
   // A list all the way to the end of a sequence inside another.
   const co::Module fan = co::Sequential({times(3), co::Broadcast(2)});
   CHECK(fan.shape() == co::Module::Shape::splits);

@@ -50,10 +50,10 @@ struct Reach {
   bool operator==(const Reach&) const = default;
 };
 
-/// A stream while a network is put together: a value of its graph, and how many frames it has of the signal, if it is put
-/// together for one.
+/// A stream while a network is put together: the number of a value of its graph, and how many frames it has of the signal, if
+/// it is put together for one.
 struct Signal {
-  GraphBuilder<float>::Value value;
+  Index value = 0;
   Reach reach;
   Time frames = 0;
 };
@@ -65,13 +65,13 @@ struct Streams {
   Signal signal;
   std::vector<Streams> list;
   bool is_list = false;
-  bool open = false;  ///< a list of as many times `signal` as are asked for
+  bool open = false;  ///< a list of `signal` as often as it is asked for
 };
 
 /// A question that is asked once with every call, about the frames it gets, before anything changes.
 using Predicate = std::function<bool(const Module&, const Frames<const float>&)>;
 
-/// A predicate with the knob of the network that it sets.
+/// A predicate with the knob that it sets; no name if the network has none, as it does not use what the knob chooses.
 struct Condition {
   Predicate predicate;
   std::string knob;
@@ -91,31 +91,57 @@ class Weaver {
   bool whole() const noexcept { return whole_; }
   /// Whether the condition that is added next is true.
   bool next_answer() const noexcept { return ((answers_ >> conditions.size()) & 1) != 0; }
-  Signal input(Time frames) const { return {graph_.input(), {}, frames}; }
+  /// The network's input.
+  static Signal input(Time frames) { return {0, {}, frames}; }
   Signal add(AnyLayer<float> layer, const Signal& from, const Reach& reach) {
     const Time frames = layer.timing().outputs_after(from.frames, true);
-    is_chain_ = is_chain_ && from.value.number == static_cast<Index>(chain_.size()) && layer.controls().empty();
-    chain_.push_back(layer);
-    return {graph_.add(std::move(layer), from.value), from.reach.then(reach), frames};
+    return {put({std::move(layer), {from.value}, {}}), from.reach.then(reach), frames};
   }
-  /// Frame by frame what a layer makes of several, each of which is there as soon as the last one of them.
+  /// What a layer makes of several, frame by frame, each of which is there as soon as the last one of them.
   Signal join(AnyLayer<float> layer, const std::vector<Signal>& from, const Reach& reach, Alignment alignment = Alignment::lagging) {
-    std::vector<GraphBuilder<float>::Value> values;
+    Node node{std::move(layer), {}, alignment};
     Time frames = from.front().frames;
-    for (const Signal& each : from) values.push_back(each.value), frames = std::min(frames, each.frames);
-    is_chain_ = false;
-    return {graph_.join(std::move(layer), values, alignment), reach, frames};
+    for (const Signal& each : from) node.from.push_back(each.value), frames = std::min(frames, each.frames);
+    return {put(std::move(node)), reach, frames};
   }
-  AnyLayer<float> build(const Signal& out) {
-    if (!is_chain_ || chain_.empty()) return graph_.build(out.value);
-    if (chain_.size() == 1) return chain_.front();
-    return AnySequential<float>(std::move(chain_));
+  /// The network up to a value, without what it does not use.
+  AnyLayer<float> build(Index out) const {
+    std::vector<bool> used(nodes_.size() + 1);
+    used[static_cast<std::size_t>(out)] = true;
+    for (std::size_t value = nodes_.size(); value > 0; --value)
+      for (const Index from : nodes_[value - 1].from)
+        if (used[value]) used[static_cast<std::size_t>(from)] = true;
+    GraphBuilder<float> graph;
+    std::vector<GraphBuilder<float>::Value> values{graph.input()};
+    std::vector<AnyLayer<float>> chain;  // is enough if each takes what the one before gives, and has no knobs
+    bool is_chain = true;
+    for (std::size_t value = 1; value <= nodes_.size(); ++value) {
+      const Node& node = nodes_[value - 1];
+      values.push_back(values.back());
+      if (!used[value]) continue;
+      std::vector<GraphBuilder<float>::Value> from;
+      for (const Index each : node.from) from.push_back(values[static_cast<std::size_t>(each)]);
+      is_chain = is_chain && from.size() == 1 && from[0].number == static_cast<Index>(chain.size()) && node.layer.controls().empty();
+      chain.push_back(node.layer);
+      values.back() = graph.join(node.layer, from, node.alignment);
+    }
+    if (chain.empty()) return Identity<float>();
+    if (is_chain) return chain.size() == 1 ? chain.front() : AnySequential<float>(std::move(chain));
+    return graph.build(values[static_cast<std::size_t>(out)]);
   }
 
  private:
-  GraphBuilder<float> graph_;
-  std::vector<AnyLayer<float>> chain_;  // all layers, which is enough if each takes what the one before gives
-  bool is_chain_ = true;
+  struct Node {
+    AnyLayer<float> layer;
+    std::vector<Index> from;
+    Alignment alignment;
+  };
+  Index put(Node node) {
+    nodes_.push_back(std::move(node));
+    return static_cast<Index>(nodes_.size());
+  }
+
+  std::vector<Node> nodes_;  // node k gives value k + 1
   std::uint64_t answers_ = 0;
   bool whole_ = false;
 };
@@ -219,9 +245,11 @@ class Module {
     std::optional<Eigen::Tensor<float, rank>> y;
     const CallMode mode = mode_in_scope().value_or(mode_);
     if (mode == CallMode::forward_step) {
+      check(rank <= 4, "continual: a tensor of ", rank, " axes is no frame");
       if constexpr (rank <= 4) y = forward_step(x);
-    } else if constexpr (rank >= 2) {
-      y = mode == CallMode::forward ? forward(x) : forward_steps(x);
+    } else {
+      check(rank >= 2, "continual: a tensor of ", rank, " axes is no signal");
+      if constexpr (rank >= 2) y = mode == CallMode::forward ? forward(x) : forward_steps(x);
     }
     return y;
   }
@@ -309,12 +337,10 @@ class Module {
   };
 
   static AnyLayer<float> weave(const Wire& wire, Weaver& weaver, Time frames, Reach& reach) {
-    const Signal in = weaver.input(frames);
-    Streams out = wire(weaver, in);
+    const Streams out = wire(weaver, Weaver::input(frames));
     check(!out.is_list && !out.open, "continual: a list of streams is left over at the end; Reduce makes one of it");
-    if (out.signal.value.number == in.value.number) out = weaver.add(Identity<float>(), in, {});
     reach = out.signal.reach;
-    return weaver.build(out.signal);
+    return weaver.build(out.signal.value);
   }
   const What& built() const {
     check(what_->network.has_value(), "continual: ", what_->type, " has lists of streams at its ends: it is a part of a Sequential");
@@ -350,7 +376,7 @@ class Module {
   }
   void answer(Stream<AnyLayer<float>>& stream, std::uint64_t answers) const {
     for (std::size_t k = 0; k < what_->conditions.size(); ++k)
-      stream.set_control(what_->conditions[k].knob, {static_cast<float>((answers >> k) & 1)});
+      if (!what_->conditions[k].knob.empty()) stream.set_control(what_->conditions[k].knob, {static_cast<float>((answers >> k) & 1)});
   }
 
   // The axes of a frame in a tensor of that rank.
@@ -404,6 +430,11 @@ inline Module::Module(std::string type, Shape shape, Wire wire, std::vector<Chil
     what.network = weave(what.wire, weaver, 0, what.reach);
     check(weaver.conditions.size() <= 64, "continual: ", weaver.conditions.size(), " conditions, must be at most 64");
     what.conditions = std::move(weaver.conditions);
+    for (Condition& each : what.conditions) {
+      bool found = false;
+      for (const NetworkControl& knob : what.network->controls()) found = found || knob.name == each.knob;
+      if (!found) each.knob.clear();
+    }
     what.differs = weaver.differs;
   }
   what_ = std::make_shared<const What>(std::move(what));
