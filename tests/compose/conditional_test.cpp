@@ -79,6 +79,12 @@ TEST_CASE("Conditional: a branch that is chosen later is warmed up with zeros, a
   CHECK(outputs(half, support::count_to(8), {1, 1, 1, 0, 0, 0, 0, 0}, 1).size() == 4);
 }
 
+TEST_CASE("Conditional: without_padding() is that of the branches", "[compose]") {
+  const auto conv = [](Index padding) { return support::random_conv<Conv>(2, 2, 3, {.padding = padding}); };
+  support::check_equal(es::without_padding(es::Conditional(conv(1), es::sequential(conv(1), es::Delay<float>(0)), {.initial = true})),
+                       es::Conditional(conv(0), es::sequential(conv(0), es::Delay<float>(0)), {.initial = true}));
+}
+
 TEST_CASE("Conditional: branches that do not fit are errors", "[compose][error]") {
   const Conv conv = support::random_conv<Conv>(2, 2, 3, {.padding = 1});
   CHECK(error_of([&] { es::Conditional(conv, es::Delay<float>(2)); }) ==

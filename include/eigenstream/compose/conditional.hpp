@@ -27,11 +27,12 @@ struct ConditionalOptions {
 /// Timing   of the branches, whose outputs come with the same frames; where one gives more at the end of a signal than the
 ///          other, these are left out
 /// Errors   constructor: Error if the outputs do not come with the same frames (a Delay in front of one may do it) or in a
-///          regular way. facts: Error if the branches give different frames. steps/flush/set_control: noexcept, no allocation; a
-///          call after a change works through up to as many more frames as the first output waits for, and one cycle of the strides
+///          regular way. facts: Error if the branches give different frames. steps/flush/set_control: noexcept, no
+///          allocation; a call after a change works through up to as many more frames as the first output waits for, and
+///          one cycle of the strides
 /// Source   continual.Conditional; torch: if condition: y = a(x) else: y = b(x)
-/// Layout   counts and places, the knob, the blocks of the branches; as scratch, frames that nobody wants, a frame of zeros, the
-///          branches' own. Of a batch, the knob of the first signal counts
+/// Layout   counts and places, the knob, the blocks of the branches; as scratch, a frame of zeros, frames that nobody
+///          wants, the branches' own. Of a batch, the knob of the first signal counts
 template <Layer A, Layer B>
 class Conditional {
  public:
@@ -49,15 +50,18 @@ class Conditional {
     check_one_signal("Conditional", on_false_);
     const Timing one = on_true_.timing(), other = on_false_.timing();
     first_ = one.first_output();
-    check(one.rate() == other.rate() && first_ == other.first_output(), "Conditional: the branches give outputs with different frames: ",
-          one.rate().outputs, " for ", one.rate().inputs, " frames, the first with frame ", first_, "; ", other.rate().outputs, " for ",
-          other.rate().inputs, ", the first with frame ", other.first_output());
+    check(one.rate() == other.rate() && first_ == other.first_output(),
+          "Conditional: the branches give outputs with different frames: ", one.rate().outputs, " for ", one.rate().inputs,
+          " frames, the first with frame ", first_, "; ", other.rate().outputs, " for ", other.rate().inputs,
+          ", the first with frame ", other.first_output());
     cycle_ = std::lcm(one.cycle(), other.cycle());
+    check(cycle_ <= 65536, "Conditional: the strides of the branches repeat only after ", cycle_, " frames");
+    const auto at_end = [](const Timing& timing, Time n) { return timing.outputs_after(n, true) - timing.outputs_after(n); };
+    const Time each_cycle = one.outputs_after(first_ + cycle_);
     for (const Timing* each : {&one, &other})
       for (Time n = first_; n < first_ + cycle_; ++n)
-        check(each->outputs_after(n) == one.outputs_after(n) &&
-                  each->outputs_after(n + cycle_) - each->outputs_after(n) == each->outputs_after(first_ + cycle_) - each->outputs_after(first_) &&
-                  each->outputs_after(n + cycle_, true) - each->outputs_after(n + cycle_) == each->outputs_after(n, true) - each->outputs_after(n),
+        check(each->outputs_after(n) == one.outputs_after(n) && at_end(*each, n + cycle_) == at_end(*each, n) &&
+                  each->outputs_after(n + cycle_) - each->outputs_after(n) == each_cycle,
               "Conditional: a branch gives its outputs in an irregular way");
     Timing::Builder both;
     both.join({both.append(one, 0), both.append(other, 0)}, Alignment::lagging);
@@ -70,9 +74,8 @@ class Conditional {
   const B& on_false() const noexcept { return on_false_; }
   const std::vector<NetworkControl>& controls() const noexcept { return controls_; }
   /// The same without padding inside.
-  Conditional<decltype(eigenstream::without_padding(std::declval<const A&>())), decltype(eigenstream::without_padding(std::declval<const B&>()))>
-  without_padding() const {
-    return {eigenstream::without_padding(on_true_), eigenstream::without_padding(on_false_), options_};
+  auto without_padding() const {
+    return eigenstream::Conditional(eigenstream::without_padding(on_true_), eigenstream::without_padding(on_false_), options_);
   }
 
   FrameShape wanted() const {
@@ -81,10 +84,11 @@ class Conditional {
   }
   Facts facts(const FrameShape& in) const {
     const Facts one = on_true_.facts(in), other = on_false_.facts(in);
-    check(one.out == other.out, "Conditional: one branch turns frames of ", in, " into ", one.out, ", the other into ", other.out);
+    check(one.out == other.out, "Conditional: one branch turns frames of ", in, " into ", one.out, ", the other into ",
+          other.out);
     return {.out = one.out,
             .state_bytes = own_bytes(in) + aligned_bytes(one.state_bytes) + aligned_bytes(other.state_bytes),
-            .scratch_bytes = own_scratch(in, one, other) + std::max(aligned_bytes(one.scratch_bytes), aligned_bytes(other.scratch_bytes)),
+            .scratch_bytes = own_scratch(in, one, other) + std::max(one.scratch_bytes, other.scratch_bytes),
             .max_flush = std::max(one.max_flush, other.max_flush),
             .parameters = one.parameters + other.parameters,
             .macs = options_.advance_both ? one.macs + other.macs : std::max(one.macs, other.macs)};
@@ -142,7 +146,9 @@ class Conditional {
   }
   T* input_room(StateRef, Index) const noexcept { return nullptr; }
   static constexpr bool in_place() noexcept { return false; }
-  bool keeps_channels() const noexcept { return eigenstream::keeps_channels(on_true_) && eigenstream::keeps_channels(on_false_); }
+  bool keeps_channels() const noexcept {
+    return eigenstream::keeps_channels(on_true_) && eigenstream::keeps_channels(on_false_);
+  }
 
   void set_control(StateRef state, Index, const T* values, bool same) const noexcept {
     for (Index b = 0; b < state.shape.batch; ++b) knob(state)[b] = values[same ? 0 : b];
@@ -161,7 +167,9 @@ class Conditional {
   static constexpr Index head_bytes = aligned_bytes(static_cast<Index>(sizeof(Head)));
   static T* knob(StateRef state) noexcept { return reinterpret_cast<T*>(state.data + head_bytes); }
   static Index choice(StateRef state) noexcept { return knob(state)[0] != T(0) ? 1 : 0; }
-  static Index bytes_of(Index numbers) noexcept { return aligned_bytes(numbers * static_cast<Index>(sizeof(T))) + memory_alignment; }
+  static Index bytes_of(Index numbers) noexcept {
+    return aligned_bytes(numbers * static_cast<Index>(sizeof(T))) + memory_alignment;
+  }
   static Index own_bytes(const FrameShape& in) noexcept { return head_bytes + bytes_of(in.batch); }
   static Index tile(const FrameShape& in) noexcept { return room_for(in.size(), static_cast<Index>(sizeof(T))); }
 
@@ -184,7 +192,8 @@ class Conditional {
       f(on_true_);
   }
   StateRef branch(StateRef state, Index k) const noexcept {
-    return {state.data + (k == 0 ? own_bytes(state.shape) : head(state).second), state.shape, state.scratch + head(state).inner_scratch};
+    return {state.data + (k == 0 ? own_bytes(state.shape) : head(state).second), state.shape,
+            state.scratch + head(state).inner_scratch};
   }
   void reset_branches(StateRef state) const noexcept {
     head(state).seen = 0;

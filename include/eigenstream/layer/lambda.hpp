@@ -30,7 +30,8 @@ class Lambda : public StatelessLayer<T> {
  public:
   using OutOf = FrameShape (*)(const FrameShape&);
 
-  explicit Lambda(F f, std::string name = "", OutOf out_of = nullptr) : f_(std::move(f)), name_(std::move(name)), out_of_(out_of) {}
+  explicit Lambda(F f, std::string name = "", OutOf out_of = nullptr)
+      : f_(std::move(f)), name_(std::move(name)), out_of_(out_of) {}
 
   FrameShape wanted() const noexcept { return FrameShape::any(); }
   Facts facts(const FrameShape& in) const { return {.out = out_of_ == nullptr ? in : out_of_(in)}; }

@@ -36,7 +36,8 @@ namespace continual {
 inline Module continual(Module layer) { return layer; }
 /// The module of a description, with the weights of the ordinary layer; `overrides` take the place of its fields.
 /// Errors   Error as Registry::create; what runs in both directions, or over the whole signal, is refused
-inline Module build_from(ModuleSpec spec, const WeightMap& weights, const std::map<std::string, ModuleSpec::Value>& overrides = {},
+inline Module build_from(ModuleSpec spec, const WeightMap& weights,
+                         const std::map<std::string, ModuleSpec::Value>& overrides = {},
                          const Registry& registry = builtin_registry()) {
   for (const auto& [name, value] : overrides) spec.fields[name] = value;
   return registry.create(spec, weights).layer;
@@ -72,38 +73,44 @@ Module filled(std::string type, const L& layer, const Padding& padding, Temporal
   const Pad<float> pad(padding.left, padding.right,
                        {.mode = fill == TemporalFill::replicate ? PaddingMode::replicate : PaddingMode::constant,
                         .value = fill == TemporalFill::neg_inf ? -std::numeric_limits<double>::infinity() : 0.0});
-  return Module::of_layers(std::move(type), AnySequential<float>({pad, without_padding(layer)}), [layer](Time) { return layer; });
+  return Module::of_layers(std::move(type), AnySequential<float>({pad, without_padding(layer)}),
+                           [layer](Time) { return layer; });
 }
 template <class L>
 Module filled_conv(std::string type, const L& layer, const Padding& padding, PaddingMode mode, TemporalFill fill) {
   check(fill != TemporalFill::neg_inf, type, ": temporal_fill neg_inf is for pools");
   if (mode == PaddingMode::constant) return Module::of_layers(std::move(type), layer);
-  return filled(std::move(type), layer, padding, mode == PaddingMode::zeros ? TemporalFill::zeros : TemporalFill::replicate, fill);
+  const TemporalFill own = mode == PaddingMode::zeros ? TemporalFill::zeros : TemporalFill::replicate;
+  return filled(std::move(type), layer, padding, own, fill);
 }
 
 /// As torch.nn.Conv1d, with weight (out, in/groups, taps) and bias (out) or none.
 inline Module Conv1d(const Weights<float>& weight, const Weights<float>& bias = {}, Conv1dOptions options = {},
                      TemporalFill temporal_fill = TemporalFill::zeros) {
-  return filled_conv("Conv1d", eigenstream::Conv1d<float>(weight, bias, options), options.padding, options.padding_mode, temporal_fill);
+  return filled_conv("Conv1d", eigenstream::Conv1d<float>(weight, bias, options), options.padding, options.padding_mode,
+                     temporal_fill);
 }
 /// Over time and one or two axes of space, the options with time first.
 inline Module Conv2d(const Weights<float>& weight, const Weights<float>& bias = {}, Conv2dOptions options = {},
                      TemporalFill temporal_fill = TemporalFill::zeros) {
-  return filled_conv("Conv2d", eigenstream::Conv2d<float>(weight, bias, options), options.padding[0], options.padding_mode, temporal_fill);
+  return filled_conv("Conv2d", eigenstream::Conv2d<float>(weight, bias, options), options.padding[0],
+                     options.padding_mode, temporal_fill);
 }
 inline Module Conv3d(const Weights<float>& weight, const Weights<float>& bias = {}, Conv3dOptions options = {},
                      TemporalFill temporal_fill = TemporalFill::zeros) {
-  return filled_conv("Conv3d", eigenstream::Conv3d<float>(weight, bias, options), options.padding[0], options.padding_mode, temporal_fill);
+  return filled_conv("Conv3d", eigenstream::Conv3d<float>(weight, bias, options), options.padding[0],
+                     options.padding_mode, temporal_fill);
 }
-inline Module ConvTranspose2d(const Weights<float>& weight, const Weights<float>& bias = {}, ConvTranspose2dOptions options = {}) {
+inline Module ConvTranspose2d(const Weights<float>& weight, const Weights<float>& bias = {},
+                              ConvTranspose2dOptions options = {}) {
   return eigenstream::ConvTranspose2d<float>(weight, bias, options);
 }
 
-/// `padded`: whether what is filled counts. It is what windows that hang over the end see, too, so that these cannot be had
-/// with another fill than the pool's own.
+/// Windows that hang over the end see no fill, so that there are none with another one than the pool's own.
 template <class L>
 Module filled_pool(std::string type, const L& pool, Index padding, bool ceil_mode, TemporalFill own, TemporalFill fill) {
-  check(fill == own || padding == 0 || !ceil_mode, type, ": ceil_mode with another temporal_fill than the pool's own is not possible");
+  check(fill == own || padding == 0 || !ceil_mode, type,
+        ": ceil_mode with another temporal_fill than the pool's own is not possible");
   return filled(std::move(type), pool, padding, own, fill);
 }
 inline Module AvgPool1d(Index kernel_size, AvgPool1dOptions options = {}, TemporalFill temporal_fill = TemporalFill::zeros) {
@@ -116,26 +123,32 @@ inline Module MaxPool1d(Index kernel_size, MaxPool1dOptions options = {}, Tempor
                      TemporalFill::neg_inf, temporal_fill);
 }
 template <int Axes>
-Module avg_pool(std::string type, PerAxis<Index, Axes> kernel_size, const SpaceAvgPoolOptions<Axes>& options, TemporalFill fill) {
+Module avg_pool(std::string type, PerAxis<Index, Axes> kernel_size, const SpaceAvgPoolOptions<Axes>& options,
+                TemporalFill fill) {
   if (!options.count_include_pad && options.divisor_override == 0) fill = TemporalFill::zeros;
   return filled_pool(std::move(type), SpaceAvgPool<float, Axes>(kernel_size, options), options.padding[0], options.ceil_mode,
                      TemporalFill::zeros, fill);
 }
 template <int Axes>
-Module max_pool(std::string type, PerAxis<Index, Axes> kernel_size, const SpaceMaxPoolOptions<Axes>& options, TemporalFill fill) {
+Module max_pool(std::string type, PerAxis<Index, Axes> kernel_size, const SpaceMaxPoolOptions<Axes>& options,
+                TemporalFill fill) {
   return filled_pool(std::move(type), SpaceMaxPool<float, Axes>(kernel_size, options), options.padding[0], options.ceil_mode,
                      TemporalFill::neg_inf, fill);
 }
-inline Module AvgPool2d(PerAxis<Index, 2> kernel_size, SpaceAvgPoolOptions<2> options = {}, TemporalFill temporal_fill = TemporalFill::zeros) {
+inline Module AvgPool2d(PerAxis<Index, 2> kernel_size, SpaceAvgPoolOptions<2> options = {},
+                        TemporalFill temporal_fill = TemporalFill::zeros) {
   return avg_pool<2>("AvgPool2d", kernel_size, options, temporal_fill);
 }
-inline Module AvgPool3d(PerAxis<Index, 3> kernel_size, SpaceAvgPoolOptions<3> options = {}, TemporalFill temporal_fill = TemporalFill::zeros) {
+inline Module AvgPool3d(PerAxis<Index, 3> kernel_size, SpaceAvgPoolOptions<3> options = {},
+                        TemporalFill temporal_fill = TemporalFill::zeros) {
   return avg_pool<3>("AvgPool3d", kernel_size, options, temporal_fill);
 }
-inline Module MaxPool2d(PerAxis<Index, 2> kernel_size, SpaceMaxPoolOptions<2> options = {}, TemporalFill temporal_fill = TemporalFill::neg_inf) {
+inline Module MaxPool2d(PerAxis<Index, 2> kernel_size, SpaceMaxPoolOptions<2> options = {},
+                        TemporalFill temporal_fill = TemporalFill::neg_inf) {
   return max_pool<2>("MaxPool2d", kernel_size, options, temporal_fill);
 }
-inline Module MaxPool3d(PerAxis<Index, 3> kernel_size, SpaceMaxPoolOptions<3> options = {}, TemporalFill temporal_fill = TemporalFill::neg_inf) {
+inline Module MaxPool3d(PerAxis<Index, 3> kernel_size, SpaceMaxPoolOptions<3> options = {},
+                        TemporalFill temporal_fill = TemporalFill::neg_inf) {
   return max_pool<3>("MaxPool3d", kernel_size, options, temporal_fill);
 }
 
@@ -171,12 +184,14 @@ Module recurrent(std::string type, const WeightMap& weights) {
     return found->second;
   };
   for (const auto& [name, tensor] : weights)
-    check(!name.ends_with("_reverse"), type, ": \"", name, "\" runs backwards, from the end of the signal, which no stream knows");
+    check(!name.ends_with("_reverse"), type, ": \"", name,
+          "\" runs backwards, from the end of the signal, which no stream knows");
   while (weights.contains("weight_ih_l" + std::to_string(layers.size()))) {
     RecurrentWeights<float> w{find("weight_ih"), find("weight_hh"), find("bias_ih"), find("bias_hh"), find("weight_hr")};
     layers.emplace_back(Recurrent<Cell, float>(w));
   }
-  check(!layers.empty() && used == weights.size(), type, ": of ", weights.size(), " tensors, ", used, " belong to ", layers.size(), " layers");
+  check(!layers.empty() && used == weights.size(), type, ": of ", weights.size(), " tensors, ", used, " belong to ",
+        layers.size(), " layers");
   return Module::of_layers(std::move(type), layers.size() == 1 ? layers.front() : AnySequential<float>(std::move(layers)));
 }
 inline Module RNN(const WeightMap& weights, std::string_view nonlinearity = "tanh") {
@@ -191,7 +206,8 @@ inline Module LSTM(const WeightMap& weights) { return recurrent<RecurrentCell::l
 
 /// Over the channels, which are axis 1 in torch. Errors   Error for any other axis
 inline Module Linear(const Weights<float>& weight, const Weights<float>& bias = {}, Index channel_dim = 1) {
-  check(channel_dim == 1, "Linear: channel_dim = ", channel_dim, ", must be 1: along the last axis of a signal it would go over time");
+  check(channel_dim == 1, "Linear: channel_dim = ", channel_dim,
+        ", must be 1: along the last axis of a signal it would go over time");
   return eigenstream::Linear<float>(weight, bias);
 }
 inline Module Identity() { return eigenstream::Identity<float>(); }
@@ -306,7 +322,8 @@ inline Module Broadcast(Index n = 0) {
 inline Module Parallel(std::vector<Module> branches, bool auto_delay = true) {
   check(!branches.empty(), "Parallel: no branch");
   const auto wire = [branches, auto_delay](Weaver& weaver, const Streams& x) {
-    check(x.open || x.list.size() == branches.size(), "Parallel: ", branches.size(), " branches for ", x.list.size(), " streams");
+    check(x.open || x.list.size() == branches.size(), "Parallel: ", branches.size(), " branches for ", x.list.size(),
+          " streams");
     std::vector<Streams> all;
     for (std::size_t k = 0; k < branches.size(); ++k)
       all.push_back(branches[k].wire(weaver, x.open ? Streams(x.signal) : x.list[k]));
@@ -352,7 +369,8 @@ inline Streams follow(const Route& route, const std::vector<Streams>& x) {
     for (const Route& each : route.list) all.push_back(follow(each, x));
     return Streams(std::move(all));
   }
-  check(route.from >= 0 && route.from < static_cast<int>(x.size()), "ParallelDispatch: no stream ", route.from, " of ", x.size());
+  check(route.from >= 0 && route.from < static_cast<int>(x.size()), "ParallelDispatch: no stream ", route.from, " of ",
+        x.size());
   return x[static_cast<std::size_t>(route.from)];
 }
 inline Module ParallelDispatch(std::initializer_list<Route> map) {
@@ -403,8 +421,8 @@ inline Module Residual(Module module, Reduction reduce = "sum", Shrink shrink = 
       weaver.differs = true;
       if (weaver.whole() && out.frames == 1 && in.frames > 1)
         out = weaver.add(Pad<float>(0, static_cast<Index>(in.frames) - 1, {.mode = PaddingMode::replicate}), out, {});
-      check(!weaver.whole() || out.frames == in.frames, "Residual: the module makes ", out.frames, " frames of a signal of ", in.frames,
-            "; say which inputs are left out (shrink)");
+      check(!weaver.whole() || out.frames == in.frames, "Residual: the module makes ", out.frames,
+            " frames of a signal of ", in.frames, "; say which inputs are left out (shrink)");
     }
     const Alignment alignment = shrink == Shrink::centered  ? Alignment::centred
                                 : shrink == Shrink::leading ? Alignment::leading
@@ -413,8 +431,8 @@ inline Module Residual(Module module, Reduction reduce = "sum", Shrink shrink = 
   };
   return {"Residual", Module::Shape::one, wire, {{"1", std::move(module)}}};
 }
-/// One of two modules, by a predicate that is asked once with each call, before anything changes, of the outermost module and the
-/// frames that it is given. Only the one that is chosen works, with a state of its own; the other one, chosen later, is warmed
+/// One of two modules, by a predicate that is asked once with each call, before anything changes, of the outermost module
+/// and the frames that it is given. Only the one that is chosen works, with a state of its own; the other one, chosen later, is warmed
 /// up with zeros. With advance_both both take all frames. Without on_false, what comes in goes out, in steps as late as the
 /// outputs of on_true.
 /// Errors   Error if the outputs do not come equally often
@@ -436,8 +454,9 @@ inline Module Conditional(Predicate predicate, Module on_true, std::optional<Mod
     const eigenstream::Conditional<AnyLayer<float>, AnyLayer<float>> both(late(on_true.network(), yes), late(other, no),
                                                                           {.name = knob, .advance_both = advance_both});
     yes = yes.delayed(delay), no = no.delayed(delay);
-    return weaver.add(both, x.signal, {std::max(yes.receptive_field, no.receptive_field), yes.stride, std::max(yes.padding, no.padding),
-                                       delay, std::max(yes.first_output, no.first_output)});
+    const Time padding = std::max(yes.padding, no.padding);
+    return weaver.add(both, x.signal,
+                      {delay + 1 + padding, yes.stride, padding, delay, std::max(yes.first_output, no.first_output)});
   };
   std::vector<Module::Child> children{{"0", std::move(on_true)}};
   if (on_false) children.push_back({"1", std::move(*on_false)});

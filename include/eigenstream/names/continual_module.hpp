@@ -98,7 +98,8 @@ class Weaver {
     return {put({std::move(layer), {from.value}, {}}), from.reach.then(reach), frames};
   }
   /// What a layer makes of several, frame by frame, each of which is there as soon as the last one of them.
-  Signal join(AnyLayer<float> layer, const std::vector<Signal>& from, const Reach& reach, Alignment alignment = Alignment::lagging) {
+  Signal join(AnyLayer<float> layer, const std::vector<Signal>& from, const Reach& reach,
+              Alignment alignment = Alignment::lagging) {
     Node node{std::move(layer), {}, alignment};
     Time frames = from.front().frames;
     for (const Signal& each : from) node.from.push_back(each.value), frames = std::min(frames, each.frames);
@@ -121,7 +122,8 @@ class Weaver {
       if (!used[value]) continue;
       std::vector<GraphBuilder<float>::Value> from;
       for (const Index each : node.from) from.push_back(values[static_cast<std::size_t>(each)]);
-      is_chain = is_chain && from.size() == 1 && from[0].number == static_cast<Index>(chain.size()) && node.layer.controls().empty();
+      is_chain = is_chain && from.size() == 1 && from[0].number == static_cast<Index>(chain.size()) &&
+                 node.layer.controls().empty();
       chain.push_back(node.layer);
       values.back() = graph.join(node.layer, from, node.alignment);
     }
@@ -179,27 +181,17 @@ class Module {
 
   /// Any layer or network: continual(layer).
   template <class L>
-    requires(!std::is_base_of_v<Module, std::remove_cvref_t<L>> && requires(const L& layer) { layer.fingerprint(), layer.timing(); })
+    requires(!std::is_base_of_v<Module, std::remove_cvref_t<L>> &&
+             requires(const L& layer) { layer.fingerprint(), layer.timing(); })
   Module(L&& layer) : Module(of_layers("a layer", AnyLayer<float>(std::forward<L>(layer)))) {}
   /// A layer for the steps and, by the length of the signal, another one for a signal as a whole.
-  static Module of_layers(std::string type, AnyLayer<float> steps, std::function<AnyLayer<float>(Time)> whole = nullptr) {
-    check(steps.inputs() == 1, "continual: ", type, " of ", steps.inputs(), " inputs, must be one; Reduce joins streams");
-    check_one_output("continual", steps);
-    check(steps.space() != Space::needed, "continual: ", type, " needs the whole signal, as what it works out goes over time; ",
-          "forward_stepping(layer) runs it over the space of each frame by itself");
-    const Reach reach = Reach::of(steps.timing());
-    check(reach.delay >= 0, "continual: ", type, " with a padding of ", reach.padding, " gives an output before the first frame: it ",
-          "reaches over ", reach.receptive_field, ", so that the padding must be at most ", reach.receptive_field - 1);
-    return Module(std::move(type), Shape::one, [steps, whole, reach](Weaver& weaver, const Streams& x) -> Streams {
-      if (whole != nullptr) weaver.differs = true;
-      return weaver.add(weaver.whole() && whole != nullptr ? whole(x.signal.frames) : steps, x.signal, reach);
-    });
-  }
+  static Module of_layers(std::string type, AnyLayer<float> steps, std::function<AnyLayer<float>(Time)> whole = nullptr);
 
   /// What goes in and what comes out: a stream or a list of them.
   enum class Shape { one, splits, joins, lists };
   /// A container, of which `wire` is what it does.
-  Module(std::string type, Shape shape, Wire wire, std::vector<Child> children = {});
+  Module(std::string type, Shape shape, Wire wire, std::vector<Child> children);
+  Module(std::string type, Shape shape, Wire wire);
 
   // Offline, and frame by frame.
 
@@ -271,8 +263,8 @@ class Module {
   /// Writes them, and returns how many they are.
   Index process(const Frames<const float>& x, const Frames<float>& y, bool pad_end = false, bool update_state = true) {
     const Index n = outputs(x, pad_end);
-    check(y.shape() == stream_->out_shape() && y.count >= n, "continual: room for ", y.count, " outputs of ", y.shape(), " where ",
-          n, " of ", stream_->out_shape(), " will come");
+    check(y.shape() == stream_->out_shape() && y.count >= n, "continual: room for ", y.count, " outputs of ", y.shape(),
+          " where ", n, " of ", stream_->out_shape(), " will come");
     const std::uint64_t answers = ask(x);
     Stream<AnyLayer<float>>& stream = update_state ? *stream_ : look_ahead();
     answer(stream, answers);
@@ -320,7 +312,8 @@ class Module {
   const AnyLayer<float>& network() const { return *built().network; }
   Streams wire(Weaver& weaver, const Streams& x) const {
     const bool list = x.is_list || x.open, wants_list = what_->shape == Shape::joins || what_->shape == Shape::lists;
-    check(list == wants_list, "continual: ", what_->type, wants_list ? " takes a list of streams, not one" : " takes one stream, not a list");
+    check(list == wants_list, "continual: ", what_->type,
+          wants_list ? " takes a list of streams, not one" : " takes one stream, not a list");
     return what_->wire(weaver, x);
   }
 
@@ -343,7 +336,8 @@ class Module {
     return weaver.build(out.signal.value);
   }
   const What& built() const {
-    check(what_->network.has_value(), "continual: ", what_->type, " has lists of streams at its ends: it is a part of a Sequential");
+    check(what_->network.has_value(), "continual: ", what_->type,
+          " has lists of streams at its ends: it is a part of a Sequential");
     return *what_;
   }
   // The network for a signal as a whole.
@@ -376,7 +370,8 @@ class Module {
   }
   void answer(Stream<AnyLayer<float>>& stream, std::uint64_t answers) const {
     for (std::size_t k = 0; k < what_->conditions.size(); ++k)
-      if (!what_->conditions[k].knob.empty()) stream.set_control(what_->conditions[k].knob, {static_cast<float>((answers >> k) & 1)});
+      if (const std::string& knob = what_->conditions[k].knob; !knob.empty())
+        stream.set_control(knob, {static_cast<float>((answers >> k) & 1)});
   }
 
   // The axes of a frame in a tensor of that rank.
@@ -402,7 +397,8 @@ class Module {
   static FrameShape frame_shape(const X& frame) {
     constexpr int rank = X::NumDimensions;
     static_assert(rank >= 1 && rank <= 4, "eigenstream: frames are (C), (C,B), (C,W,B) or (C,W,H,B)");
-    static_assert(static_cast<int>(X::Layout) == eigenstream::detail::column_major, "eigenstream: tensors must be column-major");
+    static_assert(static_cast<int>(X::Layout) == eigenstream::detail::column_major,
+                  "eigenstream: tensors must be column-major");
     const auto& sizes = frame.dimensions();
     FrameShape shape{.channels = sizes[0]};
     if constexpr (rank >= 2) shape.batch = sizes[rank - 1];
@@ -438,6 +434,20 @@ inline Module::Module(std::string type, Shape shape, Wire wire, std::vector<Chil
     what.differs = weaver.differs;
   }
   what_ = std::make_shared<const What>(std::move(what));
+}
+inline Module::Module(std::string type, Shape shape, Wire wire) : Module(std::move(type), shape, std::move(wire), {}) {}
+inline Module Module::of_layers(std::string type, AnyLayer<float> steps, std::function<AnyLayer<float>(Time)> whole) {
+  check(steps.inputs() == 1, "continual: ", type, " of ", steps.inputs(), " inputs, must be one; Reduce joins streams");
+  check_one_output("continual", steps);
+  check(steps.space() != Space::needed, "continual: ", type, " needs the whole signal, as what it works out goes over time; ",
+        "forward_stepping(layer) runs it over the space of each frame by itself");
+  const Reach reach = Reach::of(steps.timing());
+  check(reach.delay >= 0, "continual: ", type, " with a padding of ", reach.padding,
+        " gives an output before the first frame: it reaches over ", reach.receptive_field, ", so that the padding must be at most ", reach.receptive_field - 1);
+  return Module(std::move(type), Shape::one, [steps, whole, reach](Weaver& weaver, const Streams& x) -> Streams {
+    if (whole != nullptr) weaver.differs = true;
+    return weaver.add(weaver.whole() && whole != nullptr ? whole(x.signal.frames) : steps, x.signal, reach);
+  });
 }
 inline void Module::call_mode(CallMode mode) {
   mode_ = mode;
