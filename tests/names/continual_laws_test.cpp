@@ -163,3 +163,72 @@ TEST_CASE("continual: the laws of all modules", "[names][property]") {
     CHECK(fresh.forward_steps(Tensor5(narrow.slice(Eigen::array<Index, 5>{0, 0, 0, 0, 0}, Eigen::array<Index, 5>{2, 6, 5, 1, 1}))));
   }
 }
+
+namespace {
+
+// A module of one channel, of any parts; of stride 1 if that is asked for.
+co::Module random_module(support::Random& random, int depth, bool steady) {
+  const Index stride = steady ? 1 : random.integer(1, 3), taps = random.integer(1, 5);
+  const auto parts = [&](Index n, bool all_steady) {
+    std::vector<co::Module> modules;
+    for (Index i = 0; i < n; ++i) modules.push_back(random_module(random, depth - 1, all_steady));
+    return modules;
+  };
+  switch (random.integer(0, depth > 0 ? 8 : 4)) {
+    case 0:
+    case 1:
+      return co::Conv1d(support::random_weights<float>({1, 1, taps}, random), {},
+                        {.stride = stride, .padding = random.integer(0, taps - 1)});
+    case 2:
+      return co::MaxPool1d(taps, {.stride = stride, .padding = std::min(taps - 1, random.integer(0, taps / 2))});
+    case 3: {
+      const Index dilation = random.integer(1, 3);
+      return co::AvgPool1d(taps, {.stride = stride, .padding = std::min(taps - 1, random.integer(0, taps / 2)), .dilation = dilation});
+    }
+    case 4: {
+      const Index n = random.integer(0, 3);
+      if (random.chance(0.3)) return co::Skip(n);
+      return co::Delay(n, random.chance(0.3) ? co::Shrink::centered : random.chance(0.3) ? co::Shrink::lagging : co::Shrink::none);
+    }
+    case 5:
+    case 6:
+      return co::Sequential(parts(random.integer(0, 3), steady));
+    case 7:
+      return co::BroadcastReduce(parts(random.integer(2, 3), true), random.chance(0.5) ? "sum" : "max");
+    default: {
+      co::Module inside = random_module(random, depth - 1, true);
+      const es::Time shorter = inside.receptive_field() - 1 - 2 * inside.padding();
+      if (shorter < 0) return inside;
+      return co::Residual(inside, "sum",
+                          random.chance(0.5)  ? co::Shrink::lagging
+                          : shorter % 2 == 0 ? co::Shrink::centered
+                                             : co::Shrink::leading);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("continual: random modules give their outputs when they say, and those of the whole", "[names][property]") {
+  support::Random random(11);
+  for (int round = 0; round < 400; ++round) {
+    CAPTURE(round);
+    co::Module net = random_module(random, 3, false);
+    const co::Reach reach = net.reach();
+    CAPTURE(reach.receptive_field, reach.stride, reach.padding, reach.delay, reach.first_output);
+    const Index frames = 60 + static_cast<Index>(reach.receptive_field);
+    const Eigen::Tensor<float, 2> x = support::random_tensor<float>(random, 1, frames);
+    std::vector<float> all;
+    bool as_said = true;
+    for (Index t = 0; t < frames; ++t) {
+      const Eigen::Tensor<float, 1> frame = x.chip<1>(t);
+      const auto y = net.forward_step(frame);
+      as_said = as_said && y.has_value() == (t >= reach.first_output && (t - reach.first_output) % reach.stride == 0);
+      append(all, values<1>(y));
+    }
+    CHECK(as_said);
+    CHECK(reach.delay == reach.receptive_field - 1 - reach.padding);
+    append(all, values<2>(net.forward_steps(Eigen::Tensor<float, 2>(1, 0), true)));
+    CHECK(same(all, values<2>(std::optional(net.forward(x)))));
+  }
+}
