@@ -438,9 +438,7 @@ inline Module Residual(Module module, Reduction reduce = "sum", Shrink shrink = 
 /// Errors   Error if the outputs do not come equally often
 inline Module Conditional(Predicate predicate, Module on_true, std::optional<Module> on_false = {}, bool advance_both = false) {
   const auto wire = [predicate, on_true, on_false, advance_both](Weaver& weaver, const Streams& x) -> Streams {
-    const bool answer = weaver.next_answer();
-    const std::string knob = "condition " + std::to_string(weaver.conditions.size());
-    weaver.conditions.push_back({predicate, knob});
+    const auto [answer, knob] = weaver.ask(predicate);
     weaver.differs = true;
     if (weaver.whole()) return answer ? on_true.wire(weaver, x) : on_false ? on_false->wire(weaver, x) : x;
     Reach yes = on_true.reach(), no = on_false ? on_false->reach() : Reach();

@@ -10,6 +10,7 @@
 #include <memory>      // shared descriptions
 #include <optional>    // nothing ready
 #include <string>      // names
+#include <utility>     // pair
 #include <vector>      // parts
 
 #include "eigenstream/layer/identity.hpp"
@@ -85,12 +86,17 @@ class Weaver {
   /// For a signal, with the answers to its predicates.
   explicit Weaver(std::uint64_t answers) : answers_(answers), whole_(true) {}
 
-  std::vector<Condition> conditions = {};
   bool differs = false;  ///< whether a signal as a whole is treated otherwise
 
   bool whole() const noexcept { return whole_; }
-  /// Whether the condition that is added next is true.
-  bool next_answer() const noexcept { return ((answers_ >> conditions.size()) & 1) != 0; }
+  /// Adds a condition; whether it is true, of a signal, and the name of its knob.
+  std::pair<bool, std::string> ask(Predicate predicate) {
+    const std::size_t number = conditions_.size();
+    check(number < 64, "continual: more than 64 conditions");
+    conditions_.push_back({std::move(predicate), "condition " + std::to_string(number)});
+    return {((answers_ >> number) & 1) != 0, conditions_.back().knob};
+  }
+  const std::vector<Condition>& conditions() const noexcept { return conditions_; }
   /// The network's input.
   static Signal input(Time frames) { return {0, {}, frames}; }
   Signal add(AnyLayer<float> layer, const Signal& from, const Reach& reach) {
@@ -144,6 +150,7 @@ class Weaver {
   }
 
   std::vector<Node> nodes_;  // node k gives value k + 1
+  std::vector<Condition> conditions_;
   std::uint64_t answers_ = 0;
   bool whole_ = false;
 };
@@ -424,8 +431,7 @@ inline Module::Module(std::string type, Shape shape, Wire wire, std::vector<Chil
   if (shape == Shape::one) {
     Weaver weaver;
     what.network = weave(what.wire, weaver, 0, what.reach);
-    check(weaver.conditions.size() <= 64, "continual: ", weaver.conditions.size(), " conditions, must be at most 64");
-    what.conditions = std::move(weaver.conditions);
+    what.conditions = weaver.conditions();
     for (Condition& each : what.conditions) {
       bool found = false;
       for (const NetworkControl& knob : what.network->controls()) found = found || knob.name == each.knob;
@@ -443,7 +449,8 @@ inline Module Module::of_layers(std::string type, AnyLayer<float> steps, std::fu
         "forward_stepping(layer) runs it over the space of each frame by itself");
   const Reach reach = Reach::of(steps.timing());
   check(reach.delay >= 0, "continual: ", type, " with a padding of ", reach.padding,
-        " gives an output before the first frame: it reaches over ", reach.receptive_field, ", so that the padding must be at most ", reach.receptive_field - 1);
+        " gives an output before the first frame: it reaches over ", reach.receptive_field,
+        ", so that the padding must be at most ", reach.receptive_field - 1);
   return Module(std::move(type), Shape::one, [steps, whole, reach](Weaver& weaver, const Streams& x) -> Streams {
     if (whole != nullptr) weaver.differs = true;
     return weaver.add(weaver.whole() && whole != nullptr ? whole(x.signal.frames) : steps, x.signal, reach);
