@@ -99,6 +99,18 @@ TEST_CASE("continual: lists of streams become edges of one network", "[names]") 
   CHECK(whole(co::BroadcastReduce({times(5), times(3)}, es::AnyLayer<float>(es::Join<float>(es::Reduce::max, 2))), {1}) == Values{5});
 }
 
+TEST_CASE("continual: beside what skips frames at the start, the others go without theirs", "[names]") {
+  const co::Module net = co::BroadcastReduce({ones(3, 1), co::Skip(3)});
+  CHECK(net.reach() == co::Reach{3, 1, 1, 1, 4});
+  CHECK(same(steps(net, x8), {o, o, o, o, 16, 20, 24, 28}));
+  CHECK(ended(net, x8) == whole(net, x8));
+  CHECK(same(steps(co::Residual(co::Skip(2)), x8), {o, o, 6, 8, 10, 12, 14, 16}));
+  // One that is in the middle of what another reaches over loses nothing.
+  const co::Module centred = co::BroadcastReduce({ones(5), co::Delay(2, Shrink::centered)});
+  CHECK(same(steps(centred, x8), {o, o, o, o, 18, 24, 30, 36}));
+  CHECK(whole(centred, x8) == ended(centred, x8));
+}
+
 TEST_CASE("continual: what does not fit together is an error", "[names][error]") {
   const auto sequence = [](std::vector<co::Module> modules) { return error_of([&] { co::Sequential(std::move(modules)); }); };
   CHECK(sequence({co::Broadcast(2), co::Parallel({ones(3, 1), ones(3, 1, 2)}), co::Reduce("sum")}) ==

@@ -348,8 +348,7 @@ inline Module Parallel(std::vector<Module> branches, bool auto_delay = true) {
       check(early % own.stride == 0, "Parallel: without auto_delay, branches that give their first outputs ", early,
             " frames apart with a stride of ", own.stride, " never give some in the same step");
       *each = weaver.add(Pad<float>(-static_cast<Index>(early / own.stride), 0), *each, {});
-      each->reach = own;
-      each->reach.first_output = first;
+      each->reach = own.delayed(own.delay + early);
     }
     return Streams(std::move(all));
   };
@@ -384,15 +383,11 @@ inline Module Reduce(Reduction reduce) {
   return {"Reduce", Module::Shape::joins, [reduce](Weaver& weaver, const Streams& x) -> Streams {
             check(!x.open && x.list.size() >= 2, "Reduce: ", x.list.size(), " streams, must be at least 2");
             std::vector<Signal> all;
-            Reach reach = x.list.front().signal.reach;
             for (const Streams& each : x.list) {
               check(!each.is_list, "Reduce: one of the streams is a list");
-              const Reach& own = each.signal.reach;
               all.push_back(each.signal);
-              const Time padding = std::max(reach.padding, own.padding), delay = std::max(reach.delay, own.delay);
-              reach = {delay + 1 + padding, reach.stride, padding, delay, std::max(reach.first_output, own.first_output)};
             }
-            return weaver.join(reduce.join(static_cast<Index>(all.size())), all, reach);
+            return weaver.join(reduce.join(static_cast<Index>(all.size())), all);
           }};
 }
 /// One stream through several branches, whose outputs become one.
@@ -427,7 +422,7 @@ inline Module Residual(Module module, Reduction reduce = "sum", Shrink shrink = 
     const Alignment alignment = shrink == Shrink::centered  ? Alignment::centred
                                 : shrink == Shrink::leading ? Alignment::leading
                                                             : Alignment::lagging;
-    return weaver.join(reduce.join(2), {in, out}, inside.signal.reach, alignment);
+    return weaver.join(reduce.join(2), {in, out}, alignment);
   };
   return {"Residual", Module::Shape::one, wire, {{"1", std::move(module)}}};
 }

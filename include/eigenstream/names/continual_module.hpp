@@ -13,7 +13,9 @@
 #include <utility>     // pair
 #include <vector>      // parts
 
+#include "eigenstream/compose/wiring.hpp"
 #include "eigenstream/layer/identity.hpp"
+#include "eigenstream/layer/pad.hpp"
 #include "eigenstream/network/any_graph.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
 
@@ -103,12 +105,24 @@ class Weaver {
     const Time frames = layer.timing().outputs_after(from.frames, true);
     return {put({std::move(layer), {from.value}, {}}), from.reach.then(reach), frames};
   }
-  /// What a layer makes of several, frame by frame, each of which is there as soon as the last one of them.
-  Signal join(AnyLayer<float> layer, const std::vector<Signal>& from, const Reach& reach,
-              Alignment alignment = Alignment::lagging) {
+  /// What a layer makes of several, frame by frame, each of which is there as soon as the last one of them. Where one drops
+  /// frames at the start, so that it is shorter, the others drop theirs at the same places.
+  Signal join(AnyLayer<float> layer, std::vector<Signal> from, Alignment alignment = Alignment::lagging) {
+    const auto dropped = [](const Signal& signal) { return signal.reach.first_output - signal.reach.delay; };
+    Signal shortest = from.front();
+    for (const Signal& each : from)
+      if (dropped(each) > dropped(shortest)) shortest = each;
     Node node{std::move(layer), {}, alignment};
+    Reach reach = from.front().reach;
     Time frames = from.front().frames;
-    for (const Signal& each : from) node.from.push_back(each.value), frames = std::min(frames, each.frames);
+    for (Signal& each : from) {
+      const Time more = (dropped(shortest) - dropped(each)) / each.reach.stride;
+      const Time drop = more == 0 ? 0 : std::min(more, wiring_.ended(each.value).least_lead(wiring_.ended(shortest.value)));
+      if (drop > 0) each = add(Pad<float>(-static_cast<Index>(drop), 0), each, {.first_output = drop});
+      const Time padding = std::max(reach.padding, each.reach.padding), delay = std::max(reach.delay, each.reach.delay);
+      reach = {delay + 1 + padding, reach.stride, padding, delay, std::max(reach.first_output, each.reach.first_output)};
+      node.from.push_back(each.value), frames = std::min(frames, each.frames);
+    }
     return {put(std::move(node)), reach, frames};
   }
   /// The network up to a value, without what it does not use.
@@ -145,11 +159,13 @@ class Weaver {
     Alignment alignment;
   };
   Index put(Node node) {
+    wiring_.add(node.layer.timing(), node.from, node.alignment);
     nodes_.push_back(std::move(node));
     return static_cast<Index>(nodes_.size());
   }
 
   std::vector<Node> nodes_;  // node k gives value k + 1
+  Wiring wiring_;            // of all of them
   std::vector<Condition> conditions_;
   std::uint64_t answers_ = 0;
   bool whole_ = false;
