@@ -70,12 +70,15 @@ class Recurrent {
     check(is_lstm || w.c0.empty(), name, ": c0 belongs to an LSTM only");
     if (!w.c0.empty()) w.c0.expect(name, "c0", {hidden_});
 
-    from_input_ = FromInput(
-        gates(), 1, in_, [&](Index o, Index, Index i) { return w.input(o, i); },
-        [&](Index o) { return bias ? w.input_bias(o) : T(0); });
-    from_hidden_ = FromHidden(
-        gates(), 1, out_, [&](Index o, Index, Index i) { return w.hidden(o, i); },
-        [&](Index o) { return bias ? w.hidden_bias(o) : T(0); });
+    // Both biases are one, but that of a gru's n, of which r multiplies one only.
+    const auto bias_of = [&](Index o) {
+      if (!bias) return T(0);
+      return is_gru && o >= 2 * hidden_ ? w.input_bias(o) : w.input_bias(o) + w.hidden_bias(o);
+    };
+    steps_ = Steps(
+        hidden_, in_, out_, [&](Index o, Index i) { return w.input(o, i); }, [&](Index o, Index i) { return w.hidden(o, i); },
+        bias_of, [&](Index o) { return bias ? w.hidden_bias(o) : T(0); });
+    if (!fused()) from_input_ = FromInput(gates(), 1, in_, [&](Index o, Index, Index i) { return w.input(o, i); }, bias_of);
     if (!w.projection.empty())
       projection_ = kernel::TapSum<T>(
           out_, 1, hidden_, [&](Index o, Index, Index i) { return w.projection(o, i); }, [](Index) { return T(0); });
@@ -98,7 +101,7 @@ class Recurrent {
     const Index columns = in.columns();
     return {.out = in.with_channels(out_),
             .state_bytes = bytes(remembered() * columns),
-            .scratch_bytes = bytes(gates() * columns * tile(in)) + bytes(gates() * columns) + bytes(hidden_ * columns),
+            .scratch_bytes = bytes(fused() ? 0 : gates() * columns * tile(in) + Steps::overrun) + bytes(projects_ ? hidden_ * columns : 0),
             .parameters = parameters_,
             .macs = static_cast<double>((gates() * (in_ + out_) + (projects_ ? hidden_ * out_ : 0)) * columns)};
   }
@@ -115,20 +118,21 @@ class Recurrent {
   }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     static constexpr Index lag = 0;
-    const Index columns = x.columns(), most = tile(x.shape());
+    const Index columns = x.columns(), most = fused() ? x.count : tile(x.shape());
     T* projected = reinterpret_cast<T*>(state.scratch);
-    T* recurrent = projected + bytes(gates() * columns * most) / size;
-    T* unprojected = recurrent + bytes(gates() * columns) / size;
+    T* unprojected = projected + bytes(fused() ? 0 : gates() * columns * most + Steps::overrun) / size;
     for (Index at = 0; at < x.count; at += most) {
-      const Index n = std::min(most, x.count - at);
-      from_input_(x.frame(at), in_, {&lag, 0}, n * columns, projected, gates());
+      const Index n = std::min(most, x.count - at), from_size = fused() ? x.size() : gates() * columns;
+      const T* from = x.frame(at);
+      if (!fused()) from_input_(from, in_, {&lag, 0}, n * columns, projected, gates()), from = projected;
+      if (!projects_) {
+        const bool ends = at + n == x.count;
+        steps_(from, n, columns, at == 0 ? h(state) : y.frame(at - 1), c(state), y.frame(at), ends ? h(state) : nullptr);
+        continue;
+      }
       for (Index t = 0; t < n; ++t) {
-        from_hidden_(h(state), out_, {&lag, 0}, columns, recurrent, gates());
-        for (Index b = 0; b < columns; ++b)
-          kernel::recurrent_step<Cell>(projected + (t * columns + b) * gates(), recurrent + b * gates(), hidden_,
-                                       h(state) + b * out_, c(state) + b * hidden_,
-                                       (projects_ ? unprojected : h(state)) + b * hidden_);
-        if (projects_) projection_(unprojected, hidden_, {&lag, 0}, columns, h(state), out_);
+        steps_(from + t * from_size, 1, columns, h(state), c(state), unprojected, nullptr);
+        projection_(unprojected, hidden_, {&lag, 0}, columns, h(state), out_);
         std::copy_n(h(state), out_ * columns, y.frame(at + t));
       }
     }
@@ -144,15 +148,17 @@ class Recurrent {
 
  private:
   static constexpr Index gate_count = gates_of(Cell);
-  static constexpr bool is_lstm = Cell == RecurrentCell::lstm, is_static = In != Dynamic && Hidden != Dynamic;
+  static constexpr bool is_lstm = Cell == RecurrentCell::lstm, is_gru = Cell == RecurrentCell::gru;
+  static constexpr bool is_static = In != Dynamic && Hidden != Dynamic;
   static constexpr const char* name = Cell == RecurrentCell::gru ? "GRU" : is_lstm ? "LSTM" : "RNN";
   static constexpr Index size = static_cast<Index>(sizeof(T));
   static constexpr Index fixed_gates = is_static ? gate_count * Hidden : Dynamic, one = is_static ? 1 : Dynamic;
   using FromInput = kernel::TapSum<T, fixed_gates, one, is_static ? In : Dynamic>;
-  using FromHidden = kernel::TapSum<T, fixed_gates, one, is_static ? Hidden : Dynamic>;
+  using Steps = kernel::RecurrentSteps<Cell, T>;
 
   Index gates() const noexcept { return gate_count * hidden_; }
   Index remembered() const noexcept { return out_ + (is_lstm ? hidden_ : 0); }
+  bool fused() const noexcept { return Steps::fuses(is_static ? Hidden : hidden_, is_static ? In : in_); }
   // Packets may run over the end.
   static Index bytes(Index numbers) noexcept { return aligned_bytes(numbers * size) + memory_alignment; }
   // Frames whose gates are worked out from the input at a time.
@@ -163,7 +169,7 @@ class Recurrent {
   Index in_ = 0, hidden_ = 0, out_ = 0, parameters_ = 0;
   bool projects_ = false;
   FromInput from_input_;
-  FromHidden from_hidden_;
+  Steps steps_;
   kernel::TapSum<T> projection_;
   std::vector<T> initial_;  // h, then c
   Fingerprint fingerprint_{""};
