@@ -4,8 +4,9 @@
 namespace bench {
 namespace {
 
-/// What a careful Eigen user writes, with all sizes fixed at compile time: the gates that take the sigmoid side by side, one
-/// array expression for them; `Ahead`: what the input says of all frames of a call is one matrix product. (Rows one after another are slower everywhere.)
+/// What a careful Eigen user writes, with all sizes fixed at compile time: the gates that take the sigmoid side by
+/// side, one array expression for them; `Ahead`: what the input says of all frames of a call is one matrix product.
+/// (Matrices row by row are slower everywhere.)
 template <Cell C, int Units, bool Ahead>
 class EigenRecurrent {
   static constexpr int Gates = static_cast<int>(gates_of(C)), Rows = Gates * Units;
@@ -71,7 +72,8 @@ class EigenRecurrent {
         h_ = a.array().tanh();
       } else {
         const Eigen::Array<float, 3 * Units, 1> ifo = sigmoid(a.template head<3 * Units>().array());
-        kept_ = ifo.template segment<Units>(Units) * kept_ + ifo.template head<Units>() * a.template tail<Units>().array().tanh();
+        kept_ = ifo.template segment<Units>(Units) * kept_ +
+                ifo.template head<Units>() * a.template tail<Units>().array().tanh();
         h_ = ifo.template tail<Units>() * kept_.tanh();
       }
     }

@@ -10,8 +10,8 @@ namespace bench {
 enum class Cell { rnn, gru, lstm };
 constexpr Index gates_of(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
 
-/// A recurrent layer of as many units as inputs; the gates of the weights one after the other as PyTorch has them (r, z, n
-/// and i, f, g, o).
+/// A recurrent layer of as many units as inputs; the gates of the weights one after the other as PyTorch has them (r,
+/// z, n and i, f, g, o).
 struct RecurrentTask : Task {
   Cell cell;
   Signal weight, recurrent;  ///< (gates * units, units)
@@ -61,13 +61,13 @@ struct RecurrentTask : Task {
 /// Registers GRU/<variant>/<units>/<steps a call> or the like; Way is constructed from a task.
 template <class Way>
 void register_recurrent(Cell cell, const std::string& variant, Index units) {
+  const char* family = cell == Cell::rnn ? "RNN" : cell == Cell::gru ? "GRU" : "LSTM";
   for (const Index frames : {1, 64})
-    benchmark::RegisterBenchmark(name(cell == Cell::rnn ? "RNN" : cell == Cell::gru ? "GRU" : "LSTM", variant, {units, frames}).c_str(),
-                                 [=](benchmark::State& state) {
-                                   const RecurrentTask task(cell, units, frames);
-                                   Way way(task);
-                                   run(state, way, task, frames);
-                                 });
+    benchmark::RegisterBenchmark(name(family, variant, {units, frames}).c_str(), [=](benchmark::State& state) {
+      const RecurrentTask task(cell, units, frames);
+      Way way(task);
+      run(state, way, task, frames);
+    });
 }
 
 }  // namespace bench

@@ -46,7 +46,8 @@ struct Case {
     const auto sigmoid = [](double v) { return 1 / (1 + std::exp(-v)); };
     std::vector<double> h, kept, next(static_cast<std::size_t>(hidden)), y;
     for (Index u = 0; u < hidden; ++u)
-      h.push_back(static_cast<double>(at(before, column * hidden + u))), kept.push_back(static_cast<double>(at(cell, column * hidden + u)));
+      h.push_back(static_cast<double>(at(before, column * hidden + u))),
+          kept.push_back(static_cast<double>(at(cell, column * hidden + u)));
     for (Index t = 0; t < frames; ++t) {
       const Index from = (t * columns + column) * x_step();
       for (Index u = 0; u < hidden; ++u) {
@@ -57,7 +58,8 @@ struct Case {
           if (Cell == gru && g == 2) b[g] = static_cast<double>(at(apart, row));
           for (Index i = 0; fused() && i < inputs; ++i)
             a[g] += static_cast<double>(at(in, row * inputs + i)) * static_cast<double>(at(x, from + i));
-          for (Index i = 0; i < hidden; ++i) b[g] += static_cast<double>(at(weight, row * hidden + i)) * h[static_cast<std::size_t>(i)];
+          for (Index i = 0; i < hidden; ++i)
+            b[g] += static_cast<double>(at(weight, row * hidden + i)) * h[static_cast<std::size_t>(i)];
         }
         const std::size_t own = static_cast<std::size_t>(u);
         if (Cell == RecurrentCell::rnn_tanh) next[own] = std::tanh(a[0] + b[0]);
@@ -78,8 +80,8 @@ struct Case {
   }
 };
 
-// All at once is the formula, and bit for bit one column and one frame after the other, with the state in place; nothing is
-// written behind the last unit.
+// All at once is the formula, and bit for bit one column and one frame after the other, with the state in place;
+// nothing is written behind the last unit.
 template <RecurrentCell Cell, class T>
 void check_cell() {
   for (const Index hidden : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 65})
@@ -118,7 +120,8 @@ void check_cell() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("RecurrentSteps: the formula, the same for one column and frame and for many", "[kernel][property]", float, double) {
+TEMPLATE_TEST_CASE("RecurrentSteps: the formula, the same for one column and frame and for many", "[kernel][property]",
+                   float, double) {
   check_cell<RecurrentCell::rnn_tanh, TestType>();
   check_cell<RecurrentCell::rnn_relu, TestType>();
   check_cell<gru, TestType>();
@@ -129,7 +132,8 @@ TEST_CASE("RecurrentSteps: the functions of the gates are exact, and held in the
   using P = es::simd::Packet<float, es::simd::max_lanes<float>>;
   const auto value = [](P p) { return static_cast<double>(first(p)); };
   for (float x = -100; x <= 100; x += 0.001953125f) {
-    const double v = static_cast<double>(x), s = value(es::kernel::gate_sigmoid(P::broadcast(x))), t = value(es::kernel::gate_tanh(P::broadcast(x)));
+    const double v = static_cast<double>(x), s = value(es::kernel::gate_sigmoid(P::broadcast(x))),
+                 t = value(es::kernel::gate_tanh(P::broadcast(x)));
     const double sigmoid = 1 / (1 + std::exp(-v));
     REQUIRE(std::abs(s - sigmoid) <= (v > -80 ? 1e-6 * sigmoid : 1e-30));
     REQUIRE(std::abs(t - std::tanh(v)) <= 5e-7 * std::abs(std::tanh(v)));

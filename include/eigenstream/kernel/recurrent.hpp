@@ -20,9 +20,9 @@ constexpr Index gates_of(RecurrentCell cell) noexcept {
 
 namespace kernel {
 
-// A step of a small layer takes as long as its longest chain of operations, and most of it is the gates' functions: here they
-// are with few operations behind one another (polynomials by halves), as exact as those of elementary.hpp to a unit in the
-// last place or two. Other types than float take those.
+// A step of a small layer takes as long as its longest chain of operations, and most of it is the gates' functions:
+// here they are with few operations behind one another (polynomials by halves), as exact as those of elementary.hpp to
+// a unit in the last place or two. Other types than float take those.
 
 /// 1 / (1 + e^-x). With n next to -x / ln 2, e^-x is 2^n e^r; 2^n is added to the exponent.
 template <class T, int N>
@@ -33,11 +33,13 @@ EIGENSTREAM_ALWAYS_INLINE simd::Packet<T, N> gate_sigmoid(simd::Packet<T, N> x) 
     using Native = typename P::Native;
     using Bits = typename ei::unpacket_traits<Native>::integer_packet;
     const P held{ei::pmin(ei::pmax(x.native, P::broadcast(-87.0f).native), P::broadcast(87.0f).native)};
-    const P shift = P::broadcast(12582912.0f);  // 1.5 * 2^23: what is added to it is rounded to an integer, in its last bits
+    const P shift =
+        P::broadcast(12582912.0f);  // 1.5 * 2^23: what is added to it is rounded to an integer, in its last bits
     const P shifted = multiply_add(held, P::broadcast(-1.44269504088896341f), shift), n = shifted - shift;
     const P r = multiply_add(n, P::broadcast(0.69314718055994531f), held);  // -r
     const P r2 = r * r;
-    const P first = P::broadcast(1.0f) - r, second = multiply_add(P::broadcast(-1.6666665459e-1f), r, P::broadcast(5.0000001201e-1f));
+    const P first = P::broadcast(1.0f) - r,
+            second = multiply_add(P::broadcast(-1.6666665459e-1f), r, P::broadcast(5.0000001201e-1f));
     const P third = multiply_add(P::broadcast(-8.3334519073e-3f), r, P::broadcast(4.1665795894e-2f));
     const P fourth = multiply_add(P::broadcast(-1.9875691500e-4f), r, P::broadcast(1.3981999507e-3f));
     const P power = multiply_add(r2 * r2, multiply_add(r2, fourth, third), multiply_add(r2, second, first));
@@ -66,8 +68,8 @@ EIGENSTREAM_ALWAYS_INLINE simd::Packet<T, N> times_tanh(simd::Packet<T, N> facto
     const P high = multiply_add(y2, P::broadcast(-2.76076847742355e-16f), p9);
     const P p = multiply_add(y2 * y2, high, multiply_add(y2, p5, p1)), q = multiply_add(y2, q4, q0);
     // Of small numbers, and NaN, it is the number itself.
-    return {ei::pselect(ei::pcmp_le(P::broadcast(0.0004f).native, ei::pabs(given.native)), (((factor * x) * p) / q).native,
-                        (factor * given).native)};
+    return {ei::pselect(ei::pcmp_le(P::broadcast(0.0004f).native, ei::pabs(given.native)),
+                        (((factor * x) * p) / q).native, (factor * given).native)};
   } else {
     return factor * simd::tanh(given);
   }
@@ -81,22 +83,22 @@ EIGENSTREAM_ALWAYS_INLINE simd::Packet<T, N> gate_tanh(simd::Packet<T, N> x) noe
 ///   rnn    y = f(s),  s = a + V h,  a = W x + both biases
 ///   gru    r, z = sigmoid(s_r), sigmoid(s_z),  n = tanh(r b_n + a_n),  y = (1 - z) n + z h,  b_n = its bias + V_n h
 ///   lstm   i, f, o = sigmoid(s),  g = tanh(s_g),  cell = f cell + i g,  y = o tanh(cell)
-/// Order of operations, the same for every unit wherever it stands and however many columns are computed at once: `sums`
-/// partial sums; input i, and then unit i of h, belong to partial sum i mod sums; the first starts with the bias, the others
-/// with 0; each is a chain of multiply-adds in order of i; at the end they are added as ((p0 + p1) + (p2 + p3)). Of a large
-/// layer a is given, and the first partial sum starts with it.
+/// Order of operations, the same for every unit wherever it stands and however many columns are computed at once:
+/// `sums` partial sums; input i, and then unit i of h, belong to partial sum i mod sums; the first starts with the
+/// bias, the others with 0; each is a chain of multiply-adds in order of i; at the end they are added as ((p0 + p1) +
+/// (p2 + p3)). Of a large layer a is given, and the first partial sum starts with it.
 ///
-/// SIMD lanes run over units; a panel is one or two registers of units with all their gates, which stay in registers until
-/// the step is done. A step of a small layer takes as long as its longest chain: there the product with x is within the step
-/// (fused), for the processor to do it while it waits for the functions of the panel before. Of a large one it is ahead.
-/// Weights are packed [panel][input, then unit][gate][unit].
+/// SIMD lanes run over units; a panel is one or two registers of units with all their gates, which stay in registers
+/// until the step is done. A step of a small layer takes as long as its longest chain: there the product with x is
+/// within the step (fused), for the processor to do it while it waits for the functions of the panel before. Of a large
+/// one it is ahead. Weights are packed [panel][input, then unit][gate][unit].
 template <RecurrentCell Cell, class T>
 class RecurrentSteps {
  public:
   RecurrentSteps() = default;
 
-  /// in(o, i) gives the weight of input i, w(o, i) that of unit i before, bias(o) the bias of both, but of a gru's n (rows
-  /// from 2 hidden on) that of the input, and apart(o) the other one.
+  /// in(o, i) gives the weight of input i, w(o, i) that of unit i before, bias(o) the bias of both, but of a gru's n
+  /// (rows from 2 hidden on) that of the input, and apart(o) the other one.
   template <class InputWeight, class Weight, class Bias, class Apart>
   RecurrentSteps(Index hidden, Index inputs, Index len, InputWeight&& in, Weight&& w, Bias&& bias, Apart&& apart)
       : hidden_(hidden), inputs_(inputs), len_(len), lanes_(fuses(hidden, inputs) ? lanes_for(hidden) : widest) {
@@ -120,9 +122,10 @@ class RecurrentSteps {
   /// Numbers that may be read behind the last one of a.
   static constexpr Index overrun = 2 * simd::max_lanes<T>;
 
-  /// n frames of `columns` columns to y (hidden, columns, n): of x (inputs, columns, n), or of a (gates * hidden, columns, n) if
-  /// the steps do not fuse. `before` (len, columns) is what went before; with several frames len is `hidden`. `cell` (hidden,
-  /// columns) is read and written by an lstm only. The last frame goes to `last`, too, if that is given; it may be `before`.
+  /// n frames of `columns` columns to y (hidden, columns, n): of x (inputs, columns, n), or of a (gates * hidden,
+  /// columns, n) if the steps do not fuse. `before` (len, columns) is what went before; with several frames len is
+  /// `hidden`. `cell` (hidden, columns) is read and written by an lstm only. The last frame goes to `last`, too, if
+  /// that is given; it may be `before`.
   EIGENSTREAM_OUTLINED void operator()(const T* x, Index n, Index columns, const T* before, T* cell, T* y,
                                        T* last) const noexcept {
     if (!fuses(hidden_, inputs_)) {
@@ -172,7 +175,8 @@ class RecurrentSteps {
 
   // Adds the products of n numbers of each column with their rows of weights; sum `Into` of a gru is that of its n.
   template <int Into, int Width, class P, int Sums, int Columns, int Regs>
-  static EIGENSTREAM_ALWAYS_INLINE const T* add(P (&acc)[Sums][Columns][sums_of_gates][Regs], const T* w, const T* x, Index n) noexcept {
+  static EIGENSTREAM_ALWAYS_INLINE const T* add(P (&acc)[Sums][Columns][sums_of_gates][Regs], const T* w, const T* x,
+                                                Index n) noexcept {
     const auto one = [&](int s, const P(&input)[Columns]) EIGENSTREAM_INLINE_LAMBDA {
 #pragma GCC unroll 4
       for (int g = 0; g < gates; ++g)
@@ -230,7 +234,8 @@ class RecurrentSteps {
       for (int g = 0; g < sums_of_gates; ++g)
 #pragma GCC unroll 2
         for (int r = 0; r < Regs; ++r) {
-          acc[0][c][g][r] = P::load(Fused || g == gates ? bias + g * Width + r * L : x + c * a_step + g * units + unit + r * L);
+          acc[0][c][g][r] =
+              P::load(Fused || g == gates ? bias + g * Width + r * L : x + c * a_step + g * units + unit + r * L);
 #pragma GCC unroll 4
           for (int s = 1; s < Sums; ++s) acc[s][c][g][r] = P::broadcast(T(0));
         }
@@ -272,7 +277,8 @@ class RecurrentSteps {
 
   // Of a small layer, one panel of one register of units after the other.
   template <int Lanes>
-  EIGENSTREAM_ALWAYS_INLINE void fused(const T* x, Index n, Index columns, const T* before, T* cell, T* y, T* last) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void fused(const T* x, Index n, Index columns, const T* before, T* cell, T* y,
+                                       T* last) const noexcept {
     using P = simd::Packet<T, Lanes>;
     const Index frame = hidden_ * columns, panel_size = (inputs_ + len_) * gates * Lanes;
     const bool single = hidden_ <= Lanes;  // what is written is read by the next frame only
@@ -281,14 +287,16 @@ class RecurrentSteps {
         T* copy = single && t + 1 == n && last != nullptr ? last + c * hidden_ : nullptr;
         const T *w = weights_.data(), *bias = bias_.data();
         for (Index unit = 0; unit < hidden_; unit += Lanes, w += panel_size, bias += sums_of_gates * Lanes)
-          tile<P, true, 1, Lanes, sums_for(1), 1>(w, bias, x, before + c * len_, unit, cell + c * hidden_, y + c * hidden_, copy);
+          tile<P, true, 1, Lanes, sums_for(1), 1>(w, bias, x, before + c * len_, unit, cell + c * hidden_,
+                                                  y + c * hidden_, copy);
       }
     if (!single && last != nullptr) std::copy_n(before, frame, last);
   }
 
   // A panel of a large layer for all columns: of several columns one register of units at a time.
   template <int Regs>
-  EIGENSTREAM_ALWAYS_INLINE void panel(Index unit, const T* a, Index columns, const T* before, T* cell, T* y) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void panel(Index unit, const T* a, Index columns, const T* before, T* cell,
+                                       T* y) const noexcept {
     using P = simd::Packet<T, widest>;
     constexpr int width = Regs * widest, sums = sums_for(Regs);
     constexpr int most = std::min(4, (simd::registers == 32 ? 24 : 12) / (sums_of_gates * sums));
@@ -297,14 +305,16 @@ class RecurrentSteps {
     if constexpr (most > 1)
       for (; c + most <= columns; c += most)
         for (int r = 0; r < Regs; ++r)
-          tile<P, false, 1, width, sums, most>(w + r * widest, bias + r * widest, a + c * gates * hidden_, before + c * len_,
-                                               unit + r * widest, cell + c * hidden_, y + c * hidden_, nullptr);
+          tile<P, false, 1, width, sums, most>(w + r * widest, bias + r * widest, a + c * gates * hidden_,
+                                               before + c * len_, unit + r * widest, cell + c * hidden_,
+                                               y + c * hidden_, nullptr);
     for (; c < columns; ++c)
-      tile<P, false, Regs, width, sums, 1>(w, bias, a + c * gates * hidden_, before + c * len_, unit, cell + c * hidden_,
-                                           y + c * hidden_, nullptr);
+      tile<P, false, Regs, width, sums, 1>(w, bias, a + c * gates * hidden_, before + c * len_, unit,
+                                           cell + c * hidden_, y + c * hidden_, nullptr);
   }
   template <int Regs>
-  EIGENSTREAM_ALWAYS_INLINE void ahead(const T* a, Index n, Index columns, const T* before, T* cell, T* y, T* last) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void ahead(const T* a, Index n, Index columns, const T* before, T* cell, T* y,
+                                       T* last) const noexcept {
     constexpr Index width = Regs * widest;
     const Index frame = hidden_ * columns, all = (hidden_ + width - 1) / width;
     for (Index t = 0; t < n; ++t, a += gates * frame, before = y, y += frame)

@@ -35,8 +35,9 @@ struct RecurrentWeights {
 /// Errors   constructor: Error on shapes that do not belong together. steps/flush: noexcept, no allocation
 /// Source   torch.nn.RNN, GRU and LSTM with one layer; several behind one another are num_layers. In both directions they
 ///          need the whole signal: `bidirectional`, over windows
-/// What the input says of a tile of frames is one matrix product ahead; the state is h, and c of an LSTM. C and R may be
-/// fixed at compile time (both, without a projection): the same results, with less overhead for single frames.
+/// What the input says of a tile of frames is one matrix product ahead, but with few units: there the step itself takes
+/// the frame. The state is h, and c of an LSTM. C and R may be fixed at compile time (both, without a projection): the
+/// same results.
 template <RecurrentCell Cell, class T, Index In = Dynamic, Index Hidden = Dynamic>
 class Recurrent {
  public:
@@ -59,7 +60,8 @@ class Recurrent {
           ": weight_ih has shape ", w.input.shape_text(), ", expected (", gates(), ",channels)");
     in_ = w.input.shape[1];
     check(In == Dynamic || in_ == In, name, ": the weight takes ", in_, " input channels, the type ", In);
-    check(Hidden == Dynamic || hidden_ == Hidden, name, ": the weight has ", hidden_, " hidden units, the type ", Hidden);
+    check(Hidden == Dynamic || hidden_ == Hidden, name, ": the weight has ", hidden_, " hidden units, the type ",
+          Hidden);
     check(w.input_bias.empty() == w.hidden_bias.empty(), name, ": bias_ih and bias_hh come together or not at all");
     const bool bias = !w.input_bias.empty();
     if (bias) {
@@ -76,9 +78,12 @@ class Recurrent {
       return is_gru && o >= 2 * hidden_ ? w.input_bias(o) : w.input_bias(o) + w.hidden_bias(o);
     };
     steps_ = Steps(
-        hidden_, in_, out_, [&](Index o, Index i) { return w.input(o, i); }, [&](Index o, Index i) { return w.hidden(o, i); },
-        bias_of, [&](Index o) { return bias ? w.hidden_bias(o) : T(0); });
-    if (!fused()) from_input_ = FromInput(gates(), 1, in_, [&](Index o, Index, Index i) { return w.input(o, i); }, bias_of);
+        hidden_, in_, out_, [&](Index o, Index i) { return w.input(o, i); },
+        [&](Index o, Index i) { return w.hidden(o, i); }, bias_of,
+        [&](Index o) { return bias ? w.hidden_bias(o) : T(0); });
+    if (!fused())
+      from_input_ = FromInput(
+          gates(), 1, in_, [&](Index o, Index, Index i) { return w.input(o, i); }, bias_of);
     if (!w.projection.empty())
       projection_ = kernel::TapSum<T>(
           out_, 1, hidden_, [&](Index o, Index, Index i) { return w.projection(o, i); }, [](Index) { return T(0); });
@@ -101,7 +106,8 @@ class Recurrent {
     const Index columns = in.columns();
     return {.out = in.with_channels(out_),
             .state_bytes = bytes(remembered() * columns),
-            .scratch_bytes = bytes(fused() ? 0 : gates() * columns * tile(in) + Steps::overrun) + bytes(projects_ ? hidden_ * columns : 0),
+            .scratch_bytes = bytes(fused() ? 0 : gates() * columns * tile(in) + Steps::overrun) +
+                             bytes(projects_ ? hidden_ * columns : 0),
             .parameters = parameters_,
             .macs = static_cast<double>((gates() * (in_ + out_) + (projects_ ? hidden_ * out_ : 0)) * columns)};
   }
@@ -127,7 +133,8 @@ class Recurrent {
       if (!fused()) from_input_(from, in_, {&lag, 0}, n * columns, projected, gates()), from = projected;
       if (!projects_) {
         const bool ends = at + n == x.count;
-        steps_(from, n, columns, at == 0 ? h(state) : y.frame(at - 1), c(state), y.frame(at), ends ? h(state) : nullptr);
+        steps_(from, n, columns, at == 0 ? h(state) : y.frame(at - 1), c(state), y.frame(at),
+               ends ? h(state) : nullptr);
         continue;
       }
       for (Index t = 0; t < n; ++t) {
@@ -142,7 +149,9 @@ class Recurrent {
     reset(state);
     return 0;
   }
-  void exchange(StateRef state, StateCodec& codec) const { codec.values(h(state), remembered() * state.shape.columns()); }
+  void exchange(StateRef state, StateCodec& codec) const {
+    codec.values(h(state), remembered() * state.shape.columns());
+  }
   T* input_room(StateRef, Index) const noexcept { return nullptr; }
   static constexpr bool in_place() noexcept { return false; }
 
