@@ -167,6 +167,19 @@ TEST_CASE("continual: conversion of layers, functions and descriptions", "[names
   CHECK(refuses([&] { co::forward_stepping(layer); }, {"looks at more than the frame"}));
 }
 
+TEST_CASE("continual: Reshape goes through the numbers in torch's order", "[names]") {
+  co::Module net = co::Reshape({.channels = 3, .width = 2, .height = 2});
+  Tensor3 frame(2, 6, 1);  // (C,W,B); in torch (1,2,6), the last axis the fastest
+  for (Index c = 0; c < 2; ++c)
+    for (Index w = 0; w < 6; ++w) frame(c, w, 0) = static_cast<float>(c * 6 + w);
+  const auto y = net.forward_step(frame);
+  REQUIRE(y.has_value());
+  for (Index c = 0; c < 3; ++c)
+    for (Index h = 0; h < 2; ++h)
+      for (Index w = 0; w < 2; ++w) CHECK(y->data()[(h * 2 + w) * 3 + c] == static_cast<float>((c * 2 + h) * 2 + w));
+  CHECK(refuses([] { (void)co::Reshape({.channels = 0}); }, {"Reshape", "at least 1"}));
+}
+
 TEST_CASE("continual: children have names, and get the call mode", "[names]") {
   co::Module net = co::Sequential({{"stem", ones(3, 1)}, {"body", co::Residual(ones(3, 1))}});
   CHECK(net.children()[0].name == "stem");

@@ -20,6 +20,7 @@
 #include "eigenstream/layer/norm.hpp"
 #include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/pool.hpp"
+#include "eigenstream/layer/rearrange.hpp"
 #include "eigenstream/layer/recurrent.hpp"
 #include "eigenstream/layer/space_conv.hpp"
 #include "eigenstream/names/continual_module.hpp"
@@ -240,6 +241,13 @@ inline Module LayerNorm(const Weights<float>& weight, const Weights<float>& bias
 /// With the statistics of each frame, of a signal as a whole, too, where torch takes those of all of it.
 inline Module GroupNorm(Index num_groups, const Weights<float>& weight, const Weights<float>& bias = {}, double eps = 1e-5) {
   return forward_stepping(eigenstream::GroupNorm<float>(num_groups, weight, bias, eps));
+}
+
+/// The numbers of each frame as a frame of another shape, in torch's order: the last axis of space is the fastest.
+inline Module Reshape(FrameShape shape) {
+  const Index columns = shape.width * shape.height;
+  return Module::of_layers("Reshape", AnySequential<float>({each_frame(Flatten<float>()), eigenstream::Reshape<float>({columns, shape.channels}),
+                                                            each_frame(Transpose<float>()), eigenstream::Reshape<float>(shape)}));
 }
 
 /// Which frames are left out where one of two streams is longer: at both ends; at the end; at the start.
