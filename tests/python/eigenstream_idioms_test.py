@@ -716,6 +716,11 @@ class EffectTest(IdiomCase):
             self.assert_exported(own(lambda m, x: m.act(m.conv(x)) + crop(m.res(x), x.shape[-1] - 8),
                                      conv=nn.Conv1d(1, 3, 5, dilation=2),
                                      res=nn.Conv1d(1, 3, 1), act=nn.PReLU(3)))
+        self.assert_exported(own(lambda m, x: m.conv(torch.cat([torch.zeros(x.shape[0], 2, 4), x], -1)), conv=nn.Conv1d(2, 3, 5)), 2)
+        net = own(lambda m, x: m.conv(torch.cat([x.new_full((x.shape[0], 2, 3), 0.5), x[..., :-1], x.new_full((x.shape[0], 2, 1), 0.5)], 2)),
+                  conv=nn.Conv1d(2, 3, 5))
+        self.assert_exported(net, 2)
+        self.assert_not_exported(own(lambda m, x: torch.cat([x[..., :1].detach() * 0 + torch.arange(2.0)[:, None], x], -1)), "over the time", 2)
         self.assert_exported(own(lambda m, x: m.conv(x)[..., :-1] + causal_crop(x, x.shape[-1] - 9), conv=nn.Conv1d(2, 2, 9)),
                              2)
 

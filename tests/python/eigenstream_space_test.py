@@ -142,6 +142,18 @@ class LayerTest(SpaceCase):
         self.assert_exported(own(lambda m, x: m.c(F.pad(x, (2, 1, 0, 0), mode="reflect")), c=conv()), (2, 6), 2)
         self.assert_exported(nn.Sequential(nn.ReplicationPad3d((1, 0, 0, 1, 2, 0)), nn.Conv3d(2, 2, 2)), (2, 3, 4), 2)
 
+    def test_shifted_channels(self) -> None:
+        """Some channels of the frame before beside the others of this one, and a convolution of each frame."""
+        def forward(m: Any, x: Tensor) -> Tensor:  # (B, T, C, H, W)
+            batch, frames, channels, height, width = x.shape
+            before = torch.cat([torch.zeros_like(x[:, :1, :2]), x[:, :-1, :2]], 1)
+            y = m.c(torch.cat([before, x[:, :, 2:]], 2).view(batch * frames, channels, height, width))
+            return y.view(batch, frames, channels, height, width)
+
+        net = own(forward, c=nn.Conv2d(4, 4, 3, padding=1))
+        described = self.assert_exported(net, (4, 3, 5), 1)
+        self.assertNotIn("ChannelSelect", types_in(described))
+
     def test_causal_by_chomping(self) -> None:
         net = own(lambda m, x: m.c(x)[:, :, :-4], c=nn.Conv2d(2, 3, (3, 3), padding=(4, 1), dilation=(2, 1)))
         described = self.assert_exported(net, (2, 5), 2)

@@ -535,7 +535,30 @@ def _like_first(b: Builder, value: Signal, axes: Tuple[str, ...]) -> Signal:
 def cat(b: Builder, tensors: Any, dim: int = 0, axis: Any = None, out: Any = None) -> Signal:
     dim = dim if axis is None else axis
     signal = next(each for each in tensors if isinstance(each, Signal))
+    if not b.windows and signal.axis(dim) == TIME:
+        return _padded(b, tensors, signal, dim % len(signal.axes))
     return concat(b, [each if isinstance(each, Signal) else _of_constant(b, each, signal) for each in tensors], dim)
+
+
+def _padded(b: Builder, tensors: Sequence[Any], signal: Signal, dim: int) -> Signal:
+    """A signal with constant frames before or behind it."""
+    from .pads import pad_time  # which needs this module
+
+    if sum(isinstance(each, Signal) for each in tensors) > 1:
+        raise Refused("concatenates signals over the time, only over channels")
+    at, sides, values = [each is signal for each in tensors].index(True), [0, 0], set()
+    for i, each in enumerate(tensors):
+        if each is signal:
+            continue
+        each = without_lengths(each, b) if isinstance(each, Varying) else each
+        if not isinstance(each, Tensor) or each.dim() != len(signal.axes):
+            raise Refused(f"concatenates {what(each)} over the time")
+        sides[i > at] += each.shape[dim]
+        values.update(each.detach().double().flatten().tolist() if each.shape[dim] else ())
+    if len(values) > 1:
+        raise Refused("concatenates frames that are not all the same number over the time; only such, as zeros, can stand before "
+                      "or behind a signal")
+    return pad_time(b, signal, *sides, "constant", values.pop() if values else 0.0)
 
 
 def _of_constant(b: Builder, value: Any, beside: Signal) -> Signal:
