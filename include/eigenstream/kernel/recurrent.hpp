@@ -36,7 +36,12 @@ EIGENSTREAM_ALWAYS_INLINE simd::Packet<T, N> gate_sigmoid(simd::Packet<T, N> x) 
     const P shift =
         P::broadcast(12582912.0f);  // 1.5 * 2^23: what is added to it is rounded to an integer, in its last bits
     const P shifted = multiply_add(held, P::broadcast(-1.44269504088896341f), shift), n = shifted - shift;
-    const P r = multiply_add(n, P::broadcast(0.69314718055994531f), held);  // -r
+    // -r; where a product is rounded before the sum, ln 2 is in two parts, of which n times the first is exact.
+#if defined(EIGEN_VECTORIZE_FMA) || EIGEN_ARCH_ARM64
+    const P r = multiply_add(n, P::broadcast(0.69314718055994531f), held);
+#else
+    const P r = multiply_add(n, P::broadcast(-2.12194440e-4f), multiply_add(n, P::broadcast(0.693359375f), held));
+#endif
     const P r2 = r * r;
     const P first = P::broadcast(1.0f) - r,
             second = multiply_add(P::broadcast(-1.6666665459e-1f), r, P::broadcast(5.0000001201e-1f));
