@@ -4,9 +4,12 @@ include(GNUInstallDirs)
 # A header-only package has no architecture: it belongs in share/.
 set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/eigenstream")
 
-install(TARGETS eigenstream_core EXPORT eigenstream_targets FILE_SET HEADERS COMPONENT development)
-install(TARGETS eigenstream_model EXPORT eigenstream_model_targets FILE_SET HEADERS COMPONENT development)
-install(TARGETS eigenstream_png EXPORT eigenstream_png_targets FILE_SET HEADERS COMPONENT development)
+install(TARGETS eigenstream_core EXPORT eigenstream_targets FILE_SET HEADERS COMPONENT development
+        FILE_SET doors COMPONENT development)
+install(TARGETS eigenstream_model EXPORT eigenstream_model_targets FILE_SET HEADERS COMPONENT development
+        FILE_SET doors COMPONENT development)
+install(TARGETS eigenstream_png EXPORT eigenstream_png_targets FILE_SET HEADERS COMPONENT development
+        FILE_SET doors COMPONENT development)
 install(EXPORT eigenstream_targets NAMESPACE eigenstream:: FILE eigenstream_targets.cmake DESTINATION "${package_dir}"
         COMPONENT development)
 install(EXPORT eigenstream_model_targets NAMESPACE eigenstream:: FILE eigenstream_model_targets.cmake
