@@ -2,6 +2,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/errors.hpp"
@@ -31,7 +32,9 @@ Fields least_fields(const es::ModuleType& type) {
   for (const es::ModuleField& field : type.fields) {
     if (!field.is_required()) continue;
     if (field.kind == es::FieldKind::number) fields[std::string(field.name)] = 0.5;
-    if (field.kind == es::FieldKind::integers) fields[std::string(field.name)] = std::int64_t{field.name == "output_size" ? 1 : 2};
+    if (field.kind == es::FieldKind::integers && field.axes == 0) fields[std::string(field.name)] = std::vector<std::int64_t>{0, 1};
+    if (field.kind == es::FieldKind::integers && field.axes > 0)
+      fields[std::string(field.name)] = std::int64_t{field.name == "output_size" ? 1 : 2};
     if (field.kind == es::FieldKind::text) fields[std::string(field.name)] = std::string(field.choices.front());
     if (field.kind == es::FieldKind::integer) fields[std::string(field.name)] = std::int64_t{field.name == "stride_size" ? 1 : 2};
   }

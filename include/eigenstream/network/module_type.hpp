@@ -67,7 +67,7 @@ struct ModuleField {
                                         Index highest = max_extent) {
     return {name, FieldKind::integers, absent, meaning, static_cast<double>(lowest), static_cast<double>(highest)};
   }
-  /// An integer for each axis, time first, or one for all; by default one, or as another field.
+  /// An integer for each axis, time first, or one for all; by default one, or as another field. Of 0 axes: any number of them.
   static constexpr ModuleField per_axis(std::string_view name, int axes, Default otherwise, std::string_view meaning,
                                         Index lowest = 1, Index highest = max_extent) {
     return {name, FieldKind::integers, otherwise, meaning, static_cast<double>(lowest), static_cast<double>(highest), {}, axes};

@@ -46,7 +46,7 @@ inline Built build_compare(ModuleReader& r, const FrameShape&) {
 
 inline Built build_channel_select(ModuleReader& r, const FrameShape&) {
   const std::vector<Index> indices = r.values("indices");
-  r.check(!indices.empty(), "indices is missing or empty");
+  r.check(!indices.empty(), "indices is empty");
   return ChannelSelect<float>(indices);
 }
 
@@ -81,7 +81,7 @@ inline void add_pointwise_types(Registry& registry) {
                  .summary = "Channels in any order, each as often as it is named",
                  .formula = "y[i,t] = x[indices[i], t]",
                  .notes = "The input has more channels than the greatest of `indices`, of which there is at least one.",
-                 .fields = {F::integers("indices", "the channels", 0)},
+                 .fields = {F::per_axis("indices", 0, required, "the channels", 0)},
                  .build = build_channel_select});
   over_channels({.name = "Affine",
                  .summary = "A factor and an offset, the same for all or for each channel its own",
