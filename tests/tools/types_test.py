@@ -74,7 +74,7 @@ class Types(unittest.TestCase):
     def test_every_type_is_in_the_table_of_layers(self):
         readme = (ROOT / "README.md").read_text(encoding="utf-8").lower()
         table = re.search(r"\| layers \|.*?\n\n", readme, re.DOTALL).group()
-        others = {"graph": "anygraph", "instancenorm1d": "instance_norm", "reduce": "how branches join"}
+        others = {"graph": "anygraph", "instancenorm1d": "instance_norm", "eachframe": "`each_frame`", "reduce": "how branches join"}
         for name in map(str.lower, self.types):
             self.assertIn(others.get(name, f"`{name}`"), table, "README.md has no such layer")
 
