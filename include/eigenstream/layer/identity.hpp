@@ -1,8 +1,6 @@
 #ifndef EIGENSTREAM_LAYER_IDENTITY_HPP
 #define EIGENSTREAM_LAYER_IDENTITY_HPP
 
-#include <cstring>  // memcpy
-
 #include "eigenstream/core/layer.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -13,16 +11,10 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Errors   none
 /// Source   torch.nn.Identity
 template <class T>
-struct Identity : StatelessLayer<T> {
+struct Identity : PassingLayer<T> {
   FrameShape wanted() const noexcept { return FrameShape::any(); }
   Facts facts(const FrameShape& in) const noexcept { return {.out = in}; }
   std::uint64_t fingerprint() const { return Fingerprint("Identity"); }
-  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
-    if (x.data != y.data && x.count > 0)
-      std::memcpy(y.data, x.data, static_cast<std::size_t>(x.scalars()) * sizeof(T));
-    return x.count;
-  }
-  static constexpr bool in_place() noexcept { return true; }
 };
 
 static_assert(Layer<Identity<float>>);

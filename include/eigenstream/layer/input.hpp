@@ -1,8 +1,6 @@
 #ifndef EIGENSTREAM_LAYER_INPUT_HPP
 #define EIGENSTREAM_LAYER_INPUT_HPP
 
-#include <cstring>  // memcpy
-
 #include "eigenstream/core/layer.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -14,7 +12,7 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Errors   constructor: Error if width or height is below 1; facts: on frames of another shape
 /// Source   none; Keras has keras.Input
 template <class T>
-class Input : public StatelessLayer<T> {
+class Input : public PassingLayer<T> {
  public:
   /// 0 channels: any number.
   explicit Input(FrameShape shape) : shape_{shape.channels, shape.width, shape.height, 0} {
@@ -32,12 +30,6 @@ class Input : public StatelessLayer<T> {
   std::uint64_t fingerprint() const {
     return Fingerprint("Input").add(Index{shape_.channels}).add(Index{shape_.width}).add(Index{shape_.height});
   }
-  EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
-    if (x.data != y.data && x.count > 0)
-      std::memcpy(y.data, x.data, static_cast<std::size_t>(x.scalars()) * sizeof(T));
-    return x.count;
-  }
-  static constexpr bool in_place() noexcept { return true; }
 
  private:
   FrameShape shape_;

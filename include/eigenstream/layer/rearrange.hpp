@@ -2,7 +2,6 @@
 #define EIGENSTREAM_LAYER_REARRANGE_HPP
 
 #include <algorithm>  // copy_n, min
-#include <cstring>    // memcpy
 
 #include "eigenstream/core/layer.hpp"
 
@@ -99,17 +98,11 @@ struct Reverse : detail::Rearrangement<T, Reverse<T>> {
 /// Errors   facts: Error beyond 2^31 - 1 numbers
 /// Source   torch: x.transpose(1, 2).flatten(1)
 template <class T>
-struct Merge : StatelessLayer<T> {
+struct Merge : PassingLayer<T> {
   static constexpr bool keeps_channels() noexcept { return false; }
   FrameShape wanted() const noexcept { return FrameShape::any(); }
   Facts facts(const FrameShape& in) const { return {.out = Flatten<T>().out_of(in)}; }
   std::uint64_t fingerprint() const { return Fingerprint("Merge"); }
-  Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
-    if (x.data != y.data && x.count > 0)
-      std::memcpy(y.data, x.data, static_cast<std::size_t>(x.scalars()) * sizeof(T));
-    return x.count;
-  }
-  static constexpr bool in_place() noexcept { return true; }
 };
 
 /// The numbers of a frame, in the order in which they lie, as a frame of another shape: the channel is the fastest, then come
@@ -119,7 +112,7 @@ struct Merge : StatelessLayer<T> {
 /// Errors   constructor: Error if an extent is below 1; facts: if frames have another number of numbers
 /// Source   torch: x.permute(0, 3, 2, 1, 4).reshape(batch, height, width, channels, time).permute(0, 3, 1, 2, 4)
 template <class T>
-class Reshape : public StatelessLayer<T> {
+class Reshape : public PassingLayer<T> {
  public:
   static constexpr Space space_of_type = Space::made;
   explicit Reshape(FrameShape shape) : shape_{shape.channels, shape.width, shape.height, 0} {
@@ -138,12 +131,6 @@ class Reshape : public StatelessLayer<T> {
   std::uint64_t fingerprint() const {
     return Fingerprint("Reshape").add(Index{shape_.channels}).add(Index{shape_.width}).add(Index{shape_.height});
   }
-  Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
-    if (x.data != y.data && x.count > 0)
-      std::memcpy(y.data, x.data, static_cast<std::size_t>(x.scalars()) * sizeof(T));
-    return x.count;
-  }
-  static constexpr bool in_place() noexcept { return true; }
 
  private:
   FrameShape shape_;
