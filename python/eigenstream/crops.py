@@ -45,7 +45,8 @@ def _room(node: Node, before: int) -> int:
 def _cut(node: Node, cut: int, before: int) -> Tuple[Node, int]:
     """The module that gives `cut` frames fewer at the end, at most _room(node, before), and how many fewer it then takes.
     """
-    kind = of_time(node)["type"]
+    time = of_time(node)
+    kind = time["type"]
     if kind in FRAME_BY_FRAME:
         return node, cut
     if kind in _BRANCHING and _passes(node):  # nothing is padded in there
@@ -70,12 +71,11 @@ def _cut(node: Node, cut: int, before: int) -> Tuple[Node, int]:
         rest = min(before, max(0, -right))
         return {**node, "right": right + rest}, rest
     if kind in ("AvgPool1d", "MaxPool1d"):
-        return node, cut * of_time(node)["stride"]
+        return node, cut * time["stride"]
     if kind == "Snapshotter":
         return node, cut * node["stride_size"]
     if kind not in ("Conv1d", "Windowed", "ConvTranspose1d", "OverlapAdd"):
         return node, 0
-    time = of_time(node)
     (left, right), stride = both_sides(time["padding"]), time["stride"]
     if kind in ("Conv1d", "Windowed"):
         folded = min(cut, right // stride)

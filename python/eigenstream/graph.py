@@ -137,10 +137,8 @@ class Builder:
         if not reduce and not looks_back(node):
             operands = tuple(self.ended(value) for value in operands)
         if shape is None:
-            own, width, height = self.values[operands[0].number].shape
-            same = node["type"] in _EACH_NUMBER or reduce and node["op"] != "concat"
-            channels = self.channels_of(node, operands) if same or not columns else self.describer.given(node, own) * width * height
-            space = (width, height)
+            own, *space = self.values[operands[0].number].shape
+            channels = self.describer.given(node, own) * space[0] * space[1] if columns else self.channels_of(node, operands)
         else:
             channels, space = shape[0] * shape[1] * shape[2], shape[1:]
         if self.windows:
@@ -151,7 +149,7 @@ class Builder:
             frames = self.frames_of(node, operands, [operand.frames for operand in operands])
             streams = self.frames_of(node, operands, [self.streamed(operand) for operand in operands])
         cut = next((operand.cut for operand in operands if operand.cut is not None), None)
-        return self.put(node, operands, channels, frames, streams, cut, space)
+        return self.put(node, operands, channels, frames, streams, cut, tuple(space))
 
     def in_shape(self, node: Node, operands: Sequence[Signal]) -> Tuple[Signal, ...]:
         """Operands with their space if the node does the same to each number of them, else without."""

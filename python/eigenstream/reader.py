@@ -163,12 +163,11 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
     if kind in ("Conv1d", "ConvTranspose1d", "MaxPool1d"):
         if (node["kernel_size"] - 1) * node["dilation"] >= MAX_REACH:
             return f"its taps reach over more than {MAX_REACH} frames"
-    if kind in ("Conv1d", "ConvTranspose1d"):
-        groups, inputs, outputs = node["groups"], node["in_channels"], node["out_channels"]
-        if inputs % groups or outputs % groups:
-            return f"groups is {groups}, which does not divide {inputs} and {outputs} channels"
+    if kind in ("Conv1d", "ConvTranspose1d") and _why_not_grouped(node) is not None:
+        return _why_not_grouped(node)
     if kind == "ConvTranspose1d":
-        bound, weights = max(node["stride"], node["dilation"]), inputs * outputs // groups * node["kernel_size"]
+        weights = node["in_channels"] * node["out_channels"] // node["groups"] * node["kernel_size"]
+        bound = max(node["stride"], node["dilation"])
         if node["output_padding"] >= bound:
             return f"output_padding {node['output_padding']} must be smaller than stride or dilation ({bound})"
         if node["stride"] * weights > MAX_PACKED_WEIGHTS:
@@ -206,6 +205,13 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
     return None
 
 
+def _why_not_grouped(node: Node) -> Optional[str]:
+    groups, inputs, outputs = node["groups"], node["in_channels"], node["out_channels"]
+    if inputs % groups or outputs % groups:
+        return f"groups is {groups}, which does not divide {inputs} and {outputs} channels"
+    return None
+
+
 def _why_unreadable_over_space(node: Node) -> Optional[str]:
     """The same of what goes over time and space."""
     kind, axes = OVER_SPACE[node["type"]]
@@ -215,10 +221,8 @@ def _why_unreadable_over_space(node: Node) -> Optional[str]:
             return f"its taps reach over more than {MAX_REACH} positions"
         if kind in ("AvgPool1d", "MaxPool1d") and 2 * pads[i][0] > taps:
             return f"padding {node['padding']} is more than half of kernel_size {node['kernel_size']}"
-    if kind in ("Conv1d", "ConvTranspose1d"):
-        groups, inputs, outputs = node["groups"], node["in_channels"], node["out_channels"]
-        if inputs % groups or outputs % groups:
-            return f"groups is {groups}, which does not divide {inputs} and {outputs} channels"
+    if kind in ("Conv1d", "ConvTranspose1d") and _why_not_grouped(node) is not None:
+        return _why_not_grouped(node)
     if kind == "ConvTranspose1d":
         if node["stride"][0] != 1 or node["output_padding"][0] != 0:
             return (f"along the time it has stride {node['stride'][0]} and output_padding {node['output_padding'][0]}; over time and "

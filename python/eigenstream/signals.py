@@ -14,6 +14,7 @@ BATCH, TIME, SPACE = "batch", "time", "channels"
 ROWS = ("batch and time", "time and batch")  # as one axis: its rows are frames
 # As one axis, which has a place in the index, too: each place of an axis of channels for itself, and all frames after each other.
 COLUMNS, MIXED = "batch and channels", "time and channels"
+INDEXED = (SPACE, COLUMNS, MIXED)  # the roles of axes that the index has, too
 
 
 class Padded(NamedTuple):
@@ -57,7 +58,7 @@ class Signal:
         """Which of the index's axes an axis of channels is."""
         if self.axes[dim % len(self.axes)] in ROWS:
             raise Refused("over batch and time: that mixes what does not belong together")
-        return sum(role in (SPACE, COLUMNS, MIXED) for role in self.axes[:dim % len(self.axes)])
+        return sum(role in INDEXED for role in self.axes[:dim % len(self.axes)])
 
     def extent(self, dim: int) -> Optional[int]:
         """How many entries an axis has; None if that is not the same for all runs."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..align import Varying
 from ..errors import Refused
+from ..format import Node
 from ..graph import Builder
 from ..known import USE_A_WINDOW
 from ..signals import BATCH, ROWS, SPACE, TIME, Lost, Signal, in_order, what
@@ -70,7 +71,7 @@ def linear_map(b: Builder, x: Signal, dim: int, matrix: Tensor, bias: Optional[T
         node = {"type": "Conv1d", "path": path, "in_channels": count * inputs, "out_channels": count * outputs,
                 "kernel_size": 1,
                 "stride": 1, "padding": 0, "dilation": 1, "groups": count, "bias": bias is not None}
-    y = b.emit(node, operand, columns=not b.windows)
+    y = b.emit(node, operand, columns=True)
     return y.replaced(axes=x.axes, index=in_order(y.channels).reshape(*columns.shape[:-1], outputs).movedim(-1, place))
 
 
@@ -263,7 +264,7 @@ def _cumulated(b: Builder, x: Signal, dim: int, op: str) -> Signal:
 
 def _over(b: Builder, x: Signal, dim: Any, what: str, kind: str) -> Signal:
     x = b.over_channels(x, dim, what)
-    return along(b, x, dim, lambda part: b.emit({"type": kind, "path": b.own_path()}, part, columns=not b.windows))
+    return along(b, x, dim, lambda part: b.emit({"type": kind, "path": b.own_path()}, part, columns=True))
 
 
 @handles("softmax", "log_softmax")
@@ -274,7 +275,7 @@ def softmax(b: Builder, input: Signal, dim: Any = None, _stacklevel: int = 3, dt
 @handles("softmin")
 def softmin(b: Builder, input: Signal, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Signal:
     x = b.over_channels(affine(b, input, -1.0), dim, "softmin")
-    return along(b, x, dim, lambda part: b.emit({"type": "Softmax", "path": b.own_path()}, part, columns=not b.windows))
+    return along(b, x, dim, lambda part: b.emit({"type": "Softmax", "path": b.own_path()}, part, columns=True))
 
 
 @handles("glu")
@@ -410,7 +411,7 @@ def layer_norm(b: Builder, input: Signal, normalized_shape: Sequence[int], weigh
             b.keep(path, "bias", torch.zeros(count) if bias is None else bias, (count,))
         return b.emit({"type": "LayerNorm", "path": path, "normalized_shape": count, "eps": float(eps),
                        "elementwise_affine": affine_},
-                      part, columns=not b.windows)
+                      part, columns=True)
 
     if b.windows and x.index.numel() != count:
         raise Refused(f"layer_norm over {count} of {x.index.numel()} channels")
@@ -453,7 +454,7 @@ def batch_norm(b: Builder, input: Signal, running_mean: Any = None, running_var:
                 b.keep(path, name, tensors[name], (count,))
         kind = f"BatchNorm{1 if b.windows else max(1, x.index.dim())}d"
         return b.emit({"type": kind, "path": path, "num_features": count, "eps": float(eps), "affine": affine_}, part,
-                      columns=not b.windows)
+                      columns=True)
 
     if b.windows and x.index.numel() != count or x.index.dim() > 3:
         raise Refused("batch_norm of more than (batch, channels, time) is not supported")
@@ -488,26 +489,26 @@ def _window_norm(b: Builder, input: Signal, kind: str, groups: int, weight: Any,
     if not b.windows and input.axes[0] in ROWS and len(input.axes) in (3, 4):
         return _frame_norm(b, input, kind, groups, weight, bias, eps)
     x = _of_a_window(b, input, kind)
-    count, affine_, path = x.channels, weight is not None or bias is not None, b.own_path(weight=weight)
+    y = b.emit(_norm_node(b, kind, groups, x.channels, weight, bias, eps), b.whole(x))
+    return y.replaced(axes=input.axes if len(input.axes) == 2 else x.axes, index=x.index)
+
+
+def _norm_node(b: Builder, kind: str, groups: int, count: int, weight: Any, bias: Any, eps: float) -> Node:
+    """A norm with the statistics of a window of so many channels."""
+    affine_, path = weight is not None or bias is not None, b.own_path(weight=weight)
     if affine_:
         b.keep(path, "weight", torch.ones(count) if weight is None else weight, (count,))
         b.keep(path, "bias", torch.zeros(count) if bias is None else bias, (count,))
     sizes = {"num_groups": groups, "num_channels": count} if kind == "GroupNorm" else {"num_features": count}
-    y = b.emit({"type": kind, "path": path, **sizes, "eps": float(eps), "affine": affine_}, b.whole(x))
-    return y.replaced(axes=input.axes if len(input.axes) == 2 else x.axes, index=x.index)
+    return {"type": kind, "path": path, **sizes, "eps": float(eps), "affine": affine_}
 
 
 def _frame_norm(b: Builder, x: Signal, kind: str, groups: int, weight: Any, bias: Any, eps: float) -> Signal:
     """The same of each frame, where frames are the rows of a batch."""
     y = b.framed(x, [*range(2, len(x.axes)), 1])
     channels, width, height = b.values[y.number].shape
-    affine_, path = weight is not None or bias is not None, b.own_path(weight=weight)
-    if affine_:
-        b.keep(path, "weight", torch.ones(channels) if weight is None else weight, (channels,))
-        b.keep(path, "bias", torch.zeros(channels) if bias is None else bias, (channels,))
-    sizes = {"num_groups": groups, "num_channels": channels} if kind == "GroupNorm" else {"num_features": channels}
     row = b.with_shape(b.whole(y), (channels, width * height, 1))
-    node = {"type": kind, "path": path, **sizes, "eps": float(eps), "affine": affine_}
+    node = _norm_node(b, kind, groups, channels, weight, bias, eps)
     z = b.emit(each_frame(b, node, channels, width * height), row, shape=(channels, width * height, 1))
     return z.replaced(axes=x.axes, index=y.index)
 
@@ -532,7 +533,7 @@ def argmax(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False) ->
 def _place(b: Builder, x: Signal, dim: int, keepdim: bool, name: str) -> Signal:
     """Which channel along an axis is the greatest or the least."""
     kind = {"max": "ArgMax", "min": "ArgMin"}[name[-3:]]
-    y = along(b, x, dim, lambda part: b.emit({"type": kind, "path": b.own_path()}, part, columns=not b.windows))
+    y = along(b, x, dim, lambda part: b.emit({"type": kind, "path": b.own_path()}, part, columns=True))
     return y if keepdim else without(b, y, [dim % len(y.axes)])
 
 

@@ -149,12 +149,13 @@ def recurrent(b: Builder, input: Any, hx: Any, params: Any, has_biases: bool, nu
     if not isinstance(input, Signal):
         raise Refused(f"{own} must be called with one signal")
     batch = 0 if batch_first else 1
-    rows = len(input.axes) == 3 and input.axes[batch] in ROWS and input.axes.count(SPACE) == 2  # over the space of each frame
+    three = len(input.axes) == 3
+    rows = three and input.axes[batch] in ROWS and input.axes.count(SPACE) == 2  # over the space of each frame
+    columns = three and input.axes[batch] == COLUMNS and input.axes[1 - batch] == TIME  # over time, each place for itself
+    plain = three and input.axes[batch] == BATCH and TIME in input.axes and (b.windows or input.axes[2] == SPACE)
     if bidirectional and not b.windows and not rows:
         raise Refused(BOTH_DIRECTIONS)
-    columns = len(input.axes) == 3 and input.axes[batch] == COLUMNS and input.axes[1 - batch] == TIME
-    if not rows and not columns and len(input.axes) != 3 or not (rows or columns) and (
-            input.axes[batch] != BATCH or TIME not in input.axes or not b.windows and input.axes[2] != SPACE):
+    if not (rows or columns or plain):
         order = "(batch, time, channels)" if batch_first else "(time, batch, channels)"
         mixes = ", so it would mix what does not belong together" if input.axes[batch] != BATCH else ""
         cure = "" if batch_first or not mixes else ", or batch_first=True"
@@ -184,24 +185,22 @@ def recurrent(b: Builder, input: Any, hx: Any, params: Any, has_biases: bool, nu
     node["initial_state"] = bool(states)
     for (name, _), state in zip(recurrent_states(node), states):
         b.keep(path, name, state)
-    if rows or columns:
+    if plain:
+        y = b.emit(node, b.whole(x))
+        output = y.replaced(axes=tuple(TIME if i == 1 - batch else role for i, role in enumerate(x.axes)))
+    else:
         channels, width, height = b.values[x.number].shape
         if rows:
             y = b.emit(each_frame(b, node, channels, width), b.whole(x), shape=(recurrent_outputs(node), width, 1))
         else:
             y = b.emit(node, b.whole(x), columns=True)
-        index = in_order(y.channels).reshape(width * height, -1)
-        output = y.replaced(axes=input.axes, index=index)
-        reason = f"uses the state that {own} ends with, but only its output can be written"
-        return (output, *[Lost("the state of a recurrent layer", reason, b.step.place)] * (2 if kind == "LSTM" else 1))
-    y = b.emit(node, b.whole(x))
-    axes = tuple(TIME if i == 1 - batch else role for i, role in enumerate(x.axes))
-    output = y.replaced(axes=axes, index=y.index)
-    reason = ("only its output can be written; that one's last frame, as in y[:, -1], is the same for one direction"
-              if b.windows else
-              "a stream has no end to wait for, and keeps the state by itself from chunk to chunk; the output's last frame, "
-              "y[:, -1], can be "
-              "had inside a Windowed(net, size, stride)")
+        output = y.replaced(axes=input.axes, index=in_order(y.channels).reshape(width * height, -1))
+    reason = "only its output can be written"
+    if b.windows:
+        reason += "; that one's last frame, as in y[:, -1], is the same for one direction"
+    elif plain:
+        reason = ("a stream has no end to wait for, and keeps the state by itself from chunk to chunk; the output's last frame, "
+                  "y[:, -1], can be had inside a Windowed(net, size, stride)")
     reason = f"uses the state that {own} ends with, but {reason}"
     return (output, *[Lost("the state of a recurrent layer", reason, b.step.place)] * (2 if kind == "LSTM" else 1))
 

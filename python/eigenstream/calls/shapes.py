@@ -12,7 +12,7 @@ from ..align import Number, Varying, number
 from ..errors import Refused
 from ..graph import Builder
 from ..known import USE_A_WINDOW
-from ..signals import BATCH, COLUMNS, MIXED, ROWS, SPACE, TIME, Signal, in_order, what
+from ..signals import BATCH, COLUMNS, INDEXED, MIXED, ROWS, SPACE, TIME, Signal, in_order, what
 from .arithmetic import affine, without_lengths
 from .channels import without
 from .registry import handles
@@ -30,7 +30,7 @@ def _role(b: Builder, x: Signal, dim: Any) -> int:
 
 def permuted(x: Signal, dims: Sequence[int]) -> Signal:
     axes = tuple(x.axis(dim) for dim in dims)
-    places = [x.place(dim) for dim in dims if x.axis(dim) in (SPACE, COLUMNS, MIXED)]
+    places = [x.place(dim) for dim in dims if x.axis(dim) in INDEXED]
     if sorted(dim % len(x.axes) for dim in dims) != list(range(len(x.axes))):
         raise Refused(f"permute{tuple(dims)} of {x!r}")
     return x.replaced(axes=axes, index=x.index.permute(places))
@@ -81,7 +81,7 @@ def movedim(b: Builder, input: Signal, source: Any, destination: Any) -> Signal:
 @handles("unsqueeze", "unsqueeze_")
 def unsqueeze(b: Builder, input: Signal, dim: int) -> Signal:
     at = dim % (len(input.axes) + 1)
-    place = sum(role in (SPACE, COLUMNS, MIXED) for role in input.axes[:at])
+    place = sum(role in INDEXED for role in input.axes[:at])
     return input.replaced(axes=input.axes[:at] + (SPACE,) + input.axes[at:], index=input.index.unsqueeze(place))
 
 
@@ -129,22 +129,18 @@ def viewed(b: Builder, x: Signal, shapes: Sequence[Sequence[int]]) -> Signal:
             axes.append(COLUMNS)
             done += 1
             continue
-        if fixed == [COLUMNS] and len(before) == 1 and len(after) > 1 and extents[0] == [run.batch for run in b.runs]:
-            apart = [each[0] for each in extents[1:]]
-            index = index.reshape([*index.shape[:done], *apart, *index.shape[done + 1:]])
-            axes += [BATCH, *[SPACE] * len(apart)]
-            done += len(apart)
-            continue
-        if fixed == [MIXED] and len(before) == 1 and len(after) > 1 and extents[0] == x.frames:
-            apart = [each[0] for each in extents[1:]]
-            index = index.reshape([*index.shape[:done], *apart, *index.shape[done + 1:]])
-            axes += [TIME, *[SPACE] * len(apart)]
-            done += len(apart)
-            continue
-        if fixed in ([COLUMNS], [MIXED]) and len(after) == len(before) == 1:
-            axes += fixed
-            done += 1
-            continue
+        if fixed in ([COLUMNS], [MIXED]) and len(before) == 1:
+            if len(after) == 1:
+                axes += fixed
+                done += 1
+                continue
+            first, count = (BATCH, [run.batch for run in b.runs]) if fixed == [COLUMNS] else (TIME, x.frames)
+            if extents[0] == count:
+                apart = [each[0] for each in extents[1:]]
+                index = index.reshape([*index.shape[:done], *apart, *index.shape[done + 1:]])
+                axes += [first, *[SPACE] * len(apart)]
+                done += len(apart)
+                continue
         rows = _rows(x, fixed, b, extents)
         if rows is not None and all(role != SPACE or x.extent(i) == 1 for i, role in zip(before, roles)) and not b.windows:
             single = sum(role == SPACE for role in roles)
