@@ -22,7 +22,7 @@ TEST_CASE("check: reports an Error with the parts as its message, only when need
 }
 
 namespace {
-struct Part {
+struct SpokenPart {
   bool* spoke;
   operator std::string_view() const {
     *spoke = true;
@@ -33,8 +33,8 @@ struct Part {
 
 TEST_CASE("check: formats the parts on failure only", "[core]") {
   bool spoke = false;
-  es::check(true, Part{&spoke});
+  es::check(true, SpokenPart{&spoke});
   CHECK_FALSE(spoke);
-  CHECK(caught([&] { es::check(false, Part{&spoke}); }) == "part");
+  CHECK(caught([&] { es::check(false, SpokenPart{&spoke}); }) == "part");
   CHECK(spoke);
 }

@@ -18,7 +18,7 @@ constexpr RecurrentCell gru = RecurrentCell::gru, lstm = RecurrentCell::lstm;
 
 // Steps by random weights, and what they are applied to.
 template <RecurrentCell Cell, class T>
-struct Case {
+struct StepsCase {
   using Steps = es::kernel::RecurrentSteps<Cell, T>;
   static constexpr Index gates = es::gates_of(Cell), frames = 3;
   support::Random random{1};
@@ -26,7 +26,7 @@ struct Case {
   std::vector<T> in, weight, bias, apart, x, before, cell;
   Steps steps;
 
-  Case(Index hidden_, Index inputs_, Index columns_) : hidden(hidden_), inputs(inputs_), columns(columns_) {
+  StepsCase(Index hidden_, Index inputs_, Index columns_) : hidden(hidden_), inputs(inputs_), columns(columns_) {
     const auto values = [&](Index n) { return support::random_values<T>(n, random); };
     in = values(gates * hidden * inputs), weight = values(gates * hidden * hidden);
     bias = values(gates * hidden), apart = values(gates * hidden);
@@ -88,7 +88,7 @@ void check_cell() {
     for (const Index inputs : {1, 3, 8, 70})
       for (const Index columns : {1, 2, 5}) {
         INFO("hidden " << hidden << ", inputs " << inputs << ", columns " << columns);
-        Case<Cell, T> c(hidden, inputs, columns);
+        StepsCase<Cell, T> c(hidden, inputs, columns);
         const Index frame = hidden * columns;
         const T mark = std::numeric_limits<T>::max();
         const auto marked = [&](Index n) { return std::vector<T>(static_cast<std::size_t>(n + 1), mark); };

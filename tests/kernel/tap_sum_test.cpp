@@ -15,12 +15,12 @@ using es::kernel::TapSum;
 namespace {
 
 template <class T>
-struct Case {
+struct SumCase {
   Index out, taps, len;
   std::vector<T> w, bias;
   std::vector<Index> lags;
 
-  Case(Index out_, Index taps_, Index len_, support::Random& random)
+  SumCase(Index out_, Index taps_, Index len_, support::Random& random)
       : out(out_), taps(taps_), len(len_), w(support::random_values<T>(out * taps * len, random)),
         bias(support::random_values<T>(out, random)) {
     for (Index t = 0; t < taps; ++t) lags.push_back(2 * t + t % 2);
@@ -37,7 +37,7 @@ struct Case {
 constexpr double unread = -1e9;  // no sum of numbers below 1 comes near
 
 template <class T, class Kernel>
-void check_sum(const Case<T>& c, const Kernel& kernel, Index columns, support::Random& random) {
+void check_sum(const SumCase<T>& c, const Kernel& kernel, Index columns, support::Random& random) {
   INFO("out " << c.out << ", taps " << c.taps << ", inputs " << c.len << ", columns " << columns);
   const Index x_step = c.len + 1, y_step = c.out + 2;
   const TapOffsets offsets{c.lags.data(), x_step};
@@ -65,7 +65,7 @@ void check_sum(const Case<T>& c, const Kernel& kernel, Index columns, support::R
 template <Index Out, Index Taps, Index Len>
 void check_static() {
   support::Random random(3);
-  const Case<float> c(Out, Taps, Len, random);
+  const SumCase<float> c(Out, Taps, Len, random);
   const auto dynamic = c.template kernel<TapSum<float>>();
   const auto fixed = c.template kernel<TapSum<float, Out, Taps, Len>>();
   const auto only_out = c.template kernel<TapSum<float, Out>>();
@@ -93,7 +93,7 @@ TEMPLATE_TEST_CASE("TapSum: the sum of the definition, the same for one column a
   for (const Index out : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80, 130})
     for (const Index taps : {1, 2, 3, 4, 5})
       for (const Index len : {1, 2, 3, 4, 6, 8, 16}) {
-        const Case<T> c(out, taps, len, random);
+        const SumCase<T> c(out, taps, len, random);
         check_sum(c, c.template kernel<TapSum<T>>(), 1 + (out + 3 * taps + 5 * len) % 29, random);
       }
 }
@@ -101,7 +101,7 @@ TEMPLATE_TEST_CASE("TapSum: the sum of the definition, the same for one column a
 TEST_CASE("TapSum: every number of columns", "[kernel]") {
   support::Random random(2);
   for (const Index out : {3, 16, 24, 40}) {
-    const Case<float> c(out, 3, out == 16 ? 4 : 5, random);
+    const SumCase<float> c(out, 3, out == 16 ? 4 : 5, random);
     const auto kernel = c.kernel<TapSum<float>>();
     for (Index columns = 0; columns <= 50; ++columns) check_sum(c, kernel, columns, random);
   }
@@ -122,7 +122,7 @@ TEST_CASE("TapSum: static sizes give the same bits", "[kernel][property]") {
 
 TEST_CASE("TapSum: a NaN in an input reaches all outputs of its column and no other", "[kernel]") {
   support::Random random(4);
-  const Case<float> c(5, 2, 3, random);
+  const SumCase<float> c(5, 2, 3, random);
   const auto kernel = c.kernel<TapSum<float>>();
   std::vector<float> x = support::random_values<float>(30, random);
   x[3 * 4 + 1] = std::numeric_limits<float>::quiet_NaN();  // frame 4, read by columns 4 (lag 0) and 1 (lag 3)

@@ -19,7 +19,7 @@ using support::Calls;
 namespace {
 
 template <class T>
-void check_naive(Index in, Index out, Index taps, ConvTranspose1dOptions options, bool bias) {
+void check_naive_transposed(Index in, Index out, Index taps, ConvTranspose1dOptions options, bool bias) {
   INFO("in " << in << ", out " << out << ", taps " << taps << ", stride " << options.stride << ", dilation "
              << options.dilation << ", groups " << options.groups << ", padding " << options.padding.left << " and "
              << options.padding.right << ", output_padding " << options.output_padding);
@@ -77,14 +77,14 @@ TEMPLATE_TEST_CASE("ConvTranspose1d: the scattered sum of the definition", "[lay
       for (const Index dilation : {1, 2, 3})
         for (const Index padding : {0, 1, 3}) {
           const Index extra = std::max(stride, dilation) - 1;
-          check_naive<TestType>(2, 3, taps, {.stride = stride, .padding = padding, .dilation = dilation}, true);
-          check_naive<TestType>(2, 3, taps, {.stride = stride, .padding = {padding, 2}, .dilation = dilation}, true);
-          check_naive<TestType>(
+          check_naive_transposed<TestType>(2, 3, taps, {.stride = stride, .padding = padding, .dilation = dilation}, true);
+          check_naive_transposed<TestType>(2, 3, taps, {.stride = stride, .padding = {padding, 2}, .dilation = dilation}, true);
+          check_naive_transposed<TestType>(
               4, 6, taps,
               {.stride = stride, .padding = padding, .output_padding = extra, .dilation = dilation, .groups = 2}, false);
         }
-  check_naive<TestType>(33, 20, 4, {.stride = 2, .padding = 1}, true);
-  check_naive<TestType>(8, 8, 4, {.stride = 2, .padding = 1, .groups = 8}, true);
+  check_naive_transposed<TestType>(33, 20, 4, {.stride = 2, .padding = 1}, true);
+  check_naive_transposed<TestType>(8, 8, 4, {.stride = 2, .padding = 1, .groups = 8}, true);
 }
 
 TEST_CASE("ConvTranspose1d: different padding at both ends", "[layer][property]") {

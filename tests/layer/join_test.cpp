@@ -38,7 +38,7 @@ Tensor window(Index channels, Index frames, std::uint64_t seed = 1) {
   return support::random_tensor<float>(random, channels, frames);
 }
 
-auto conv(Index in, Index out, Index taps, es::Conv1dOptions options = {}) {
+auto small_conv(Index in, Index out, Index taps, es::Conv1dOptions options = {}) {
   return es::along(
       support::random_conv<es::Conv1d<float>>(in, out, taps, options, true, static_cast<std::uint64_t>(out)));
 }
@@ -113,9 +113,9 @@ TEST_CASE("joins: every operation, every kind of operand over a window", "[layer
                              Reduce::quotient, Reduce::concat, Reduce::greater, Reduce::where);
   INFO(es::name_of(op));
   const Tensor x = window(5, 20);
-  const Net full = conv(5, 5, 3, {.padding = 1}), shorter = conv(5, 5, 4), one_channel = conv(5, 1, 1),
-            one_frame = es::sequential(conv(5, 5, 1), es::AdaptiveAvgPool1d<float>(1)),
-            single = es::sequential(conv(5, 1, 1), es::AdaptiveMaxPool1d<float>(1));
+  const Net full = small_conv(5, 5, 3, {.padding = 1}), shorter = small_conv(5, 5, 4), one_channel = small_conv(5, 1, 1),
+            one_frame = es::sequential(small_conv(5, 5, 1), es::AdaptiveAvgPool1d<float>(1)),
+            single = es::sequential(small_conv(5, 1, 1), es::AdaptiveMaxPool1d<float>(1));
   for (const Net& a : {full, shorter, one_channel, one_frame, single})
     for (const Net& b : {full, shorter, one_channel, one_frame, single})
       CHECK(equal(run(es::parallel(op, a, b), x), naive_join(op, run(a, x), run(b, x))));
@@ -130,7 +130,7 @@ TEST_CASE("joins: three operands of different extents, and both axes of space", 
 
 TEST_CASE("joins: a residual, a gate over all channels, and values that are used again", "[layer]") {
   const Tensor x = window(6, 30);
-  const auto body = es::sequential(conv(6, 6, 3, {.padding = 1}), es::GroupNorm<float>(3, 6), es::Silu<float>());
+  const auto body = es::sequential(small_conv(6, 6, 3, {.padding = 1}), es::GroupNorm<float>(3, 6), es::Silu<float>());
   CHECK(equal(run(es::residual(body), x), naive_join(Reduce::sum, run(body, x), x)));
 
   // Squeeze and excitation: each channel times what the whole window says of it.
@@ -148,7 +148,7 @@ TEST_CASE("joins: a residual, a gate over all channels, and values that are used
 }
 
 TEST_CASE("Residual: what is not of its input's shape is an error with both", "[layer]") {
-  const auto message = error_of([] { return es::residual(conv(6, 6, 3)).facts({6, 30}); });
+  const auto message = error_of([] { return es::residual(small_conv(6, 6, 3)).facts({6, 30}); });
   CHECK_THAT(message, Contains("frames of 6 channels, width 30 and a batch of 1"));
   CHECK_THAT(message, Contains("into 6 channels, width 28 and a batch of 1"));
 }

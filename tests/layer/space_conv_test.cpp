@@ -88,7 +88,7 @@ void check_naive(const Setup<T, Axes>& setup, const FrameShape& in, Index frames
   CHECK(conv.bias() == setup.bias);
 }
 
-Conv2dOptions replicated(Conv2dOptions options) {
+Conv2dOptions replicated_space(Conv2dOptions options) {
   options.padding_mode = PaddingMode::replicate;
   return options;
 }
@@ -100,7 +100,7 @@ TEMPLATE_TEST_CASE("Conv2d: the sum of the definition", "[layer]", float, double
   const Index time = GENERATE(1, 2, 3), width = GENERATE(1, 3, 4);
   for (const Conv2dOptions& options :
        {Conv2dOptions{}, Conv2dOptions{.padding = {{2, 1}, 1}}, Conv2dOptions{.stride = {2, 3}, .padding = {1, {0, 2}}},
-        Conv2dOptions{.padding = {0, {3, 4}}, .dilation = {3, 2}}, replicated({.stride = {1, 2}, .padding = {2, {3, 1}}}),
+        Conv2dOptions{.padding = {0, {3, 4}}, .dilation = {3, 2}}, replicated_space({.stride = {1, 2}, .padding = {2, {3, 1}}}),
         Conv2dOptions{.padding = {1, 2}, .padding_mode = PaddingMode::constant, .padding_value = -1.5}})
     for (const Index batch : {1, 2}) {
       check_naive(random_setup<T, 2>({5, 3, time, width}, options), {3, 7, 1, batch}, 9);
@@ -138,7 +138,7 @@ TEST_CASE("Conv2d: any chunking gives the offline output", "[layer][property]") 
   const auto [time, width] = GENERATE(table<Index, Index>({{1, 3}, {3, 1}, {3, 3}, {2, 4}}));
   for (const Conv2dOptions& options :
        {Conv2dOptions{}, Conv2dOptions{.padding = 1}, Conv2dOptions{.stride = {2, 2}, .padding = {{2, 0}, 1}},
-        replicated({.padding = {1, 2}}), Conv2dOptions{.padding = {{1, 2}, 1}, .dilation = {2, 1}}})
+        replicated_space({.padding = {1, 2}}), Conv2dOptions{.padding = {{1, 2}, 1}, .dilation = {2, 1}}})
     for (const Index batch : {1, 2})
       support::check_contract(random_setup<float, 2>({3, 2, time, width}, options).conv(), batch,
                               {.light = batch == 2, .width = 5});
@@ -224,14 +224,14 @@ TEST_CASE("Conv2d: fingerprints tell options and weights apart", "[layer]") {
                                        Conv2dOptions{.padding = {{1, 0}, 0}}, Conv2dOptions{.padding = {0, {0, 1}}},
                                        Conv2dOptions{.dilation = {1, 2}}})
     CHECK(base != print(options));
-  CHECK(print({.padding = 1}) != print(replicated({.padding = 1})));
+  CHECK(print({.padding = 1}) != print(replicated_space({.padding = 1})));
   CHECK(print({}, {2, 2, 1, 9}) != print({}, {2, 2, 9, 1}));
 }
 
 TEST_CASE("Conv2d: without_padding() leaves the padding in space", "[layer]") {
   for (const Index groups : {1, 3}) {
-    const auto valid = random_setup<float, 2>({6, 6 / groups, 3, 2}, replicated({.padding = {2, 1}, .groups = groups})).conv().without_padding();
-    const auto plain = random_setup<float, 2>({6, 6 / groups, 3, 2}, replicated({.padding = {0, 1}, .groups = groups})).conv();
+    const auto valid = random_setup<float, 2>({6, 6 / groups, 3, 2}, replicated_space({.padding = {2, 1}, .groups = groups})).conv().without_padding();
+    const auto plain = random_setup<float, 2>({6, 6 / groups, 3, 2}, replicated_space({.padding = {0, 1}, .groups = groups})).conv();
     CHECK(valid.fingerprint() == plain.fingerprint());
     support::check_equal(valid, plain, 2, {.width = 5});
   }
