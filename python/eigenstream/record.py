@@ -12,7 +12,7 @@ import linecache
 import os
 import sys
 import weakref
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,8 @@ _COPIES = {"contiguous", "clone", "detach", "float", "to", "type", "type_as", "c
 _DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout",
              "dropout_",
              "alpha_dropout_"}
+
+_IN_PLACE = {"__iadd__", "__isub__", "__imul__", "__itruediv__", "__ifloordiv__", "__imod__", "__ipow__"}
 
 # What takes the type or the shape of another tensor only.
 _LIKE_OTHERS = {"to", "type_as", "expand_as", "view_as", "reshape_as"}
@@ -99,27 +101,35 @@ class Stop(Exception):
 
 @contextlib.contextmanager
 def _indexing() -> Iterator[None]:
-    """Sends x[i] to the mode, too, which torch before 2.0 does for tuples only."""
-    original, inherited = Tensor.__getitem__, "__getitem__" not in vars(Tensor)
+    """Sends x[i] and x[i] = y to the mode, too, which torch before 2.0 does for tuples only."""
+    own = {name: getattr(Tensor, name) for name in ("__getitem__", "__setitem__")}
+    inherited = [name for name in own if name not in vars(Tensor)]
 
-    @functools.wraps(original)
-    def getitem(tensor: Tensor, index: Any) -> Tensor:
-        return original(tensor, index if isinstance(index, tuple) else (index,))
+    def with_tuple(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def call(tensor: Tensor, index: Any, *value: Any) -> Any:
+            return original(tensor, index if isinstance(index, tuple) else (index,), *value)
 
-    Tensor.__getitem__ = getitem
+        return call
+
+    for name, original in own.items():
+        setattr(Tensor, name, with_tuple(original))
     try:
         yield
     finally:
-        if inherited:
-            del Tensor.__getitem__
-        else:
-            Tensor.__getitem__ = original
+        for name, original in own.items():
+            if name in inherited:
+                delattr(Tensor, name)
+            else:
+                setattr(Tensor, name, original)
 
 
 def map_tensors(value: Any, change: Callable[[Tensor], Any]) -> Any:
     """A value with every tensor in its tuples, lists, dicts and slices replaced."""
     if isinstance(value, Tensor):
         return change(value)
+    if isinstance(value, Ref):
+        return value
     if isinstance(value, (tuple, list)):
         parts = [map_tensors(each, change) for each in value]
         return parts if isinstance(value, list) else tuple(parts)
@@ -148,10 +158,15 @@ def _memory(tensor: Tensor) -> int:
     return storage.data_ptr()
 
 
+def _writes(name: str) -> bool:
+    """Whether a function changes its first argument."""
+    return name == "__setitem__" or name in _IN_PLACE or name.endswith("_") and not name.endswith("__")
+
+
 class _Known(NamedTuple):
     tensor: "weakref.ref[Tensor]"
     number: int
-    stale: bool
+    stale: Optional[int] = None  # what was written to another view of it: by its number, or -1 if several were
 
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -194,6 +209,7 @@ class Recorder:
         self.known: Dict[int, _Known] = {}  # by the id of a tensor
         self.count = 0
         self.calls: List[Call] = []
+        self.constants: Set[int] = set()  # where those lie that the calls are given
         self.entered: List[Tuple[str, nn.Module]] = [("", root)]
         self.as_a_whole: Optional[int] = None  # how many modules were entered when one began that is a single call
         self.random: Optional[Place] = None
@@ -217,7 +233,7 @@ class Recorder:
     def track(self, tensor: Tensor) -> Ref:
         """The next number for a tensor."""
         key = id(tensor)
-        self.known[key] = _Known(weakref.ref(tensor), self.count, False)
+        self.known[key] = _Known(weakref.ref(tensor), self.count)
         self.count += 1
         return Ref(self.count - 1)
 
@@ -225,7 +241,7 @@ class Recorder:
         known = self.known.get(id(tensor))
         if known is None or known.tensor() is not tensor:
             return None
-        if known.stale:
+        if known.stale is not None:
             raise Refused("changes a signal in place of which another view is used later; do it out of place")
         return Ref(known.number)
 
@@ -238,9 +254,26 @@ class Recorder:
         memory = _memory(tensor)
         for key, known in self.known.items():
             other = known.tensor()
-            if other is not None and other is not tensor and not known.stale and _memory(other) == memory:
-                self.known[key] = known._replace(stale=True)
+            if other is not None and other is not tensor and _memory(other) == memory:
+                self.known[key] = known._replace(stale=self.count if known.stale is None else -1)
         return self.track(tensor)
+
+    def put_back(self, tensor: Tensor, index: Any, value: Any) -> None:
+        """For x[i] += y, which changes a view of x and then writes it to where it is: x is what it was but for that."""
+        known, written = self.known.get(id(tensor)), self.known.get(id(value))
+        if known is not None and written is not None and known.stale == written.number:
+            self.known[id(tensor)] = known._replace(stale=None)
+
+    def keep_constant(self, tensor: Tensor) -> None:
+        """Gives the calls so far a copy of a constant that is about to change."""
+        memory = _memory(tensor)
+        self.constants.discard(memory)
+        copies: Dict[int, Tensor] = {}
+
+        def copied(each: Any) -> Any:
+            return copies.setdefault(id(each), each.clone()) if _memory(each) == memory else each
+
+        self.calls = [call._replace(args=map_tensors(call.args, copied), kwargs=map_tensors(call.kwargs, copied)) for call in self.calls]
 
     # Modules.
 
@@ -284,6 +317,10 @@ class Recorder:
             return function(*args, **kwargs)
         if name in _RANDOM and self.random is None:
             self.random = self.place()
+        if _writes(name) and args and isinstance(args[0], Tensor) and _memory(args[0]) in self.constants:
+            self.keep_constant(args[0])
+        if name == "__setitem__":
+            self.put_back(*args)
         tracked = [False]
 
         def reference(tensor: Tensor) -> Any:
@@ -304,14 +341,16 @@ class Recorder:
                 raise Refused(f"decides by the values of the signal ({name.strip('_')}), and for other values it could do "
                               f"something "
                               "else; what a stream does must be the same for all signals")
-        result = function(*args, **kwargs)
         first = next(iter(given), None)
+        if isinstance(first, Tensor) and _writes(name):
+            given = (first.clone(), *given[1:])  # as it is before a signal is written to it
+        result = function(*args, **kwargs)
         if name == "__setitem__":
             self.where = self.place()
-            self.calls.append(Call("setitem", tuple(given), named, self.changed(args[0]), (tuple(args[0].shape),), self.where))
+            self.append(Call("setitem", tuple(given), named, self.changed(args[0]), (tuple(args[0].shape),), self.where))
         elif isinstance(result, Tensor) and isinstance(first, Ref) and self.is_copy(name, args[0], result, kwargs):
             if result is not args[0]:
-                self.known[id(result)] = _Known(weakref.ref(result), first.number, False)
+                self.known[id(result)] = _Known(weakref.ref(result), first.number)
         elif any(isinstance(each, Tensor) for each in (result if isinstance(result, (tuple, list)) else (result,))):
             self.add(name, tuple(given), named, result, args)
         return result
@@ -332,4 +371,12 @@ class Recorder:
             return self.changed(tensor) if any(tensor is each for each in before) else self.track(tensor)
 
         outputs = map_tensors(result, number)
-        self.calls.append(Call(name, args, kwargs, outputs, tuple(shapes), self.where))
+        self.append(Call(name, args, kwargs, outputs, tuple(shapes), self.where))
+
+    def append(self, call: Call) -> None:
+        def note(constant: Tensor) -> Tensor:
+            self.constants.add(_memory(constant))
+            return constant
+
+        map_tensors((call.args, dict(call.kwargs)), note)
+        self.calls.append(call)

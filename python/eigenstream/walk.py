@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .align import Aligned, Number, Step, Varying, contains
 from .calls import HANDLERS
+from .calls.writes import Written
 from .controls import Knobs
 from .errors import ExportError, Refused, Unknown, one_line
 from .graph import Builder
@@ -111,7 +112,7 @@ class Walk:
             found = self.values[value.number]
             if isinstance(found, Lost):
                 raise found.refused()
-            return found
+            return found.signal(self.builder) if isinstance(found, Written) else found
         if isinstance(value, tuple):
             return tuple(self.known(each) for each in value)
         if isinstance(value, dict):
@@ -121,7 +122,9 @@ class Walk:
         return value
 
     def call(self, step: Step) -> Any:
-        args, kwargs = list(self.known(step.args)), self.known(dict(step.kwargs))
+        filled = self.values[step.args[0].number] if step.name == "setitem" and isinstance(step.args[0], Ref) else None
+        rest = step.args if filled is None else step.args[1:]
+        args, kwargs = [*([] if filled is None else [filled]), *self.known(rest)], self.known(dict(step.kwargs))
         if "input" in kwargs:
             args.insert(0, kwargs.pop("input"))
         handler = HANDLERS.get(step.name) or HANDLERS.get(step.name.rstrip("_"))

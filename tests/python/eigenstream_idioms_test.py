@@ -1224,6 +1224,139 @@ class PythonTest(IdiomCase):
 
         self.assert_exported(own(forward, conv=nn.Conv1d(2, 3, 3, padding=1)), 2)
 
+    def test_overlapping_frames_added_up(self) -> None:
+        def overlap_and_add(frames: Tensor, step: int) -> Tensor:
+            *outer, count, length = frames.shape
+            part = math.gcd(length, step)
+            parts = (step * (count - 1) + length) // part
+            places = torch.arange(parts).unfold(0, length // part, step // part).reshape(-1)
+            result = frames.new_zeros(*outer, parts, part)
+            result.index_add_(-2, places, frames.reshape(*outer, -1, part))
+            return result.view(*outer, -1)
+
+        class Separator(nn.Module):
+            """Masks over learned frames for two sources, and frames of them that are added up, as long as the input."""
+            def __init__(self, length: int, step: int) -> None:
+                super().__init__()
+                self.step, self.encoder = step, nn.Conv1d(1, 4, length, stride=step, bias=False)
+                self.masks, self.decoder = nn.Conv1d(4, 8, 3, padding=1), nn.Linear(4, length, bias=False)
+
+            def forward(self, mixture: Tensor) -> Tensor:
+                frames = F.relu(self.encoder(mixture))
+                masks = torch.sigmoid(self.masks(frames)).view(frames.shape[0], 2, 4, -1)
+                sources = self.decoder((frames.unsqueeze(1) * masks).transpose(2, 3))
+                added = overlap_and_add(sources, self.step)
+                return F.pad(added, (0, mixture.shape[-1] - added.shape[-1]))
+
+        for length, step in ((8, 4), (6, 4), (5, 3), (4, 4)):
+            with self.subTest(length=length, step=step):
+                self.assert_exported(Separator(length, step), 1)
+        self.assert_not_exported(own(lambda m, x: x.new_zeros(x.shape).index_add(-1, torch.arange(x.shape[-1]).flip(0), x)), "only parts of "
+                                 "overlapping frames, each as much later as the one before", 2)
+
+    def test_folded_frames(self) -> None:
+        def folded(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            entries = (y.shape[-1] - 1) * m.step + 6 - 2 * m.crop
+            size, around = ((entries, 1), (m.crop, 0)) if m.upright else ((1, entries), (0, m.crop))
+            y = F.fold(y, size, (6, 1) if m.upright else (1, 6), padding=around, stride=(m.step, 1) if m.upright else (1, m.step))
+            return y.squeeze(3 if m.upright else 2)
+
+        for step, crop, upright in ((2, 0, False), (2, 2, True), (3, 0, True), (6, 0, False)):
+            with self.subTest(step=step, crop=crop):
+                self.assert_exported(own(folded, conv=nn.Conv1d(2, 18, 3, padding=1), step=step, crop=crop, upright=upright), 2)
+        self.assert_not_exported(own(lambda m, x: F.fold(x, (2, x.shape[-1] + 1), (2, 2))), "fold along one axis", 12)
+        self.assert_not_exported(own(lambda m, x: F.fold(x, (1, 3 * x.shape[-1] + 4), (1, 6), stride=(1, 3))), "only as many as they cover", 12)
+        self.assert_not_exported(own(lambda m, x: F.fold(x, (1, 8 * x.shape[-1] - 2), (1, 6), stride=(1, 8))), "under no window", 12)
+
+    def test_parts_that_are_written(self) -> None:
+        def shifted(m: nn.Module, x: Tensor) -> Tensor:  # some channels one frame earlier, some one later
+            y = torch.zeros_like(x)
+            y[:, :1, :-1] = x[:, :1, 1:]
+            y[:, 1:2, 1:] = x[:, 1:2, :-1]
+            y[:, 2:] = x[:, 2:]
+            return m.conv(y)
+
+        def filled(m: nn.Module, x: Tensor) -> Tensor:
+            y = torch.full((x.shape[0], 3, x.shape[-1]), 0.5)
+            y[:, 0] = x[:, 1] * 2
+            y[:, 2, :] = x.mean(1)
+            return y
+
+        def one_by_one(m: nn.Module, x: Tensor) -> Tensor:
+            y = torch.empty(x.shape)
+            for channel in range(x.shape[1]):
+                y[:, channel] = x[:, channel].cumsum(-1) if channel % 2 else x[:, channel] * channel
+            return y
+
+        def added_to(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            y[:, 1:3] += x[:, :2]
+            y[:, 0] *= 2
+            y[:, torch.tensor([False, False, True, True])] = -x[:, [1, 3]]
+            return y
+
+        def numbers(m: nn.Module, x: Tensor) -> Tensor:
+            y = m.conv(x)
+            y[:, 1] = 0
+            y[..., :2] = 0
+            y[:, 2:] = torch.tensor([[3.0], [4.0]])
+            y[:, 0, -3:] = 1
+            return y
+
+        def channels_last(m: nn.Module, x: Tensor) -> Tensor:
+            x = x.transpose(1, 2)
+            y = torch.zeros_like(x)
+            y[:, 1:] = x[:, :-1]
+            z = torch.empty_like(y)
+            z.copy_(y * 2)
+            return z.transpose(1, 2)
+
+        for function in (shifted, filled, one_by_one, added_to, numbers, channels_last):
+            with self.subTest(function.__name__):
+                self.assert_exported(own(function, conv=nn.Conv1d(4, 4, 3, padding=1)), 4)
+
+        def half(m: nn.Module, x: Tensor) -> Tensor:
+            y = x.clone()
+            y[..., 1:] = x[..., :-1]
+            return y
+
+        def by_values(m: nn.Module, x: Tensor) -> Tensor:
+            y = x.clone()
+            y[x > 0] = 0
+            return y
+
+        def never(m: nn.Module, x: Tensor) -> Tensor:
+            y = torch.empty_like(x)
+            y[:, :1] = x[:, :1]
+            return y
+
+        def of_batch(m: nn.Module, x: Tensor) -> Tensor:
+            y = x.clone()
+            y[0] = 0
+            return y
+
+        for function, pattern in ((half, "some frames of a signal of which the others stay"), (by_values, "by a signal"),
+                                  (never, "some parts were not written|something random|for every signal"), (of_batch, "part of the batch")):
+            with self.subTest(function.__name__):
+                self.assert_not_exported(own(function), pattern, 4)
+
+    def test_state_that_a_forward_keeps(self) -> None:
+        class Causal(nn.Module):
+            """Begins with frames that are overwritten, for the next call, by its last ones."""
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv = nn.Conv1d(2, 3, 4)
+
+            def forward(self, x: Tensor) -> Tensor:
+                previous = torch.zeros(x.shape[0], 2, 3)
+                x = torch.cat([previous, x], dim=-1)
+                y = self.conv(x)
+                previous[:] = x[..., -3:]
+                return y
+
+        self.assert_exported(Causal(), 2)
+
     def test_choices_of_the_constructor(self) -> None:
         class Selectable(nn.Module):
             def __init__(self, activation: str, residual: bool) -> None:

@@ -16,7 +16,7 @@ from ..reading import single
 from ..signals import BATCH, COLUMNS, ROWS, SPACE, TIME, Lost, Signal, in_order, what
 from .arithmetic import constants
 from .space import adaptive_pool, avg_pool, conv, each_frame, max_pool
-from .registry import HANDLERS, handles
+from .registry import handles
 
 
 def _number(name: str, value: Any) -> int:
@@ -261,9 +261,8 @@ def _of_images(name: str) -> None:
         raise Refused(f"{name}: {OF_IMAGES}")
 
 
-for _name in ("fold", "grid_sample", "pixel_shuffle", "pixel_unshuffle", "affine_grid"):
+for _name in ("grid_sample", "pixel_shuffle", "pixel_unshuffle", "affine_grid"):
     _of_images(_name)
-del HANDLERS["fold"]
 
 
 # --- what needs the whole signal ------------------------------------------------------------------------------------

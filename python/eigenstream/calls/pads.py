@@ -23,7 +23,7 @@ _CONSTANT_PAD = "how long a stream will be is not known, so pad by a constant nu
 
 def pad_time(b: Builder, x: Signal, left: Any, right: Any, mode: str, value: float) -> Signal:
     """Frames before and after. Their number behind the end may depend on the signal's length, if that makes it a multiple of
-    some number, beside an offset."""
+    some number, beside an offset, or as long as another signal."""
     if isinstance(left, Number):
         left = b.constant_number(left.values, "pads the start by a number that", _CONSTANT_PAD)
     if mode not in ("constant", "replicate", "reflect"):
@@ -50,9 +50,15 @@ def pad_time(b: Builder, x: Signal, left: Any, right: Any, mode: str, value: flo
     found = _multiple(totals, right.values)
     if found is None:
         lengths = sorted(zip(right.values, (run.frames[0] for run in b.runs)))
-        raise ByLength(f"pads by a number that depends on the signal's length: for signals of {lengths[0][1]} and "
+        reason = ByLength(f"pads by a number that depends on the signal's length: for signals of {lengths[0][1]} and "
                        f"{lengths[-1][1]} frames it is {lengths[0][0]} and {lengths[-1][0]}; {_CONSTANT_PAD}, or up to a multiple "
                        "of a number")
+        if mode == "reflect" or not any(other.frames == totals for other in b.values):
+            raise reason
+        # As many frames as the most that are missing, of which those stay that are before the end of that other signal.
+        reason.step = b.step.place
+        y = over_time(b, x, pad_node(b, left, max(right.values), value, mode))
+        return y.replaced(frames=totals, cut=reason)
     multiple, least = found
     if max(right.values) - least < multiple - 1 and x.frames == [run.frames[0] for run in b.runs]:
         # One more frame than a multiple needs the most, and would show whether it is the multiple of less.

@@ -121,7 +121,7 @@ def viewed(b: Builder, x: Signal, shapes: Sequence[Sequence[int]]) -> Signal:
             done += len(after)
             continue
         if fixed == [TIME] and not b.windows:
-            joined = join_frames(b, x, before, [extent[0] for extent in extents])
+            joined = join_frames(b, x, before, extents)
             if joined is not None:
                 return viewed(b, joined, shapes)
         if not b.windows and fixed == [BATCH] and roles[0] == BATCH and len(after) == 1 and len(before) > 1:
@@ -595,6 +595,6 @@ def broadcast_tensors(b: Builder, *tensors: Any) -> Tuple[Signal, ...]:
     raise Refused("broadcast_tensors is not supported; arithmetic broadcasts by itself")
 
 
-@handles("setitem", "copy_", "index_copy_", "scatter_", "index_fill_", "scatter", "masked_scatter", "index_put_")
-def setitem(b: Builder, *args: Any, **kwargs: Any) -> Signal:
-    raise Refused("writes into a part of a tensor; put its parts together instead, with torch.cat or torch.where")
+@handles("index_copy_", "scatter_", "index_fill_", "scatter", "masked_scatter", "index_put_")
+def scatter(b: Builder, *args: Any, **kwargs: Any) -> Signal:
+    raise Refused("writes into places of a tensor that an index gives; put its parts together instead, with torch.cat or torch.where")

@@ -7,7 +7,7 @@ from typing import Any, Callable, List, Optional, Sequence
 import torch
 from torch import Tensor
 
-from ..align import Number, number
+from ..align import Number, Varying
 from ..errors import Refused, join
 from ..graph import Builder
 from ..known import USE_A_WINDOW
@@ -241,18 +241,81 @@ def frames_of_size(b: Builder, x: Signal, dim: int, shapes: Sequence[Sequence[in
     return view(b, y, shapes)
 
 
-def join_frames(b: Builder, x: Signal, dims: Sequence[int], extents: Sequence[int]) -> Optional[Signal]:
-    """x with two of its axes, (time, size), as one time, for a view of `dims` as axes of these extents: the frames of size
-    numbers, one after the other. None if it is none."""
+def join_frames(b: Builder, x: Signal, dims: Sequence[int], extents: Sequence[Sequence[int]]) -> Optional[Signal]:
+    """x with a part of its axes (time, numbers) put into the time, for a view of `dims` as axes of these extents in each run: the frames
+    of so many numbers, one after the other, of which the rest stay channels. None if it is none."""
     wide = [dim for dim in dims if x.axes[dim] == TIME or x.extent(dim) != 1]
-    if [x.axes[dim] for dim in wide] != [TIME, SPACE] or sum(extent != 1 for extent in extents) != 1:
+    after = [each for each in extents if any(extent != 1 for extent in each)]
+    if [x.axes[dim] for dim in wide] != [TIME, SPACE] or not after:
         return None
-    at = wide[1]
-    size, index = x.extent(at), x.index.movedim(x.place(at), 0)  # each frame of the result in turn
+    sizes = {count / frames for count, frames in zip(after[0], x.frames)}
+    size = int(min(sizes))
+    if len(sizes) > 1 or size < 2 or size not in sizes or x.extent(wide[1]) % size:
+        return None
+    place = x.place(wide[1])
+    index = x.index.unflatten(place, (size, -1)) if size != x.extent(wide[1]) else x.index.unsqueeze(place + 1)
+    y = _added(b, x, index.movedim(place, 0), size)
+    return y.replaced(axes=x.axes)
+
+
+def _added(b: Builder, x: Signal, index: Tensor, stride: int, crop: int = 0) -> Signal:
+    """The numbers `index` of each frame of x as frames, slowest axis first, each `stride` later than those of the frame before, and added
+    where they meet; without the first and the last `crop` ones."""
     y = b.gather(x, index.flatten().tolist())
-    path, channels = b.own_path(), index[0].numel()
-    node = {"type": "OverlapAdd", "path": path, "channels": channels, "size": size, "stride": size, "padding": 0,
-            "normalise": False,
-            "weighted": False}
-    z = b.emit(node, y)
-    return z.replaced(axes=x.axes[:at] + x.axes[at + 1:], index=in_order(channels).reshape(index.shape[1:]))
+    size, channels = len(index), index[0].numel()
+    node = {"type": "OverlapAdd", "path": b.own_path(), "channels": channels, "size": size, "stride": stride, "padding": crop,
+            "normalise": False, "weighted": False}
+    return b.emit(node, y).replaced(index=in_order(channels).reshape(index.shape[1:]))
+
+
+@handles("index_add", "index_add_")
+def index_add(b: Builder, input: Any, dim: Any, index: Any, source: Any, alpha: Any = 1, out: Any = None) -> Signal:
+    """Overlapping frames, as `index` says where each of their parts goes: k * stride + j for part j of frame k."""
+    if not isinstance(source, Signal) or isinstance(input, Signal) or isinstance(index, Signal):
+        raise Refused("adds to entries of a signal; only parts of overlapping frames can be added up, into zeros")
+    if source.axis(dim) != TIME or b.windows:
+        raise Refused(f"index_add over the {source.axis(dim)} is not supported")
+    targets = input.values if isinstance(input, Varying) else [input] * len(b.runs)
+    places = index.values if isinstance(index, Varying) else [index] * len(b.runs)
+    longest = max(places, key=len).tolist()
+    size = next((i for i in range(1, len(longest)) if longest[i] != i), 1)  # 1: each entry goes where it is
+    stride = longest[size] if len(longest) > size else size
+    for target, place, frames in zip(targets, places, source.frames):
+        counted = [i // size * stride + i % size for i in range(frames)]
+        if place.tolist() != counted or frames % size or alpha != 1 or bool(target.any()) or not 1 <= stride <= size:
+            raise Refused("adds to entries of a tensor; only parts of overlapping frames, each as much later as the one before, can be "
+                          "added up, into zeros")
+        if target.shape[dim] != counted[-1] + 1:
+            raise Refused(f"adds overlapping frames of {counted[-1] + 1} entries into a tensor of {target.shape[dim]}")
+    if size == 1:
+        return source
+    x = source
+    before = b.nodes[x.number - b.signals] if x.number >= b.signals else {"type": ""}
+    if before["type"] == "OverlapAdd" and before["size"] == before["stride"] == size:  # frames that were only taken apart
+        x = Signal(before["from"][0], x.axes, x.index, [frames // size for frames in x.frames])
+        parts = torch.stack([x.index + j * before["channels"] for j in range(size)])
+    else:
+        x = windows(b, b.compact(x), size, size)
+        parts = x.index.movedim(-1, 0)
+    return _added(b, x, parts, stride).replaced(axes=source.axes)
+
+
+@handles("fold")
+def fold(b: Builder, input: Signal, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Signal:
+    """Overlapping frames along one axis, which are added up."""
+    size, apart, around, step = (tuple(each) if isinstance(each, (tuple, list)) else (each, each)
+                                 for each in (kernel_size, dilation, padding, stride))
+    at = 0 if size[1] == 1 else 1  # the axis of the result that is the time
+    if input.axes != (BATCH, SPACE, TIME) or b.windows or size[1 - at] != 1 or apart[at] != 1 or around[1 - at] != 0 or step[1 - at] != 1:
+        raise Refused("fold along one axis of (batch, channels * kernel, time) only can run over a stream")
+    if not 1 <= step[at] <= size[at] or around[at] > size[at] - step[at]:
+        raise Refused(f"fold of windows of {size[at]} entries, {step[at]} apart, with a padding of {around[at]}: some of its output is under "
+                      "no window")
+    for shapes, frames in zip(b.step.shapes, input.frames):
+        natural = (frames - 1) * step[at] + size[at] - 2 * around[at]
+        if (shapes[0][-2], shapes[0][-1]) != ((natural, 1) if at == 0 else (1, natural)):
+            raise Refused(f"folds {frames} windows into {list(shapes[0][-2:])} entries; only as many as they cover, {natural}, can be")
+    parts = input.index.reshape(-1, size[at]).movedim(1, 0)
+    y = _added(b, input, parts, step[at], around[at])
+    axes = (BATCH, SPACE, TIME, SPACE) if at == 0 else (BATCH, SPACE, SPACE, TIME)
+    return y.replaced(axes=axes, index=y.index.unsqueeze(-1))
