@@ -31,6 +31,8 @@ BELOW = {
     "memory": {"core"},
     "io": {"core"},
     "draw": {"core"},
+    "learn": {"core", "kernel"},
+    "streamer": {"core", "kernel", "learn", "io"},
     "stream": {"core", "memory"},
     "layer": GROUND,
     "compose": GROUND | {"layer"},
@@ -42,7 +44,7 @@ BELOW = {
 }
 # Not in eigenstream.hpp, which is what runs: what builds networks by name brings every layer along; files, checks and plots
 # are wanted in few places of a program.
-NOT_IN_TOP = {"network", "names", "io", "analysis", "draw"}
+NOT_IN_TOP = {"network", "names", "io", "analysis", "draw", "learn", "streamer"}
 NO_SIBLINGS = {"layer"}
 
 # Doors at old places: they include what has moved, and nothing else is asked of them.
