@@ -79,6 +79,8 @@ UNTESTED = {
             "audio", "containers", "convolution", "normalisation", "pointwise", "pooling", "recurrent", "windows"
         )
     },
+    "streamer/layer.hpp": "tests/streamer/model_test.cpp runs whole stacks of them, number by number",
+    "streamer/optimizer.hpp": "tests/streamer/model_test.cpp runs whole stacks with it, number by number",
     "core/description.hpp": "a plain structure without functions; tests/io/model_file_test.cpp fills it",
 }
 

@@ -10,7 +10,7 @@
 #include "eigenstream/learn/product.hpp"
 #include "support/catch.hpp"
 
-// Compiled once for all tests of the folder: in product_test.cpp.
+// Compiled once for all tests of a folder: in learn/product_test.cpp, streamer/model_test.cpp.
 EIGENSTREAM_BEGIN_NAMESPACE
 namespace learn {
 extern template void add_product<double>(const In<double>&, const In<double>&, Out<double>);

@@ -27,8 +27,9 @@ class Embedding {
     check(count >= 0 && count <= weight.value.rows(), "Embedding: ", count, " rows of a table that has ",
           weight.value.rows());
     for (Index row = 0; row < count; ++row) {
-      const T norm = weight.value.row(row).norm();
-      if (norm > T(1)) weight.value.row(row) /= norm + T(1e-7);
+      auto entry = weight.value.row(row);
+      // Once, but for rounding: what has been looked up does not change when it is looked up again.
+      for (T norm = entry.norm(); norm > T(1); norm = entry.norm()) entry /= norm + T(1e-7);
     }
     return weight.value.topRows(count);
   }
