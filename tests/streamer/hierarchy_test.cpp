@@ -49,12 +49,14 @@ TEST_CASE("Hierarchy: what is none", "[streamer][error]") {
   CHECK(error(R"({"layers": []})") == "hierarchy: the hierarchy has no number \"duration\"");
   CHECK(error(R"({"duration": 1})") == "hierarchy: there is no array \"layers\"");
   CHECK(error(R"({"duration": 1, "layers": [], "x": 1})") == "hierarchy: unknown field \"x\" in the hierarchy");
-  CHECK(error(R"({"duration": 1, "layers": [{"order": 1, "annots": []}]})") == "hierarchy: layer 0 has the order \"1\"");
+  CHECK(error(R"({"duration": 1, "layers": [{"order": 1, "annots": []}]})") ==
+        "hierarchy: layer 0 has the order \"1\"");
   CHECK(error(R"({"duration": 1, "layers": [{"annots": [{"start": 2, "end": 1}]}]})") ==
         "hierarchy: layer 0, event 0 starts at 2 and ends at 1");
   CHECK(error(R"({"duration": 1, "layers": [{"annots": [{"start": 2}]}]})") ==
         "hierarchy: layer 0, event 0 has no number \"end\"");
-  CHECK(support::error_of([] { streamer::make_hierarchy({{0, 2, 2}}, "", 3); }) ==
-        "hierarchy: layer 0 has a boundary at 2 behind one at 2");
+  CHECK(support::error_of([] {
+          streamer::make_hierarchy({{0, 2, 2}}, "", 3);
+        }) == "hierarchy: layer 0 has a boundary at 2 behind one at 2");
   CHECK(support::error_of([] { streamer::make_hierarchy({}, "", -1); }) == "hierarchy: the duration is -1");
 }

@@ -18,7 +18,8 @@ TEST_CASE("score: each part from the layer that suits it best", "[streamer]") {
   CHECK(score.iou == Approx(0.71875));
   CHECK(score.mof == Approx(9. / 11));
   std::string kept;
-  for (const auto& [segment, truth] : score.kept) kept += truth.action + std::to_string(static_cast<int>(segment.start));
+  for (const auto& [segment, truth] : score.kept)
+    kept += truth.action + std::to_string(static_cast<int>(segment.start));
   CHECK(kept == "a0b2c3d6");
 }
 
@@ -55,8 +56,9 @@ TEST_CASE("score: frames per second by the name", "[streamer]") {
 }
 
 TEST_CASE("score: events that do not nest", "[streamer][error]") {
-  CHECK(support::error_of([] { hierarchical_level_reduction({{{0, 2}, {2, 5}}, {{0, 3}, {3, 5}}}, truths, 5); }) ==
-        "score: layer 0 has an event from 2 to 5, which is not within that from 0 to 3 above it");
+  CHECK(support::error_of([] {
+          hierarchical_level_reduction({{{0, 2}, {2, 5}}, {{0, 3}, {3, 5}}}, truths, 5);
+        }) == "score: layer 0 has an event from 2 to 5, which is not within that from 0 to 3 above it");
   CHECK(support::error_of([] { hierarchical_level_reduction(layers, truths, 0); }) == "score: the duration is 0");
   CHECK(support::error_of([] { hierarchical_level_reduction(layers, truths, 5, {.fps = -1}); }) == "score: fps is -1");
 }

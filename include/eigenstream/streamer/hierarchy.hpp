@@ -33,9 +33,9 @@ struct Hierarchy {
   bool operator==(const Hierarchy&) const = default;
 };
 
-/// From what StreamerModel::extract_rep gives: each event from one boundary to the next. What comes behind the last boundary is no
-/// event, unless `close` makes it one that ends with the video.
-/// Errors   Error if a layer's boundaries do not grow, or the duration is no number
+/// From what StreamerModel::extract_rep gives: each event from one boundary to the next. What comes behind the last
+/// boundary is no event, unless `close` makes it one that ends with the video. Errors   Error if a layer's boundaries
+/// do not grow, or the duration is no number
 inline Hierarchy make_hierarchy(const std::vector<std::vector<double>>& boundaries, std::string file, double duration,
                                 bool close = false) {
   check(std::isfinite(duration) && duration >= 0, "hierarchy: the duration is ", duration);
@@ -45,7 +45,8 @@ inline Hierarchy make_hierarchy(const std::vector<std::vector<double>>& boundari
     if (close && (ends.empty() || ends.back() < duration)) ends.push_back(duration);
     auto& segments = hierarchy.layers.emplace_back();
     for (std::size_t i = 1; i < ends.size(); ++i) {
-      check(ends[i - 1] < ends[i], "hierarchy: layer ", k, " has a boundary at ", ends[i], " behind one at ", ends[i - 1]);
+      check(ends[i - 1] < ends[i], "hierarchy: layer ", k, " has a boundary at ", ends[i], " behind one at ",
+            ends[i - 1]);
       segments.push_back({ends[i - 1], ends[i]});
     }
   }
@@ -67,17 +68,22 @@ inline std::string to_json(const Hierarchy& hierarchy, std::uint64_t seed = 0) {
       std::string colour = "rgb(";
       for (int channel = 0; channel < 3; ++channel)
         colour += (channel > 0 ? ", " : "") + (channel == dark ? from_to(75, 100) : from_to(130, 250));
-      segments.push_back({{"start", each.start}, {"end", each.end}, {"action", each.action}, {"colour", colour + ")"},
+      segments.push_back({{"start", each.start},
+                          {"end", each.end},
+                          {"action", each.action},
+                          {"colour", colour + ")"},
                           {"representation", "null"}});
     }
     layers.push_back({{"name", "layer " + std::to_string(k)}, {"order", k}, {"annots", segments}});
   }
-  const json root = {{"file", hierarchy.file}, {"fileType", "video/mp4"}, {"cursor", 0}, {"duration", hierarchy.duration},
-                     {"zoom", 1}, {"layers", layers}};
+  const json root = {
+      {"file", hierarchy.file}, {"fileType", "video/mp4"}, {"cursor", 0}, {"duration", hierarchy.duration}, {"zoom", 1},
+      {"layers", layers}};
   return root.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-/// Errors   Error, beginning with `where`, if it is not such JSON: a field is missing, unknown or of another kind, layers are not in
+/// Errors   Error, beginning with `where`, if it is not such JSON: a field is missing, unknown or of another kind,
+/// layers are not in
 ///          their order, or an event ends before it starts
 inline Hierarchy parse_hierarchy(std::string_view text, const std::string& where = "hierarchy: ") {
   using ::eigenstream::detail::in_quotes;
@@ -109,7 +115,8 @@ inline Hierarchy parse_hierarchy(std::string_view text, const std::string& where
     const std::string name = "layer " + std::to_string(hierarchy.layers.size());
     only(layer, name.c_str(), {"name", "order", "annots"});
     if (layer.contains("order"))
-      check(layer["order"] == hierarchy.layers.size(), where, name, " has the order ", in_quotes(layer["order"].dump()));
+      check(layer["order"] == hierarchy.layers.size(), where, name, " has the order ",
+            in_quotes(layer["order"].dump()));
     const auto segments = layer.find("annots");
     check(segments != layer.end() && segments->is_array(), where, name, " has no array \"annots\"");
     auto& out = hierarchy.layers.emplace_back();

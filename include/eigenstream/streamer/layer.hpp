@@ -136,10 +136,11 @@ class StreamerLayer {
       args_.logger({layer_num, is_boundary, *signal, demarcation.threshold(), buffer.counter(), representation->value});
     sweep();
   }
-  /// A new prediction from all layers' present summaries.
-  void predict() {
+  /// A new prediction from all layers' present summaries, or from those given.
+  void predict() { predict(args_.reps_fn(layer_num)); }
+  void predict(Representations<T> summaries) {
     auto next = std::make_shared<Prediction<T>>();
-    next->made_of = args_.reps_fn(layer_num);
+    next->made_of = std::move(summaries);
     learn::Matrix<T> rows(static_cast<Index>(next->made_of.size()), args_.feature_dim);
     for (Index j = 0; j < rows.rows(); ++j) rows.row(j) = next->made_of[static_cast<std::size_t>(j)]->value;
     next->value = p.forward(rows, next->cache);
@@ -201,6 +202,7 @@ class StreamerLayer {
 
   /// What is held besides summary, prediction and buffer: for checkpoints.
   const Representations<T>& summaries() const noexcept { return summaries_; }
+  const std::vector<std::shared_ptr<Frame<T>>>& encoded_frames() const noexcept { return frames_; }
   /// Takes the place of what is held; the summaries are computed anew from their frames.
   void restore(const Representations<T>& summaries, const std::vector<std::shared_ptr<Frame<T>>>& frames) {
     drop();

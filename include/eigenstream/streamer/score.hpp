@@ -22,8 +22,8 @@ struct ScoreOptions {
 };
 
 struct Score {
-  double iou = 0;  ///< mean of what the top layer's events came to
-  double mof = 0;  ///< part of the frames where both have an event, or neither
+  double iou = 0;                                 ///< mean of what the top layer's events came to
+  double mof = 0;                                 ///< part of the frames where both have an event, or neither
   std::vector<std::pair<Segment, Segment>> kept;  ///< events that were chosen, with their truths
 };
 
@@ -94,19 +94,20 @@ inline std::vector<Segment> merged(const std::vector<Segment>& truths) {
 inline std::vector<bool> covered(const std::vector<Segment>& segments, double fps, std::size_t frames) {
   std::vector<bool> on(frames, false);
   for (const Segment& each : segments)
-    for (double i = std::max(0., std::trunc(each.start * fps)); i < std::trunc(each.end * fps) && i < static_cast<double>(frames); ++i)
+    for (double i = std::max(0., std::trunc(each.start * fps));
+         i < std::trunc(each.end * fps) && i < static_cast<double>(frames); ++i)
       on[static_cast<std::size_t>(i)] = true;
   return on;
 }
 
 }  // namespace detail
 
-/// Compares a hierarchy with a flat list of true events, by hierarchical level reduction: each part of the video is taken from the
-/// layer that suits it best, from the top down.
-/// Errors   Error if an event reaches over the end of the one above it, the duration or fps is out of range
-/// Source   STREAMER
-inline Score hierarchical_level_reduction(const std::vector<std::vector<Segment>>& all_layers, std::vector<Segment> truths,
-                                          double duration, const ScoreOptions& options = {}) {
+/// Compares a hierarchy with a flat list of true events, by hierarchical level reduction: each part of the video is
+/// taken from the layer that suits it best, from the top down. Errors   Error if an event reaches over the end of the
+/// one above it, the duration or fps is out of range Source   STREAMER
+inline Score hierarchical_level_reduction(const std::vector<std::vector<Segment>>& all_layers,
+                                          std::vector<Segment> truths, double duration,
+                                          const ScoreOptions& options = {}) {
   check(std::isfinite(duration) && duration > 0, "score: the duration is ", duration);
   check(std::isfinite(options.fps) && options.fps > 0, "score: fps is ", options.fps);
   check(duration * options.fps < 1e9, "score: ", duration, " seconds are too many frames");
@@ -138,8 +139,9 @@ inline Score hierarchical_level_reduction(const std::vector<std::vector<Segment>
       constexpr double rounding = 1e-9;
       for (; cursor < below.size() && below[cursor].segment.start < each.end - rounding; ++cursor) {
         const Segment& child = below[cursor].segment;
-        check(child.start >= each.start - rounding && child.end <= each.end + rounding, "score: layer ", k - 1, " has an event from ",
-              child.start, " to ", child.end, ", which is not within that from ", each.start, " to ", each.end, " above it");
+        check(child.start >= each.start - rounding && child.end <= each.end + rounding, "score: layer ", k - 1,
+              " has an event from ", child.start, " to ", child.end, ", which is not within that from ", each.start,
+              " to ", each.end, " above it");
         node.children.push_back(std::move(below[cursor]));
       }
     }
@@ -154,7 +156,8 @@ inline Score hierarchical_level_reduction(const std::vector<std::vector<Segment>
   const auto frames = static_cast<std::size_t>(options.fps * duration);
   std::vector<Segment> chosen;
   for (const auto& each : score.kept) chosen.push_back(each.first);
-  const auto predicted = detail::covered(chosen, options.fps, frames), wanted = detail::covered(truths, options.fps, frames);
+  const auto predicted = detail::covered(chosen, options.fps, frames),
+             wanted = detail::covered(truths, options.fps, frames);
   std::size_t equal = 0;
   for (std::size_t i = 0; i < frames; ++i) equal += predicted[i] == wanted[i];
   if (frames > 0 && !score.kept.empty()) score.mof = static_cast<double>(equal) / static_cast<double>(frames);
