@@ -1,5 +1,7 @@
 #include "eigenstream/streamer/model.hpp"
 
+#include <fstream>
+
 #include "streamer/stack.hpp"
 #include "support/errors.hpp"
 
@@ -207,6 +209,79 @@ TEST_CASE("StreamerModel: summaries, gradients and parameters of a whole stack",
   CHECK(model.layer(1).buffer.size() == 0);
   CHECK(optimizer.counters.f == Counts{37, 37, 33});
   CHECK(model.get_num_layers() == 3);
+}
+
+TEST_CASE("StreamerModel: PyTorch's autograd as a second opinion, with and without images", "[streamer][gradient]") {
+  // As in second_opinion.py, which writes down what these do.
+  const std::string name = GENERATE("similarity", "distance", "base", "images");
+  auto args = support::small_arguments();
+  streamer::StreamerOptimizerArguments learning{.optimize_every = 2};
+  Index inputs = 200;
+  if (name == "similarity") {
+    args.feature_dim = 16, args.buffer_size = 4, args.evolve_every = 12, args.window_size = 10, args.lr = 2e-3;
+    learning.optimize_every = 3;
+  } else if (name == "distance") {
+    inputs = 120, args.evolve_every = 6, args.window_size = 6, args.lr = 1e-3, learning.alpha = 2;
+    args.distance_mode = streamer::DistanceMode::distance;
+    args.modifier_type = streamer::ModifierType::add, args.modifier = 0.05;
+  } else if (name == "base") {
+    inputs = 80, args.max_layers = 2, args.evolve_every = 6, args.window_size = 6, args.lr = 1e-3;
+    args.force_base_dist = args.force_fixed_buffer = true, learning.optimize_every = 3;
+  } else {
+    // Adam makes the rounding of gradients close to 0 as long as its step, so that is short here.
+    inputs = 30, args.evolve_every = 4, args.window_size = 5, args.lr = 1e-5;
+    args.modality = "video", args.height = args.width = 16;
+  }
+  StreamerModel<double> model(args, support::fill_built<double>);
+  StreamerOptimizer<double> optimizer(model, learning);
+  std::vector<std::array<double, 4>> log, wanted;  // input, layer, signal, boundary
+  model.logger = [&](const auto& event) {
+    log.push_back({static_cast<double>(model.base_counter), static_cast<double>(event.layer), event.signal,
+                   event.boundary ? 1. : 0.});
+  };
+  for (Index t = 0; t < inputs; ++t) model.forward(support::scene<double>(t, model.input_size())), optimizer.step();
+  model.flush_gradients();
+
+  std::ifstream file(EIGENSTREAM_SOURCE_DIR "/tests/streamer/second_opinion.txt");
+  std::string word;
+  while (file >> word && word != name) continue;
+  std::size_t count = 0;
+  file >> count;
+  REQUIRE(count > 30);
+  wanted.resize(count);
+  for (auto& each : wanted)
+    for (double& number : each) file >> number;
+  // A layer tells of its signal after the layer above did.
+  const auto earlier = [](const auto& a, const auto& b) { return std::tie(a[0], a[1]) < std::tie(b[0], b[1]); };
+  std::sort(log.begin(), log.end(), earlier);
+  std::sort(wanted.begin(), wanted.end(), earlier);
+  REQUIRE(log.size() == wanted.size());
+  double worst = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    CHECK(log[i][0] == wanted[i][0]);
+    CHECK(log[i][1] == wanted[i][1]);
+    CHECK(log[i][3] == wanted[i][3]);
+    worst = std::max(worst, std::abs(log[i][2] - wanted[i][2]));
+  }
+  CAPTURE(name);
+  CHECK(worst < 1e-9);
+
+  Index layers = 0;
+  file >> layers;
+  CHECK(layers == args.max_layers);
+  REQUIRE(layers == model.get_num_layers());
+  for (Index k = 0; k < layers; ++k) {
+    for (const auto& parameters : {model.layer(k).f.get_params(), model.layer(k).p.get_params()}) {
+      double gradients = 0, values = 0, wanted_gradients = -1, wanted_values = -1;
+      for (const auto& each : parameters) {
+        gradients += each.parameter->gradient.cwiseAbs().sum();
+        values += each.parameter->value.cwiseAbs().sum();
+      }
+      file >> wanted_gradients >> wanted_values;
+      CHECK(gradients == Approx(wanted_gradients).epsilon(1e-8));
+      CHECK(values == Approx(wanted_values).epsilon(1e-8));
+    }
+  }
 }
 
 TEST_CASE("StreamerModel: gradients of whole objectives, by finite differences", "[streamer][gradient]") {
