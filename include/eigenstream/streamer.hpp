@@ -11,5 +11,7 @@
 #include "eigenstream/streamer/model.hpp"
 #include "eigenstream/streamer/networks.hpp"
 #include "eigenstream/streamer/optimizer.hpp"
+#include "eigenstream/streamer/score.hpp"
+#include "eigenstream/streamer/segment.hpp"
 
 #endif  // EIGENSTREAM_STREAMER_HPP

@@ -81,6 +81,8 @@ UNTESTED = {
     },
     "streamer/layer.hpp": "tests/streamer/model_test.cpp runs whole stacks of them, number by number",
     "streamer/optimizer.hpp": "tests/streamer/model_test.cpp runs whole stacks with it, number by number",
+    "streamer/networks.hpp": "tests/streamer/model_test.cpp has all that they are made of",
+    "streamer/segment.hpp": "a plain structure; tests/streamer/score_test.cpp is about many of them",
     "streamer/inference.hpp": "tests/streamer/checkpoint_test.cpp has the checkpoints that it needs",
     "core/description.hpp": "a plain structure without functions; tests/io/model_file_test.cpp fills it",
 }

@@ -82,6 +82,26 @@ TEST_CASE("checkpoint: a model alone", "[streamer]") {
   CHECK((value - stack.model->layer(1).f.cls_token.weight.value).cwiseAbs().maxCoeff() < 1e-7);
 }
 
+TEST_CASE("checkpoint: what a model begins with", "[streamer][error]") {
+  Stack stack(support::small_arguments());
+  stack.run(0, 12);
+  const auto path = std::filesystem::temp_directory_path() / "eigenstream_init_test.safetensors";
+  write_checkpoint(path, *stack.model);
+  auto args = support::small_arguments();
+  args.init_ckpt = path.string(), args.lr = 0.5;
+  const auto model = streamer::open_model<double>(args);
+  CHECK(model->get_num_layers() == 2);
+  CHECK(model->arguments().lr == 0.5);
+  CHECK((to_weights(model->parameters()) == to_weights(stack.model->parameters())));
+  CHECK(support::error_of([&] { StreamerModel<double> other(args); }) ==
+        "streamer: init_ckpt is for open_model, in streamer/checkpoint.hpp");
+  args.max_layers = 1;
+  CHECK(support::error_of([&] { streamer::open_model<double>(args); }) ==
+        "streamer: init_layers is 2, max_layers only 1");
+  std::filesystem::remove(path);
+  CHECK(streamer::open_model<double>(support::small_arguments())->get_num_layers() == 1);
+}
+
 TEST_CASE("InferenceModel: one video like the next, and nothing is learned", "[streamer]") {
   Stack stack(support::small_arguments());
   stack.run(0, 40);

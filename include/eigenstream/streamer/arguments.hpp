@@ -72,10 +72,9 @@ struct StreamerModelArguments {
   double modifier = 1;
   bool force_fixed_buffer = false;  ///< a full buffer ends the event
   Index init_layers = 1;            ///< height to begin with
-  std::string init_ckpt = "";       ///< a checkpoint to begin with; its height counts
+  std::string init_ckpt = "";       ///< a checkpoint that open_model begins with; its height counts
   std::string ckpt_dir = "";        ///< where save_model writes
   bool main = true;                 ///< of several processes, the one that saves
-  std::int64_t log_base_every = 1000;
   std::string modality = "audio";   ///< audio: vectors; video: images, with CNNEncoder and CNNDecoder
   Index height = 128, width = 128;  ///< of video
   std::uint64_t seed = 0;

@@ -10,7 +10,7 @@
 #include <memory>       // unique_ptr
 #include <string>       // names
 #include <type_traits>  // is_same_v
-#include <utility>      // move
+#include <utility>      // move, exchange
 #include <vector>       // lists
 
 #include "eigenstream/io/safetensors.hpp"
@@ -95,7 +95,6 @@ inline json arguments_json(const StreamerModelArguments& args) {
           {"modifier_type", name_of(args.modifier_type)},
           {"modifier", args.modifier},
           {"force_fixed_buffer", args.force_fixed_buffer},
-          {"log_base_every", args.log_base_every},
           {"modality", args.modality},
           {"height", args.height},
           {"width", args.width},
@@ -300,7 +299,7 @@ inline StreamerModelArguments checkpoint_arguments(const Safetensors& contents) 
   args.modifier_type = modifier_type(fields.get<std::string>("modifier_type")),
   args.modifier = fields.get<double>("modifier");
   args.force_fixed_buffer = fields.get<bool>("force_fixed_buffer");
-  args.log_base_every = fields.get<std::int64_t>("log_base_every"), args.modality = fields.get<std::string>("modality");
+  args.modality = fields.get<std::string>("modality");
   args.height = fields.get<Index>("height"), args.width = fields.get<Index>("width");
   args.seed = fields.get<std::uint64_t>("seed");
   fields.done();
@@ -325,6 +324,19 @@ inline StreamerModelArguments checkpoint_arguments(const Safetensors& contents) 
 template <class T>
 std::unique_ptr<StreamerModel<T>> load_model(const Safetensors& contents, LayerBuilt<T> layer_built = {}) {
   auto model = std::make_unique<StreamerModel<T>>(checkpoint_arguments(contents), std::move(layer_built));
+  from_weights(model->parameters(), detail::plain(contents.tensors));
+  return model;
+}
+
+/// A model by its arguments, which begins with what the checkpoint in init_ckpt had learned, if there is one.
+/// Errors   those of read_safetensors; Error if the checkpoint has more layers than may be, or other tensors
+template <class T>
+std::unique_ptr<StreamerModel<T>> open_model(StreamerModelArguments args, LayerBuilt<T> layer_built = {}) {
+  const std::string path = std::exchange(args.init_ckpt, "");
+  if (path.empty()) return std::make_unique<StreamerModel<T>>(args, std::move(layer_built));
+  const Safetensors contents = read_safetensors(path);
+  args.init_layers = checkpoint_arguments(contents).init_layers;
+  auto model = std::make_unique<StreamerModel<T>>(args, std::move(layer_built));
   from_weights(model->parameters(), detail::plain(contents.tensors));
   return model;
 }

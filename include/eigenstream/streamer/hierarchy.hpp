@@ -13,17 +13,11 @@
 #include "eigenstream/io/file.hpp"
 #include "eigenstream/io/strict_json.hpp"
 #include "eigenstream/learn/parameter.hpp"  // Random: colours
+#include "eigenstream/streamer/segment.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace streamer {
-
-/// An event, from start to end in seconds.
-struct Segment {
-  double start = 0, end = 0;
-  std::string action = "N/A";
-  bool operator==(const Segment&) const = default;
-};
 
 /// The events of a video, layer by layer from the lowest up.
 struct Hierarchy {
@@ -55,7 +49,7 @@ inline Hierarchy make_hierarchy(const std::vector<std::vector<double>>& boundari
 
 /// The JSON that annotation tools for video read. The colours are random, by the seed.
 inline std::string to_json(const Hierarchy& hierarchy, std::uint64_t seed = 0) {
-  using json = nlohmann::ordered_json;
+  using json = nlohmann::json;
   learn::Random random(seed);
   const auto from_to = [&](int least, int most) {
     return std::to_string(least + static_cast<int>((random.uniform(0.5) + 0.5) * (most - least + 1)));

@@ -140,6 +140,7 @@ class StreamerModel {
  private:
   static StreamerModelArguments checked(StreamerModelArguments args) {
     check_arguments(args);
+    check(args.init_ckpt.empty(), "streamer: init_ckpt is for open_model, in streamer/checkpoint.hpp");
     return args;
   }
   void build(std::unique_ptr<FrameNetwork<T>> encoder, std::unique_ptr<FrameNetwork<T>> decoder,

@@ -1,15 +1,15 @@
 #ifndef EIGENSTREAM_STREAMER_SCORE_HPP
 #define EIGENSTREAM_STREAMER_SCORE_HPP
 
-// Needs nlohmann-json, as hierarchy.hpp does.
-
 #include <algorithm>    // max, min
 #include <cmath>        // isfinite
+#include <string>       // actions
 #include <string_view>  // names
 #include <utility>      // pair
 #include <vector>       // layers
 
-#include "eigenstream/streamer/hierarchy.hpp"
+#include "eigenstream/core/check.hpp"
+#include "eigenstream/streamer/segment.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
