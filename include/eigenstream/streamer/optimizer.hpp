@@ -1,11 +1,12 @@
 #ifndef EIGENSTREAM_STREAMER_OPTIMIZER_HPP
 #define EIGENSTREAM_STREAMER_OPTIMIZER_HPP
 
-#include <algorithm>  // max
-#include <cmath>      // pow
-#include <cstdlib>    // abs
-#include <span>       // tensors
-#include <vector>     // counters
+#include <algorithm>   // max
+#include <cmath>       // pow
+#include <cstdlib>     // abs
+#include <functional>  // before_step
+#include <span>        // tensors
+#include <vector>      // counters
 
 #include "eigenstream/streamer/model.hpp"
 
@@ -83,6 +84,7 @@ class StreamerOptimizer {
   const StreamerOptimizerArguments& arguments() const noexcept { return args_; }
 
   Counters counters;
+  std::function<void()> before_step;  ///< called when the gradients are divided and nothing has changed yet
 
  private:
   void clear() {
@@ -133,10 +135,6 @@ class StreamerOptimizer {
     for (Index k = 0; k < n; ++k) model_.layer(k).drop();
   }
 
- public:
-  std::function<void()> before_step;  ///< called when the gradients are divided and nothing has changed yet
-
- private:
   StreamerModel<T>& model_;
   StreamerOptimizerArguments args_;
   Communicator<T>* others_;
