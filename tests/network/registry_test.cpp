@@ -229,15 +229,15 @@ TEST_CASE("registry: a number for each axis, or one for all", "[network]") {
 }
 
 TEST_CASE("registry: a described type reads by its description", "[network]") {
-  using F = es::ModuleField;
+  using Field = es::ModuleField;
   static constexpr std::string_view kinds[] = {"plain", "fancy"};
   es::Registry registry;
   std::string kind;
   registry.add({.name = "Own",
                 .summary = "a test's",
-                .fields = {F::integer("channels", es::required, "", 1, 8), F::integer("more", "2 * channels / 4", ""),
-                           F::integer("perhaps", es::absent, ""), F::number("factor", 2, "", 0, 3),
-                           F::boolean("bias", true, ""), F::text("kind", "plain", "", kinds), F::integers("list", "", 0, 2)},
+                .fields = {Field::integer("channels", es::required, "", 1, 8), Field::integer("more", "2 * channels / 4", ""),
+                           Field::integer("perhaps", es::absent, ""), Field::number("factor", 2, "", 0, 3),
+                           Field::boolean("bias", true, ""), Field::text("kind", "plain", "", kinds), Field::integers("list", "", 0, 2)},
                 .tensors = {{"bias", "channels, more", "bias"}, {"w_<k>", "3", "perhaps"}},
                 .build = [&](es::ModuleReader& r, const es::FrameShape&) {
                   const Index more = r.integer("more");

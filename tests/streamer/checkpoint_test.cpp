@@ -12,11 +12,11 @@ using streamer::StreamerOptimizer;
 
 namespace {
 
-struct Stack {
-  explicit Stack(const streamer::StreamerModelArguments& args)
+struct SavedStack {
+  explicit SavedStack(const streamer::StreamerModelArguments& args)
       : model(std::make_unique<StreamerModel<double>>(args, support::fill_built<double>)),
         optimizer(*model, {.optimize_every = 2}) {}
-  explicit Stack(const Safetensors& contents)
+  explicit SavedStack(const Safetensors& contents)
       : model(streamer::load_model<double>(contents, support::fill_built<double>)),
         optimizer(*model, {.optimize_every = 2}) {
     streamer::resume(contents, *model, optimizer);
@@ -35,15 +35,15 @@ Safetensors through_file(const Safetensors& contents) {
 }  // namespace
 
 TEST_CASE("checkpoint: a resumed run is bit for bit the one that was not interrupted", "[streamer]") {
-  Stack whole(support::small_arguments());
+  SavedStack whole(support::small_arguments());
   whole.run(0, 60);
   const Safetensors wanted = make_checkpoint(*whole.model, &whole.optimizer);
   CHECK(whole.model->get_num_layers() == 3);
   for (const Index at : {0, 1, 2, 3, 8, 9, 10, 14, 17, 28, 41, 59}) {
     CAPTURE(at);
-    Stack part(support::small_arguments());
+    SavedStack part(support::small_arguments());
     part.run(0, at);
-    Stack rest(through_file(make_checkpoint(*part.model, &part.optimizer)));
+    SavedStack rest(through_file(make_checkpoint(*part.model, &part.optimizer)));
     rest.run(at, 60);
     CHECK((make_checkpoint(*rest.model, &rest.optimizer) == wanted));
   }
@@ -53,9 +53,9 @@ TEST_CASE("checkpoint: the same with images", "[streamer]") {
   auto args = support::small_arguments();
   args.modality = "video", args.height = args.width = 16, args.evolve_every = 2, args.max_layers = 2;
   const auto run = [&](Index at) {
-    auto stack = std::make_unique<Stack>(args);
+    auto stack = std::make_unique<SavedStack>(args);
     stack->run(0, at);
-    if (at < 9) stack = std::make_unique<Stack>(make_checkpoint(*stack->model, &stack->optimizer));
+    if (at < 9) stack = std::make_unique<SavedStack>(make_checkpoint(*stack->model, &stack->optimizer));
     stack->run(at, 9);
     Safetensors contents = make_checkpoint(*stack->model, &stack->optimizer);
     std::erase_if(contents.tensors,
@@ -68,7 +68,7 @@ TEST_CASE("checkpoint: the same with images", "[streamer]") {
 }
 
 TEST_CASE("checkpoint: a model alone", "[streamer]") {
-  Stack stack(support::small_arguments());
+  SavedStack stack(support::small_arguments());
   stack.run(0, 20);
   const Safetensors contents = through_file(make_checkpoint(*stack.model));
   CHECK(contents.tensors.size() == 3 * 51);
@@ -83,7 +83,7 @@ TEST_CASE("checkpoint: a model alone", "[streamer]") {
 }
 
 TEST_CASE("checkpoint: what a model begins with", "[streamer][error]") {
-  Stack stack(support::small_arguments());
+  SavedStack stack(support::small_arguments());
   stack.run(0, 12);
   const auto path = std::filesystem::temp_directory_path() / "eigenstream_init_test.safetensors";
   write_checkpoint(path, *stack.model);
@@ -103,7 +103,7 @@ TEST_CASE("checkpoint: what a model begins with", "[streamer][error]") {
 }
 
 TEST_CASE("InferenceModel: one video like the next, and nothing is learned", "[streamer]") {
-  Stack stack(support::small_arguments());
+  SavedStack stack(support::small_arguments());
   stack.run(0, 40);
   const auto path = std::filesystem::temp_directory_path() / "eigenstream_inference_test.safetensors";
   write_checkpoint(path, *stack.model);
@@ -134,21 +134,21 @@ TEST_CASE("checkpoint: numbered files, by the main process only", "[streamer]") 
   std::filesystem::create_directory(folder);
   auto args = support::small_arguments();
   args.ckpt_dir = folder.string();
-  Stack stack(args);
+  SavedStack stack(args);
   CHECK(save_model(*stack.model).filename() == "model_000.safetensors");
   const auto second = save_model(*stack.model, &stack.optimizer);
   CHECK(second.filename() == "model_001.safetensors");
-  const Stack resumed(eigenstream::read_safetensors(second));
+  const SavedStack resumed(eigenstream::read_safetensors(second));
   CHECK(save_model(*resumed.model).empty() == false);
   args.main = false;
-  CHECK(save_model(*Stack(args).model).empty());
+  CHECK(save_model(*SavedStack(args).model).empty());
   std::filesystem::resize_file(second, std::filesystem::file_size(second) / 2);
   CHECK(support::error_of([&] { eigenstream::read_safetensors(second); }).find("data_offsets") != std::string::npos);
   std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("checkpoint: what is damaged or does not fit", "[streamer][error]") {
-  Stack stack(support::small_arguments());
+  SavedStack stack(support::small_arguments());
   stack.run(0, 20);
   const Safetensors good = make_checkpoint(*stack.model, &stack.optimizer);
   const auto error = [&](const std::function<void(Safetensors&, nlohmann::json&)>& change) {
@@ -156,7 +156,7 @@ TEST_CASE("checkpoint: what is damaged or does not fit", "[streamer][error]") {
     auto root = nlohmann::json::parse(contents.metadata["eigenstream_streamer"]);
     change(contents, root);
     if (!contents.metadata.empty()) contents.metadata["eigenstream_streamer"] = root.dump();
-    return support::error_of([&] { Stack resumed(contents); });
+    return support::error_of([&] { SavedStack resumed(contents); });
   };
   CHECK(error([](auto&, auto&) {}).empty());
   CHECK(error([](auto& contents, auto&) { contents.metadata.clear(); }) ==

@@ -12,13 +12,13 @@ using streamer::EventDemarcation;
 using streamer::ModifierType;
 
 namespace {
-struct Step {
+struct Observed {
   double signal, threshold;
   bool ends;
 };
-void check_steps(EventDemarcation demarcation, const std::vector<Step>& steps) {
+void check_steps(EventDemarcation demarcation, const std::vector<Observed>& steps) {
   for (const bool again : {false, true}) {
-    for (const Step& step : steps) {
+    for (const Observed& step : steps) {
       CAPTURE(step.signal, again);
       CHECK(demarcation(step.signal) == step.ends);
       if (step.threshold == 0)
