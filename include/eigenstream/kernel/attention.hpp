@@ -1,0 +1,224 @@
+#ifndef EIGENSTREAM_KERNEL_ATTENTION_HPP
+#define EIGENSTREAM_KERNEL_ATTENTION_HPP
+
+#include <algorithm>  // clamp, fill, max, min
+#include <limits>     // infinity
+
+#include "eigenstream/kernel/elementary.hpp"
+#include "eigenstream/kernel/packet.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+namespace kernel {
+
+/// Frames whose keys lie together, the same on every machine: [channel][frame], so that SIMD lanes run over frames. Their
+/// values lie [frame][channel].
+inline constexpr Index attention_block = 16;
+
+/// One query, of one head. Lane 16 b + k is frame k of block b; which of them it attends to is two ranges of lanes.
+template <class T>
+struct AttentionRow {
+  const T* query;  ///< of the head's channels, scaled
+  T* weights;      ///< room for all lanes
+  const T* bias;   ///< what is added to the logits, lane by lane; or null
+  Index sinks, first, end;  ///< [0, sinks) and [first, end), which is not empty if the other one is
+  T* out;          ///< the head's values
+};
+
+/// Queries that go through the keys together: as many as keep their sums in registers.
+template <class T>
+inline constexpr int attention_rows = std::clamp(8 * simd::max_lanes<T> / static_cast<int>(attention_block), 1, 4);
+
+namespace detail {
+
+/// The products of Q queries with the keys of B blocks, each a chain over the channels.
+template <int Q, int B, class T>
+EIGENSTREAM_ALWAYS_INLINE void attention_logits(const AttentionRow<T>* rows, const T* const* keys, Index size,
+                                                Index lane) noexcept {
+  using P = simd::Packet<T, std::min(simd::max_lanes<T>, static_cast<int>(attention_block))>;
+  constexpr int parts = static_cast<int>(attention_block) / P::lanes;
+  P sum[Q][B][parts];
+  const T* query[Q];
+#pragma GCC unroll 4
+  for (int q = 0; q < Q; ++q) {
+    query[q] = rows[q].query;
+#pragma GCC unroll 16
+    for (int k = 0; k < B * parts; ++k) sum[q][k / parts][k % parts] = P::broadcast(T(0));
+  }
+  for (Index i = 0; i < size; ++i) {
+    P x[Q];
+#pragma GCC unroll 4
+    for (int q = 0; q < Q; ++q) x[q] = P::broadcast(query[q][i]);
+#pragma GCC unroll 4
+    for (int b = 0; b < B; ++b)
+#pragma GCC unroll 16
+      for (int p = 0; p < parts; ++p) {
+        const P key = P::load(keys[b] + i * attention_block + p * P::lanes);
+#pragma GCC unroll 4
+        for (int q = 0; q < Q; ++q) sum[q][b][p] = multiply_add(x[q], key, sum[q][b][p]);
+      }
+  }
+#pragma GCC unroll 4
+  for (int q = 0; q < Q; ++q)
+#pragma GCC unroll 16
+    for (int k = 0; k < B * parts; ++k) sum[q][k / parts][k % parts].store(rows[q].weights + lane + k * P::lanes);
+}
+
+/// Adds what lanes begin ... end - 1 of a block bring of V packets of channels, `valid` numbers in the last one; each number a
+/// chain over the lanes.
+template <int Q, int V, bool Whole, class T>
+EIGENSTREAM_ALWAYS_INLINE void attention_values(const AttentionRow<T>* rows, const T* values, Index stride, Index lane,
+                                                Index begin, Index end, Index channel, Index valid = 0) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  P sum[Q][V];
+  const T* weights[Q];
+#pragma GCC unroll 4
+  for (int q = 0; q < Q; ++q) {
+    weights[q] = rows[q].weights + lane;
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sum[q][v] = P::broadcast(T(0));
+  }
+  values += channel + begin * stride;
+  for (Index j = begin; j < end; ++j, values += stride) {
+    P value[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) value[v] = P::load(values + v * P::lanes);
+#pragma GCC unroll 4
+    for (int q = 0; q < Q; ++q) {
+      const P weight = P::broadcast(weights[q][j]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sum[q][v] = multiply_add(weight, value[v], sum[q][v]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int q = 0; q < Q; ++q)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      T* out = rows[q].out + channel + v * P::lanes;
+      if constexpr (Whole)
+        (P::load(out) + sum[q][v]).store(out);
+      else
+        (P::load_first(out, valid) + sum[q][v]).store_first(out, valid);
+    }
+}
+template <int Q, class T>
+EIGENSTREAM_ALWAYS_INLINE void attention_values(const AttentionRow<T>* rows, const T* values, Index stride, Index lane,
+                                                Index begin, Index end, Index size) noexcept {
+  constexpr Index lanes = simd::max_lanes<T>;
+  constexpr int wide = Q == 1 ? 4 : 2;
+  Index c = 0;
+  for (; c + wide * lanes <= size; c += wide * lanes)
+    attention_values<Q, wide, true>(rows, values, stride, lane, begin, end, c);
+  for (; c + lanes <= size; c += lanes) attention_values<Q, 1, true>(rows, values, stride, lane, begin, end, c);
+  if (c < size) attention_values<Q, 1, false>(rows, values, stride, lane, begin, end, c, size - c);
+}
+
+/// From logits to weights that are not yet divided by their sum, which is given: 0 in lanes that are not attended to.
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE T attention_weights(const AttentionRow<T>& row, Index lanes) noexcept {
+  using P = simd::Packet<T, std::min(simd::max_lanes<T>, static_cast<int>(attention_block))>;
+  T* const w = row.weights;
+  if (row.bias != nullptr)
+    for (Index i = 0; i < lanes; i += P::lanes) (P::load(w + i) + P::load(row.bias + i)).store(w + i);
+  const auto outside = [&](T value) EIGENSTREAM_INLINE_LAMBDA {
+    std::fill(w + row.sinks, w + row.first, value);
+    std::fill(w + row.end, w + lanes, value);
+  };
+  outside(-std::numeric_limits<T>::infinity());
+  T lane[P::lanes];
+  P most = P::load(w);
+  for (Index i = P::lanes; i < lanes; i += P::lanes) most = max(most, P::load(w + i));
+  most.store(lane);
+  T top = lane[0];
+  for (const T each : lane) top = each > top || each != each ? each : top;
+  const P by = P::broadcast(top);
+  for (Index i = 0; i < lanes; i += P::lanes) simd::exp(P::load(w + i) - by).store(w + i);
+  outside(T(0));
+  // Each lane of the block by itself, which does not depend on the registers.
+  constexpr int parts = static_cast<int>(attention_block) / P::lanes;
+  T sums[attention_block];
+#pragma GCC unroll 16
+  for (int p = 0; p < parts; ++p) {
+    P sum = P::load(w + p * P::lanes);
+    for (Index i = attention_block + p * P::lanes; i < lanes; i += attention_block) sum = sum + P::load(w + i);
+    sum.store(sums + p * P::lanes);
+  }
+  for (int half = static_cast<int>(attention_block) / 2; half > 0; half /= 2)
+    for (int k = 0; k < half; ++k) sums[k] += sums[k + half];
+  return sums[0];
+}
+
+}  // namespace detail
+
+/// What up to attention_rows queries attend to among the frames of some blocks, `key_size` channels in keys[b] and
+/// `value_size` in values[b], whose frames are `stride` numbers apart:
+///   y = sum_j w_j v_j / sum_j w_j,  w_j = exp(q . k_j + bias_j - the greatest of these)
+/// Order of operations, the same for every query, however many are given at once, and whatever else is in the blocks: a
+/// logit is a chain over the channels; the sum of weights is that of each lane of the blocks and then of these by halves; of
+/// the values each block is a chain over its lanes, and these are added in their order. Frames that are not attended to
+/// count for nothing, NaN or not. Loads run over the end of the values by up to a packet.
+template <class T>
+EIGENSTREAM_OUTLINED void attend(const AttentionRow<T>* rows, int count, const T* const* keys, const T* const* values,
+                                 Index blocks, Index key_size, Index value_size, Index stride) noexcept {
+  constexpr int most = attention_rows<T>;
+  const bool together = count == most;
+  if (together) {
+    for (Index b = 0; b < blocks; ++b) detail::attention_logits<most, 1>(rows, keys + b, key_size, b * attention_block);
+  } else {
+    for (int q = 0; q < count; ++q) {
+      Index b = 0;
+      for (; b + most <= blocks; b += most)
+        detail::attention_logits<1, most>(rows + q, keys + b, key_size, b * attention_block);
+      for (; b < blocks; ++b) detail::attention_logits<1, 1>(rows + q, keys + b, key_size, b * attention_block);
+    }
+  }
+  T sums[most];
+  for (int q = 0; q < count; ++q) {
+    sums[q] = detail::attention_weights(rows[q], blocks * attention_block);
+    std::fill_n(rows[q].out, value_size, T(0));
+  }
+  for (Index b = 0; b < blocks; ++b) {
+    const Index lane = b * attention_block;
+    Index begin[most], end[most];
+    bool whole = together;
+    for (int q = 0; q < count; ++q) {
+      // A block holds frames of one of the two ranges.
+      const bool sinks = lane < rows[q].sinks;
+      begin[q] = sinks ? 0 : std::clamp<Index>(rows[q].first - lane, 0, attention_block);
+      end[q] = std::clamp<Index>((sinks ? rows[q].sinks : rows[q].end) - lane, 0, attention_block);
+      whole = whole && begin[q] == 0 && end[q] == attention_block;
+    }
+    if (whole) {
+      detail::attention_values<most>(rows, values[b], stride, lane, 0, attention_block, value_size);
+    } else {
+      for (int q = 0; q < count; ++q)
+        if (begin[q] < end[q])
+          detail::attention_values<1>(rows + q, values[b], stride, lane, begin[q], end[q], value_size);
+    }
+  }
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  for (int q = 0; q < count; ++q) {
+    const P sum = P::broadcast(sums[q]);
+    Index c = 0;
+    for (; c + P::lanes <= value_size; c += P::lanes) (P::load(rows[q].out + c) / sum).store(rows[q].out + c);
+    if (c < value_size)
+      (P::load_first(rows[q].out + c, value_size - c) / sum).store_first(rows[q].out + c, value_size - c);
+  }
+}
+
+/// The products of a query with the keys of some blocks, to `logits`, a lane each: as in `attend`.
+template <class T>
+EIGENSTREAM_OUTLINED void attention_products(const T* query, const T* keys, Index blocks, Index key_size,
+                                             T* logits) noexcept {
+  const AttentionRow<T> row{.query = query, .weights = logits, .bias = nullptr, .sinks = 0, .first = 0, .end = 0, .out = nullptr};
+  for (Index b = 0; b < blocks; ++b) {
+    const T* block = keys + b * key_size * attention_block;
+    detail::attention_logits<1, 1>(&row, &block, key_size, b * attention_block);
+  }
+}
+
+}  // namespace kernel
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_KERNEL_ATTENTION_HPP
