@@ -4,6 +4,7 @@
 // All of kernel/.
 #include "eigenstream/kernel/activation.hpp"
 #include "eigenstream/kernel/aligned_vector.hpp"
+#include "eigenstream/kernel/attention.hpp"
 #include "eigenstream/kernel/cumulate.hpp"
 #include "eigenstream/kernel/depthwise.hpp"
 #include "eigenstream/kernel/elementary.hpp"

@@ -76,7 +76,7 @@ UNTESTED = {
     **{
         f"network/types/{family}.hpp": "tests/network/registry_test.cpp and the golden files build every type"
         for family in (
-            "audio", "containers", "convolution", "normalisation", "pointwise", "pooling", "recurrent", "windows"
+            "attention", "audio", "containers", "convolution", "normalisation", "pointwise", "pooling", "recurrent", "windows"
         )
     },
     "streamer/layer.hpp": "tests/streamer/model_test.cpp runs whole stacks of them, number by number",

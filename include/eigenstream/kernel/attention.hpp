@@ -217,6 +217,22 @@ EIGENSTREAM_OUTLINED void attention_products(const T* query, const T* keys, Inde
   }
 }
 
+/// Turns n pairs of numbers: (x[i], x[n + i]) to (x[i] c[i] - x[n + i] s[i], x[n + i] c[i] + x[i] s[i]).
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE void turn_pairs(T* x, const T* c, const T* s, Index n) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  const auto turn = [](P a, P b, P cosine, P sine, auto&& store) EIGENSTREAM_INLINE_LAMBDA {
+    store(multiply_add(a, cosine, P::broadcast(T(0)) - b * sine), 0), store(multiply_add(b, cosine, a * sine), 1);
+  };
+  Index i = 0;
+  for (; i + P::lanes <= n; i += P::lanes)
+    turn(P::load(x + i), P::load(x + n + i), P::load(c + i), P::load(s + i),
+         [&](P y, Index second) EIGENSTREAM_INLINE_LAMBDA { y.store(x + second * n + i); });
+  if (const Index rest = n - i; rest > 0)
+    turn(P::load_first(x + i, rest), P::load_first(x + n + i, rest), P::load_first(c + i, rest), P::load_first(s + i, rest),
+         [&](P y, Index second) EIGENSTREAM_INLINE_LAMBDA { y.store_first(x + second * n + i, rest); });
+}
+
 }  // namespace kernel
 
 EIGENSTREAM_END_NAMESPACE

@@ -17,6 +17,8 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
+namespace detail {
+
 /// Which frames a frame attends to: those from `past` before the begin of its chunk to `ahead` behind the end of it, chunks of
 /// so many frames lying one after another from the signal's start on. In chunks of 1, frames i - past ... i + ahead.
 struct AttentionSpan {
@@ -29,6 +31,8 @@ struct AttentionSpan {
   /// Places, relative to itself, at which a frame can find another: from -(past + chunk - 1) on.
   constexpr Index places() const noexcept { return past + ahead + 2 * chunk - 1; }
 };
+
+}  // namespace detail
 
 struct AttentionOptions {
   Index lookahead = 0;   ///< of CausalAttention: frames behind its own that a frame sees, for which it waits
@@ -45,9 +49,9 @@ struct AttentionOptions {
 };
 
 /// What logits depend on besides, by the place of a frame relative to the one that attends to it: the first row is that of the
-/// place that lies furthest back, AttentionSpan::places() in all.
+/// place that lies furthest back, span().places() in all.
 template <class T>
-struct AttentionPlaces {
+struct AttentionWeights {
   Weights<T> bias = {};           ///< (heads, places), added to the scaled logits; or empty
   Weights<T> keys = {};           ///< (places, heads, channels of a head), further keys, of the place; or empty
   Weights<T> content_bias = {};   ///< (heads, channels of a head), added to queries before the product with keys; or empty
@@ -73,8 +77,8 @@ class Attention {
  public:
   using Scalar = T;
 
-  Attention(const char* name, Index head_size, AttentionSpan span, const AttentionOptions& options,
-            const AttentionPlaces<T>& places = {})
+  Attention(const char* name, Index head_size, detail::AttentionSpan span, const AttentionOptions& options,
+            const AttentionWeights<T>& places = {})
       : name_(name), options_(options), span_(span), size_(head_size), heads_(options.heads) {
     check(size_ >= 1, name, ": heads of ", size_, " channels, must be at least 1");
     check(heads_ >= 1, name, ": heads = ", heads_, ", must be at least 1");
@@ -107,7 +111,7 @@ class Attention {
     return other;
   }
 
-  const AttentionSpan& span() const noexcept { return span_; }
+  const detail::AttentionSpan& span() const noexcept { return span_; }
   const AttentionOptions& options() const noexcept { return options_; }
   Index inputs() const noexcept { return options_.inputs; }
   FrameShape wanted() const noexcept {
@@ -391,23 +395,11 @@ class Attention {
   }
   // Heads turned like that and scaled, with the first and the second channels of pairs one behind the other.
   void rotate(StateRef state, const T* x, Index heads, T scale, T* to) const noexcept {
-    using P = simd::Packet<T, simd::max_lanes<T>>;
     const Index half = options_.rotary_size / 2;
     const T *cosines = scratch(state).cosines, *sines = cosines + half;
     for (Index h = 0; h < heads; ++h, x += size_, to += size_) {
       for (Index i = 0; i < size_; ++i) to[i] = x[order_[static_cast<std::size_t>(i)]] * scale;
-      const auto pairs = [&](P a, P b, P c, P s, auto&& store) {
-        const P zero = P::broadcast(T(0));
-        store(multiply_add(a, c, zero - b * s), to);
-        store(multiply_add(b, c, a * s), to + half);
-      };
-      Index i = 0;
-      for (; i + P::lanes <= half; i += P::lanes)
-        pairs(P::load(to + i), P::load(to + half + i), P::load(cosines + i), P::load(sines + i), [&](P y, T* at) { y.store(at + i); });
-      const Index rest = half - i;
-      if (rest > 0)
-        pairs(P::load_first(to + i, rest), P::load_first(to + half + i, rest), P::load_first(cosines + i, rest),
-              P::load_first(sines + i, rest), [&](P y, T* at) { y.store_first(at + i, rest); });
+      kernel::turn_pairs(to, cosines, sines, half);
     }
   }
 
@@ -429,7 +421,7 @@ class Attention {
       order_.push_back(!options_.rotary_interleaved || i >= size ? i : i < size / 2 ? 2 * i : 2 * (i - size / 2) + 1);
   }
 
-  void prepare_places(const AttentionPlaces<T>& given) {
+  void prepare_places(const AttentionWeights<T>& given) {
     const Index places = span_.places();
     parameters_ = given.bias.size() + given.keys.size() + given.content_bias.size() + given.position_bias.size();
     check(options_.sinks == 0 || (parameters_ == 0 && !options_.alibi), name_,
@@ -477,7 +469,7 @@ class Attention {
 
   const char* name_;
   AttentionOptions options_;
-  AttentionSpan span_;
+  detail::AttentionSpan span_;
   Index size_, heads_, kv_heads_ = 1, value_size_ = 1;
   Index sink_blocks_ = 0, ring_blocks_ = 1;
   Index skip_ = 0;  // first frames that give nothing
@@ -499,11 +491,11 @@ class Attention {
 /// Source   torch.nn.functional.scaled_dot_product_attention with a banded mask
 template <class T>
 struct CausalAttention : Attention<T> {
-  CausalAttention(Index head_size, Index context, const AttentionOptions& options = {}, const AttentionPlaces<T>& places = {})
-      : Attention<T>("CausalAttention", head_size, span(context, options.lookahead), options, places) {}
+  CausalAttention(Index head_size, Index context, const AttentionOptions& options = {}, const AttentionWeights<T>& places = {})
+      : Attention<T>("CausalAttention", head_size, frames_seen(context, options.lookahead), options, places) {}
 
  private:
-  static AttentionSpan span(Index context, Index lookahead) {
+  static detail::AttentionSpan frames_seen(Index context, Index lookahead) {
     constexpr Index most = Attention<T>::most_frames;
     check(context >= 1 && context <= most, "CausalAttention: context = ", context, ", must be from 1 to ", most);
     check(lookahead >= 0 && lookahead <= most, "CausalAttention: lookahead = ", lookahead, ", must be from 0 to ", most);
@@ -520,11 +512,11 @@ struct CausalAttention : Attention<T> {
 template <class T>
 struct ChunkAttention : Attention<T> {
   ChunkAttention(Index head_size, Index chunk, Index before, const AttentionOptions& options = {},
-                 const AttentionPlaces<T>& places = {})
-      : Attention<T>("ChunkAttention", head_size, span(chunk, before, options), options, places) {}
+                 const AttentionWeights<T>& places = {})
+      : Attention<T>("ChunkAttention", head_size, frames_seen(chunk, before, options), options, places) {}
 
  private:
-  static AttentionSpan span(Index chunk, Index before, const AttentionOptions& options) {
+  static detail::AttentionSpan frames_seen(Index chunk, Index before, const AttentionOptions& options) {
     constexpr Index most = Attention<T>::most_frames;
     check(chunk >= 1 && chunk <= most, "ChunkAttention: chunk = ", chunk, ", must be from 1 to ", most);
     check(before >= 0 && before <= most / chunk, "ChunkAttention: chunks before = ", before, ", must be from 0 to ", most / chunk);

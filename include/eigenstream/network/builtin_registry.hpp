@@ -3,6 +3,7 @@
 
 #include "eigenstream/network/registry.hpp"
 #if EIGENSTREAM_DEFINITIONS
+#include "eigenstream/network/types/attention.hpp"
 #include "eigenstream/network/types/audio.hpp"
 #include "eigenstream/network/types/containers.hpp"
 #include "eigenstream/network/types/convolution.hpp"
@@ -27,6 +28,7 @@ EIGENSTREAM_LINKAGE Registry builtin_registry() {
   detail::add_normalisation_types(registry);
   detail::add_pointwise_types(registry);
   detail::add_recurrent_types(registry);
+  detail::add_attention_types(registry);
   detail::add_windows_types(registry);
   detail::add_audio_types(registry);
   return registry;
