@@ -3,6 +3,7 @@
 
 // All of names/.
 #include "eigenstream/names/continual.hpp"
+#include "eigenstream/names/continual_attention.hpp"
 #include "eigenstream/names/continual_module.hpp"
 #include "eigenstream/names/torch_streamer.hpp"
 

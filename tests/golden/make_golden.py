@@ -855,6 +855,100 @@ def recurrent_cases() -> List[Case]:
     ]
 
 
+class Attention(nn.Module):
+    """softmax(Q K^T scale + what is seen and where) V of a signal (B, C, T), whose channels are those of q, k and v."""
+
+    def __init__(self, size: int, seen: Callable[[int, int], bool], heads: int = 1, kv_heads: int = 0, value_size: int = 0,
+                 rotary: int = 0, interleaved: bool = False, alibi: bool = False, first_place: int = 0, places: int = 0,
+                 biased: bool = False, xl: bool = False) -> None:
+        super().__init__()
+        self.size, self.seen, self.heads, self.kv_heads = size, seen, heads, kv_heads or heads
+        self.value_size, self.rotary, self.interleaved = value_size or size, rotary, interleaved
+        self.alibi, self.first_place = alibi, first_place
+        if biased:
+            self.bias = nn.Parameter(torch.randn(heads, places))
+        if xl:
+            self.keys = nn.Parameter(torch.randn(places, heads, size))
+            self.content_bias = nn.Parameter(torch.randn(heads, size))
+            self.position_bias = nn.Parameter(torch.randn(heads, size))
+
+    def turned(self, x: Tensor) -> Tensor:  # (B, H, T, d)
+        r = self.rotary
+        angles = torch.arange(x.shape[2])[:, None] * 10000.0 ** (-torch.arange(0, r, 2) / r)
+        pairs = (x[..., 0:r:2], x[..., 1:r:2]) if self.interleaved else (x[..., : r // 2], x[..., r // 2 : r])
+        a, b = pairs[0] * angles.cos() - pairs[1] * angles.sin(), pairs[1] * angles.cos() + pairs[0] * angles.sin()
+        both = torch.stack([a, b], -1).flatten(-2) if self.interleaved else torch.cat([a, b], -1)
+        return torch.cat([both, x[..., r:]], -1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kv = self.kv_heads
+        q, k, v = (part.unflatten(1, (heads, -1)).transpose(2, 3) for part, heads in zip(
+            x.split([self.heads * self.size, kv * self.size, kv * self.value_size], 1), (self.heads, kv, kv)))
+        k, v = (part.repeat_interleave(self.heads // kv, 1) for part in (k, v))
+        if self.rotary:
+            q, k = self.turned(q), self.turned(k)
+        frames = range(x.shape[2])
+        content = q + self.content_bias[:, None] if hasattr(self, "keys") else q
+        logits = content @ k.transpose(2, 3)
+        place = torch.tensor([[j - i - self.first_place for j in frames] for i in frames])
+        if hasattr(self, "keys"):
+            inside = place.clamp(0, len(self.keys) - 1)
+            logits = logits + torch.einsum("bhid,ijhd->bhij", q + self.position_bias[:, None], self.keys[inside])
+        logits = logits * self.size**-0.5
+        if hasattr(self, "bias"):
+            logits = logits + self.bias[:, place.clamp(0, self.bias.shape[1] - 1)]
+        if self.alibi:
+            slopes = 2.0 ** (-8 * torch.arange(1, self.heads + 1) / self.heads)
+            logits = logits - slopes[:, None, None] * (place + self.first_place).abs()
+        mask = torch.tensor([[self.seen(i, j) for j in frames] for i in frames])
+        y = logits.masked_fill(~mask, -torch.inf).softmax(-1) @ v
+        return y.transpose(2, 3).flatten(1, 2)
+
+
+def attention_cases() -> List[Case]:
+    def case(name: str, size: int, context: int, lookahead: int = 0, T: int = 15, B: int = 1, scale: float = 1.0, heads: int = 2,
+             sinks: int = 0, **options: Any) -> Case:
+        kv, e = options.get("kv_heads", heads), options.get("value_size", size)
+        places = context + lookahead
+        node = {"type": "CausalAttention", "head_size": size, "context": context, "heads": heads}
+        node.update(_unusual(lookahead=(lookahead, 0), sinks=(sinks, 0), kv_heads=(kv, heads), value_size=(e, size),
+                             rotary_size=(options.get("rotary", 0), 0), rotary_interleaved=(options.get("interleaved", False), False),
+                             alibi=(options.get("alibi", False), False)))
+        if options.get("biased") or options.get("xl"):
+            node.update(places=places)
+        for what, names in (("biased", ("relative_bias",)), ("xl", ("relative_keys", "with_content_bias", "with_position_bias"))):
+            node.update({each: True for each in names if options.get(what)})
+        seen = lambda i, j: i - context < j <= i + lookahead or j < min(sinks, i + lookahead + 1)  # noqa: E731
+        return Case(f"{name}_{_shape_slug(T, B)}", lambda: Attention(size, seen, heads, first_place=1 - context, places=places, **options),
+                    heads * size + kv * (size + e), T, B, scale, node=node)
+
+    def chunks(size: int, chunk: int, before: int, T: int, heads: int = 2) -> Case:
+        seen = lambda i, j: i // chunk - before <= j // chunk <= i // chunk  # noqa: E731
+        node = {"type": "ChunkAttention", "head_size": size, "chunk": chunk, "before": before, "heads": heads}
+        return Case(f"chunk{chunk}_before{before}_{_shape_slug(T, 1)}", lambda: Attention(size, seen, heads), 3 * heads * size, T, node=node)
+
+    table = {"type": "RecyclingPositionalEncoding", "embed_dim": 3, "num_embeds": 4}
+    return [
+        case("context5", 4, 5, B=2), case("context1", 2, 1, T=3), case("context20_ahead3", 3, 20, 3, T=26), case("great", 4, 6, scale=8.0),
+        case("grouped", 2, 7, heads=4, kv_heads=2, value_size=3), case("multi_query", 2, 6, 1, heads=3, kv_heads=1),
+        case("rotary", 4, 9, rotary=4), case("rotary_interleaved", 5, 9, 1, rotary=4, interleaved=True), case("alibi", 2, 8, 1, alibi=True),
+        case("bias", 2, 4, 2, biased=True), case("transformer_xl", 3, 5, 1, biased=True, xl=True), case("sinks", 3, 4, sinks=2),
+        chunks(3, 5, 1, 23), chunks(2, 4, 2, 16),
+        Case("positional", lambda: Recycled(4, 3), 3, 11, 2, node=table),
+    ]
+
+
+class Recycled(nn.Module):
+    """Rows of a table, added to the frames, from the first one again after the last."""
+
+    def __init__(self, rows: int, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(rows, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.weight[torch.arange(x.shape[2]) % len(self.weight)].T
+
+
 def snapshotter_cases() -> List[Case]:
     return [Case(f"C{channels}_{_slug(size=size, stride=stride)}_{_shape_slug(T, B)}",
                  lambda channels=channels, size=size, stride=stride: Snapshotter(channels, size, stride), channels, T, B)
@@ -1019,6 +1113,7 @@ def all_cases() -> Dict[str, List[Case]]:
                   for name, (build, channels, frames, batch) in NETWORKS.items()],
         "Parallel": parallel_cases(),
         "Recurrent": recurrent_cases(),
+        "Attention": attention_cases(),
         "Windowed": windowed_cases(),
         "Snapshotter": snapshotter_cases(),
         "OverlapAdd": overlap_add_cases(),

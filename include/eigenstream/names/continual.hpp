@@ -23,6 +23,7 @@
 #include "eigenstream/layer/rearrange.hpp"
 #include "eigenstream/layer/recurrent.hpp"
 #include "eigenstream/layer/space_conv.hpp"
+#include "eigenstream/names/continual_attention.hpp"
 #include "eigenstream/names/continual_module.hpp"
 #include "eigenstream/network/builtin_registry.hpp"
 
