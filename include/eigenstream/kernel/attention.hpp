@@ -1,7 +1,7 @@
 #ifndef EIGENSTREAM_KERNEL_ATTENTION_HPP
 #define EIGENSTREAM_KERNEL_ATTENTION_HPP
 
-#include <algorithm>  // clamp, fill, max, min
+#include <algorithm>  // clamp, fill_n, min
 #include <limits>     // infinity
 
 #include "eigenstream/kernel/elementary.hpp"
@@ -64,22 +64,22 @@ EIGENSTREAM_ALWAYS_INLINE void attention_logits(const AttentionRow<T>* rows, con
     for (int k = 0; k < B * parts; ++k) sum[q][k / parts][k % parts].store(rows[q].weights + lane + k * P::lanes);
 }
 
-/// Adds what lanes begin ... end - 1 of a block bring of V packets of channels, `valid` numbers in the last one; each number a
-/// chain over the lanes.
+/// Adds what lanes begin ... end - 1 of a block bring of V packets of channels, `valid` numbers in the last one; each number two
+/// chains, over the even and over the odd lanes.
 template <int Q, int V, bool Whole, class T>
 EIGENSTREAM_ALWAYS_INLINE void attention_values(const AttentionRow<T>* rows, const T* values, Index stride, Index lane,
                                                 Index begin, Index end, Index channel, Index valid = 0) noexcept {
   using P = simd::Packet<T, simd::max_lanes<T>>;
-  P sum[Q][V];
+  P sum[2][Q][V];
   const T* weights[Q];
 #pragma GCC unroll 4
   for (int q = 0; q < Q; ++q) {
     weights[q] = rows[q].weights + lane;
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[q][v] = P::broadcast(T(0));
+    for (int v = 0; v < V; ++v) sum[0][q][v] = sum[1][q][v] = P::broadcast(T(0));
   }
   values += channel + begin * stride;
-  for (Index j = begin; j < end; ++j, values += stride) {
+  const auto add = [&](int odd, Index j) EIGENSTREAM_INLINE_LAMBDA {
     P value[V];
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) value[v] = P::load(values + v * P::lanes);
@@ -87,25 +87,31 @@ EIGENSTREAM_ALWAYS_INLINE void attention_values(const AttentionRow<T>* rows, con
     for (int q = 0; q < Q; ++q) {
       const P weight = P::broadcast(weights[q][j]);
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[q][v] = multiply_add(weight, value[v], sum[q][v]);
+      for (int v = 0; v < V; ++v) sum[odd][q][v] = multiply_add(weight, value[v], sum[odd][q][v]);
     }
-  }
+    values += stride;
+  };
+  Index j = begin;
+  if (j % 2 != 0 && j < end) add(1, j++);
+  for (; j + 2 <= end; j += 2) add(0, j), add(1, j + 1);
+  if (j < end) add(0, j);
 #pragma GCC unroll 4
   for (int q = 0; q < Q; ++q)
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
       T* out = rows[q].out + channel + v * P::lanes;
+      const P both = sum[0][q][v] + sum[1][q][v];
       if constexpr (Whole)
-        (P::load(out) + sum[q][v]).store(out);
+        (P::load(out) + both).store(out);
       else
-        (P::load_first(out, valid) + sum[q][v]).store_first(out, valid);
+        (P::load_first(out, valid) + both).store_first(out, valid);
     }
 }
 template <int Q, class T>
 EIGENSTREAM_ALWAYS_INLINE void attention_values(const AttentionRow<T>* rows, const T* values, Index stride, Index lane,
                                                 Index begin, Index end, Index size) noexcept {
   constexpr Index lanes = simd::max_lanes<T>;
-  constexpr int wide = Q == 1 ? 4 : 2;
+  constexpr int wide = Q == 1 ? 4 : simd::registers == 32 ? 2 : 1;
   Index c = 0;
   for (; c + wide * lanes <= size; c += wide * lanes)
     attention_values<Q, wide, true>(rows, values, stride, lane, begin, end, c);
@@ -117,35 +123,40 @@ EIGENSTREAM_ALWAYS_INLINE void attention_values(const AttentionRow<T>* rows, con
 template <class T>
 EIGENSTREAM_ALWAYS_INLINE T attention_weights(const AttentionRow<T>& row, Index lanes) noexcept {
   using P = simd::Packet<T, std::min(simd::max_lanes<T>, static_cast<int>(attention_block))>;
-  T* const w = row.weights;
-  if (row.bias != nullptr)
-    for (Index i = 0; i < lanes; i += P::lanes) (P::load(w + i) + P::load(row.bias + i)).store(w + i);
-  const auto outside = [&](T value) EIGENSTREAM_INLINE_LAMBDA {
-    std::fill(w + row.sinks, w + row.first, value);
-    std::fill(w + row.end, w + lanes, value);
-  };
-  outside(-std::numeric_limits<T>::infinity());
-  T lane[P::lanes];
-  P most = P::load(w);
-  for (Index i = P::lanes; i < lanes; i += P::lanes) most = max(most, P::load(w + i));
-  most.store(lane);
-  T top = lane[0];
-  for (const T each : lane) top = each > top || each != each ? each : top;
-  const P by = P::broadcast(top);
-  for (Index i = 0; i < lanes; i += P::lanes) simd::exp(P::load(w + i) - by).store(w + i);
-  outside(T(0));
-  // Each lane of the block by itself, which does not depend on the registers.
   constexpr int parts = static_cast<int>(attention_block) / P::lanes;
-  T sums[attention_block];
-#pragma GCC unroll 16
-  for (int p = 0; p < parts; ++p) {
-    P sum = P::load(w + p * P::lanes);
-    for (Index i = attention_block + p * P::lanes; i < lanes; i += attention_block) sum = sum + P::load(w + i);
-    sum.store(sums + p * P::lanes);
+  static constexpr T counted[attention_block] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  T* const w = row.weights;
+  const P first = P::broadcast(static_cast<T>(row.first - 1)), end = P::broadcast(static_cast<T>(row.end)),
+          sinks = P::broadcast(static_cast<T>(row.sinks));
+  const auto masked = [&](Index i, P x, T otherwise) EIGENSTREAM_INLINE_LAMBDA {
+    if (i >= row.first && i + P::lanes <= row.end) return x;
+    const P out = P::broadcast(otherwise), lane = P::load(counted) + P::broadcast(static_cast<T>(i));
+    return select_greater(sinks, lane, x, select_greater(end, lane, select_greater(lane, first, x, out), out));
+  };
+  P most = P::broadcast(-std::numeric_limits<T>::infinity());
+  for (Index i = 0; i < lanes; i += P::lanes) {
+    P x = P::load(w + i);
+    if (row.bias != nullptr) x = x + P::load(row.bias + i);
+    x = masked(i, x, -std::numeric_limits<T>::infinity());
+    most = max(most, x);
+    x.store(w + i);
   }
-  for (int half = static_cast<int>(attention_block) / 2; half > 0; half /= 2)
-    for (int k = 0; k < half; ++k) sums[k] += sums[k + half];
-  return sums[0];
+  // NaN may get lost here, but the sum has it.
+  const P top = P::broadcast(simd::ei::predux_max(most.native));
+  P sum[parts];
+#pragma GCC unroll 16
+  for (int p = 0; p < parts; ++p) sum[p] = P::broadcast(T(0));
+  for (Index i = 0; i < lanes; i += attention_block)
+#pragma GCC unroll 16
+    for (int p = 0; p < parts; ++p) {
+      const Index at = i + p * P::lanes;
+      const P weight = masked(at, simd::exp(P::load(w + at) - top), T(0));
+      weight.store(w + at);
+      sum[p] = sum[p] + weight;
+    }
+#pragma GCC unroll 16
+  for (int p = 1; p < parts; ++p) sum[0] = sum[0] + sum[p];
+  return simd::ei::predux(sum[0].native);
 }
 
 }  // namespace detail
@@ -154,8 +165,8 @@ EIGENSTREAM_ALWAYS_INLINE T attention_weights(const AttentionRow<T>& row, Index 
 /// `value_size` in values[b], whose frames are `stride` numbers apart:
 ///   y = sum_j w_j v_j / sum_j w_j,  w_j = exp(q . k_j + bias_j - the greatest of these)
 /// Order of operations, the same for every query, however many are given at once, and whatever else is in the blocks: a
-/// logit is a chain over the channels; the sum of weights is that of each lane of the blocks and then of these by halves; of
-/// the values each block is a chain over its lanes, and these are added in their order. Frames that are not attended to
+/// logit is a chain over the channels; the sum of weights is that of each lane of the blocks and then of these; of the values
+/// each block is two chains over its lanes, which are added, and these are added in their order. Frames that are not attended to
 /// count for nothing, NaN or not. Loads run over the end of the values by up to a packet.
 template <class T>
 EIGENSTREAM_OUTLINED void attend(const AttentionRow<T>* rows, int count, const T* const* keys, const T* const* values,
