@@ -4,6 +4,7 @@
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/layer/identity.hpp"
 #include "eigenstream/layer/linear.hpp"
+#include "eigenstream/layer/retroactive_attention.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/window/windowed.hpp"
 #include "layer/attention_task.hpp"
@@ -35,6 +36,9 @@ class Streamed {
 
 // Keys and values are kept.
 auto kept(const AttentionTask& task) { return es::sequential(in(task), attention(task, 0).without_padding(), out(task)); }
+auto retroactive(const AttentionTask& task) {
+  return es::sequential(in(task), es::RetroactiveAttention<float>(task.embed() / task.heads, task.window, task.heads), out(task));
+}
 // The window is cut out, and all of it worked out again.
 auto recomputed(const AttentionTask& task) {
   auto net = es::sequential(in(task), es::along(attention(task, task.window - 1)), out(task));
@@ -115,6 +119,7 @@ const bool registered = [] {
     register_attention<Streamed<kept>>("ours", embed, false);
     register_attention<EigenKept>("eigen-kept", embed, false);
     register_attention<EigenRecomputed>("eigen-recomputed", embed, false);
+    register_attention<Streamed<retroactive>>("ours", embed, true);
     register_attention<Streamed<recomputed>>("ours-recomputed", embed, true);
     register_attention<EigenRecomputed>("eigen-recomputed", embed, true);
   }

@@ -119,9 +119,10 @@ EIGENSTREAM_ALWAYS_INLINE void attention_values(const AttentionRow<T>* rows, con
   if (c < size) attention_values<Q, 1, false>(rows, values, stride, lane, begin, end, c, size - c);
 }
 
-/// From logits to weights that are not yet divided by their sum, which is given: 0 in lanes that are not attended to.
+/// From logits to weights that are not yet divided by their sum, which is given: 0 in lanes that are not attended to. `greatest` is
+/// the logit that all were compared with.
 template <class T>
-EIGENSTREAM_ALWAYS_INLINE T attention_weights(const AttentionRow<T>& row, Index lanes) noexcept {
+EIGENSTREAM_ALWAYS_INLINE T attention_weights(const AttentionRow<T>& row, Index lanes, T& greatest) noexcept {
   using P = simd::Packet<T, std::min(simd::max_lanes<T>, static_cast<int>(attention_block))>;
   constexpr int parts = static_cast<int>(attention_block) / P::lanes;
   static constexpr T counted[attention_block] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -142,7 +143,8 @@ EIGENSTREAM_ALWAYS_INLINE T attention_weights(const AttentionRow<T>& row, Index 
     x.store(w + i);
   }
   // NaN may get lost here, but the sum has it.
-  const P top = P::broadcast(simd::ei::predux_max(most.native));
+  greatest = simd::ei::predux_max(most.native);
+  const P top = P::broadcast(greatest);
   P sum[parts];
 #pragma GCC unroll 16
   for (int p = 0; p < parts; ++p) sum[p] = P::broadcast(T(0));
@@ -185,7 +187,8 @@ EIGENSTREAM_OUTLINED void attend(const AttentionRow<T>* rows, int count, const T
   }
   T sums[most];
   for (int q = 0; q < count; ++q) {
-    sums[q] = detail::attention_weights(rows[q], blocks * attention_block);
+    T greatest;
+    sums[q] = detail::attention_weights(rows[q], blocks * attention_block, greatest);
     std::fill_n(rows[q].out, value_size, T(0));
   }
   for (Index b = 0; b < blocks; ++b) {
@@ -215,6 +218,53 @@ EIGENSTREAM_OUTLINED void attend(const AttentionRow<T>* rows, int count, const T
     if (c < value_size)
       (P::load_first(rows[q].out + c, value_size - c) / sum).store_first(rows[q].out + c, value_size - c);
   }
+}
+
+/// A part of what `attend` gives, of one block: sum_j w_j v_j to `out` of up to attention_rows queries that attend to the same
+/// lanes first ... end - 1, and to *greatest[q] and *sums[q] the logit that w_j is less by, and sum_j w_j.
+template <class T>
+EIGENSTREAM_OUTLINED void attend_block(const AttentionRow<T>* rows, int count, const T* keys, const T* values, Index key_size,
+                                       Index value_size, Index stride, T* const* greatest, T* const* sums) noexcept {
+  constexpr int most = attention_rows<T>;
+  if (count == most) {
+    detail::attention_logits<most, 1>(rows, &keys, key_size, 0);
+  } else {
+    for (int q = 0; q < count; ++q) detail::attention_logits<1, 1>(rows + q, &keys, key_size, 0);
+  }
+  for (int q = 0; q < count; ++q) {
+    *sums[q] = detail::attention_weights(rows[q], attention_block, *greatest[q]);
+    std::fill_n(rows[q].out, value_size, T(0));
+  }
+  if (count == most) {
+    detail::attention_values<most>(rows, values, stride, 0, rows->first, rows->end, value_size);
+  } else {
+    for (int q = 0; q < count; ++q)
+      detail::attention_values<1>(rows + q, values, stride, 0, rows->first, rows->end, value_size);
+  }
+}
+
+/// Parts of a query's attention that `attend_block` gave, put together: part b has greatest[b], sums[b], and its values from
+/// parts[b] on. The order is theirs. `count` is at most the length of `factors`, where there is room for a packet more.
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE void attend_parts(const T* greatest, const T* sums, const T* const* parts, Index count, Index size,
+                                            T* factors, T* out) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  T top = greatest[0];
+  for (Index b = 1; b < count; ++b) top = greatest[b] > top ? greatest[b] : top;
+  for (Index b = 0; b < count; b += P::lanes) simd::exp(P::load(greatest + b) - P::broadcast(top)).store(factors + b);
+  T sum = T(0);
+  for (Index b = 0; b < count; ++b) sum += factors[b] * sums[b];
+  for (Index b = 0; b < count; ++b) factors[b] /= sum;
+  const auto add = [&](Index c, auto&& load) EIGENSTREAM_INLINE_LAMBDA {
+    P all = P::broadcast(T(0));
+    for (Index b = 0; b < count; ++b) all = multiply_add(P::broadcast(factors[b]), load(parts[b] + c), all);
+    return all;
+  };
+  Index c = 0;
+  for (; c + P::lanes <= size; c += P::lanes)
+    add(c, [](const T* from) EIGENSTREAM_INLINE_LAMBDA { return P::load(from); }).store(out + c);
+  if (const Index rest = size - c; rest > 0)
+    add(c, [&](const T* from) EIGENSTREAM_INLINE_LAMBDA { return P::load_first(from, rest); }).store_first(out + c, rest);
 }
 
 /// The products of a query with the keys of some blocks, to `logits`, a lane each: as in `attend`.
