@@ -243,28 +243,81 @@ EIGENSTREAM_OUTLINED void attend_block(const AttentionRow<T>* rows, int count, c
   }
 }
 
-/// Parts of a query's attention that `attend_block` gave, put together: part b has greatest[b], sums[b], and its values from
-/// parts[b] on. The order is theirs. `count` is at most the length of `factors`, where there is room for a packet more.
+/// Where a query keeps what `attend_block` gave for each head: of part b, greatest[b heads + h], sums[b heads + h], and values
+/// from values[(b heads + h) size] on.
 template <class T>
-EIGENSTREAM_ALWAYS_INLINE void attend_parts(const T* greatest, const T* sums, const T* const* parts, Index count, Index size,
-                                            T* factors, T* out) noexcept {
+struct AttentionParts {
+  T *greatest, *sums, *values;
+  Index heads, size;
+};
+
+namespace detail {
+/// f(load, store, h) for heads h in packets: as many as are left.
+template <class T, class F>
+EIGENSTREAM_ALWAYS_INLINE void for_packets(Index n, F&& f) noexcept {
   using P = simd::Packet<T, simd::max_lanes<T>>;
-  T top = greatest[0];
-  for (Index b = 1; b < count; ++b) top = greatest[b] > top ? greatest[b] : top;
-  for (Index b = 0; b < count; b += P::lanes) simd::exp(P::load(greatest + b) - P::broadcast(top)).store(factors + b);
-  T sum = T(0);
-  for (Index b = 0; b < count; ++b) sum += factors[b] * sums[b];
-  for (Index b = 0; b < count; ++b) factors[b] /= sum;
-  const auto add = [&](Index c, auto&& load) EIGENSTREAM_INLINE_LAMBDA {
-    P all = P::broadcast(T(0));
-    for (Index b = 0; b < count; ++b) all = multiply_add(P::broadcast(factors[b]), load(parts[b] + c), all);
-    return all;
-  };
-  Index c = 0;
-  for (; c + P::lanes <= size; c += P::lanes)
-    add(c, [](const T* from) EIGENSTREAM_INLINE_LAMBDA { return P::load(from); }).store(out + c);
-  if (const Index rest = size - c; rest > 0)
-    add(c, [&](const T* from) EIGENSTREAM_INLINE_LAMBDA { return P::load_first(from, rest); }).store_first(out + c, rest);
+  Index i = 0;
+  for (; i + P::lanes <= n; i += P::lanes)
+    f([i](const T* from) EIGENSTREAM_INLINE_LAMBDA { return P::load(from + i); },
+      [i](P x, T* to) EIGENSTREAM_INLINE_LAMBDA { x.store(to + i); });
+  if (const Index rest = n - i; rest > 0)
+    f([i, rest](const T* from) EIGENSTREAM_INLINE_LAMBDA { return P::load_first(from + i, rest); },
+      [i, rest](P x, T* to) EIGENSTREAM_INLINE_LAMBDA { x.store_first(to + i, rest); });
+}
+}  // namespace detail
+
+/// Adds one more frame to a part, number `part`: its key and value of all heads. `scratch`: 2 numbers for each head.
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE void attend_more(const AttentionParts<T>& own, Index part, const T* query, const T* key, const T* value,
+                                           T* scratch) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  T *const weights = scratch, *const scales = scratch + own.heads;
+  for (Index h = 0; h < own.heads; ++h) {
+    P sum = P::broadcast(T(0));
+    detail::for_packets<T>(own.size, [&](auto&& load, auto&&) EIGENSTREAM_INLINE_LAMBDA {
+      sum = multiply_add(load(query + h * own.size), load(key + h * own.size), sum);
+    });
+    weights[h] = simd::ei::predux(sum.native);
+  }
+  T *const greatest = own.greatest + part * own.heads, *const sums = own.sums + part * own.heads;
+  detail::for_packets<T>(own.heads, [&](auto&& load, auto&& store) EIGENSTREAM_INLINE_LAMBDA {
+    const P before = load(greatest), logit = load(weights), top = max(before, logit);
+    const P scale = simd::exp(before - top), weight = simd::exp(logit - top);
+    store(top, greatest), store(multiply_add(load(sums), scale, weight), sums);
+    store(weight, weights), store(scale, scales);
+  });
+  for (Index h = 0; h < own.heads; ++h) {
+    T* const all = own.values + (part * own.heads + h) * own.size;
+    const P scale = P::broadcast(scales[h]), weight = P::broadcast(weights[h]);
+    detail::for_packets<T>(own.size, [&](auto&& load, auto&& store) EIGENSTREAM_INLINE_LAMBDA {
+      store(multiply_add(load(all), scale, weight * load(value + h * own.size)), all);
+    });
+  }
+}
+
+/// The parts put together, in the order in which their numbers are given: what `attend` would give of all that is in them.
+/// `factors`: a number for each part and head.
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE void attend_parts(const AttentionParts<T>& own, const Index* parts, Index count, T* factors, T* out) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  detail::for_packets<T>(own.heads, [&](auto&& load, auto&& store) EIGENSTREAM_INLINE_LAMBDA {
+    P top = load(own.greatest + parts[0] * own.heads), sum = P::broadcast(T(0));
+    for (Index b = 1; b < count; ++b) top = max(top, load(own.greatest + parts[b] * own.heads));
+    for (Index b = 0; b < count; ++b) {
+      const P factor = simd::exp(load(own.greatest + parts[b] * own.heads) - top);
+      store(factor, factors + b * own.heads);
+      sum = multiply_add(factor, load(own.sums + parts[b] * own.heads), sum);
+    }
+    const P by = P::broadcast(T(1)) / sum;
+    for (Index b = 0; b < count; ++b) store(load(factors + b * own.heads) * by, factors + b * own.heads);
+  });
+  for (Index h = 0; h < own.heads; ++h)
+    detail::for_packets<T>(own.size, [&](auto&& load, auto&& store) EIGENSTREAM_INLINE_LAMBDA {
+      P sum = P::broadcast(T(0));
+      for (Index b = 0; b < count; ++b)
+        sum = multiply_add(P::broadcast(factors[b * own.heads + h]), load(own.values + (parts[b] * own.heads + h) * own.size), sum);
+      store(sum, out + h * own.size);
+    });
 }
 
 /// The products of a query with the keys of some blocks, to `logits`, a lane each: as in `attend`.

@@ -4,6 +4,7 @@
 #include <algorithm>  // copy_n, fill_n, max, min
 #include <cmath>      // sqrt
 #include <cstdint>    // uint64_t
+#include <limits>     // lowest
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/kernel/attention.hpp"
@@ -43,8 +44,8 @@ class RetroactiveAttention {
     check(!in.has_space(), "RetroactiveAttention: takes frames without space, not ", in);
     return {.out = {channels(), window_, 1, in.batch},
             .state_bytes = memory_alignment + aligned_bytes(in.batch * column_size() * size_of) + memory_alignment,
-            .scratch_bytes = aligned_bytes((rows * block + 3 * places()) * size_of) + ring_ * static_cast<Index>(sizeof(T*)),
-            .macs = static_cast<double>(in.batch * channels()) * static_cast<double>(window_ * (4 * block + ring_) + 2 * window_)};
+            .scratch_bytes = scratch_bytes(),
+            .macs = static_cast<double>(in.batch * channels()) * static_cast<double>(window_ * (2 * block + ring_ + 2) + 2 * window_)};
   }
   Timing timing() const { return TimingStage{.reach = window_}; }
   Index max_outputs(Index n) const noexcept { return n; }
@@ -81,9 +82,7 @@ class RetroactiveAttention {
   static constexpr Index block = kernel::attention_block, rows = kernel::attention_rows<T>, size_of = static_cast<Index>(sizeof(T));
 
   Index channels() const noexcept { return heads_ * size_; }
-  // Blocks, in whole packets.
-  Index places() const noexcept { return (ring_ + block - 1) / block * block; }
-  // Of a frame: its query; for each head and block the greatest logit, then the sum; for each block the sums of values.
+  // Of a frame: its query; for each block and head the greatest logit, then the sum; then the sums of values.
   Index row_size() const noexcept { return channels() + 2 * heads_ * ring_ + ring_ * channels(); }
   Index block_size() const noexcept { return 2 * block * channels(); }
   Index column_size() const noexcept { return ring_ * block_size() + ring_ * block * row_size(); }
@@ -96,10 +95,14 @@ class RetroactiveAttention {
   T* row(T* column, Time i) const noexcept {
     return column + ring_ * block_size() + static_cast<Index>(i % (ring_ * block)) * row_size();
   }
-  T* greatest(T* row, Index head, Index slot) const noexcept { return row + channels() + head * ring_ + slot; }
-  T* sum(T* row, Index head, Index slot) const noexcept { return greatest(row, head, slot) + heads_ * ring_; }
-  T* values(T* row, Index head, Index slot) const noexcept {
-    return row + channels() + 2 * heads_ * ring_ + slot * channels() + head * size_;
+  kernel::AttentionParts<T> parts(T* row) const noexcept {
+    T* const greatest = row + channels();
+    return {greatest, greatest + ring_ * heads_, greatest + 2 * ring_ * heads_, heads_, size_};
+  }
+  // The lengths of what is in scratch memory: logits; a number or two for each head and block.
+  static constexpr Index logits() noexcept { return rows * block; }
+  Index scratch_bytes() const noexcept {
+    return aligned_bytes((logits() + (ring_ + 2) * heads_) * size_of) + ring_ * static_cast<Index>(sizeof(Index));
   }
 
   void step(StateRef state, T* column, Time now, const T* x, T* y) const noexcept {
@@ -113,21 +116,29 @@ class RetroactiveAttention {
     for (Index i = 0; i < channels(); ++i) place[i * block + lane] = x[channels() + i];
     std::copy_n(x + 2 * channels(), channels(), place + channels() * block + lane * channels());
 
-    work_out(state, column, newest, low, now, low, now);
-    if (oldest != newest && low % block != 0) work_out(state, column, oldest, low, now, low, now);
-    for (Time b = oldest; b < newest; ++b) work_out(state, column, b, low, now, now, now);
-    if (y == nullptr) return;
-    T *factors = reinterpret_cast<T*>(state.scratch) + rows * block, *tops = factors + places(), *sums = tops + places();
-    const T** parts = reinterpret_cast<const T**>(state.scratch + aligned_bytes((rows * block + 3 * places()) * size_of));
-    for (Time i = low; i <= now; ++i, y += channels()) {
-      T* const of = row(column, i);
-      for (Index h = 0; h < heads_; ++h) {
-        Index count = 0;
-        for (Time b = oldest; b <= newest; ++b, ++count)
-          tops[count] = *greatest(of, h, slot(b)), sums[count] = *sum(of, h, slot(b)), parts[count] = values(of, h, slot(b));
-        kernel::attend_parts(tops, sums, parts, count, size_, factors, y + h * size_);
+    T* const factors = reinterpret_cast<T*>(state.scratch) + logits();
+    // Of the oldest block a key has gone, of the newest one has come.
+    if (now >= window_ && (low % block != 0 || oldest == newest)) work_out(state, column, oldest, low, now, low, now - 1);
+    if (now < window_ || oldest != newest)
+      for (Time i = low; i < now; ++i) {
+        T* const of = row(column, i);
+        if (lane == 0)
+          begin(of, slot(newest));
+        kernel::attend_more(parts(of), slot(newest), of, x + channels(), x + 2 * channels(), factors);
       }
-    }
+    for (Time b = oldest; b <= newest; ++b) work_out(state, column, b, low, now, now, now);
+    if (y == nullptr) return;
+    Index* const used = reinterpret_cast<Index*>(state.scratch + scratch_bytes()) - ring_;
+    for (Time b = oldest; b <= newest; ++b) used[b - oldest] = slot(b);
+    for (Time i = low; i <= now; ++i, y += channels())
+      kernel::attend_parts(parts(row(column, i)), used, static_cast<Index>(newest - oldest + 1), factors, y);
+  }
+  // A block without any key yet.
+  void begin(T* row, Index slot) const noexcept {
+    const kernel::AttentionParts<T> own = parts(row);
+    std::fill_n(own.greatest + slot * heads_, heads_, std::numeric_limits<T>::lowest());
+    std::fill_n(own.sums + slot * heads_, heads_, T(0));
+    std::fill_n(own.values + slot * channels(), channels(), T(0));
   }
   // What frames from ... to make of the keys of a block, those of frames low ... now among them.
   void work_out(StateRef state, T* column, Time number, Time low, Time now, Time from, Time to) const noexcept {
@@ -141,9 +152,10 @@ class RetroactiveAttention {
         T *tops[rows], *sums[rows];
         for (int r = 0; r < count; ++r) {
           T* const of = row(column, i + r);
+          const kernel::AttentionParts<T> own = parts(of);
           all[r] = {.query = of + h * size_, .weights = reinterpret_cast<T*>(state.scratch) + r * block, .bias = nullptr,
-                    .sinks = 0, .first = first, .end = end, .out = values(of, h, at)};
-          tops[r] = greatest(of, h, at), sums[r] = sum(of, h, at);
+                    .sinks = 0, .first = first, .end = end, .out = own.values + at * channels() + h * size_};
+          tops[r] = own.greatest + at * heads_ + h, sums[r] = own.sums + at * heads_ + h;
         }
         kernel::attend_block(all, count, place + h * size_ * block, place + channels() * block + h * size_, size_, size_, channels(),
                              tops, sums);
