@@ -30,6 +30,7 @@
 #include "eigenstream/layer/rearrange.hpp"
 #include "eigenstream/layer/recurrent.hpp"
 #include "eigenstream/layer/reflection_pad.hpp"
+#include "eigenstream/layer/retroactive_attention.hpp"
 #include "eigenstream/layer/softmax.hpp"
 #include "eigenstream/layer/space_conv.hpp"
 

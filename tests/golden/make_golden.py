@@ -927,6 +927,7 @@ def attention_cases() -> List[Case]:
         node = {"type": "ChunkAttention", "head_size": size, "chunk": chunk, "before": before, "heads": heads}
         return Case(f"chunk{chunk}_before{before}_{_shape_slug(T, 1)}", lambda: Attention(size, seen, heads), 3 * heads * size, T, node=node)
 
+    retroactive = {"type": "RetroactiveAttention", "head_size": 3, "window": 6, "heads": 2}
     table = {"type": "RecyclingPositionalEncoding", "embed_dim": 3, "num_embeds": 4}
     return [
         case("context5", 4, 5, B=2), case("context1", 2, 1, T=3), case("context20_ahead3", 3, 20, 3, T=26), case("great", 4, 6, scale=8.0),
@@ -934,8 +935,20 @@ def attention_cases() -> List[Case]:
         case("rotary", 4, 9, rotary=4), case("rotary_interleaved", 5, 9, 1, rotary=4, interleaved=True), case("alibi", 2, 8, 1, alibi=True),
         case("bias", 2, 4, 2, biased=True), case("transformer_xl", 3, 5, 1, biased=True, xl=True), case("sinks", 3, 4, sinks=2),
         chunks(3, 5, 1, 23), chunks(2, 4, 2, 16),
+        Case("retroactive_T17_B2", lambda: Retroactive(3, 2, 6), 18, 17, 2, node=retroactive),
         Case("positional", lambda: Recycled(4, 3), 3, 11, 2, node=table),
     ]
+
+
+class Retroactive(nn.Module):
+    """Attention of all frames of a window to all of them, for each window."""
+
+    def __init__(self, size: int, heads: int, window: int) -> None:
+        super().__init__()
+        self.attention, self.window = Attention(size, lambda i, j: True, heads), window
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([self.attention(x[:, :, t : t + self.window]) for t in range(x.shape[2] - self.window + 1)], 2)
 
 
 class Recycled(nn.Module):

@@ -252,71 +252,75 @@ struct AttentionParts {
 };
 
 namespace detail {
-/// f(load, store, h) for heads h in packets: as many as are left.
+/// f(load, store, i) for n numbers in packets from i on: only those that are left of the last one.
 template <class T, class F>
 EIGENSTREAM_ALWAYS_INLINE void for_packets(Index n, F&& f) noexcept {
   using P = simd::Packet<T, simd::max_lanes<T>>;
   Index i = 0;
   for (; i + P::lanes <= n; i += P::lanes)
     f([i](const T* from) EIGENSTREAM_INLINE_LAMBDA { return P::load(from + i); },
-      [i](P x, T* to) EIGENSTREAM_INLINE_LAMBDA { x.store(to + i); });
+      [i](P x, T* to) EIGENSTREAM_INLINE_LAMBDA { x.store(to + i); }, i);
   if (const Index rest = n - i; rest > 0)
     f([i, rest](const T* from) EIGENSTREAM_INLINE_LAMBDA { return P::load_first(from + i, rest); },
-      [i, rest](P x, T* to) EIGENSTREAM_INLINE_LAMBDA { x.store_first(to + i, rest); });
+      [i, rest](P x, T* to) EIGENSTREAM_INLINE_LAMBDA { x.store_first(to + i, rest); }, i);
 }
 }  // namespace detail
 
-/// Adds one more frame to a part, number `part`: its key and value of all heads. `scratch`: 2 numbers for each head.
+/// Numbers for each head that scratch memory has room for, in whole packets: what was stored in part is long in coming back.
+constexpr Index head_room(Index heads) noexcept { return (heads + attention_block - 1) / attention_block * attention_block; }
+
+/// Adds one more frame to a part, number `part`: its key and value of all heads. `scratch`: 2 head_room.
 template <class T>
 EIGENSTREAM_ALWAYS_INLINE void attend_more(const AttentionParts<T>& own, Index part, const T* query, const T* key, const T* value,
                                            T* scratch) noexcept {
   using P = simd::Packet<T, simd::max_lanes<T>>;
-  T *const weights = scratch, *const scales = scratch + own.heads;
+  T *const weights = scratch, *const scales = scratch + head_room(own.heads);
   for (Index h = 0; h < own.heads; ++h) {
     P sum = P::broadcast(T(0));
-    detail::for_packets<T>(own.size, [&](auto&& load, auto&&) EIGENSTREAM_INLINE_LAMBDA {
+    detail::for_packets<T>(own.size, [&](auto&& load, auto&&, Index) EIGENSTREAM_INLINE_LAMBDA {
       sum = multiply_add(load(query + h * own.size), load(key + h * own.size), sum);
     });
     weights[h] = simd::ei::predux(sum.native);
   }
   T *const greatest = own.greatest + part * own.heads, *const sums = own.sums + part * own.heads;
-  detail::for_packets<T>(own.heads, [&](auto&& load, auto&& store) EIGENSTREAM_INLINE_LAMBDA {
-    const P before = load(greatest), logit = load(weights), top = max(before, logit);
+  detail::for_packets<T>(own.heads, [&](auto&& load, auto&& store, Index i) EIGENSTREAM_INLINE_LAMBDA {
+    const P before = load(greatest), logit = P::load(weights + i), top = max(before, logit);
     const P scale = simd::exp(before - top), weight = simd::exp(logit - top);
     store(top, greatest), store(multiply_add(load(sums), scale, weight), sums);
-    store(weight, weights), store(scale, scales);
+    weight.store(weights + i), scale.store(scales + i);
   });
   for (Index h = 0; h < own.heads; ++h) {
     T* const all = own.values + (part * own.heads + h) * own.size;
     const P scale = P::broadcast(scales[h]), weight = P::broadcast(weights[h]);
-    detail::for_packets<T>(own.size, [&](auto&& load, auto&& store) EIGENSTREAM_INLINE_LAMBDA {
+    detail::for_packets<T>(own.size, [&](auto&& load, auto&& store, Index) EIGENSTREAM_INLINE_LAMBDA {
       store(multiply_add(load(all), scale, weight * load(value + h * own.size)), all);
     });
   }
 }
 
 /// The parts put together, in the order in which their numbers are given: what `attend` would give of all that is in them.
-/// `factors`: a number for each part and head.
+/// `scratch`: head_room for each of them, and once more.
 template <class T>
-EIGENSTREAM_ALWAYS_INLINE void attend_parts(const AttentionParts<T>& own, const Index* parts, Index count, T* factors, T* out) noexcept {
+EIGENSTREAM_ALWAYS_INLINE void attend_parts(const AttentionParts<T>& own, const Index* parts, Index count, T* scratch, T* out) noexcept {
   using P = simd::Packet<T, simd::max_lanes<T>>;
-  detail::for_packets<T>(own.heads, [&](auto&& load, auto&& store) EIGENSTREAM_INLINE_LAMBDA {
+  const Index room = head_room(own.heads);
+  T* const factors = scratch + room;
+  detail::for_packets<T>(own.heads, [&](auto&& load, auto&&, Index i) EIGENSTREAM_INLINE_LAMBDA {
     P top = load(own.greatest + parts[0] * own.heads), sum = P::broadcast(T(0));
     for (Index b = 1; b < count; ++b) top = max(top, load(own.greatest + parts[b] * own.heads));
     for (Index b = 0; b < count; ++b) {
       const P factor = simd::exp(load(own.greatest + parts[b] * own.heads) - top);
-      store(factor, factors + b * own.heads);
+      factor.store(factors + b * room + i);
       sum = multiply_add(factor, load(own.sums + parts[b] * own.heads), sum);
     }
-    const P by = P::broadcast(T(1)) / sum;
-    for (Index b = 0; b < count; ++b) store(load(factors + b * own.heads) * by, factors + b * own.heads);
+    (P::broadcast(T(1)) / sum).store(scratch + i);
   });
   for (Index h = 0; h < own.heads; ++h)
-    detail::for_packets<T>(own.size, [&](auto&& load, auto&& store) EIGENSTREAM_INLINE_LAMBDA {
+    detail::for_packets<T>(own.size, [&](auto&& load, auto&& store, Index) EIGENSTREAM_INLINE_LAMBDA {
       P sum = P::broadcast(T(0));
       for (Index b = 0; b < count; ++b)
-        sum = multiply_add(P::broadcast(factors[b * own.heads + h]), load(own.values + (parts[b] * own.heads + h) * own.size), sum);
-      store(sum, out + h * own.size);
+        sum = multiply_add(P::broadcast(factors[b * room + h]), load(own.values + (parts[b] * own.heads + h) * own.size), sum);
+      store(sum * P::broadcast(scratch[h]), out + h * own.size);
     });
 }
 

@@ -102,7 +102,7 @@ class RetroactiveAttention {
   // The lengths of what is in scratch memory: logits; a number or two for each head and block.
   static constexpr Index logits() noexcept { return rows * block; }
   Index scratch_bytes() const noexcept {
-    return aligned_bytes((logits() + (ring_ + 2) * heads_) * size_of) + ring_ * static_cast<Index>(sizeof(Index));
+    return aligned_bytes((logits() + (ring_ + 2) * kernel::head_room(heads_)) * size_of) + ring_ * static_cast<Index>(sizeof(Index));
   }
 
   void step(StateRef state, T* column, Time now, const T* x, T* y) const noexcept {
@@ -122,8 +122,7 @@ class RetroactiveAttention {
     if (now < window_ || oldest != newest)
       for (Time i = low; i < now; ++i) {
         T* const of = row(column, i);
-        if (lane == 0)
-          begin(of, slot(newest));
+        if (lane == 0) begin(of, slot(newest));
         kernel::attend_more(parts(of), slot(newest), of, x + channels(), x + 2 * channels(), factors);
       }
     for (Time b = oldest; b <= newest; ++b) work_out(state, column, b, low, now, now, now);

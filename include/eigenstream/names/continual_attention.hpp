@@ -15,6 +15,7 @@
 #include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/positional_encoding.hpp"
+#include "eigenstream/layer/retroactive_attention.hpp"
 #include "eigenstream/names/continual_module.hpp"
 #include "eigenstream/window/windowed.hpp"
 
@@ -115,6 +116,8 @@ struct AttentionParts {
     return {embed / heads, static_cast<Index>(past) + 1, {.lookahead = static_cast<Index>(ahead), .heads = heads}};
   }
   CausalAttention<float> full(Time frames) const { return attention(frames - 1, frames - 1); }
+  // All of the last n frames to all of them, as tokens.
+  RetroactiveAttention<float> retroactive(Index n) const { return {embed / heads, n, heads}; }
 
   Index embed = 0, heads = 1;
   std::vector<AnyLayer<float>> in;  // of q, k, v
@@ -168,7 +171,7 @@ struct EncoderParts {
   // Of all of the last n frames, which become tokens.
   Signal retroactive(Weaver& weaver, const Signal& x, Index n) const {
     const auto attend = [&](const Signal& of) {
-      const Signal y = weaver.add(tokens(3 * attention.embed, n, along(attention.full(n))), attention.project(weaver, of),
+      const Signal y = weaver.add(attention.retroactive(n), attention.project(weaver, of),
                                   whole_windows(n, n - 1));
       return weaver.add(attention.out, y, {});
     };
@@ -235,7 +238,7 @@ inline Module RetroactiveMultiheadAttention(const WeightMap& weights, Transforme
     weaver.differs = true;
     const Signal y = parts.project(weaver, x);
     const Signal z = weaver.whole() ? weaver.add(parts.full(y.frames), y, {})
-                                    : weaver.add(detail::tokens(3 * parts.embed, n, along(parts.full(n))), y,
+                                    : weaver.add(parts.retroactive(n), y,
                                                  detail::whole_windows(n, n - 1));
     return weaver.add(parts.out, z, {});
   };

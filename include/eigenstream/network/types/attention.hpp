@@ -3,6 +3,7 @@
 
 #include "eigenstream/layer/attention.hpp"
 #include "eigenstream/layer/positional_encoding.hpp"
+#include "eigenstream/layer/retroactive_attention.hpp"
 #include "eigenstream/network/registry.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -98,6 +99,22 @@ inline void add_attention_types(Registry& registry) {
       {F::integer("chunk", required, "frames of a chunk, whose outputs come with the last of them"),
        F::integer("before", 0, "chunks before that are seen", 0)},
       "relative places of which the tensors tell: (before + 2) chunk - 1");
+  registry.add({.name = "RetroactiveAttention",
+                .group = "Attention",
+                .summary = "Attention of all of the last frames to all of them, with every frame",
+                .formula = "y[h d .. h d + d - 1, k, t] = sum_j softmax_j(q[h,i] . k[h,j] / sqrt(d)) v[h,j],  i = t - window + 1 + k\n"
+                           "frames   n - window + 1, of width `window`",
+                .notes = "The channels of x are those of queries, keys and values, one after the other; the sum is over the last `window` "
+                         "frames.",
+                .fields = {F::integer("head_size", required, "`d`, channels of a head"),
+                           F::integer("window", required, "frames that attend and are attended to", 1, 4096),
+                           F::integer("heads", 1, "heads")},
+                .build = [](ModuleReader& r, const FrameShape&) {
+                  const Index size = r.integer("head_size"), window = r.integer("window"), heads = r.integer("heads");
+                  r.check(static_cast<double>(size) * static_cast<double>(heads) <= static_cast<double>(max_extent), heads,
+                          " heads of ", size, " channels are more than can be kept");
+                  return Built(RetroactiveAttention<float>(size, window, heads));
+                }});
   registry.add({.name = "RecyclingPositionalEncoding",
                 .group = "Attention",
                 .summary = "A row of a table added to each frame, from the first one again after the last",
