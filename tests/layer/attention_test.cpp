@@ -2,6 +2,9 @@
 
 #include <cmath>
 
+#include "eigenstream/layer/delay.hpp"
+#include "eigenstream/layer/linear.hpp"
+#include "eigenstream/network/any_graph.hpp"
 #include "support/catch.hpp"
 #include "support/contract.hpp"
 #include "support/errors.hpp"
@@ -204,6 +207,18 @@ TEST_CASE("Attention: three signals give what one does", "[layer]") {
   for (Index i = 0; i < y.size(); ++i) CHECK(y.data()[i] == expected.data()[i]);
   CHECK_THAT(error_of([&] { three.facts(std::array{shapes[0], shapes[0], shapes[2]}); }), Contains("takes keys of 6 channels, not 12"));
   CHECK_THAT(error_of([&] { three.facts(std::array{shapes[0], shapes[1], shapes[2].with_batch(3)}); }), Contains("values of"));
+}
+
+TEST_CASE("Attention: queries, keys and values of a graph, one of which comes late", "[layer][property]") {
+  es::GraphBuilder<float> graph;
+  const auto x = graph.input();
+  const auto branch = [&](Index channels, std::uint64_t seed, Index late) {
+    const auto y = graph.join(es::AnyLayer<float>(support::random_linear<float>(3, channels, true, seed)), {x});
+    return graph.join(es::AnyLayer<float>(es::Delay<float>(late)), {y});
+  };
+  const auto q = branch(8, 1, 0), k = branch(4, 2, 3), v = branch(4, 3, 1);
+  const es::CausalAttention<float> layer(4, 6, {.lookahead = 2, .heads = 2, .kv_heads = 1, .inputs = 3});
+  support::check_contract(graph.build(graph.join(es::AnyLayer<float>(layer), {q, k, v})), 2, {.exact = false});
 }
 
 TEST_CASE("Attention: rotations are as exact after years", "[layer]") {
