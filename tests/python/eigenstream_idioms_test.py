@@ -1398,6 +1398,18 @@ class MathematicsTest(IdiomCase):
         self.assert_exported(own(lambda m, x: torch.logit(x.sigmoid()) + x.clamp(min=-0.2) + x.clamp_max(0.3)
                                  + torch.rsqrt(x * x + 1) + torch.deg2rad(x)), 2)
 
+    def test_functions_made_of_others(self) -> None:
+        self.assert_exported(own(lambda m, x: torch.fmod(x * 3, 0.7) + torch.fmod(torch.tensor(2.5), x.abs() + 0.5) + torch.fmod(x[:, :1] * 4, x[:, 1:] - 2)), 2)
+        self.assert_exported(own(lambda m, x: x.diff() + x.diff(dim=1)[..., 1:]), 2)
+        self.assert_exported(own(lambda m, x: torch.diff(x, n=2)), 2)
+        self.assert_exported(own(lambda m, x: torch.nan_to_num(torch.where(torch.isfinite(1 / x), x, 2.0)) - torch.isnan(x).float()
+                                 + x.masked_fill(torch.isinf(x), 0.0)), 2)
+        self.assert_exported(own(lambda m, x: F.cosine_similarity(x, x.flip(1) + 0.3, dim=1).unsqueeze(1)), 3)
+        self.assert_exported(own(lambda m, x: torch.cat([*torch.std_mean(x, 1, keepdim=True), torch.var_mean(x, dim=1)[1][:, None]], 1)), 3)
+        self.assert_exported(own(lambda m, x: torch.stack(list(torch.aminmax(x, dim=1)), 1)), 3)
+        self.assert_exported(own(lambda m, x: torch.logaddexp2(x, x.flip(1)) + torch.hsplit(x, 2)[1]), 2)
+        self.assert_exported(own(lambda m, x: torch.bmm(torch.ones(x.shape[0], 2, 3), x)), 3)
+
     def test_comparisons(self) -> None:
         self.assert_exported(own(lambda m, x: (x > 0.1).float() + (x >= 0.2) + (0.3 < x) + 2 * (x <= x[:, :1]) + (x == 0)
                                  + (x != x[:, :1]) + (x < torch.tensor([[0.1], [0.2]]))), 2)

@@ -136,7 +136,7 @@ def mean(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False, dtyp
     return _reduced(b, input, dim, keepdim, name, over_channels)
 
 
-def _extreme(b: Builder, x: Signal, dim: Any, keepdim: bool, name: str) -> Signal:
+def extreme(b: Builder, x: Signal, dim: Any, keepdim: bool, name: str) -> Signal:
     def over_channels(y: Signal, each: int) -> Signal:
         parts = [y.replaced(index=part.unsqueeze(y.place(each))) for part in y.index.unbind(y.place(each))]
         return parts[0] if len(parts) == 1 else join_signals(b, name[1:], *parts)
@@ -146,7 +146,7 @@ def _extreme(b: Builder, x: Signal, dim: Any, keepdim: bool, name: str) -> Signa
 
 @handles("amax", "amin")
 def amax(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False) -> Signal:
-    return _extreme(b, input, dim, keepdim, b.step.name)
+    return extreme(b, input, dim, keepdim, b.step.name)
 
 
 @handles("max", "min")
@@ -154,7 +154,7 @@ def maximum(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False) -
     name = b.step.name
     if isinstance(dim, (Signal, Tensor)):
         return larger(b, name, input, dim)
-    values = _extreme(b, input, dim, keepdim, f"a{name}")
+    values = extreme(b, input, dim, keepdim, f"a{name}")
     if dim is not None and input.axis(dim) == SPACE:
         return values, _place(b, input, dim, keepdim, name)
     return values, Lost("the places of a maximum", f"uses the places of a {name}imum, which a model file cannot give", b.step.place)
@@ -170,11 +170,12 @@ def prod(b: Builder, input: Signal, dim: Any = None, keepdim: bool = False, dtyp
 
 @handles("var", "std")
 def variance(b: Builder, input: Signal, dim: Any = None, unbiased: bool = True, keepdim: bool = False,
-             correction: Any = None) -> Signal:
+             correction: Any = None, root: Optional[bool] = None) -> Signal:
     dim = dim[0] if isinstance(dim, (tuple, list)) and len(dim) == 1 else dim
     if not isinstance(dim, int) or isinstance(dim, bool):
         raise Refused(f"{b.step.name} over all axes: that mixes what does not belong together")
-    axes = _axes(b, input, dim, f"a {'variance' if b.step.name == 'var' else 'deviation'}")
+    root = b.step.name == "std" if root is None else root
+    axes = _axes(b, input, dim, f"a {'deviation' if root else 'variance'}")
     count = input.frames[0] if input.axes[axes[0]] == TIME else input.extent(axes[0])
     y = power(b, binary(b, "sub", input, mean_of(b, input, dim)), 2)
     y = mean_of(b, y, dim)
@@ -182,7 +183,7 @@ def variance(b: Builder, input: Signal, dim: Any = None, unbiased: bool = True, 
     if less >= count:
         raise Refused(f"the variance of {count} numbers with correction {less} is no number")
     y = affine(b, y, count / (count - less))
-    y = b.simple("Sqrt", y) if b.step.name == "std" else y
+    y = b.simple("Sqrt", y) if root else y
     return y if keepdim else without(b, y, axes)
 
 
@@ -201,13 +202,13 @@ def norm(b: Builder, input: Signal, p: Any = 2, dim: Any = None, keepdim: bool =
     order = p if ord is None else ord
     dims = _axes(b, input, dim, "a norm")
     if order in (1, 1.0):
-        return _sum(b, b.simple("Abs", input), dims, keepdim)
+        return sum_over(b, b.simple("Abs", input), dims, keepdim)
     if order not in (2, 2.0, None, "fro"):
         raise Refused(f"a norm of order {order} is not supported; 1 and 2 are")
-    return b.simple("Sqrt", _sum(b, b.simple("Square", input), dims, keepdim))
+    return b.simple("Sqrt", sum_over(b, b.simple("Square", input), dims, keepdim))
 
 
-def _sum(b: Builder, x: Signal, dims: Sequence[int], keepdim: bool) -> Signal:
+def sum_over(b: Builder, x: Signal, dims: Sequence[int], keepdim: bool) -> Signal:
     def over_channels(y: Signal, each: int) -> Signal:
         return linear_map(b, y, each, torch.ones(1, y.extent(each)), path=b.own_path("sum"))
 
@@ -223,7 +224,7 @@ def normalize(b: Builder, input: Signal, p: Any = 2.0, dim: Any = 1, eps: float 
 @handles("logsumexp")
 def logsumexp(b: Builder, input: Signal, dim: Any, keepdim: bool = False) -> Signal:
     dims = _axes(b, input, dim, "logsumexp")
-    return b.simple("Log", _sum(b, b.simple("Exp", input), dims, keepdim))
+    return b.simple("Log", sum_over(b, b.simple("Exp", input), dims, keepdim))
 
 
 @handles("cumsum")
@@ -311,6 +312,7 @@ def matmul(b: Builder, input: Any, other: Any, out: Any = None) -> Signal:
         raise Refused("multiplies two signals as matrices (attention), which is not supported yet"
                       + ("" if b.windows else f"; over time it {USE_A_WINDOW}"))
     x, matrix = (left, matrix_of(b, right)) if isinstance(left, Signal) else (right, matrix_of(b, left))
+    vector = matrix.dim() == 1
     while matrix.dim() > 2 and matrix.shape[0] == 1:
         matrix = matrix[0]
     if matrix.dim() == 1:
@@ -320,7 +322,6 @@ def matmul(b: Builder, input: Any, other: Any, out: Any = None) -> Signal:
     dim = len(x.axes) - (1 if x is left else 2)
     x = b.over_channels(x, dim, "a matrix product")
     y = linear_map(b, x, dim, matrix.t() if isinstance(left, Signal) else matrix)
-    vector = (right if isinstance(left, Signal) else left).dim() == 1
     return without(b, y, [dim]) if vector else y
 
 
@@ -377,7 +378,7 @@ def _einsum_of_signals(b: Builder, equation: str, operands: Sequence[Any]) -> Si
         spread.append(x)
     y = join_signals(b, "product", *spread)
     gone = list(range(len(result), len(letters)))
-    return without(b, _sum(b, y, gone, True), gone) if gone else y
+    return without(b, sum_over(b, y, gone, True), gone) if gone else y
 
 
 # --- norms ----------------------------------------------------------------------------------------------------------

@@ -286,5 +286,5 @@ def _whole_signal(name: str) -> None:
 
 for _name in ("sort", "argsort", "topk", "median", "quantile", "kthvalue", "mode", "fft",
               "rfft", "fft_fft",
-              "fft_rfft", "fft_ifft", "fft_irfft", "stft", "istft", "logcumsumexp", "diff", "trapz"):
+              "fft_rfft", "fft_ifft", "fft_irfft", "stft", "istft", "logcumsumexp", "trapz"):
     _whole_signal(_name)

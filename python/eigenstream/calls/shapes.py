@@ -431,6 +431,7 @@ def split(b: Builder, input: Signal, split_size_or_sections: Any = None, dim: in
 @handles("tensor_split", "hsplit", "dsplit")
 def tensor_split(b: Builder, input: Signal, indices_or_sections: Any = None, dim: int = 0, **named: Any) -> Tuple[Signal, ...]:
     sections = next(iter(named.values()), indices_or_sections)
+    dim = {"hsplit": 1, "dsplit": 2}.get(b.step.name, dim)
     extent = input.extent(dim) or 0
     if isinstance(sections, int):
         sizes = [extent // sections + (i < extent % sections) for i in range(sections)]
