@@ -43,7 +43,7 @@ TEST_CASE("Conv3x3: gradients", "[learn][gradient]") {
   CHECK((conv.weight.gradient - 2 * once).cwiseAbs().maxCoeff() < 1e-13);
 }
 
-TEST_CASE("max_pool: the first of the largest; what is odd is left out", "[learn]") {
+TEST_CASE("max_pool: the first of the largest, and what is odd is left out", "[learn]") {
   MatrixD x(1, 15), dy(1, 2);
   x << 1, 1, 5, 2, 99,  //
       1, 1, 3, 5, 99,   //

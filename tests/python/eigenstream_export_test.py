@@ -639,8 +639,8 @@ class DescriptionTest(Case):
 
     @unittest.skipUnless(GOLDEN.is_dir(), "no golden files here")
     def test_goldens(self) -> None:
-        # Over time and space the exporter writes nothing yet, so there is no second opinion of it: golden_test.cpp judges that.
-        files = sorted(path for path in GOLDEN.glob("*.safetensors") if path.stem != "Space")
+        # Attention is not written by the exporter, and over space by types that the interpreter here lacks: golden_test.cpp judges these.
+        files = sorted(path for path in GOLDEN.glob("*.safetensors") if path.stem not in ("Attention", "Space"))
         self.assertTrue(files)
         for path in files:
             metadata, tensors = read_safetensors(path)
