@@ -1316,6 +1316,24 @@ class PythonTest(IdiomCase):
             with self.subTest(function.__name__):
                 self.assert_exported(own(function, conv=nn.Conv1d(4, 4, 3, padding=1)), 4)
 
+        def features(m: nn.Module, x: Tensor) -> Tensor:
+            h, y = m.linear(x.flatten(1)), torch.zeros(x.shape[0], 7)
+            y[:, :3] = h[:, :3]
+            y[:, 5] = h[:, 4]
+            h[:, 0] = 1
+            return torch.cat([y, h], dim=1)
+
+        def interleaved(m: nn.Module, x: Tensor) -> Tensor:
+            h, y = x.mean(-1), torch.empty(x.shape[0], 8)
+            y[:, 0::2] = h
+            y[:, 1::2] = h * 2
+            return y
+
+        for function in (shifted, added_to, features, interleaved):
+            with self.subTest(function.__name__, windowed=True):
+                parts = {"conv": nn.Conv1d(4, 4, 3, padding=1), "linear": nn.Linear(64, 5)}
+                self.assert_exported(Windowed(own(function, **parts), 16, 8), 4)
+
         def half(m: nn.Module, x: Tensor) -> Tensor:
             y = x.clone()
             y[..., 1:] = x[..., :-1]

@@ -94,6 +94,11 @@ def _parts(index: Any, rank: int) -> List[Any]:
     return parts + [slice(None)] * (rank - len(parts))
 
 
+def _timed(b: Builder, axes: Sequence[str]) -> bool:
+    """Whether a tensor with these axes has a time, or is the features of a window."""
+    return TIME in axes or b.windows
+
+
 def _base(b: Builder, tensor: Any, parts: Sequence[Any], value: Any) -> Written:
     """What is written to."""
     if isinstance(tensor, Written):
@@ -106,12 +111,12 @@ def _base(b: Builder, tensor: Any, parts: Sequence[Any], value: Any) -> Written:
         return Written.over(tensor)
     shapes = [shapes[0] for shapes in b.step.shapes]
     kept = [dim for dim, part in enumerate(parts) if isinstance(part, (slice, Tensor))]
-    if not isinstance(value, Signal) or len(value.axes) != len(kept) or BATCH not in value.axes or TIME not in value.axes:
+    if not isinstance(value, Signal) or len(value.axes) != len(kept) or BATCH not in value.axes or not _timed(b, value.axes):
         raise Refused(f"writes {what(value)} into a part of a tensor; {_OTHERWISE}")
     axes = [SPACE] * len(parts)
     for dim, role in zip(kept, value.axes):
         axes[dim] = role
-    frames = [shape[axes.index(TIME)] for shape in shapes]
+    frames = [shape[axes.index(TIME)] for shape in shapes] if TIME in axes else value.frames
     if any(shape[axes.index(BATCH)] != run.batch for shape, run in zip(shapes, b.runs)):
         raise Refused(f"writes {value!r} into a tensor of shape {tuple(shapes[0])}; {_OTHERWISE}")
     return Written(axes, frames, _constant(tensor.values if isinstance(tensor, Varying) else [tensor], axes))
@@ -148,16 +153,14 @@ def _left(own: Written, part: Any) -> Tuple[List[int], List[int]]:
 @handles("setitem", "copy_")
 def setitem(b: Builder, input: Any, *given: Any) -> Any:
     index, value = given if len(given) == 2 else (Ellipsis, given[0])
-    if b.windows:
-        raise Refused(f"writes into a part of a tensor; {_OTHERWISE}")
     parts = _parts(index, len(b.step.shapes[0][0]))
     own = _base(b, input, parts, value)
-    if TIME not in own.axes or BATCH not in own.axes or len(parts) != len(own.axes):
+    if not _timed(b, own.axes) or BATCH not in own.axes or len(parts) != len(own.axes):
         raise Refused(f"writes into a part of a tensor without a time; {_OTHERWISE}")
     batch = parts[own.axes.index(BATCH)]
     if batch != slice(None):
         raise Refused("writes into a part of the batch: that mixes what does not belong together")
-    befores, behinds = _left(own, parts[own.axes.index(TIME)])
+    befores, behinds = _left(own, parts[own.axes.index(TIME)] if TIME in own.axes else slice(None))
     space = [part for part, role in zip(parts, own.axes) if role == SPACE]
     places = in_order(own.owner.numel()).reshape(own.owner.shape)[tuple(space)]
     kept = [role for part, role in zip(parts, own.axes) if not isinstance(part, int)]
