@@ -82,7 +82,9 @@ class Conv3x3 {
 };
 
 /// The largest of each 2 x 2 pixels; a last odd row or column is left out. The gradient goes to the first of the
-/// largest. Shapes   x (C,HW) -> y (C, floor(H/2) floor(W/2)); where: for each of y, which pixel of x it is Errors none
+/// largest.
+/// Shapes   x (C,HW) -> y (C, floor(H/2) floor(W/2)); where: for each of y, which pixel of x it is
+/// Errors   none
 /// Source   torch.nn.MaxPool2d(2)
 template <class T>
 Matrix<T> max_pool(const Matrix<T>& x, ImageSize size, Matrix<Index>& where) {

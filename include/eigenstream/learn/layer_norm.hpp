@@ -8,8 +8,10 @@ EIGENSTREAM_BEGIN_NAMESPACE
 namespace learn {
 
 /// Each row brought to mean 0 and variance 1: y = weight (x - mean) / sqrt(var + 1e-5) + bias, var without Bessel's
-/// correction. Shapes   x (N,D) -> y (N,D); weight (D), bias (D), or neither Errors   constructor: Error if D is below
-/// 1 Source   torch.nn.LayerNorm: weight 1 and bias 0 to begin with, elementwise_affine
+/// correction.
+/// Shapes   x (N,D) -> y (N,D); weight (D), bias (D), or neither
+/// Errors   constructor: Error if D is below 1
+/// Source   torch.nn.LayerNorm: weight 1 and bias 0 to begin with, elementwise_affine
 template <class T>
 class LayerNorm {
  public:

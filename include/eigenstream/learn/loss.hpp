@@ -12,8 +12,10 @@ namespace learn {
 
 /// The cosine between y and x: sum(y x) / (max(|y|, 1e-8) max(|x|, 1e-8)), of vectors that lie along the columns, and
 /// the mean of all. A row vector of features is such a matrix when it is transposed; an image has one vector for each
-/// pixel. Shapes   y, x (D,N) -> a number; dy (D,N), no gradient to x Errors   Error if the shapes differ Source
-/// torch.nn.functional.cosine_similarity
+/// pixel.
+/// Shapes   y, x (D,N) -> a number; dy (D,N), no gradient to x
+/// Errors   Error if the shapes differ
+/// Source   torch.nn.functional.cosine_similarity
 template <class Y, class X>
 typename Y::Scalar cosine_similarity(const Y& y, const X& x, Matrix<typename Y::Scalar>* dy = nullptr) {
   using T = typename Y::Scalar;

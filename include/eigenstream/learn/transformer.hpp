@@ -16,10 +16,11 @@ namespace learn {
 ///   [Q K V] = x W_in^T + b_in,  A = softmax(Q K^T / sqrt(D/heads)) of the head's columns,  y = [A V of each head]
 ///   W_o^T + b_o
 /// Only the rows that are wanted ask (they have a Q); all are looked at.
-/// Shapes   x (N,D) -> y (Count,D) for rows First to First + Count; in_proj_weight (3D,D): those of Q, K, V;
-/// in_proj_bias (3D) Errors   constructor: Error if the heads do not divide D Source   torch.nn.MultiheadAttention
-/// without dropout and mask; its initial values, but for out_proj.bias, which is
-///          uniform like the weight
+/// Shapes   x (N,D) -> y (Count,D) for rows First to First + Count; in_proj_weight (3D,D): those of Q, K, V; in_proj_bias
+///          (3D)
+/// Errors   constructor: Error if the heads do not divide D
+/// Source   torch.nn.MultiheadAttention without dropout and mask; its initial values, but for out_proj.bias, which is uniform
+///          like the weight
 template <class T>
 class SelfAttention {
  public:
@@ -158,9 +159,10 @@ class TransformerBlock {
 };
 
 /// Several blocks that begin as copies of each other, and a normalisation without parameters; then one row of what
-/// comes out, which is all that the last block computes. Shapes   x (N,D) -> y (1,D) Errors   constructor: those of
-/// SelfAttention; Error without a block. forward: Error if there is no such row Source
-/// torch.nn.TransformerEncoder(norm=LayerNorm(D, elementwise_affine=False))
+/// comes out, which is all that the last block computes.
+/// Shapes   x (N,D) -> y (1,D)
+/// Errors   constructor: those of SelfAttention; Error without a block. forward: Error if there is no such row
+/// Source   torch.nn.TransformerEncoder(norm=LayerNorm(D, elementwise_affine=False))
 template <class T>
 class Transformer {
  public:

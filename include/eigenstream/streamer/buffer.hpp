@@ -14,8 +14,10 @@ namespace streamer {
 
 /// The inputs of an event, or those of them that were predicted worst: when all slots are taken, a new input replaces
 /// the best predicted one if it was predicted worse itself (similarity: the largest err by a smaller one; distance: the
-/// smallest by a larger one; of several, that in the first slot). Shapes   inputs of any kind Errors   constructor:
-/// Error if buffer_size is below 1 Source   STREAMER
+/// smallest by a larger one; of several, that in the first slot).
+/// Shapes   inputs of any kind
+/// Errors   constructor: Error if buffer_size is below 1
+/// Source   STREAMER
 template <class Input>
 class MemBuffer {
  public:

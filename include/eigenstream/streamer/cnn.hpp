@@ -51,8 +51,10 @@ learn::RowVector<T> as_row(const learn::Matrix<T>& x) {
 }  // namespace detail
 
 /// Four times a 3 x 3 convolution, ReLU and the largest of 2 x 2, with 3, 32, 64, 256 and 1024 channels, then a dense
-/// layer. Shapes   x (1,3HW) -> y (1,D) Errors   constructor: Error unless height and width are multiples of 16 Source
-/// STREAMER, which has 128 x 128 only
+/// layer.
+/// Shapes   x (1,3HW) -> y (1,D)
+/// Errors   constructor: Error unless height and width are multiples of 16
+/// Source   STREAMER, which has 128 x 128 only
 template <class T>
 class CNNEncoder : public FrameNetwork<T> {
  public:
@@ -102,8 +104,10 @@ class CNNEncoder : public FrameNetwork<T> {
 };
 
 /// The way back: a dense layer, then four times each pixel becomes 2 x 2 and a 3 x 3 convolution, with 1024, 256, 64,
-/// 32 and 3 channels and a ReLU behind the first three. Shapes   x (1,D) -> y (1,3HW) Errors   constructor: Error
-/// unless height and width are multiples of 16 Source   STREAMER, which has 128 x 128 only
+/// 32 and 3 channels and a ReLU behind the first three.
+/// Shapes   x (1,D) -> y (1,3HW)
+/// Errors   constructor: Error unless height and width are multiples of 16
+/// Source   STREAMER, which has 128 x 128 only
 template <class T>
 class CNNDecoder : public FrameNetwork<T> {
  public:

@@ -27,8 +27,10 @@ inline Index frame_stride(double fps, double snippet_size) {
 }
 
 /// A trained model that segments one video after another and learns nothing more. Images are to be scaled to the size
-/// of training and from 0..1 to 2 p - 1, as they were there. Shapes   as StreamerModel Errors   constructor: those of
-/// read_safetensors and load_model Source   STREAMER
+/// of training and from 0..1 to 2 p - 1, as they were there.
+/// Shapes   as StreamerModel
+/// Errors   constructor: those of read_safetensors and load_model
+/// Source   STREAMER
 template <class T>
 class InferenceModel {
  public:

@@ -9,8 +9,10 @@ EIGENSTREAM_BEGIN_NAMESPACE
 namespace streamer {
 
 /// How a prediction compares with what came. similarity: the cosine, of images of each pixel's colour, averaged;
-/// distance: the mean squared difference. Shapes   y, x (1,D) or (1,3HW), images channel by channel -> a number Errors
-/// Error if the sizes differ Source   STREAMER
+/// distance: the mean squared difference.
+/// Shapes   y, x (1,D) or (1,3HW), images channel by channel -> a number
+/// Errors   Error if the sizes differ
+/// Source   STREAMER
 template <class T>
 class StreamerLoss {
  public:

@@ -32,9 +32,10 @@ class Module {
 };
 
 /// F: a sequence of feature vectors becomes one vector, its summary. A transformer over a token of its own and the
-/// sequence, which has its positions added; what the own token became is the result. Shapes   x (S,D), S at most
-/// buffer_size -> z (1,D). With an encoder, each x comes from encode(frame) Errors   constructor: Error if the heads do
-/// not divide D. forward: Error if S is 0 or too large Source   STREAMER
+/// sequence, which has its positions added; what the own token became is the result.
+/// Shapes   x (S,D), S at most buffer_size -> z (1,D). With an encoder, each x comes from encode(frame)
+/// Errors   constructor: Error if the heads do not divide D. forward: Error if S is 0 or too large
+/// Source   STREAMER
 template <class T>
 class TemporalEncoding : public Module<T> {
  public:
@@ -85,9 +86,10 @@ class TemporalEncoding : public Module<T> {
 };
 
 /// P: the summaries of all layers become a prediction of this layer's next input. A transformer over them, with the
-/// positions of their layers added; what this layer's row became, and the decoder made of it, is the result. Shapes   x
-/// (L,D), L from layer_num + 1 to max_layers -> y (1,D), or (1,3HW) with a decoder Errors   constructor: Error if the
-/// heads do not divide D. forward: Error if L is out of range Source   STREAMER
+/// positions of their layers added; what this layer's row became, and the decoder made of it, is the result.
+/// Shapes   x (L,D), L from layer_num + 1 to max_layers -> y (1,D), or (1,3HW) with a decoder
+/// Errors   constructor: Error if the heads do not divide D. forward: Error if L is out of range
+/// Source   STREAMER
 template <class T>
 class HierarchicalPrediction : public Module<T> {
  public:

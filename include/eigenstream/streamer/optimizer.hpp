@@ -35,7 +35,10 @@ struct StreamerOptimizerArguments {
 
 /// Gathers the gradients of what each input was predicted like, and steps when the top layer has seen enough.
 /// Hierarchical gradient normalisation: a loss counts with the time it spans, less for layers further away, and the sum
-/// of the times divides. Shapes   none Errors   constructor: Error if an argument is impossible Source   STREAMER
+/// of the times divides.
+/// Shapes   none
+/// Errors   constructor: Error if an argument is impossible
+/// Source   STREAMER
 template <class T>
 class StreamerOptimizer {
  public:
