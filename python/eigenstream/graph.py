@@ -151,6 +151,10 @@ class Builder:
         cut = next((operand.cut for operand in operands if operand.cut is not None), None)
         return self.put(node, operands, channels, frames, streams, cut, tuple(space))
 
+    def made_by(self, x: Signal) -> Node:
+        """The node that gives x's value; one without a type for what the network is given."""
+        return self.nodes[x.number - self.signals] if x.number >= self.signals else {"type": ""}
+
     def in_shape(self, node: Node, operands: Sequence[Signal]) -> Tuple[Signal, ...]:
         """Operands with their space if the node does the same to each number of them, else without."""
         same = node["type"] in _EACH_NUMBER or node["type"] == "Affine" and "channels" not in node or (
@@ -163,7 +167,7 @@ class Builder:
         """x with a value whose numbers lie as they do, as frames of these channels, width and height."""
         if self.values[x.number].shape == shape:
             return x
-        source = self.nodes[x.number - self.signals] if x.number >= self.signals else {"type": ""}
+        source = self.made_by(x)
         if source["type"] == "Reshape":  # back to where it came from, or at once from there
             return self.with_shape(x.replaced(number=source["from"][0]), shape)
         key = (x.number, shape)
@@ -394,7 +398,7 @@ class Builder:
     def swapped(self, x: Signal, axes: Sequence[str], shape: Sequence[int]) -> Signal:
         """The channels of x as frames and its frames as channels, which then have this shape and these axes."""
         x = self.ordered(x)
-        node = self.nodes[x.number - self.signals] if x.number >= self.signals else {"type": ""}
+        node = self.made_by(x)
         if node["type"] == "Transpose":  # back to where it came from
             number = node["from"][0]
             channels = self.values[number].channels

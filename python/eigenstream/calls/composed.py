@@ -10,10 +10,10 @@ import torch
 from ..errors import Refused
 from ..graph import Builder
 from ..signals import BATCH, Signal, what
-from .arithmetic import affine, binary, clamp, compared, where
+from .arithmetic import affine, binary, clamp, compared, remainder, where
 from .channels import extreme, mean_of, norm, sum_over, variance, without
 from .pointwise import logaddexp
-from .registry import HANDLERS, handles
+from .registry import handles
 from .shapes import sliced
 
 
@@ -33,10 +33,8 @@ def diff(b: Builder, input: Signal, n: int = 1, dim: int = -1, prepend: Any = No
 def fmod(b: Builder, input: Any, other: Any) -> Signal:
     """The remainder with the sign of what is divided: that of absolute values, which is exact."""
     sizes = [b.simple("Abs", each) if isinstance(each, Signal) else abs(each) for each in (input, other)]
-    left = HANDLERS["remainder"](b, *sizes)
-    if not isinstance(input, Signal):
-        return affine(b, left, math.copysign(1.0, input)) if isinstance(input, (int, float)) else binary(b, "mul", left, input.sign())
-    return binary(b, "mul", left, b.simple("Sign", input))
+    sign = b.simple("Sign", input) if isinstance(input, Signal) else input.sign()
+    return binary(b, "mul", remainder(b, *sizes), sign)
 
 
 @handles("isnan")
@@ -72,10 +70,10 @@ def cosine_similarity(b: Builder, x1: Signal, x2: Signal, dim: int = 1, eps: flo
 
 
 def _and_mean(b: Builder, root: bool, input: Signal, args: Tuple[Any, ...], kwargs: Any) -> Tuple[Signal, Signal]:
-    dim, keepdim = kwargs.get("dim", args[0] if args else None), kwargs.get("keepdim", False)
+    dim = kwargs.get("dim", args[0] if args else None)
     spread = variance(b, input, *args, root=root, **kwargs)
     mean = mean_of(b, input, dim[0] if isinstance(dim, (tuple, list)) else dim)
-    return spread, mean if keepdim or len(mean.axes) == len(spread.axes) else without(b, mean, [dim % len(input.axes)])
+    return spread, mean if len(mean.axes) == len(spread.axes) else without(b, mean, [dim % len(input.axes)])
 
 
 @handles("std_mean")

@@ -65,7 +65,7 @@ def conv1d(b: Builder, input: Signal, weight: Any, bias: Any = None, stride: Any
 
 def _pad_before(b: Builder, x: Signal, padded: int) -> Optional[Node]:
     """The Pad that gives x, if it is nothing but more padding of a convolution."""
-    node = b.nodes[x.number - b.signals] if x.number >= b.signals else {"type": ""}
+    node = b.made_by(x)
     if node["type"] != "Pad" or x.cut is not None or min(node["left"], node["right"]) < 0 or "multiple" in node:
         return None
     zeros = node["mode"] == "constant" and node["value"] == 0

@@ -326,6 +326,12 @@ def sliced(b: Builder, x: Signal, dim: int, start: Any, stop: Any, step: Any = N
     return _part(b, x, dim, in_order(x.extent(dim))[slice(start, stop, step)])
 
 
+def index_of_each(parts: Sequence[Any], rank: int) -> List[Any]:
+    """An index for each of so many axes: what `...` stands for, and what is left out at the end."""
+    at = next((i for i, part in enumerate(parts) if part is Ellipsis), len(parts))
+    return [*parts[:at], *[slice(None)] * (rank - len(parts) + (at < len(parts))), *parts[at + 1:]]
+
+
 @handles("__getitem__")
 def getitem(b: Builder, input: Any, index: Any) -> Any:
     if not isinstance(input, Signal):
@@ -334,12 +340,8 @@ def getitem(b: Builder, input: Any, index: Any) -> Any:
     if any(isinstance(part, Signal) or part is not Ellipsis and isinstance(part, bool) for part in parts):
         raise Refused("an index that depends on the signal")
     rank = len(input.axes) + sum(part is None for part in parts)
-    if any(part is Ellipsis for part in parts):
-        at = next(i for i, part in enumerate(parts) if part is Ellipsis)
-        parts = parts[:at] + [slice(None)] * (rank + 1 - len(parts)) + parts[at + 1:]
-    parts += [slice(None)] * (rank - len(parts))
     x, dim, gone = input, 0, []
-    for part in parts:
+    for part in index_of_each(parts, rank):
         if part is None:
             x = unsqueeze(b, x, dim)
         elif isinstance(part, slice):

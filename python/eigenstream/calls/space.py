@@ -92,7 +92,7 @@ def _unpadded(b: Builder, frames: Frames, pads: List[List[int]]) -> Tuple[Frames
         for dim, sides in x.padded.amounts.items():
             pads[dim - 2] = [mine + more for mine, more in zip(pads[dim - 2], sides)]
         x, own = x.padded.source, True
-    node = b.nodes[x.number - b.signals] if x.number >= b.signals and frames.time is not None else {"type": ""}
+    node = b.made_by(x) if frames.time is not None else {"type": ""}
     if node["type"] == "Pad" and x.cut is None and min(node["left"], node["right"]) >= 0 and "multiple" not in node:
         zeros = node["mode"] == "constant" and node["value"] == 0
         if zeros and mode == "zeros" or node["mode"] == "replicate" and (mode == "replicate" or not own):

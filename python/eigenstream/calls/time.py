@@ -34,10 +34,12 @@ def pad_node(b: Builder, left: int, right: int, value: float = 0.0, mode: str = 
 # --- crops ----------------------------------------------------------------------------------------------------------
 
 
-def _bounds(b: Builder, x: Signal, value: Any, end: bool) -> List[int]:
-    """Where a slice over time starts or ends, for each run."""
+def bounds(frames: Sequence[int], value: Any, end: bool) -> List[int]:
+    """Where a slice over a time of so many frames starts or ends, for each run."""
+    if isinstance(value, Number) and value.of_batch:
+        raise Refused(f"a bound over time is {what(value)}")
     places = []
-    for i, length in enumerate(x.frames):
+    for i, length in enumerate(frames):
         at = value.values[i] if isinstance(value, Number) else value
         at = (length if end else 0) if at is None else at
         if type(at) is not int:
@@ -49,10 +51,7 @@ def _bounds(b: Builder, x: Signal, value: Any, end: bool) -> List[int]:
 def crop(b: Builder, x: Signal, start: Any, stop: Any, step: Any = None) -> Signal:
     """A slice over time. What is cut off the end for every length is a Pad. Where some lengths lose more, the stream has these
     frames until it meets another signal that ends there."""
-    for bound in (start, stop):
-        if isinstance(bound, Number) and bound.of_batch:
-            raise Refused(f"a bound over time is {what(bound)}")
-    starts, stops = _bounds(b, x, start, False), _bounds(b, x, stop, True)
+    starts, stops = bounds(x.frames, start, False), bounds(x.frames, stop, True)
     left = b.constant_number(starts, "where a slice over time starts", _CONSTANT_START)
     streams = b.streamed(x)
     excess = [stream - stop for stream, stop in zip(streams, stops)]
@@ -290,7 +289,7 @@ def index_add(b: Builder, input: Any, dim: Any, index: Any, source: Any, alpha: 
     if size == 1:
         return source
     x = source
-    before = b.nodes[x.number - b.signals] if x.number >= b.signals else {"type": ""}
+    before = b.made_by(x)
     if before["type"] == "OverlapAdd" and before["size"] == before["stride"] == size:  # frames that were only taken apart
         x = Signal(before["from"][0], x.axes, x.index, [frames // size for frames in x.frames])
         parts = torch.stack([x.index + j * before["channels"] for j in range(size)])

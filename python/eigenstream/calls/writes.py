@@ -7,14 +7,15 @@ from typing import Any, List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from ..align import Number, Varying
+from ..align import Varying
 from ..errors import Refused
 from ..graph import Builder
 from ..signals import BATCH, SPACE, TIME, Lost, Signal, in_order, what
 from .arithmetic import affine
 from .pads import pad_time
 from .registry import handles
-from .time import crop
+from .shapes import index_of_each
+from .time import bounds, crop
 
 _CONSTANT = "parts must begin and end a constant number of frames from the start and the end"
 _OTHERWISE = "put its parts together instead, with torch.cat, torch.stack or torch.where"
@@ -88,10 +89,7 @@ def _parts(index: Any, rank: int) -> List[Any]:
     parts = list(index) if isinstance(index, tuple) else [index]
     if any(part is None or isinstance(part, (bool, Signal)) for part in parts):
         raise Refused(f"writes into a part of a tensor by {', '.join(map(what, parts))}; {_OTHERWISE}")
-    if any(part is Ellipsis for part in parts):
-        at = next(i for i, part in enumerate(parts) if part is Ellipsis)
-        parts[at:at + 1] = [slice(None)] * (rank + 1 - len(parts))
-    return parts + [slice(None)] * (rank - len(parts))
+    return index_of_each(parts, rank)
 
 
 def _timed(b: Builder, axes: Sequence[str]) -> bool:
@@ -124,7 +122,7 @@ def _base(b: Builder, tensor: Any, parts: Sequence[Any], value: Any) -> Written:
 
 def _constant(tensors: Sequence[Tensor], axes: Sequence[str]) -> Tensor:
     """The numbers of a tensor for each place of its axes of channels; NaN where they are not the same everywhere else."""
-    order = [dim for role in (SPACE, "") for dim, each in enumerate(axes) if (each == SPACE) == (role == SPACE)]
+    order = sorted(range(len(axes)), key=lambda dim: axes[dim] != SPACE)
     count = axes.count(SPACE)
     flat = [tensor.detach().double().permute(order).flatten(count).flatten(0, count - 1) if count else tensor.detach().double().reshape(1, -1)
             for tensor in tensors]
@@ -138,16 +136,8 @@ def _left(own: Written, part: Any) -> Tuple[List[int], List[int]]:
     """How many frames of the tensor a write leaves before and behind it, in each run."""
     if not isinstance(part, slice) or part.step not in (None, 1):
         raise Refused(f"writes to frames by {what(part)}; only slices can be written to; {_OTHERWISE}")
-    sides = []
-    for bound, end in ((part.start, False), (part.stop, True)):
-        places = []
-        for i, length in enumerate(own.frames):
-            at = bound.values[i] if isinstance(bound, Number) else bound
-            at = (length if end else 0) if at is None else at
-            at = max(0, at + length) if at < 0 else min(at, length)
-            places.append(length - at if end else at)
-        sides.append(places)
-    return sides[0], sides[1]
+    stops = bounds(own.frames, part.stop, True)
+    return bounds(own.frames, part.start, False), [frames - stop for frames, stop in zip(own.frames, stops)]
 
 
 @handles("setitem", "copy_")
