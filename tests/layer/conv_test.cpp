@@ -98,10 +98,11 @@ TEST_CASE("Conv1d: the law for every padding", "[layer][property]") {
 TEST_CASE("Conv1d: the law for frames repeated before and after, or of a given number", "[layer][property]") {
   const Index left = GENERATE(0, 1, 4, 9), right = GENERATE(0, 1, 6), stride = GENERATE(1, 2, 7);
   const Conv1dOptions options = with(stride, 2, {left, right});
-  support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 3, replicated(options)), 1);
-  support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 3, filled(options, -1.5)), 1);
+  const support::ContractOptions light{.light = true}, once{.light = support::small_target && stride != 2};
+  support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 3, replicated(options)), 1, once);
+  support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 3, filled(options, -1.5)), 1, once);
   for (const Index batch : {1, 3}) {
-    const support::ContractOptions light{.light = true};
+    if (support::small_target && batch == 3 && stride != 2) continue;
     support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 1, replicated(options)), batch, light);
     support::check_contract(support::random_conv<Conv1d<float>>(6, 6, 4, replicated(with(stride, 1, {left, right}, 3))),
                             batch, light);

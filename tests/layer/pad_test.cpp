@@ -50,9 +50,9 @@ TEMPLATE_TEST_CASE("Pad: any chunking gives the offline output", "[layer][proper
 TEST_CASE("Pad: up to a multiple, any chunking gives the offline output", "[layer][property]") {
   const Index left = GENERATE(-4, 0, 3), right = GENERATE(0, 2);
   for (const auto& [multiple, offset] : {std::pair<Index, Index>(2, 0), {5, 0}, {5, 13}, {4, -3}}) {
-    support::check_contract(Pad<float>(left, right, {.value = 0.5, .multiple = multiple, .offset = offset}), 1, {.channels = 2});
-    support::check_contract(Pad<float>(left, right, {.mode = PaddingMode::replicate, .multiple = multiple, .offset = offset}), 2,
-                            {.channels = 2});
+    const support::ContractOptions two{.channels = 2, .light = support::small_target && right != 0};
+    support::check_contract(Pad<float>(left, right, {.value = 0.5, .multiple = multiple, .offset = offset}), 1, two);
+    support::check_contract(Pad<float>(left, right, {.mode = PaddingMode::replicate, .multiple = multiple, .offset = offset}), 2, two);
   }
   const auto down = support::random_conv<es::Conv1d<float>>(2, 2, 8, {.stride = 4});
   const auto up = support::random_conv_transpose<float>(2, 2, 8, {.stride = 4});

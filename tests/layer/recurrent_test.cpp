@@ -134,7 +134,8 @@ TEMPLATE_TEST_CASE("Recurrent: any chunking gives the offline output", "[layer][
   const RecurrentCell cell = cells[GENERATE(0, 1, 2, 3)];
   for (const auto& [in, hidden, batch] : {std::tuple<Index, Index, Index>(1, 1, 1), {3, 5, 2}, {2, 16, 1}, {8, support::cases<Index>(70), 3}})
     with_cell<T>(cell, [&]<class L>() {
-      support::check_contract(L(random_recurrent<T>(cell, in, hidden, {.initial = hidden == 5})), batch, {.exact = false});
+      support::check_contract(L(random_recurrent<T>(cell, in, hidden, {.initial = hidden == 5})), batch,
+                              {.exact = false, .light = support::small_target && batch != 2});
     });
   support::check_contract(es::Lstm<T>(random_recurrent<T>(RecurrentCell::lstm, 3, 9, {.projection = 4, .initial = true})),
                           2, {.exact = false});

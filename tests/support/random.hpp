@@ -24,10 +24,13 @@ namespace support {
 namespace es = eigenstream;
 using es::Index;
 
-/// How many of so many cases of a kind are tried: all; on a 32-bit target, which is mostly an emulated one, an eighth.
+/// A 32-bit target, which is mostly an emulated one: where a table of cases takes long, it is shortened there.
+constexpr bool small_target = sizeof(void*) < 8;
+
+/// How many of so many cases of a kind are tried: all; on a small target an eighth.
 template <class N>
 constexpr N cases(N all) {
-  return sizeof(void*) < 8 ? (all + 7) / 8 : all;
+  return small_target ? (all + 7) / 8 : all;
 }
 
 /// Numbers that are the same on every machine for the same seed (the distributions of the standard library are not).
