@@ -45,6 +45,7 @@ COMPARISONS: Dict[str, Callable[..., Tensor]] = {
     "greater": torch.gt, "greater_equal": torch.ge, "less": torch.lt, "less_equal": torch.le, "equal": torch.eq,
     "not_equal": torch.ne,
 }
+POINTWISE["Constant"] = lambda x, value: torch.full_like(x, value)
 POINTWISE["Compare"] = lambda x, op, value: COMPARISONS[op](x, value).to(x.dtype)
 CUMULATIVE: Dict[str, Callable[..., Tensor]] = {
     "sum": torch.cumsum, "product": torch.cumprod, "max": lambda x, dim: torch.cummax(x, dim)[0],

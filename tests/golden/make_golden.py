@@ -443,6 +443,7 @@ def mathematics_cases() -> List[Case]:
           not in ("Log1p", "Tan")),
         *(one(kind, getattr(torch, kind.lower()), 0.9) for kind in ("Log1p", "Tan", "Asin", "Acos", "Atanh")),
         Case("Acosh", lambda: Function(lambda x: torch.acosh(x + 2)), 3, 9, node=above),
+        one("Constant", lambda x: torch.full_like(x, -1.5), value=-1.5),
         *(one("Power", lambda x, e=e: x ** e, exponent=e) for e in (-1.25, 0.3, 3.0)),
         *(one("Compare", lambda x, call=call: call(x, 0.25).to(x.dtype), op=op, value=0.25) for op, call in (
             ("greater", torch.gt), ("greater_equal", torch.ge), ("less", torch.lt), ("less_equal", torch.le), ("equal", torch.eq),

@@ -211,6 +211,8 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
             return torch.cat([tensor("weight")[rows[:, c]].transpose(1, 2) for c in range(x.shape[1])], 1)
         if kind in ("ArgMax", "ArgMin"):
             return (x.argmax(1) if kind == "ArgMax" else x.argmin(1))[:, None].float()
+        if kind == "Constant":
+            return torch.full_like(x, f("value"))
         if kind == "Power":
             return x.double().pow(f("exponent")).float()
         if kind == "Compare":

@@ -8,6 +8,7 @@
 #include "eigenstream/layer/channel_pointwise.hpp"
 #include "eigenstream/layer/channel_select.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
+#include "eigenstream/layer/constant.hpp"
 #include "eigenstream/layer/embedding.hpp"
 #include "eigenstream/layer/glu.hpp"
 #include "eigenstream/layer/pointwise.hpp"
@@ -187,6 +188,9 @@ inline void add_pointwise_types(Registry& registry) {
         return Built(Threshold<float>(threshold, r.number("value")));
       },
       {F::number("threshold", required, "the bound"), F::number("value", required, "what stands for what is not above it")});
+  add("Constant", "torch.full_like", "value, whatever x is",
+      [](ModuleReader& r, const FrameShape&) { return Built(Constant<float>(r.number("value"))); },
+      {F::number("value", required, "the number that stands everywhere")});
   add("Abs", "torch.abs", "abs(x)", build_plain<Abs<float>>);
   add("Exp", "torch.exp", "exp(x)", build_plain<Exp<float>>);
   add("Log", "torch.log", "log(x), the natural logarithm", build_plain<Log<float>>);
