@@ -134,7 +134,7 @@ EIGENSTREAM_ALWAYS_INLINE T attention_weights(const AttentionRow<T>& row, Index 
     const P out = P::broadcast(otherwise), lane = P::load(counted) + P::broadcast(static_cast<T>(i));
     return select_greater(sinks, lane, x, select_greater(end, lane, select_greater(lane, first, x, out), out));
   };
-  P most = P::broadcast(-std::numeric_limits<T>::infinity());
+  P most = P::broadcast(std::numeric_limits<T>::lowest());
   for (Index i = 0; i < lanes; i += P::lanes) {
     P x = P::load(w + i);
     if (row.bias != nullptr) x = x + P::load(row.bias + i);
@@ -220,38 +220,41 @@ EIGENSTREAM_OUTLINED void attend(const AttentionRow<T>* rows, int count, const T
   }
 }
 
-/// A part of what `attend` gives, of one block: sum_j w_j v_j to `out` of up to attention_rows queries that attend to the same
-/// lanes first ... end - 1, and to *greatest[q] and *sums[q] the logit that w_j is less by, and sum_j w_j.
+/// A part of what `attend` gives, of one query and one block: sum_j w_j v_j to its `out`, and the logit that w_j is less by to
+/// `greatest`. Gives sum_j w_j.
 template <class T>
-EIGENSTREAM_OUTLINED void attend_block(const AttentionRow<T>* rows, int count, const T* keys, const T* values, Index key_size,
-                                       Index value_size, Index stride, T* const* greatest, T* const* sums) noexcept {
-  constexpr int most = attention_rows<T>;
-  if (count == most) {
-    detail::attention_logits<most, 1>(rows, &keys, key_size, 0);
-  } else {
-    for (int q = 0; q < count; ++q) detail::attention_logits<1, 1>(rows + q, &keys, key_size, 0);
-  }
-  for (int q = 0; q < count; ++q) {
-    *sums[q] = detail::attention_weights(rows[q], attention_block, *greatest[q]);
-    std::fill_n(rows[q].out, value_size, T(0));
-  }
-  if (count == most) {
-    detail::attention_values<most>(rows, values, stride, 0, rows->first, rows->end, value_size);
-  } else {
-    for (int q = 0; q < count; ++q)
-      detail::attention_values<1>(rows + q, values, stride, 0, rows->first, rows->end, value_size);
-  }
+EIGENSTREAM_OUTLINED T attend_block(const AttentionRow<T>& row, const T* keys, const T* values, Index key_size, Index value_size,
+                                    Index stride, T& greatest) noexcept {
+  detail::attention_logits<1, 1>(&row, &keys, key_size, 0);
+  const T sum = detail::attention_weights(row, attention_block, greatest);
+  std::fill_n(row.out, value_size, T(0));
+  detail::attention_values<1>(&row, values, stride, 0, row.first, row.end, value_size);
+  return sum;
 }
 
-/// Where a query keeps what `attend_block` gave for each head: of part b, greatest[b heads + h], sums[b heads + h], and values
-/// from values[(b heads + h) size] on.
+/// Queries of one head that lie together like keys, [channel][query], and what a part of the frames brings each of them, a query in each
+/// lane: the greatest logit, the sum of weights, and sum_j w_j v_j, [query][channel] `stride` numbers apart.
 template <class T>
-struct AttentionParts {
+struct AttentionPart {
+  const T* queries;
   T *greatest, *sums, *values;
-  Index heads, size;
+  Index size, stride;
 };
 
 namespace detail {
+
+/// The products of J keys from key j on with the queries, each a chain over the channels.
+template <int J, class P, class T>
+EIGENSTREAM_ALWAYS_INLINE void attention_cross(const T* queries, const T* keys, Index size, P (&sum)[J]) noexcept {
+#pragma GCC unroll 8
+  for (int j = 0; j < J; ++j) sum[j] = P::broadcast(T(0));
+  for (Index i = 0; i < size; ++i) {
+    const P query = P::load(queries + i * attention_block);
+#pragma GCC unroll 8
+    for (int j = 0; j < J; ++j) sum[j] = multiply_add(P::broadcast(keys[i * attention_block + j]), query, sum[j]);
+  }
+}
+
 /// f(load, store, i) for n numbers in packets from i on: only those that are left of the last one.
 template <class T, class F>
 EIGENSTREAM_ALWAYS_INLINE void for_packets(Index n, F&& f) noexcept {
@@ -264,64 +267,110 @@ EIGENSTREAM_ALWAYS_INLINE void for_packets(Index n, F&& f) noexcept {
     f([i, rest](const T* from) EIGENSTREAM_INLINE_LAMBDA { return P::load_first(from + i, rest); },
       [i, rest](P x, T* to) EIGENSTREAM_INLINE_LAMBDA { x.store_first(to + i, rest); }, i);
 }
+
+template <class T>
+using AttentionLanes = simd::Packet<T, std::min(simd::max_lanes<T>, static_cast<int>(attention_block))>;
+
 }  // namespace detail
 
-/// Numbers for each head that scratch memory has room for, in whole packets: what was stored in part is long in coming back.
-constexpr Index head_room(Index heads) noexcept { return (heads + attention_block - 1) / attention_block * attention_block; }
-
-/// Adds one more frame to a part, number `part`: its key and value of all heads. `scratch`: 2 head_room.
+/// What queries begin ... end - 1 make of keys first ... last - 1 of a block. `weights`: room for a block of them for each key.
 template <class T>
-EIGENSTREAM_ALWAYS_INLINE void attend_more(const AttentionParts<T>& own, Index part, const T* query, const T* key, const T* value,
-                                           T* scratch) noexcept {
-  using P = simd::Packet<T, simd::max_lanes<T>>;
-  T *const weights = scratch, *const scales = scratch + head_room(own.heads);
-  for (Index h = 0; h < own.heads; ++h) {
+EIGENSTREAM_OUTLINED void attend_rows(const AttentionPart<T>& part, Index begin, Index end, const T* keys, const T* values, Index first,
+                                      Index last, T* weights) noexcept {
+  using P = detail::AttentionLanes<T>;
+  constexpr int together = 4;
+  for (Index r = 0; r < attention_block; r += P::lanes) {
+    P top = P::broadcast(std::numeric_limits<T>::lowest());
+    for (Index j = first / together * together; j < last; j += together) {
+      P sum[together];
+      detail::attention_cross(part.queries + r, keys + j, part.size, sum);
+#pragma GCC unroll 4
+      for (int k = 0; k < together; ++k) {
+        sum[k].store(weights + (j + k) * attention_block + r);
+        if (j + k >= first && j + k < last) top = max(top, sum[k]);
+      }
+    }
     P sum = P::broadcast(T(0));
-    detail::for_packets<T>(own.size, [&](auto&& load, auto&&, Index) EIGENSTREAM_INLINE_LAMBDA {
-      sum = multiply_add(load(query + h * own.size), load(key + h * own.size), sum);
-    });
-    weights[h] = simd::ei::predux(sum.native);
+    for (Index j = first; j < last; ++j) {
+      T* const at = weights + j * attention_block + r;
+      const P weight = simd::exp(P::load(at) - top);
+      weight.store(at);
+      sum = sum + weight;
+    }
+    top.store(part.greatest + r), sum.store(part.sums + r);
   }
-  T *const greatest = own.greatest + part * own.heads, *const sums = own.sums + part * own.heads;
-  detail::for_packets<T>(own.heads, [&](auto&& load, auto&& store, Index i) EIGENSTREAM_INLINE_LAMBDA {
-    const P before = load(greatest), logit = P::load(weights + i), top = max(before, logit);
-    const P scale = simd::exp(before - top), weight = simd::exp(logit - top);
-    store(top, greatest), store(multiply_add(load(sums), scale, weight), sums);
-    weight.store(weights + i), scale.store(scales + i);
+  using V = simd::Packet<T, simd::max_lanes<T>>;
+  detail::for_packets<T>(part.size, [&](auto&& load, auto&& store, Index) EIGENSTREAM_INLINE_LAMBDA {
+    for (Index r = begin / together * together; r < end; r += together) {
+      V sum[together];
+#pragma GCC unroll 4
+      for (int k = 0; k < together; ++k) sum[k] = V::broadcast(T(0));
+      for (Index j = first; j < last; ++j) {
+        const V value = load(values + j * part.stride);
+#pragma GCC unroll 4
+        for (int k = 0; k < together; ++k)
+          sum[k] = multiply_add(V::broadcast(weights[j * attention_block + r + k]), value, sum[k]);
+      }
+#pragma GCC unroll 4
+      for (int k = 0; k < together; ++k) store(sum[k], part.values + (r + k) * part.stride);
+    }
   });
-  for (Index h = 0; h < own.heads; ++h) {
-    T* const all = own.values + (part * own.heads + h) * own.size;
-    const P scale = P::broadcast(scales[h]), weight = P::broadcast(weights[h]);
-    detail::for_packets<T>(own.size, [&](auto&& load, auto&& store, Index) EIGENSTREAM_INLINE_LAMBDA {
-      store(multiply_add(load(all), scale, weight * load(value + h * own.size)), all);
-    });
-  }
 }
 
-/// The parts put together, in the order in which their numbers are given: what `attend` would give of all that is in them.
-/// `scratch`: head_room for each of them, and once more.
+/// Adds one more frame to what queries begin ... end - 1 have of a part, its key and value; `fresh`: it is the part's first one.
 template <class T>
-EIGENSTREAM_ALWAYS_INLINE void attend_parts(const AttentionParts<T>& own, const Index* parts, Index count, T* scratch, T* out) noexcept {
-  using P = simd::Packet<T, simd::max_lanes<T>>;
-  const Index room = head_room(own.heads);
-  T* const factors = scratch + room;
-  detail::for_packets<T>(own.heads, [&](auto&& load, auto&&, Index i) EIGENSTREAM_INLINE_LAMBDA {
-    P top = load(own.greatest + parts[0] * own.heads), sum = P::broadcast(T(0));
-    for (Index b = 1; b < count; ++b) top = max(top, load(own.greatest + parts[b] * own.heads));
-    for (Index b = 0; b < count; ++b) {
-      const P factor = simd::exp(load(own.greatest + parts[b] * own.heads) - top);
-      factor.store(factors + b * room + i);
-      sum = multiply_add(factor, load(own.sums + parts[b] * own.heads), sum);
+EIGENSTREAM_ALWAYS_INLINE void attend_more(const AttentionPart<T>& part, Index begin, Index end, bool fresh, const T* key,
+                                           const T* value) noexcept {
+  using P = detail::AttentionLanes<T>;
+  alignas(P) T weights[attention_block], scales[attention_block];
+  for (Index r = 0; r < attention_block; r += P::lanes) {
+    P logit = P::broadcast(T(0));
+    for (Index i = 0; i < part.size; ++i)
+      logit = multiply_add(P::broadcast(key[i]), P::load(part.queries + i * attention_block + r), logit);
+    const P before = fresh ? P::broadcast(std::numeric_limits<T>::lowest()) : P::load(part.greatest + r), top = max(before, logit);
+    const P scale = simd::exp(before - top), weight = simd::exp(logit - top);
+    const P sum = fresh ? weight : multiply_add(P::load(part.sums + r), scale, weight);
+    top.store(part.greatest + r), sum.store(part.sums + r);
+    weight.store(weights + r), scale.store(scales + r);
+  }
+  using V = simd::Packet<T, simd::max_lanes<T>>;
+  detail::for_packets<T>(part.size, [&](auto&& load, auto&& store, Index) EIGENSTREAM_INLINE_LAMBDA {
+    const V added = load(value);
+    for (Index r = begin; r < end; ++r) {
+      T* const all = part.values + r * part.stride;
+      const V more = V::broadcast(weights[r]) * added;
+      store(fresh ? more : multiply_add(load(all), V::broadcast(scales[r]), more), all);
     }
-    (P::broadcast(T(1)) / sum).store(scratch + i);
   });
-  for (Index h = 0; h < own.heads; ++h)
-    detail::for_packets<T>(own.size, [&](auto&& load, auto&& store, Index) EIGENSTREAM_INLINE_LAMBDA {
-      P sum = P::broadcast(T(0));
+}
+
+/// The parts of queries begin ... end - 1 put together, in the order in which they are given: what `attend` would give of all that is
+/// in them, to y, [query][channel] `stride` numbers apart from query `begin` on. `factors`: room for a block for each part.
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE void attend_parts(const AttentionPart<T>* parts, Index count, Index begin, Index end, T* factors,
+                                            T* y) noexcept {
+  using P = detail::AttentionLanes<T>;
+  alignas(P) T inverse[attention_block];
+  for (Index r = 0; r < attention_block; r += P::lanes) {
+    P top = P::load(parts[0].greatest + r), sum = P::broadcast(T(0));
+    for (Index b = 1; b < count; ++b) top = max(top, P::load(parts[b].greatest + r));
+    for (Index b = 0; b < count; ++b) {
+      const P factor = simd::exp(P::load(parts[b].greatest + r) - top);
+      factor.store(factors + b * attention_block + r);
+      sum = multiply_add(factor, P::load(parts[b].sums + r), sum);
+    }
+    (P::broadcast(T(1)) / sum).store(inverse + r);
+  }
+  using V = simd::Packet<T, simd::max_lanes<T>>;
+  const Index stride = parts[0].stride;
+  detail::for_packets<T>(parts[0].size, [&](auto&& load, auto&& store, Index) EIGENSTREAM_INLINE_LAMBDA {
+    for (Index r = begin; r < end; ++r) {
+      V sum = V::broadcast(T(0));
       for (Index b = 0; b < count; ++b)
-        sum = multiply_add(P::broadcast(factors[b * room + h]), load(own.values + (parts[b] * own.heads + h) * own.size), sum);
-      store(sum * P::broadcast(scratch[h]), out + h * own.size);
-    });
+        sum = multiply_add(V::broadcast(factors[b * attention_block + r]), load(parts[b].values + r * stride), sum);
+      store(sum * V::broadcast(inverse[r]), y + (r - begin) * stride);
+    }
+  });
 }
 
 /// The products of a query with the keys of some blocks, to `logits`, a lane each: as in `attend`.

@@ -4,7 +4,6 @@
 #include <algorithm>  // copy_n, fill_n, max, min
 #include <cmath>      // sqrt
 #include <cstdint>    // uint64_t
-#include <limits>     // lowest
 
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/kernel/attention.hpp"
@@ -20,8 +19,9 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Source   torch.nn.MultiheadAttention over each window, without its projections; continual.RetroactiveMultiheadAttention (Hedegaard
 ///          et al. 2022) keeps sums from which it takes away what leaves. Here those of blocks of keys are kept, of which with each
 ///          frame only the oldest and the newest block's are worked out again, so that nothing cancels and nothing remains
-/// Layout   frames seen; of each signal a ring of blocks with keys and values, then for as many frames the query, and for each of
-///          the blocks greatest logits, sums of weights, and sums of values
+/// Layout   frames seen; of each signal a ring of blocks of frames: keys and values; queries; and for each of these blocks and each
+///          frame of the ring greatest logits, sums of weights, and sums of values. Queries and what there is one of for each head
+///          lie with the frames of a block side by side
 template <class T>
 class RetroactiveAttention {
  public:
@@ -79,10 +79,10 @@ class RetroactiveAttention {
   static constexpr bool in_place() noexcept { return false; }
 
  private:
-  static constexpr Index block = kernel::attention_block, rows = kernel::attention_rows<T>, size_of = static_cast<Index>(sizeof(T));
+  static constexpr Index block = kernel::attention_block, size_of = static_cast<Index>(sizeof(T));
 
   Index channels() const noexcept { return heads_ * size_; }
-  // Of a frame: its query; for each block and head the greatest logit, then the sum; then the sums of values.
+  // Of each frame: its query; for each block of keys and each head the greatest logit and the sum; the sums of values.
   Index row_size() const noexcept { return channels() + 2 * heads_ * ring_ + ring_ * channels(); }
   Index block_size() const noexcept { return 2 * block * channels(); }
   Index column_size() const noexcept { return ring_ * block_size() + ring_ * block * row_size(); }
@@ -92,73 +92,74 @@ class RetroactiveAttention {
   }
   Index slot(Time number) const noexcept { return static_cast<Index>(number % ring_); }
   T* keys(T* column, Time number) const noexcept { return column + slot(number) * block_size(); }
-  T* row(T* column, Time i) const noexcept {
-    return column + ring_ * block_size() + static_cast<Index>(i % (ring_ * block)) * row_size();
+  T* queries(T* column, Time number) const noexcept {
+    return column + ring_ * block_size() + slot(number) * block * channels();
   }
-  kernel::AttentionParts<T> parts(T* row) const noexcept {
-    T* const greatest = row + channels();
-    return {greatest, greatest + ring_ * heads_, greatest + 2 * ring_ * heads_, heads_, size_};
+  // What head h of the frames of block `rows` has of the keys of block `part`.
+  kernel::AttentionPart<T> part(T* column, Time part, Time rows, Index h) const noexcept {
+    T* const greatest = column + ring_ * (block_size() + block * channels());
+    T* const sums = greatest + ring_ * ring_ * heads_ * block;
+    T* const values = sums + ring_ * ring_ * heads_ * block;
+    const Index pair = slot(part) * ring_ + slot(rows), at = (pair * heads_ + h) * block;
+    return {.queries = queries(column, rows) + h * size_ * block, .greatest = greatest + at, .sums = sums + at,
+            .values = values + pair * block * channels() + h * size_, .size = size_, .stride = channels()};
   }
-  // The lengths of what is in scratch memory: logits; a number or two for each head and block.
-  static constexpr Index logits() noexcept { return rows * block; }
+  // Scratch memory holds the new query, and weights of a block of frames for each key of a block, or for each block; then parts.
+  Index weights_size() const noexcept { return std::max(ring_, block) * block; }
+  Index query_bytes() const noexcept { return aligned_bytes(channels() * size_of); }
   Index scratch_bytes() const noexcept {
-    return aligned_bytes((logits() + (ring_ + 2) * kernel::head_room(heads_)) * size_of) + ring_ * static_cast<Index>(sizeof(Index));
+    return query_bytes() + weights_size() * size_of + ring_ * static_cast<Index>(sizeof(kernel::AttentionPart<T>));
   }
 
   void step(StateRef state, T* column, Time now, const T* x, T* y) const noexcept {
     using P = simd::Packet<T, simd::max_lanes<T>>;
     const Index lane = static_cast<Index>(now % block);
     const Time newest = now / block, low = std::max<Time>(0, now - window_ + 1), oldest = low / block;
-    T* const own = row(column, now);
+    T* const query = reinterpret_cast<T*>(state.scratch);
+    T* const weights = reinterpret_cast<T*>(state.scratch + query_bytes());
     const P scale = P::broadcast(static_cast<T>(1 / std::sqrt(static_cast<double>(size_))));
-    kernel::map_pointwise(x, own, channels(), [&](P q) { return q * scale; });
-    T* const place = keys(column, newest);
-    for (Index i = 0; i < channels(); ++i) place[i * block + lane] = x[channels() + i];
-    std::copy_n(x + 2 * channels(), channels(), place + channels() * block + lane * channels());
+    kernel::map_pointwise(x, query, channels(), [&](P q) { return q * scale; });
+    T *const new_queries = queries(column, newest), *const new_keys = keys(column, newest);
+    for (Index i = 0; i < channels(); ++i) new_queries[i * block + lane] = query[i];
+    for (Index i = 0; i < channels(); ++i) new_keys[i * block + lane] = x[channels() + i];
+    std::copy_n(x + 2 * channels(), channels(), new_keys + channels() * block + lane * channels());
 
-    T* const factors = reinterpret_cast<T*>(state.scratch) + logits();
+    // Which of the frames of a block are in the window, and how many that are not the newest one.
+    const auto first_of = [&](Time rows) { return static_cast<Index>(std::max<Time>(low - rows * block, 0)); };
+    const auto end_of = [&](Time rows, Time end) { return static_cast<Index>(std::min<Time>(end - rows * block, block)); };
     // Of the oldest block a key has gone, of the newest one has come.
-    if (now >= window_ && (low % block != 0 || oldest == newest)) work_out(state, column, oldest, low, now, low, now - 1);
-    if (now < window_ || oldest != newest)
-      for (Time i = low; i < now; ++i) {
-        T* const of = row(column, i);
-        if (lane == 0) begin(of, slot(newest));
-        kernel::attend_more(parts(of), slot(newest), of, x + channels(), x + 2 * channels(), factors);
-      }
-    for (Time b = oldest; b <= newest; ++b) work_out(state, column, b, low, now, now, now);
-    if (y == nullptr) return;
-    Index* const used = reinterpret_cast<Index*>(state.scratch + scratch_bytes()) - ring_;
-    for (Time b = oldest; b <= newest; ++b) used[b - oldest] = slot(b);
-    for (Time i = low; i <= now; ++i, y += channels())
-      kernel::attend_parts(parts(row(column, i)), used, static_cast<Index>(newest - oldest + 1), factors, y);
-  }
-  // A block without any key yet.
-  void begin(T* row, Index slot) const noexcept {
-    const kernel::AttentionParts<T> own = parts(row);
-    std::fill_n(own.greatest + slot * heads_, heads_, std::numeric_limits<T>::lowest());
-    std::fill_n(own.sums + slot * heads_, heads_, T(0));
-    std::fill_n(own.values + slot * channels(), channels(), T(0));
-  }
-  // What frames from ... to make of the keys of a block, those of frames low ... now among them.
-  void work_out(StateRef state, T* column, Time number, Time low, Time now, Time from, Time to) const noexcept {
-    const Index first = static_cast<Index>(std::max<Time>(low - number * block, 0)),
-                end = static_cast<Index>(std::min<Time>(now - number * block + 1, block)), at = slot(number);
-    const T* const place = keys(column, number);
-    for (Index h = 0; h < heads_; ++h)
-      for (Time i = from; i <= to; i += rows) {
-        const int count = static_cast<int>(std::min<Time>(rows, to - i + 1));
-        kernel::AttentionRow<T> all[rows];
-        T *tops[rows], *sums[rows];
-        for (int r = 0; r < count; ++r) {
-          T* const of = row(column, i + r);
-          const kernel::AttentionParts<T> own = parts(of);
-          all[r] = {.query = of + h * size_, .weights = reinterpret_cast<T*>(state.scratch) + r * block, .bias = nullptr,
-                    .sinks = 0, .first = first, .end = end, .out = own.values + at * channels() + h * size_};
-          tops[r] = own.greatest + at * heads_ + h, sums[r] = own.sums + at * heads_ + h;
+    const bool gone = now >= window_ && (low % block != 0 || oldest == newest), more = now < window_ || oldest != newest;
+    for (Index h = 0; h < heads_; ++h) {
+      for (Time rows = oldest; rows <= newest; ++rows) {
+        const Index begin = first_of(rows), end = end_of(rows, now);
+        if (gone) {
+          const T* const of = keys(column, oldest);
+          kernel::attend_rows(part(column, oldest, rows, h), begin, end, of + h * size_ * block, of + channels() * block + h * size_,
+                              first_of(oldest), end_of(oldest, now + 1), weights);
         }
-        kernel::attend_block(all, count, place + h * size_ * block, place + channels() * block + h * size_, size_, size_, channels(),
-                             tops, sums);
+        if (more)
+          kernel::attend_more(part(column, newest, rows, h), begin, end, lane == 0, x + channels() + h * size_,
+                              x + 2 * channels() + h * size_);
       }
+      for (Time b = oldest; b <= newest; ++b) {
+        const T* const of = keys(column, b);
+        const kernel::AttentionPart<T> own = part(column, b, newest, h);
+        own.sums[lane] = kernel::attend_block({.query = query + h * size_, .weights = weights, .bias = nullptr, .sinks = 0,
+                                               .first = first_of(b), .end = end_of(b, now + 1), .out = own.values + lane * own.stride},
+                                              of + h * size_ * block, of + channels() * block + h * size_, size_, size_, channels(),
+                                              own.greatest[lane]);
+      }
+    }
+    if (y == nullptr) return;
+    auto* const parts = reinterpret_cast<kernel::AttentionPart<T>*>(weights + weights_size());
+    for (Time rows = oldest; rows <= newest; ++rows) {
+      const Index begin = first_of(rows), end = end_of(rows, now + 1);
+      for (Index h = 0; h < heads_; ++h) {
+        for (Time b = oldest; b <= newest; ++b) parts[b - oldest] = part(column, b, rows, h);
+        kernel::attend_parts(parts, static_cast<Index>(newest - oldest + 1), begin, end, weights, y + h * size_);
+      }
+      y += (end - begin) * channels();
+    }
   }
 
   Index size_, window_, heads_;
