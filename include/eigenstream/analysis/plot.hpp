@@ -392,21 +392,9 @@ inline void DependencyPlot::draw_marks(Canvas& canvas) const {
   }
 }
 
-// A title that is too long gives way to dots.
 inline void DependencyPlot::draw_title(Canvas& canvas) const {
-  std::string title = options_.title;
-  const auto title_fits = [&](const std::string& shown) {
-    return text_width(shown, title_size) <= canvas.drawing.width - canvas.left - 24;
-  };
-  if (!title_fits(title)) {
-    const auto continues = [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; };
-    while (!title.empty() && !title_fits(title + "...")) {
-      while (title.size() > 1 && continues(title.back())) title.pop_back();
-      title.pop_back();
-    }
-    title += "...";
-  }
-  canvas.write(canvas.left, 32, title, Drawing::Anchor::start, title_size, black);
+  canvas.write(canvas.left, 32, fitting(options_.title, canvas.drawing.width - canvas.left - 24, title_size),
+               Drawing::Anchor::start, title_size, black);
 }
 
 inline std::string DependencyPlot::text(const DependencyTextOptions& options) const {

@@ -57,6 +57,17 @@ struct Drawing {
 /// Width of a text, roughly: that of the glyphs, which is close to that of common fonts.
 inline double text_width(std::string_view text, double size) { return size / 10 * width_in_dots(code_points(text)); }
 
+/// The text, or its beginning and three dots where it would be wider than there is room.
+inline std::string fitting(std::string text, double room, double size) {
+  if (text_width(text, size) <= room) return text;
+  const auto continues = [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; };
+  while (!text.empty() && text_width(text + "...", size) > room) {
+    while (text.size() > 1 && continues(text.back())) text.pop_back();
+    text.pop_back();
+  }
+  return text + "...";
+}
+
 /// A drawing as SVG.
 inline std::string svg_of(const Drawing& drawing) {
   const auto number = [](double value) {
