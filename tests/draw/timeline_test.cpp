@@ -157,6 +157,7 @@ TEST_CASE("plot_timeline: long names and labels give way to dots", "[draw]") {
   const Drawing drawing = es::plot_timeline(timeline_of(es::TimelineBand{name, {{0, 1, name}, {1, 1.05, name}}}));
   for (const std::string& text : texts_of(drawing)) CHECK(es::text_width(text, 13) < 200);
   CHECK(drawing.width == 1000);
+  CHECK(texts_of(drawing).size() == 1 + 1 + 1 + 11 + 1);  // title, name, one label, ticks and their unit
   CHECK(es::fitting("abc", 1000, 10) == "abc");
   const std::string umlauts = "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", one = "\xc3\xbc...";
   CHECK(es::fitting(umlauts, es::text_width(one, 10) + 0.5, 10) == one);

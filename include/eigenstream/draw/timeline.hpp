@@ -111,6 +111,7 @@ class TimelinePainter {
     return 10 * power;
   }
   static std::string number(double value, double step) {
+    if (std::abs(value) < step / 2) value = 0;  // not -0
     char digits[64];
     std::snprintf(digits, sizeof digits, "%.*f",
                   std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 12), value);
@@ -146,9 +147,10 @@ class TimelinePainter {
       // Edges would hide spans that are hardly wider.
       if (x_of(to) - x_of(from) >= 4)
         for (const double x : {x_of(from), x_of(to)}) line(x, y_, x, y_ + band_height, band.colour, 1);
-      const std::string label = fitting(span.label, x_of(to) - x_of(from) - 8, tick_size);
-      if (!label.empty() && label != "...")
-        write((x_of(from) + x_of(to)) / 2, y_ + band_height / 2 + 4, label, Drawing::Anchor::middle, tick_size, black);
+      const double room = x_of(to) - x_of(from) - 8;
+      if (room >= std::min(readable, text_width(span.label, tick_size)) && !span.label.empty())
+        write((x_of(from) + x_of(to)) / 2, y_ + band_height / 2 + 4, fitting(span.label, room, tick_size),
+              Drawing::Anchor::middle, tick_size, black);
     }
     box(band_height, faint);
     y_ += band_height;
@@ -267,7 +269,8 @@ class TimelinePainter {
     y_ += 14;
   }
 
-  static constexpr double band_height = 30, signal_height = 120, gap = 10, most_name = 180;  // units of the drawing
+  static constexpr double band_height = 30, signal_height = 120, gap = 10, most_name = 180,
+                          readable = 40;  // units of the drawing
   static constexpr double text_size = 13, tick_size = 11, title_size = 18;
   static constexpr Colour black{0, 0, 0}, ink{38, 38, 38}, grey{128, 128, 128}, faint{226, 226, 226};
   static constexpr Colour signal_colour{31, 78, 160}, threshold_colour{230, 120, 0}, boundary_colour{214, 140, 140};
