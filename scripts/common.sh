@@ -60,6 +60,7 @@ install_missing() {
 }
 
 # shellcheck disable=SC2034  # for the scripts
-build_packages=(g++ cmake ninja-build pkg-config libeigen3-dev nlohmann-json3-dev libcli11-dev libsndfile1-dev libpng-dev)
+build_packages=(g++ cmake ninja-build pkg-config libeigen3-dev nlohmann-json3-dev libcli11-dev libsndfile1-dev libpng-dev
+  libjpeg-dev)
 # shellcheck disable=SC2034
 jobs=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)

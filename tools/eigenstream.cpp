@@ -21,6 +21,9 @@
 #include "law.hpp"
 #include "resample.hpp"
 #include "run.hpp"
+#ifdef EIGENSTREAM_TOOL_STREAMER
+#include "streamer/command.hpp"
+#endif
 #include "text.hpp"
 #include "types.hpp"
 
@@ -29,6 +32,12 @@ namespace {
 using tool::Index;
 using tool::text;
 using tool::UsageError;
+
+#ifdef EIGENSTREAM_TOOL_STREAMER
+constexpr const char* commands = "info, run, check, bench, deps, resample, types or streamer";
+#else
+constexpr const char* commands = "info, run, check, bench, deps, resample or types";
+#endif
 
 constexpr Index longest_block = Index{1} << 24;
 
@@ -266,6 +275,10 @@ int command_line(int argc, char** argv) {
   types->add_flag("--json", json, "As JSON, with nothing left out");
   types->add_flag("--markdown", markdown, "As the page docs/types.md");
 
+#ifdef EIGENSTREAM_TOOL_STREAMER
+  tool::streamer::Command streamer(app);
+#endif
+
   app.footer(
       "Examples:\n"
       "  eigenstream info denoiser.safetensors\n"
@@ -275,11 +288,14 @@ int command_line(int argc, char** argv) {
       "  eigenstream deps denoiser.safetensors -o deps.svg\n"
       "  eigenstream resample noisy.flac noisy16k.wav --rate 16000\n"
       "  eigenstream types Conv1d\n"
+#ifdef EIGENSTREAM_TOOL_STREAMER
+      "  eigenstream streamer train day1.wav day2.wav -o events.safetensors\n"
+#endif
       "\n"
       "eigenstream COMMAND --help tells more. Exit codes: 0 done, 1 failed, 2 wrong usage.");
 
   try {
-    if (argc < 2) throw UsageError("which command? info, run, check, bench, deps, resample or types");
+    if (argc < 2) throw UsageError(text("which command? ", commands));
     const auto is_meant = [&](CLI::App* command) { return command->get_name() == argv[1]; };
     if (*argv[1] != '-' && app.get_subcommands(is_meant).empty())
       throw UsageError(text("there is no command ", tool::in_quotes(argv[1])));
@@ -372,8 +388,14 @@ int command_line(int argc, char** argv) {
     resampling.input = input;
     resampling.output = output;
     tool::resample(resampling);
+#ifdef EIGENSTREAM_TOOL_STREAMER
+  } else if (streamer.chosen()) {
+    const int code = streamer.run();
+    tool::finish_saying();
+    return code;
+#endif
   } else {
-    throw UsageError("which command? info, run, check, bench, deps, resample or types");
+    throw UsageError(text("which command? ", commands));
   }
   tool::finish_saying();
   return 0;
@@ -403,8 +425,12 @@ int main(int argc, char** argv) {
   } catch (const UsageError& error) {
     const std::string_view command = argc > 1 ? argv[1] : "";
     const bool known = command == "info" || command == "run" || command == "check" || command == "bench" ||
-                       command == "deps" || command == "resample" || command == "types";
-    return complain(text(error.what(), " (see eigenstream ", known ? command : "", known ? " " : "", "--help)"), 2);
+                       command == "deps" || command == "resample" || command == "types" || command == "streamer";
+    const std::string_view part = command == "streamer" && argc > 2 ? argv[2] : "";
+    const bool of_streamer = part == "train" || part == "segment" || part == "score";
+    return complain(text(error.what(), " (see eigenstream ", known ? command : "", known ? " " : "", of_streamer ? part : "",
+                         of_streamer ? " " : "", "--help)"),
+                    2);
   } catch (const tool::NobodyReads&) {
     // Ends without a word as any other program in a pipe, unless the caller asked that such signals be ignored.
     if (at_closed_pipes == SIG_IGN) return complain("standard output: Broken pipe", 1);

@@ -168,11 +168,15 @@ class Progress {
       : total_(std::max<Index>(1, total)), shown_(wanted && isatty(STDERR_FILENO) == 1) {}
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  ~Progress() {
-    if (drawn_) std::fputs("\r\033[K", stderr);
-  }
+  ~Progress() { clear(); }
 
-  void reached(Index done) {
+  /// Makes room for a line.
+  void clear() {
+    if (drawn_) std::fputs("\r\033[K", stderr);
+    drawn_ = false;
+  }
+  /// `note` stands behind the bar.
+  void reached(Index done, const std::string& note = "") {
     if (!shown_) return;
     const auto now = std::chrono::steady_clock::now();
     if (drawn_ && now - last_ < std::chrono::milliseconds(100)) return;
@@ -181,8 +185,8 @@ class Progress {
     constexpr std::size_t width = 50;
     const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
     const auto full = static_cast<std::size_t>(share * width);
-    std::fprintf(stderr, "\r[%s%s] %3d %%", std::string(full, '#').c_str(), std::string(width - full, '.').c_str(),
-                 static_cast<int>(share * 100));
+    std::fprintf(stderr, "\r[%s%s] %3d %%%s", std::string(full, '#').c_str(), std::string(width - full, '.').c_str(),
+                 static_cast<int>(share * 100), note.empty() ? "" : ("  " + note + "\033[K").c_str());
     std::fflush(stderr);
   }
 

@@ -82,6 +82,17 @@ struct StreamerModelArguments {
   bool operator==(const StreamerModelArguments&) const = default;
 };
 
+/// What a StreamerOptimizer is made by.
+struct StreamerOptimizerArguments {
+  double alpha = 3;                   ///< how much less a loss counts for each layer that it is away
+  std::int64_t optimize_every = 100;  ///< losses of the top layer until a step
+  std::int64_t average_every = 1000;  ///< inputs until processes average their parameters
+  bool hgn_timescale = true;          ///< a loss counts with the inputs that it spans
+  bool hgn_reach = true;              ///< false: it counts alike for all layers
+
+  bool operator==(const StreamerOptimizerArguments&) const = default;
+};
+
 /// The defaults of the command line, which differ from those of the class.
 inline StreamerModelArguments command_line_arguments() {
   StreamerModelArguments args;

@@ -488,15 +488,21 @@ void write_checkpoint(const std::filesystem::path& path, const StreamerModel<T>&
   write_safetensors(path, make_checkpoint(model, optimizer));
 }
 
-/// Into the model's ckpt_dir, as model_000.safetensors and so on; only by the main one of several processes. Returns
-/// the path, or an empty one.
+/// Where the next numbered checkpoint goes: model_000.safetensors and so on in the model's ckpt_dir. The model counts it
+/// as written, so that a resumed run counts on.
+template <class T>
+std::filesystem::path next_checkpoint(StreamerModel<T>& model) {
+  char name[48];
+  std::snprintf(name, sizeof name, "model_%03lld.safetensors", static_cast<long long>(model.checkpoints));
+  ++model.checkpoints;
+  return std::filesystem::path(model.arguments().ckpt_dir) / name;
+}
+
+/// Writes the next numbered checkpoint; only by the main one of several processes. Returns its path, or an empty one.
 template <class T>
 std::filesystem::path save_model(StreamerModel<T>& model, const StreamerOptimizer<T>* optimizer = nullptr) {
   if (!model.arguments().main) return {};
-  char name[48];
-  std::snprintf(name, sizeof name, "model_%03lld.safetensors", static_cast<long long>(model.checkpoints));
-  const std::filesystem::path path = std::filesystem::path(model.arguments().ckpt_dir) / name;
-  ++model.checkpoints;  // so that a resumed run counts on
+  const std::filesystem::path path = next_checkpoint(model);
   write_checkpoint(path, model, optimizer);
   return path;
 }

@@ -25,14 +25,6 @@ class Communicator {
   virtual void sum(std::span<T>) {}  ///< each element over all processes
 };
 
-struct StreamerOptimizerArguments {
-  double alpha = 3;                   ///< how much less a loss counts for each layer that it is away
-  std::int64_t optimize_every = 100;  ///< losses of the top layer until a step
-  std::int64_t average_every = 1000;  ///< inputs until processes average their parameters
-  bool hgn_timescale = true;          ///< a loss counts with the inputs that it spans
-  bool hgn_reach = true;              ///< false: it counts alike for all layers
-};
-
 /// Gathers the gradients of what each input was predicted like, and steps when the top layer has seen enough.
 /// Hierarchical gradient normalisation: a loss counts with the time it spans, less for layers further away, and the sum
 /// of the times divides.
