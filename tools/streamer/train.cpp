@@ -116,6 +116,7 @@ volatile std::sig_atomic_t stopped_by = 0;
 void stop_at_signals() {
   struct sigaction action = {};
   action.sa_handler = [](int signal) { stopped_by = signal; };
+  action.sa_flags = SA_RESTART;  // what is being read or written is not cut short
   for (const int each : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction old = {};
     if (sigaction(each, nullptr, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(each, &action, nullptr);
