@@ -115,7 +115,9 @@ class StreamerTest(unittest.TestCase):
 
     def start(self, *arguments, **options):
         # A small pipe: who says a line for each input cannot be done before somebody reads them.
-        options = {"pipesize": 4096, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.dir, **options}
+        # SIGINT as in a shell, also where this test runs in the background.
+        default = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+        options = {"pipesize": 4096, "preexec_fn": default, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.dir, **options}
         return subprocess.Popen([TOOL, "streamer", *map(str, arguments)], **options)
 
     def call(self, *arguments):

@@ -67,14 +67,16 @@ class Command {
     train_ = add_command(
         "train", "Learn from recordings, in their order",
         "DATA is, for each recording, one of\n"
-        "  a sound file    any that libsndfile reads. An input is --snippet seconds, cut into FEATURE_DIM / MELS parts\n"
+        "  a sound file    any that libsndfile reads. An input is --snippet seconds, cut into FEATURE_DIM / MELS "
+        "parts\n"
         "                  of equal length; each is the mean of the spectra of windows that begin --hop seconds after\n"
         "                  one another, in HTK's mel bands, in decibels: full scale is 1, 100 dB below is -1\n"
         "  a folder        its .png and .jpg images by their names, or numbered ones: frames/%05d.png. Each is an\n"
         "                  input, or with --fps one every --snippet seconds; pixels from -1 to 1\n"
         "  .safetensors    a tensor (T,D) or (T,3,H,W), as it is\n"
         "\n"
-        "The model is written every --save-every inputs, at the end, and at Ctrl-C, all at once each time, with all that\n"
+        "The model is written every --save-every inputs, at the end, and at Ctrl-C, all at once each time, with all "
+        "that\n"
         "a run needs to go on: --resume continues in the midst of a recording, bit for bit as if it had not stopped.\n"
         "A line tells every --log-base-every inputs how well each layer predicted and how many events it ended.\n"
         "\n"
@@ -92,7 +94,8 @@ class Command {
     add(c, "--log-base-every", o.log_base_every, "Inputs between lines of the learning curve (1000)", "N");
     add_path(c, "--curves", o.curves, "The learning curve as a .csv file, line by line");
     add_path(c, "--ckpt-dir", o.ckpt_dir, "A folder for model_000.safetensors and so on, one for each checkpoint");
-    add_path(c, "--hierarchies", o.hierarchies, "A folder for the events of each recording as they were while it learned");
+    add_path(c, "--hierarchies", o.hierarchies,
+             "A folder for the events of each recording as they were while it learned");
 
     add(c, "--max-layers", o.model.max_layers, "The stack grows no higher (3)", "N");
     add(c, "--feature-dim", o.model.feature_dim, "Numbers of a summary, a multiple of 8 (1024, or D of tensors)", "D");
@@ -114,13 +117,16 @@ class Command {
     add(c, "--alpha", o.optimizer.alpha, "How much less a loss counts for each layer that it is away (3)", "X");
     add(c, "--optimize-every", o.optimizer.optimize_every, "Losses of the top layer until a step (100)", "N");
     add(c, "--average-every", o.optimizer.average_every, "Inputs until several processes average (1000)", "N");
-    c->add_flag("--hgn-timescale,!--no-hgn-timescale", o.optimizer.hgn_timescale, "A loss counts with the time it spans (on)");
-    c->add_flag("--hgn-reach,!--no-hgn-reach", o.optimizer.hgn_reach, "A loss counts less for layers further away (on)");
+    c->add_flag("--hgn-timescale,!--no-hgn-timescale", o.optimizer.hgn_timescale,
+                "A loss counts with the time it spans (on)");
+    c->add_flag("--hgn-reach,!--no-hgn-reach", o.optimizer.hgn_reach,
+                "A loss counts less for layers further away (on)");
 
     add(c, "--mels", o.input.mels, "Mel bands (the largest divisor of FEATURE_DIM up to 64)", "N");
     add(c, "--window", o.input.window_seconds, "Seconds of a window (0.025)", "S");
     add(c, "--hop", o.input.hop_seconds, "Seconds from one window to the next (0.01)", "S");
-    add(c, "--image-size", o.input.image_size, "Height and width that images are resized to (that of the first)", "HxW");
+    add(c, "--image-size", o.input.image_size, "Height and width that images are resized to (that of the first)",
+        "HxW");
     c->add_flag("--normalize-imgs", o.input.normalize_imgs, "Divide each pixel by its norm over the channels");
     add(c, "--fps", o.input.fps, "Images per second (each image is an input)", "X");
   }
@@ -134,7 +140,8 @@ class Command {
     at_least("--log-base-every", static_cast<double>(o.log_base_every), 1);
     at_least("--fps", o.input.fps, 0);
     if (o.given.contains("--mels")) at_least("--mels", static_cast<double>(o.input.mels), 1);
-    for (const auto& [name, seconds] : {std::pair("--window", o.input.window_seconds), std::pair("--hop", o.input.hop_seconds)})
+    for (const auto& [name, seconds] :
+         {std::pair("--window", o.input.window_seconds), std::pair("--hop", o.input.hop_seconds)})
       if (!(seconds > 0 && seconds <= 60)) throw UsageError(text(name, ": ", seconds, " is not from 0 to 60"));
     for (const char* const name : {"--init-ckpt", "--init-layers"})
       if (o.resume && o.given.contains(name)) throw UsageError(text("--resume and ", name, " exclude each other"));
@@ -149,14 +156,16 @@ class Command {
   }
 
   void add_segment() {
-    segment_ = add_command("segment", "Find the events of a recording",
-                           "DATA is what the model has learned from: see eigenstream streamer train --help. Images are resized\n"
-                           "to what the model takes. The picture has the layers from the highest down, what each layer went by\n"
-                           "with its threshold, and the annotations beneath. Nothing is learned.\n"
-                           "\n"
-                           "Examples:\n"
-                           "  eigenstream streamer segment model.safetensors day3.wav -o day3.json\n"
-                           "  eigenstream streamer segment model.safetensors day3.wav -o day3.json --plot day3.svg --truth day3.truth.json");
+    segment_ = add_command(
+        "segment", "Find the events of a recording",
+        "DATA is what the model has learned from: see eigenstream streamer train --help. Images are resized\n"
+        "to what the model takes. The picture has the layers from the highest down, what each layer went by\n"
+        "with its threshold, and the annotations beneath. Nothing is learned.\n"
+        "\n"
+        "Examples:\n"
+        "  eigenstream streamer segment model.safetensors day3.wav -o day3.json\n"
+        "  eigenstream streamer segment model.safetensors day3.wav -o day3.json --plot day3.svg --truth "
+        "day3.truth.json");
     SegmentOptions& o = segment_options_;
     add_path(segment_, "model", o.model, "A model of eigenstream streamer train")->required()->type_name("");
     add_path(segment_, "data", o.data, "A recording")->required()->type_name("");
@@ -168,17 +177,20 @@ class Command {
   }
 
   void add_score() {
-    score_ = add_command("score", "Compare events with annotations",
-                         "By hierarchical level reduction: each part of the recording is taken from the layer that suits it\n"
-                         "best. IoU is the mean overlap with the true events, MoF the part of the frames where both have an\n"
-                         "event, or neither. Annotations are of the same form as the events, with a score for each of their\n"
-                         "layers. Of two folders, files of the same name are compared.\n"
-                         "\n"
-                         "Examples:\n"
-                         "  eigenstream streamer score day3.json day3.truth.json\n"
-                         "  eigenstream streamer score found annotations --best-layer --json");
+    score_ = add_command(
+        "score", "Compare events with annotations",
+        "By hierarchical level reduction: each part of the recording is taken from the layer that suits it\n"
+        "best. IoU is the mean overlap with the true events, MoF the part of the frames where both have an\n"
+        "event, or neither. Annotations are of the same form as the events, with a score for each of their\n"
+        "layers. Of two folders, files of the same name are compared.\n"
+        "\n"
+        "Examples:\n"
+        "  eigenstream streamer score day3.json day3.truth.json\n"
+        "  eigenstream streamer score found annotations --best-layer --json");
     ScoreOptions& o = score_options_;
-    add_path(score_, "hierarchy", o.hierarchy, "Events of eigenstream streamer segment, or a folder")->required()->type_name("");
+    add_path(score_, "hierarchy", o.hierarchy, "Events of eigenstream streamer segment, or a folder")
+        ->required()
+        ->type_name("");
     add_path(score_, "annotations", o.annotations, "What is true, or a folder")->required()->type_name("");
     score_->add_flag("--best-layer", o.best_layer, "Each layer by itself, and the best of them");
     score_->add_flag("--merge", o.merge, "Neighbouring annotations of one action are one");
@@ -187,7 +199,9 @@ class Command {
   }
 
   CLI::Option* add_path(CLI::App* command, const char* name, std::filesystem::path& path, const char* what) {
-    return command->add_option_function<std::string>(name, [&path](const std::string& given) { path = given; }, what)
+    return command
+        ->add_option_function<std::string>(
+            name, [&path](const std::string& given) { path = given; }, what)
         ->type_name("FILE");
   }
   static void check_names(std::initializer_list<const std::filesystem::path*> paths) {

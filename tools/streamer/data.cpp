@@ -74,7 +74,8 @@ std::vector<fs::path> images_of(const fs::path& path) {
       continue;
     }
     const auto& [front, behind, digits] = *numbering;
-    if (!file.starts_with(front) || !file.ends_with(behind) || file.size() < front.size() + behind.size() + digits) continue;
+    if (!file.starts_with(front) || !file.ends_with(behind) || file.size() < front.size() + behind.size() + digits)
+      continue;
     Index number = 0;
     const char *const begin = file.data() + front.size(), *const end = file.data() + file.size() - behind.size();
     if (!is_digit(*begin) || std::from_chars(begin, end, number).ptr != end) continue;
@@ -111,8 +112,8 @@ class TensorVideo : public Video {
  public:
   TensorVideo(const fs::path& path, bool normalise) : Video(in_quotes(path.string())), normalise_(normalise) {
     es::Safetensors contents = es::read_safetensors(path);
-    es::check(contents.tensors.size() == 1 || contents.tensors.contains("x"), name(), ": holds ", contents.tensors.size(),
-              " tensors, and none is called x");
+    es::check(contents.tensors.size() == 1 || contents.tensors.contains("x"), name(), ": holds ",
+              contents.tensors.size(), " tensors, and none is called x");
     tensor_ = std::move(contents.tensors.size() == 1 ? contents.tensors.begin()->second : contents.tensors.at("x"));
     const std::vector<Index>& shape = tensor_.shape;
     es::check((shape.size() == 2 || (shape.size() == 4 && shape[1] == 3)) && tensor_.size() > 0, name(), ": a tensor ",
@@ -150,7 +151,8 @@ class ImageVideo : public Video {
         seconds_of_image_(options.fps > 0 ? 1 / options.fps : model.snippet_size) {
     if (options.fps > 0) {
       stride_ = static_cast<Index>(std::min(1e9, options.fps * model.snippet_size));
-      es::check(stride_ >= 1, name(), ": at ", options.fps, " images per second, none is ", model.snippet_size, " seconds long");
+      es::check(stride_ >= 1, name(), ": at ", options.fps, " images per second, none is ", model.snippet_size,
+                " seconds long");
     }
   }
   Index inputs() const override { return es::ceil_div(static_cast<Index>(files_.size()), stride_); }
@@ -163,8 +165,9 @@ class ImageVideo : public Video {
     es::check(resizes_ || (image.height == height_ && image.width == width_), in_quotes(file.string()), ": height ",
               image.height, " and width ", image.width, ", where the model takes ", height_, " and ", width_,
               "; --image-size ", height_, "x", width_, " resizes");
-    es::check(first_width_ == 0 || (image.height == first_height_ && image.width == first_width_), in_quotes(file.string()),
-              ": height ", image.height, " and width ", image.width, ", of those before it ", first_height_, " and ", first_width_);
+    es::check(first_width_ == 0 || (image.height == first_height_ && image.width == first_width_),
+              in_quotes(file.string()), ": height ", image.height, " and width ", image.width, ", of those before it ",
+              first_height_, " and ", first_width_);
     first_height_ = image.height, first_width_ = image.width;
     to_planes(image, height_, width_, to.data());
     if (normalise_) normalise_pixels(to);
@@ -185,10 +188,11 @@ class SoundVideo : public Video {
         bands_(options.mels),
         samples_of_input_(model.snippet_size * static_cast<double>(reader_.sample_rate_hz())),
         hop_(std::max<Index>(1, std::lround(options.hop_seconds * static_cast<double>(reader_.sample_rate_hz())))) {
-    es::check(reader_.sample_rate_hz() == options.sample_rate_hz, name(), ": its sample rate is ", reader_.sample_rate_hz(),
-              " Hz, not ", options.sample_rate_hz, " as it was at first; eigenstream resample changes it");
-    es::check(samples_of_input_ >= 1 && inputs() >= 1, name(), ": ", reader_.frames(), " frames are less than one input of ",
-              model.snippet_size, " seconds");
+    es::check(reader_.sample_rate_hz() == options.sample_rate_hz, name(), ": its sample rate is ",
+              reader_.sample_rate_hz(), " Hz, not ", options.sample_rate_hz,
+              " as it was at first; eigenstream resample changes it");
+    es::check(samples_of_input_ >= 1 && inputs() >= 1, name(), ": ", reader_.frames(),
+              " frames are less than one input of ", model.snippet_size, " seconds");
   }
   Index inputs() const override {
     return static_cast<Index>(std::floor(static_cast<double>(reader_.frames()) / samples_of_input_ + 1e-9));
@@ -202,7 +206,8 @@ class SoundVideo : public Video {
   void read(Index input, std::span<float> to) override {
     const Index parts = static_cast<Index>(to.size()) / bands_;
     const auto begin_of = [&](Index part) {
-      return std::llround(samples_of_input_ * (static_cast<double>(input) + static_cast<double>(part) / static_cast<double>(parts)));
+      return std::llround(samples_of_input_ *
+                          (static_cast<double>(input) + static_cast<double>(part) / static_cast<double>(parts)));
     };
     forget(begin_of(0));
     for (Index part = 0; part < parts; ++part) {
@@ -216,7 +221,8 @@ class SoundVideo : public Video {
   std::span<const float> window_at(Index at) {
     const Index end = at + mel_.window();
     while (first_ + static_cast<Index>(samples_.size()) < end) more();
-    return std::span<const float>(samples_).subspan(static_cast<std::size_t>(at - first_), static_cast<std::size_t>(mel_.window()));
+    return std::span<const float>(samples_).subspan(static_cast<std::size_t>(at - first_),
+                                                    static_cast<std::size_t>(mel_.window()));
   }
   void more() {
     constexpr Index block = 4096;
@@ -232,7 +238,8 @@ class SoundVideo : public Video {
     if (got < block) samples_.resize(samples_.size() + static_cast<std::size_t>(block - got), 0);
   }
   void forget(Index before) {
-    while (first_ + static_cast<Index>(samples_.size()) < before) first_ += static_cast<Index>(samples_.size()), samples_.clear(), more();
+    while (first_ + static_cast<Index>(samples_.size()) < before)
+      first_ += static_cast<Index>(samples_.size()), samples_.clear(), more();
     samples_.erase(samples_.begin(), samples_.begin() + (before - first_));
     first_ = before;
   }
@@ -274,9 +281,10 @@ void settle(const fs::path& data, bool feature_dim_given, st::StreamerModelArgum
     const AudioReader reader(data);
     options.sample_rate_hz = reader.sample_rate_hz();
     if (options.mels == 0)
-      for (options.mels = std::min<Index>(64, model.feature_dim); model.feature_dim % options.mels != 0;) --options.mels;
-    es::check(model.feature_dim % options.mels == 0, "--mels ", options.mels, " does not divide the ", model.feature_dim,
-              " numbers of an input");
+      for (options.mels = std::min<Index>(64, model.feature_dim); model.feature_dim % options.mels != 0;)
+        --options.mels;
+    es::check(model.feature_dim % options.mels == 0, "--mels ", options.mels, " does not divide the ",
+              model.feature_dim, " numbers of an input");
   }
   if (height == 0) return;
   model.modality = "video";
@@ -285,18 +293,23 @@ void settle(const fs::path& data, bool feature_dim_given, st::StreamerModelArgum
     const auto [cross, first] = std::from_chars(begin, end, height);
     const auto [stop, second] = std::from_chars(std::min(cross + 1, end), end, width);
     if (first != std::errc() || second != std::errc() || cross == end || *cross != 'x' || stop != end)
-      throw UsageError(text("--image-size: ", in_quotes(options.image_size), " is not a height and a width such as 128x128"));
+      throw UsageError(
+          text("--image-size: ", in_quotes(options.image_size), " is not a height and a width such as 128x128"));
   }
-  es::check(height >= 16 && width >= 16 && height % 16 == 0 && width % 16 == 0, name, ": height ", height, " and width ", width,
-            ", not multiples of 16", options.image_size.empty() ? "; --image-size 128x128 resizes" : "");
-  es::check(height <= longest_side && width <= longest_side, name, ": height ", height, " and width ", width, " are too much");
+  es::check(height >= 16 && width >= 16 && height % 16 == 0 && width % 16 == 0, name, ": height ", height,
+            " and width ", width, ", not multiples of 16",
+            options.image_size.empty() ? "; --image-size 128x128 resizes" : "");
+  es::check(height <= longest_side && width <= longest_side, name, ": height ", height, " and width ", width,
+            " are too much");
   model.height = height, model.width = width;
 }
 
-std::unique_ptr<Video> open_video(const fs::path& path, const st::StreamerModelArguments& model, const DataOptions& options) {
+std::unique_ptr<Video> open_video(const fs::path& path, const st::StreamerModelArguments& model,
+                                  const DataOptions& options) {
   const std::string name = in_quotes(path.string());
   const bool video = model.modality == "video";
-  const std::string wanted = video ? text("images of ", model.height, " x ", model.width) : text(model.feature_dim, " numbers");
+  const std::string wanted =
+      video ? text("images of ", model.height, " x ", model.width) : text(model.feature_dim, " numbers");
   if (is_tensor(path)) {
     auto tensor = std::make_unique<TensorVideo>(path, options.normalize_imgs);
     const std::vector<Index>& shape = tensor->shape();

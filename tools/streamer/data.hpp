@@ -38,11 +38,11 @@ class Video {
 
 /// What the model and the data options must be for data like these; what was not given is taken from them.
 /// Errors   Error if the data do not go with what was given
-void settle(const std::filesystem::path& data, bool feature_dim_given, st::StreamerModelArguments& model, DataOptions& options);
+void settle(const std::filesystem::path& data, bool feature_dim_given, st::StreamerModelArguments& model,
+            DataOptions& options);
 
-/// A sound file, a folder of images, numbered images ("frames/%05d.png"), or a .safetensors file with one tensor (T,D) or
-/// (T,3,H,W).
-/// Errors   Error, naming the path, if it is none of these or does not go with the model
+/// A sound file, a folder of images, numbered images ("frames/%05d.png"), or a .safetensors file with one tensor (T,D)
+/// or (T,3,H,W). Errors   Error, naming the path, if it is none of these or does not go with the model
 std::unique_ptr<Video> open_video(const std::filesystem::path& path, const st::StreamerModelArguments& model,
                                   const DataOptions& options);
 

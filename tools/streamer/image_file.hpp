@@ -1,21 +1,22 @@
 #ifndef EIGENSTREAM_TOOLS_STREAMER_IMAGE_FILE_HPP
 #define EIGENSTREAM_TOOLS_STREAMER_IMAGE_FILE_HPP
 
-#include <algorithm>   // clamp
-#include <cmath>       // floor
-#include <cstdio>      // FILE, which libjpeg needs before its header
+#include <png.h>
+
+#include <algorithm>   // max, min
+#include <cmath>       // abs
+#include <csetjmp>     // how libjpeg's errors come back
+#include <cstdio>      // FILE
 #include <filesystem>  // path
 #include <memory>      // unique_ptr
 #include <string>      // messages
 #include <vector>      // pixels
 
-#include <jpeglib.h>
-#include <png.h>
-
-#include <csetjmp>  // how libjpeg's errors come back
-
 #include "eigenstream/draw/drawing.hpp"  // Image
 #include "text.hpp"
+
+// Needs FILE and std::size_t before it.
+#include <jpeglib.h>
 
 namespace tool::streamer {
 
@@ -36,8 +37,8 @@ inline es::Image read_png(const std::string& path, const std::string& name) {
     ~Free() { png_image_free(header); }
   } const freed{&header};
   es::check(png_image_begin_read_from_file(&header, path.c_str()) != 0, name, ": ", header.message);
-  es::check(header.width <= longest_side && header.height <= longest_side, name, ": ", header.width, " x ", header.height,
-            " pixels are too many");
+  es::check(header.width <= longest_side && header.height <= longest_side, name, ": ", header.width, " x ",
+            header.height, " pixels are too many");
   header.format = PNG_FORMAT_RGB;
   es::Image image{static_cast<Index>(header.width), static_cast<Index>(header.height), {}};
   image.rgb.resize(PNG_IMAGE_SIZE(header));

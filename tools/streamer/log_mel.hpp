@@ -2,13 +2,13 @@
 #define EIGENSTREAM_TOOLS_STREAMER_LOG_MEL_HPP
 
 #include <Eigen/Core>
-#include <algorithm>                // max
-#include <cmath>                    // log10
-#include <complex>                  // spectrum
-#include <numbers>                  // pi
-#include <span>                     // samples
-#include <unsupported/Eigen/FFT>    // KissFFT
-#include <vector>                   // filters
+#include <algorithm>              // max
+#include <cmath>                  // log10
+#include <complex>                // spectrum
+#include <numbers>                // pi
+#include <span>                   // samples
+#include <unsupported/Eigen/FFT>  // KissFFT
+#include <vector>                 // filters
 
 #include "text.hpp"
 

@@ -15,13 +15,13 @@ namespace st = es::streamer;
 
 /// How files become inputs.
 struct DataOptions {
-  Index mels = 0;                ///< bands of a spectrum; 0: the largest divisor of feature_dim up to 64
+  Index mels = 0;  ///< bands of a spectrum; 0: the largest divisor of feature_dim up to 64
   double window_seconds = 0.025;
   double hop_seconds = 0.01;
-  Index sample_rate_hz = 0;      ///< of sound; 0: that of the first file
-  std::string image_size = {};   ///< "128x128", height first; empty: as the first image is
-  bool normalize_imgs = false;   ///< each pixel is divided by its norm over the channels
-  double fps = 0;                ///< of images; 0: each is an input
+  Index sample_rate_hz = 0;     ///< of sound; 0: that of the first file
+  std::string image_size = {};  ///< "128x128", height first; empty: as the first image is
+  bool normalize_imgs = false;  ///< each pixel is divided by its norm over the channels
+  double fps = 0;               ///< of images; 0: each is an input
 };
 
 struct TrainOptions {
