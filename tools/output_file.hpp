@@ -6,12 +6,24 @@
 #include <csignal>  // tidy up when stopped
 #include <cstdio>   // fileno
 #include <eigenstream/io/file.hpp>
-#include <filesystem>  // path
-#include <string>      // string
+#include <filesystem>    // path
+#include <string>        // string
+#include <system_error>  // error_code
 
 #include "text.hpp"
 
 namespace tool {
+
+/// Errors   Error if the output would replace what it is made from
+inline void check_not_the_same(const std::filesystem::path& output, const std::filesystem::path& source,
+                               const char* role) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  // Neither need exist.
+  const auto place = [&](const fs::path& path) { return fs::weakly_canonical(fs::absolute(path, ignored), ignored); };
+  const bool same = fs::equivalent(output, source, ignored) || place(output) == place(source);
+  es::check(!same, in_quotes(output.string()), ": is the ", role, " too; choose another name for the output");
+}
 
 /// The library's OutputFile, which also leaves nothing over when the program is interrupted. At most `most` at a time.
 class OutputFile : public es::detail::OutputFile {

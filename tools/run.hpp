@@ -178,17 +178,6 @@ inline void check_wav_name(const std::filesystem::path& output) {
     throw UsageError(text("the output is a WAV file, so its name must end in .wav: ", in_quotes(output.string())));
 }
 
-/// Errors   Error if the output would replace what it is made from
-inline void check_not_the_same(const std::filesystem::path& output, const std::filesystem::path& source,
-                               const char* role) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;
-  // Neither need exist.
-  const auto place = [&](const fs::path& path) { return fs::weakly_canonical(fs::absolute(path, ignored), ignored); };
-  const bool same = fs::equivalent(output, source, ignored) || place(output) == place(source);
-  es::check(!same, in_quotes(output.string()), ": is the ", role, " too; choose another name for the output");
-}
-
 inline es::Stream<Net> open_stream(const OpenedModel& model, es::StreamOptions options, const std::string& input) {
   try {
     return es::Stream<Net>(model.layer(), options);

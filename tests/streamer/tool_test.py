@@ -307,6 +307,10 @@ class TrainTest(StreamerTest):
         self.bad("holds 2 tensors, and none is called x", "train", "two.safetensors", *out)
         self.bad('"absent.wav": no such file', "train", "absent.wav", *out)
         self.bad("there is no directory", "train", video, "-o", "absent/m.safetensors")
+        self.bad('"v0.safetensors": is the data too', "train", video, "-o", video)
+        self.bad('v0.safetensors": is the data too', "train", video, *out, "--curves", "../" + self.dir.name + "/v0.safetensors")
+        self.path("found").mkdir()
+        self.bad('"found/v0.json": two of the recordings would be written there', "train", video, video, *out, "--hierarchies", "found")
         self.bad('"absent": there is no such directory', "train", video, *out, "--ckpt-dir", "absent")
         for options, says in ((["--max-layers", 0], "max_layers is 0"), (["--demarcation-mode", "accum"], "accum adds up distances"),
                               (["--distance-mode", "cosine"], 'distance_mode is "cosine"'), (["--save-every", 0], "--save-every: 0"),
@@ -450,6 +454,10 @@ class DataTest(StreamerTest):
         self.good("train", "folder", "-o", "m.safetensors", *options)
         self.good("segment", "m.safetensors", "folder", "-o", "e.json", "--fps", 2)
         self.assertEqual(json.loads(self.path("e.json").read_text())["duration"], 3)
+        # Images that come faster than inputs: 2.4 of them for each, so the first, the third and the fifth.
+        out, _ = self.good("segment", "m.safetensors", "folder", "-o", "e.json", "--fps", 4.8)
+        self.assertIn("3 inputs, 1.25 seconds", out)
+        self.bad('"folder": at 1 images per second, none is 0.5 seconds long', "segment", "m.safetensors", "folder", "-o", "f.json", "--fps", 1)
         known = self.signals("folder")
         self.assertGreater(len(known), 10)
         for source in ("numbered/%04d.png", "x.safetensors"):
@@ -530,6 +538,8 @@ class SegmentTest(StreamerTest):
     def test_errors(self):
         self.path("truth.json").write_text("{}")
         data = ["segment", "m.safetensors", "v0.safetensors", "-o", "v0.json"]
+        for name in ("m.safetensors", "v0.safetensors"):
+            self.bad(f'"{name}": is the ', "segment", "m.safetensors", "v0.safetensors", "-o", name)
         self.bad("must end in .svg or .png", *data, "--plot", "v0.gif", code=2)
         self.bad("--truth is drawn by --plot", *data, "--truth", "truth.json", code=2)
         self.bad('"truth.json": ', *data, "--plot", "v0.svg", "--truth", "truth.json")

@@ -10,7 +10,6 @@
 #include <vector>     // files, samples
 
 #include "audio_file.hpp"
-#include "eigenstream/core/rate.hpp"  // ceil_div
 #include "eigenstream/io/safetensors.hpp"
 #include "streamer/image_file.hpp"
 #include "streamer/log_mel.hpp"
@@ -149,18 +148,18 @@ class ImageVideo : public Video {
         normalise_(options.normalize_imgs),
         resizes_(!options.image_size.empty()),
         seconds_of_image_(options.fps > 0 ? 1 / options.fps : model.snippet_size) {
-    if (options.fps > 0) {
-      stride_ = static_cast<Index>(std::min(1e9, options.fps * model.snippet_size));
-      es::check(stride_ >= 1, name(), ": at ", options.fps, " images per second, none is ", model.snippet_size,
-                " seconds long");
-    }
+    if (options.fps > 0) step_ = options.fps * model.snippet_size;
+    es::check(step_ >= 1, name(), ": at ", options.fps, " images per second, none is ", model.snippet_size,
+              " seconds long");
   }
-  Index inputs() const override { return es::ceil_div(static_cast<Index>(files_.size()), stride_); }
+  Index inputs() const override {
+    return static_cast<Index>(std::ceil(static_cast<double>(files_.size()) / step_ - 1e-9));
+  }
   double duration_seconds() const override { return static_cast<double>(files_.size()) * seconds_of_image_; }
 
  private:
   void read(Index input, std::span<float> to) override {
-    const fs::path& file = files_[static_cast<std::size_t>(input * stride_)];
+    const fs::path& file = files_[static_cast<std::size_t>(static_cast<double>(input) * step_ + 1e-9)];
     const es::Image image = read_image(file);
     es::check(resizes_ || (image.height == height_ && image.width == width_), in_quotes(file.string()), ": height ",
               image.height, " and width ", image.width, ", where the model takes ", height_, " and ", width_,
@@ -174,9 +173,9 @@ class ImageVideo : public Video {
   }
 
   std::vector<fs::path> files_;
-  Index height_, width_, stride_ = 1, first_height_ = 0, first_width_ = 0;
+  Index height_, width_, first_height_ = 0, first_width_ = 0;
   bool normalise_, resizes_;
-  double seconds_of_image_;
+  double seconds_of_image_, step_ = 1;  // images from one input to the next
 };
 
 class SoundVideo : public Video {

@@ -48,6 +48,13 @@ inline void segment_recording(const SegmentOptions& options) {
   if (!options.plot.empty() && suffix != ".svg" && suffix != ".png")
     throw UsageError(text("--plot: ", in_quotes(options.plot.string()), " must end in .svg or .png"));
   if (!options.truth.empty() && options.plot.empty()) throw UsageError("--truth is drawn by --plot");
+  for (const fs::path& output : {options.output, options.plot}) {
+    if (output.empty()) continue;
+    check_not_the_same(output, options.model, "model");
+    check_not_the_same(output, options.data, "data");
+    if (!options.truth.empty()) check_not_the_same(output, options.truth, "truth");
+  }
+  if (!options.plot.empty()) check_not_the_same(options.plot, options.output, "output");
   const es::Safetensors checkpoint = es::read_safetensors(options.model);
   TrainOptions trained;
   const auto model = about(options.model, [&] {

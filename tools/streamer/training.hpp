@@ -12,12 +12,14 @@
 #include <fstream>     // curves
 #include <iomanip>     // setprecision
 #include <memory>      // unique_ptr
+#include <set>         // names
 #include <span>        // bytes
 #include <string>      // names
 #include <vector>      // videos
 
 #include "eigenstream/streamer/checkpoint.hpp"
 #include "eigenstream/streamer/hierarchy.hpp"
+#include "output_file.hpp"
 #include "streamer/data.hpp"
 #include "streamer/processes.hpp"
 #include "streamer/run_settings.hpp"
@@ -164,6 +166,7 @@ class Training {
       curve_->sum[k] += event.signal, ++curve_->signals[k], curve_->events[k] += event.boundary ? 1 : 0;
     };
     if (processes_.rank != 0) return;
+    check_outputs();
     { const es::detail::OutputFile writable(options_.output); }  // better now than after hours
     for (const fs::path& folder : {options_.ckpt_dir, options_.hierarchies})
       es::check(folder.empty() || fs::is_directory(folder), in_quotes(folder.string()), ": there is no such directory");
@@ -211,6 +214,22 @@ class Training {
   }
 
  private:
+  // None is one of the recordings, and none is written twice.
+  void check_outputs() const {
+    std::set<fs::path> names;
+    for (const std::string& data : options_.data) {
+      check_not_the_same(options_.output, data, "data");
+      if (!options_.curves.empty()) check_not_the_same(options_.curves, data, "data");
+      es::check(options_.hierarchies.empty() || names.insert(hierarchy_name(data)).second,
+                in_quotes(hierarchy_name(data).string()), ": two of the recordings would be written there");
+    }
+    if (!options_.curves.empty()) check_not_the_same(options_.curves, options_.output, "output");
+  }
+  fs::path hierarchy_name(const fs::path& data) const {
+    fs::path name = data.filename().empty() ? data.parent_path().filename() : data.filename();
+    return options_.hierarchies / name.replace_extension(".json");
+  }
+
   json read_run(const es::Safetensors& checkpoint) {
     return about(options_.output, [&] {
       const auto found = checkpoint.metadata.find(run_key);
@@ -255,8 +274,7 @@ class Training {
     ++done_;
     if (--left_in_video_ > 0 && done_ < total_) return;
     if (!options_.hierarchies.empty()) {
-      fs::path name = path_.filename().empty() ? path_.parent_path().filename() : path_.filename();
-      st::write_hierarchy(options_.hierarchies / name.replace_extension(".json"),
+      st::write_hierarchy(hierarchy_name(path_),
                           st::make_hierarchy(model_->extract_rep(), path_.string(), video_->duration_seconds()));
     }
     model_->reset_model();
