@@ -7,6 +7,7 @@ import os
 import pty
 import random
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -267,6 +268,45 @@ class TrainTest(StreamerTest):
             found = json.loads(self.path(f"found/v{k}.json").read_text())
             self.assertEqual((found["file"], found["duration"]), (f"v{k}.safetensors", 30))
             self.assertGreater(len(found["layers"][0]["annots"]), 2)
+
+    def test_several_processes(self):
+        for k, inputs in enumerate((60, 90, 75, 60)):
+            self.video(f"v{k}.safetensors", moves(k, inputs))
+        videos = [f"v{k}.safetensors" for k in range(4)]
+        run = ["train", *videos, *QUICK, "--average-every", 7, "--log-base-every", 30, "--save-every", 50]
+        several = {**os.environ, "OMPI_COMM_WORLD_SIZE": "2"}
+        with self.start(*run, "-o", "m.safetensors", env=several) as process:
+            out, err = process.communicate(timeout=60)
+        if b"built without MPI" in err:
+            self.assertEqual((process.returncode, out), (1, b""))
+            self.assertEqual(err, b"eigenstream: streamer: one of 2 processes, but this eigenstream was built without MPI\n")
+            self.assertFalse(self.path("m.safetensors").exists())
+            return
+        mpirun = shutil.which("mpirun")
+        if mpirun is None:
+            self.skipTest("mpirun is not found")
+        start = [mpirun, "--oversubscribe", "--allow-run-as-root", "-np", "2", TOOL, "streamer"]
+        call = lambda *arguments: subprocess.run([*start, *map(str, arguments)], cwd=self.dir, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+        ran = call(*run, "-o", "two.safetensors")
+        # The shorter of 60 + 75 and 90 + 60 inputs; the first of them speaks for both.
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertRegex(ran.stdout.decode(), r'\A"two.safetensors": 2 layers learned from 135 inputs in \d+ steps\n\Z')
+        self.assertEqual([line.split()[0] for line in ran.stderr.decode().splitlines()], ["30", "60", "90", "120"])
+        self.assertEqual(self.inputs_of("two.safetensors"), 135)
+        # They learn together: alone, the first would have learned something else.
+        self.good("train", "v0.safetensors", "v2.safetensors", *QUICK, "-o", "one.safetensors")
+        name = "f.network.layers.0.linear1.weight"
+        one, two = (read_tensors(self.path(each))[1][name] for each in ("one.safetensors", "two.safetensors"))
+        self.assertNotEqual(one, two)
+        self.good("segment", "two.safetensors", "v0.safetensors", "-o", "v0.json")
+        # What one cannot read ends all.
+        broken = moves(9, 60)
+        broken[30][0] = math.nan
+        self.video("v3.safetensors", broken)
+        self.path("two.safetensors").unlink()
+        ran = call(*run, "-o", "two.safetensors")
+        self.assertNotEqual(ran.returncode, 0)
+        self.assertIn(b'"v3.safetensors": input 30 holds nan at 0', ran.stderr)
 
     def test_a_bar_on_a_terminal(self):
         videos = self.two_videos()
