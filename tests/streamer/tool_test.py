@@ -7,6 +7,7 @@ import os
 import pty
 import random
 import re
+import resource
 import shutil
 import signal
 import struct
@@ -393,8 +394,20 @@ class TrainTest(StreamerTest):
             self.bad('"cut.safetensors"', "segment", "cut.safetensors", video, "-o", "events.json")
         self.bad('"v0.safetensors": ', "segment", video, video, "-o", "events.json")
         self.bad('"v0.safetensors": it is no checkpoint of eigenstream streamer train', "train", video, "-o", video, "--resume")
-        self.path("cut.safetensors").write_bytes(whole.replace(b'\\"inputs\\":40', b'\\"imputs\\":40'))
-        self.bad("its description of the run is damaged", "train", video, "-o", "cut.safetensors", "--resume")
+        for good, damaged in ((b'\\"inputs\\":40', b'\\"imputs\\":40'), (b'\\"inputs\\":40', b'\\"inputs\\":-4'),
+                              (b'\\"log-base-every\\":1000', b'\\"log-base-every\\":   0'), (b'\\"hop\\":0.01', b'\\"hop\\":-0.1'),
+                              (b'\\"curve\\":{', b'\\"curve\\":[')):
+            self.assertIn(good, whole)
+            self.path("cut.safetensors").write_bytes(whole.replace(good, damaged))
+            self.bad("its description of the run is damaged", "train", video, "-o", "cut.safetensors", "--resume")
+        # A full disk: the checkpoint before stays, and nothing beside it.
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
+        with self.start("train", video, *out, "--resume", "--epochs", 2, preexec_fn=limit) as process:
+            printed, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, printed), (1, b""))
+        self.assertIn(b'"m.safetensors": cannot be written: File too large', err)
+        self.assertEqual(self.path("m.safetensors").read_bytes(), whole)
+        self.assertEqual(list(self.dir.glob("*.tmp*")), [])
 
 
 def log_mel(samples, rate, parts, bands, snippet, window=0.025, hop=0.01):

@@ -69,6 +69,11 @@ inline void read_settings(const json& all, TrainOptions& options) {
     else
       all.at(name).get_to(value);
   });
+  const DataOptions& input = options.input;
+  es::check(options.log_base_every >= 1 && input.window_seconds > 0 && input.window_seconds <= 60 &&
+                input.hop_seconds > 0 && input.hop_seconds <= 60 && input.fps >= 0 && input.sample_rate_hz >= 0 &&
+                input.mels >= 0 && (input.mels == 0 || options.model.feature_dim % input.mels == 0),
+            "its description of the run is damaged");
 }
 
 inline constexpr const char* run_key = "eigenstream_streamer_run";
