@@ -107,7 +107,7 @@ class RecurrentSteps {
   template <class InputWeight, class Weight, class Bias, class Apart>
   RecurrentSteps(Index hidden, Index inputs, Index len, InputWeight&& in, Weight&& w, Bias&& bias, Apart&& apart)
       : hidden_(hidden), inputs_(inputs), len_(len), lanes_(fuses(hidden, inputs) ? lanes_for(hidden) : widest) {
-    const Index width = fuses(hidden, inputs) ? lanes_ : lanes_ * regs_for(hidden);
+    const Index width = lanes_ * regs_for(hidden, fuses(hidden, inputs));
     const auto pack = [&](Index first, auto&& row) {
       for (Index g = 0; g < gates; ++g)
         for (Index u = first; u < first + width; ++u) weights_.push_back(u < hidden ? row(g * hidden + u) : T(0));
@@ -134,16 +134,17 @@ class RecurrentSteps {
   EIGENSTREAM_OUTLINED void operator()(const T* x, Index n, Index columns, const T* before, T* cell, T* y,
                                        T* last) const noexcept {
     if (!fuses(hidden_, inputs_)) {
-      if (regs_for(hidden_) == 1) return ahead<1>(x, n, columns, before, cell, y, last);
+      if (regs_for(hidden_, false) == 1) return ahead<1>(x, n, columns, before, cell, y, last);
       return ahead<2>(x, n, columns, before, cell, y, last);
     }
     if constexpr (narrowest < widest) {
-      if (lanes_ == narrowest) return fused<narrowest>(x, n, columns, before, cell, y, last);
+      if (lanes_ == narrowest) return fused<narrowest, 1>(x, n, columns, before, cell, y, last);
     }
     if constexpr (2 * narrowest < widest) {
-      if (lanes_ == 2 * narrowest) return fused<2 * narrowest>(x, n, columns, before, cell, y, last);
+      if (lanes_ == 2 * narrowest) return fused<2 * narrowest, 1>(x, n, columns, before, cell, y, last);
     }
-    fused<widest>(x, n, columns, before, cell, y, last);
+    if (regs_for(hidden_, true) == 1) return fused<widest, 1>(x, n, columns, before, cell, y, last);
+    fused<widest, 2>(x, n, columns, before, cell, y, last);
   }
 
  private:
@@ -157,9 +158,15 @@ class RecurrentSteps {
     while (lanes < widest && lanes < hidden) lanes *= 2;
     return lanes;
   }
-  static constexpr int regs_for(Index hidden) noexcept { return hidden <= widest ? 1 : 2; }
+  // Of a small layer two registers are a panel if all units are in them: its sums are then done before its functions
+  // begin.
+  static constexpr int regs_for(Index hidden, bool fused) noexcept {
+    return hidden <= widest || (fused && hidden > 2 * widest) ? 1 : 2;
+  }
   // Partial sums, of the law: eight chains or so.
-  static constexpr int sums_for(int regs) noexcept { return (gates == 1 ? 4 : 2) / regs; }
+  static constexpr int sums_for(int regs, bool fused) noexcept {
+    return gates == 1 ? 4 / regs : regs == 1 || (fused && simd::registers == 32) ? 2 : 1;
+  }
 
   // From the sums to the step's result, one unit in each lane.
   template <class P>
@@ -280,20 +287,21 @@ class RecurrentSteps {
     }
   }
 
-  // Of a small layer, one panel of one register of units after the other.
-  template <int Lanes>
+  // Of a small layer, one panel after the other.
+  template <int Lanes, int Regs>
   EIGENSTREAM_ALWAYS_INLINE void fused(const T* x, Index n, Index columns, const T* before, T* cell, T* y,
                                        T* last) const noexcept {
     using P = simd::Packet<T, Lanes>;
-    const Index frame = hidden_ * columns, panel_size = (inputs_ + len_) * gates * Lanes;
-    const bool single = hidden_ <= Lanes;  // what is written is read by the next frame only
+    constexpr int width = Lanes * Regs;
+    const Index frame = hidden_ * columns, panel_size = (inputs_ + len_) * gates * width;
+    const bool single = hidden_ <= width;  // what is written is read by the next frame only
     for (Index t = 0; t < n; ++t, before = y, y += frame)
       for (Index c = 0; c < columns; ++c, x += inputs_) {
         T* copy = single && t + 1 == n && last != nullptr ? last + c * hidden_ : nullptr;
         const T *w = weights_.data(), *bias = bias_.data();
-        for (Index unit = 0; unit < hidden_; unit += Lanes, w += panel_size, bias += sums_of_gates * Lanes)
-          tile<P, true, 1, Lanes, sums_for(1), 1>(w, bias, x, before + c * len_, unit, cell + c * hidden_,
-                                                  y + c * hidden_, copy);
+        for (Index unit = 0; unit < hidden_; unit += width, w += panel_size, bias += sums_of_gates * width)
+          tile<P, true, Regs, width, sums_for(Regs, true), 1>(w, bias, x, before + c * len_, unit, cell + c * hidden_,
+                                                              y + c * hidden_, copy);
       }
     if (!single && last != nullptr) std::copy_n(before, frame, last);
   }
@@ -303,7 +311,7 @@ class RecurrentSteps {
   EIGENSTREAM_ALWAYS_INLINE void panel(Index unit, const T* a, Index columns, const T* before, T* cell,
                                        T* y) const noexcept {
     using P = simd::Packet<T, widest>;
-    constexpr int width = Regs * widest, sums = sums_for(Regs);
+    constexpr int width = Regs * widest, sums = sums_for(Regs, false);
     constexpr int most = std::min(4, (simd::registers == 32 ? 24 : 12) / (sums_of_gates * sums));
     const T *w = weights_.data() + unit * gates * len_, *bias = bias_.data() + unit * sums_of_gates;
     Index c = 0;
