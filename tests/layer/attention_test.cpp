@@ -145,6 +145,7 @@ TEMPLATE_TEST_CASE("Attention: any chunking gives the offline output", "[layer][
   support::check_contract(es::CausalAttention<T>(2, 4, {.heads = 2, .sinks = 2, .rotary_size = 2, .rotary_interleaved = true}), 2,
                           {.exact = false, .carries = false});
   support::check_contract(es::CausalAttention<T>(2, 5, {.lookahead = 1}).without_padding());
+  support::check_contract(es::CausalAttention<T>(2, 1, {.lookahead = 3}).without_padding());
   support::check_contract(es::ChunkAttention<T>(3, 4, 1, {.heads = 2}), 2);
   support::check_contract(es::ChunkAttention<T>(2, 18, 0));
   support::check_contract(es::ChunkAttention<T>(2, 3, 2, {.heads = 2}, random_places<T>(2, 2, 11)).without_padding());
@@ -158,6 +159,10 @@ TEST_CASE("Attention: says when outputs come, and what is kept", "[layer]") {
   CHECK(causal.timing().outputs_after(5) == 2);
   CHECK(causal.timing().outputs_after(5, true) == 5);
   CHECK(causal.without_padding().timing().first_output() == 12);
+  const es::CausalAttention<float> ahead(4, 1, {.lookahead = 3});  // of which only the last frames see less
+  CHECK(ahead.timing().outputs_after(5, true) == 5);
+  CHECK(ahead.without_padding().timing().outputs_after(5, true) == 2);
+  CHECK(ahead.without_padding().facts({12}).max_flush == 0);
   const es::ChunkAttention<float> chunks(4, 6, 2);
   CHECK(chunks.timing().receptive_field() == 18);
   CHECK(chunks.timing().delay() == 5);

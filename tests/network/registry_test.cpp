@@ -307,6 +307,28 @@ TEST_CASE("registry: a graph becomes the network that was described", "[network]
   CHECK(es::builtin_registry().create(wide, {}).layer.wanted().channels == 7);
 }
 
+TEST_CASE("registry: a layer of several signals in a graph", "[network]") {
+  const auto attention = [](std::int64_t queries) {
+    const es::ModuleSpec layer{
+        "CausalAttention", "a", {{"head_size", std::int64_t{2}}, {"context", std::int64_t{3}}, {"inputs", std::int64_t{3}}}, {}};
+    const auto part = [](const char* path, std::int64_t start, std::int64_t channels) {
+      return from({"ChannelSlice", path, {{"start", start}, {"channels", channels}}, {}}, {0});
+    };
+    es::ModuleSpec spec = graph({part("q", 0, queries), part("k", 2, 2), part("v", 4, 2), from(layer, {1, 2, 3})});
+    spec.fields["in_channels"] = std::int64_t{6};
+    return es::builtin_registry().create(spec, {}).layer;
+  };
+  es::Stream separate(attention(2));
+  es::Stream packed(es::CausalAttention<float>(2, 3));
+  Eigen::Tensor<float, 2> x(6, 9);
+  x.setRandom();
+  const Eigen::Tensor<float, 2> ya = separate(x, es::final), yb = packed(x, es::final);
+  REQUIRE(ya.dimension(1) == 9);
+  CHECK(std::equal(ya.data(), ya.data() + ya.size(), yb.data(), yb.data() + yb.size()));
+  CHECK(error_of([&] { attention(3); }) ==
+        "module \"a\" (CausalAttention): CausalAttention: takes queries of 2 channels, not 3");
+}
+
 TEST_CASE("registry: a graph with several outputs", "[network]") {
   const es::WeightMap weights{{"a.weight", filled({3, 2, 3})}, {"a.bias", filled({3})}};
   const auto create = [&](std::vector<std::int64_t> outputs, std::vector<std::string> names) {

@@ -106,7 +106,7 @@ class Attention {
   /// Only where all that a frame could see is there.
   Attention without_padding() const {
     Attention other = *this;
-    other.skip_ = span_.past;
+    other.padded_ = false;
     other.fingerprint_.bytes("whole", 5);
     return other;
   }
@@ -134,17 +134,16 @@ class Attention {
   }
   Timing timing() const {
     const Time reach = span_.past + span_.chunk + span_.ahead;
-    const bool padded = skip_ == 0;
     if (span_.chunk == 1)
       return TimingStage{.reach = reach,
-                         .left = padded ? span_.past : 0,
-                         .right = padded ? span_.ahead : 0,
+                         .left = padded_ ? span_.past : 0,
+                         .right = padded_ ? span_.ahead : 0,
                          .recursive = options_.sinks > 0};
     // A window for each chunk, which gives the outputs of all its frames; those behind the signal's end are left out.
     Timing::Builder builder;
-    Index value = builder.append({.reach = reach, .stride = span_.chunk, .left = padded ? span_.past : 0, .ceil = padded}, 0);
+    Index value = builder.append({.reach = reach, .stride = span_.chunk, .left = padded_ ? span_.past : 0, .ceil = padded_}, 0);
     value = builder.append({.kind = TimingStage::Kind::scatter, .reach = span_.chunk, .stride = span_.chunk}, value);
-    if (padded) builder.join({0, value}, Alignment::lagging);
+    if (padded_) builder.join({0, value}, Alignment::lagging);
     return builder.finish();
   }
   Index max_outputs(Index n) const noexcept { return (n + span_.chunk - 1) / span_.chunk * span_.chunk; }
@@ -165,7 +164,7 @@ class Attention {
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     Index written = 0;
-    if (waits() && skip_ == 0) written = emit(state, {nullptr, 0}, released(seen(state)), seen(state), y.data);
+    if (waits() && padded_) written = emit(state, {nullptr, 0}, released(seen(state)), seen(state), y.data);
     reset(state);
     return written;
   }
@@ -235,7 +234,7 @@ class Attention {
             .state_bytes = memory_alignment + stored_bytes(columns) +
                            (waits() ? History<T>::bytes(query_size() * columns, span_.wait(), block) : 0),
             .scratch_bytes = scratch_numbers() * size_of + aligned_bytes(2 * blocks() * static_cast<Index>(sizeof(T*))),
-            .max_flush = skip_ == 0 ? span_.wait() : 0,
+            .max_flush = padded_ ? span_.wait() : 0,
             .parameters = parameters_,
             .macs = static_cast<double>(heads_ * columns) * static_cast<double>(reach * (size_ * (has_keys() ? 2 : 1) + value_size_))};
   }
@@ -294,7 +293,7 @@ class Attention {
 
   // Outputs of frames from ... to - 1, whose queries wait or are given. Returns how many.
   Index emit(StateRef state, Columns queries, Time from, Time to, T* y) const noexcept {
-    from = std::max<Time>(from, skip_);
+    if (!padded_) from = std::max<Time>(from, span_.past);
     if (from >= to) return 0;
     const Index columns = state.shape.columns(), out = heads_ * value_size_;
     if (waits())
@@ -472,7 +471,7 @@ class Attention {
   detail::AttentionSpan span_;
   Index size_, heads_, kv_heads_ = 1, value_size_ = 1;
   Index sink_blocks_ = 0, ring_blocks_ = 1;
-  Index skip_ = 0;  // first frames that give nothing
+  bool padded_ = true;  // else the first and the last frames, which do not see a whole context, give nothing
   T scale_ = T(1);
   Index parameters_ = 0;
   std::vector<std::uint64_t> turns_;  // of each pair with each frame, of 2^64
