@@ -22,6 +22,7 @@ the module; nothing is ever left out silently.
 """
 
 from .cli import export, main
+from .continual import Continual, RecyclingPositionalEncoding, continual
 from .controls import Control
 from .describer import describe
 from .errors import ExportError
@@ -30,6 +31,6 @@ from .format import REDUCTIONS
 from .known import register
 from .modules import OnlineAverager, OverChannels, OverlapAdd, Parallel, Recurrent, Residual, Snake, Snapshotter, Windowed
 
-__all__ = ["REDUCTIONS", "Control", "ExportError", "OnlineAverager", "OverChannels", "OverlapAdd", "Parallel", "Recurrent", "Residual",
-           "Snake",
-           "Snapshotter", "Windowed", "describe", "export", "main", "register", "write_safetensors"]
+__all__ = ["REDUCTIONS", "Continual", "Control", "ExportError", "OnlineAverager", "OverChannels", "OverlapAdd", "Parallel", "Recurrent",
+           "RecyclingPositionalEncoding", "Residual", "Snake", "Snapshotter", "Windowed", "continual", "describe", "export", "main",
+           "register", "write_safetensors"]

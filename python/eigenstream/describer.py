@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .channels import window_channels
+from .continual import RecyclingPositionalEncoding
 from .controls import Control, split_inputs
 from .crops import fold_crops
 from .errors import ExportError, fail, is_unicode, join, one_line
@@ -423,6 +424,7 @@ Describer.HANDLERS = {
     nn.Softmin: Describer.softmin,
     nn.RReLU: Describer.rrelu,
     Snake: Describer.plain,
+    RecyclingPositionalEncoding: Describer.plain,
     nn.InstanceNorm1d: Describer.instance_norm,
     Windowed: Describer.windowed,
     Snapshotter: Describer.snapshotter,

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .attention import SINGLE_OUTPUT, attend, retroactive
 from .errors import Refused, join
 from .format import (
     OVER_SPACE, Node, both_sides, of_time, paddings, recurrent_states, recurrent_tensors, with_padding_of_time)
@@ -145,8 +146,8 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
                own: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({}), more: Sequence[Tensor] = (),
                knobs: Mapping[str, Tensor] = MappingProxyType({})) -> Any:
     """What a described module makes of x (B, C, T), or (B, C, H, W, T): the meaning of docs/types.md in torch's terms. With `window`,
-    x are windows inside a Windowed. `own` has what computes the types of the user's, by path; `more` are a Graph's further
-    inputs, `knobs` what knobs are set to, by name, (batch, size, 1). Of a Graph with several outputs: a list."""
+    x are windows inside a Windowed. `own` has what computes the types of the user's, by path; `more` are the further inputs of a
+    Graph or of attention, `knobs` what knobs are set to, by name, (batch, size, 1). Of a Graph with several outputs: a list."""
     kind, path = node["type"], node["path"]
     if path in own and kind not in CONTAINERS:
         return own[path](x)
@@ -162,6 +163,13 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
         columns = x.permute(0, 2, 3, 1, 4).flatten(0, 2)
         y = apply_node(node, tensors, columns, window, own, more, knobs)
         return y.reshape(batch, height, width, *y.shape[1:]).permute(0, 3, 1, 2, 4)
+    if kind in SINGLE_OUTPUT:
+        return attend(node, tensor, [x, *more])
+    if kind == "RetroactiveAttention":
+        return retroactive(node, x).unsqueeze(2)
+    if kind == "RecyclingPositionalEncoding":
+        rows = torch.arange(x.shape[-1]) % node["num_embeds"]
+        return x + tensor("weight")[rows].t()
     if kind in POINTWISE:
         fields = {key: value for key, value in node.items() if key not in ("type", "path", "from")}
         return POINTWISE[kind](x, **fields)
@@ -179,7 +187,7 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
         for inner in node["nodes"]:
             operands = [values[number] for number in inner["from"]]
             if inner["type"] != "Reduce":
-                values.append(apply_node(inner, tensors, operands[0], window, own, (), knobs))
+                values.append(apply_node(inner, tensors, operands[0], window, own, operands[1:], knobs))
                 continue
             values.append(joined(inner["op"], operands, window))
         return [values[number] for number in node["outputs"]] if "outputs" in node else values[-1]

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from .align import Number, Run, Varying, align, contains
+from .attention import SINGLE_OUTPUT
 from .channels import (
     SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels, signal_rates, table_rows, takes_no_channels)
+from .continual import Continual
 from .controls import Control, Knobs, Turned, fitting
 from .crops import fold_crops
 from .errors import OR_REGISTER, ByLength, ExportError, Refused, Unknown, fail, join, one_line
@@ -35,6 +37,7 @@ _SECONDS = 2.0  # for comparing, once some lengths were compared
 _LONGEST_RETRY = 4096
 _SLOW = 0.05  # seconds for a short signal
 _LONGER = ((21, 0.1), (8, 0.1), (4, 1.0))  # times the first length, if it takes at most so many seconds
+_MOST_SCORES = 1 << 22  # of attention, which grow with the square of the length
 _FEWEST_LENGTHS = 5  # a slow one: 2
 
 
@@ -305,6 +308,8 @@ class _Export:
     def is_whole(self, module: nn.Module) -> bool:
         if is_registered(module) or isinstance(module, resample_class()):
             return self.size is not None or module is not self.root
+        if isinstance(module, Continual):
+            return True
         if isinstance(module, (Residual, Parallel)):
             return self.size is None and module is not self.root
         return isinstance(module, MARKERS) and type(module).forward in [cls.forward for cls in MARKERS] and (
@@ -536,7 +541,10 @@ class _Export:
                 break
             self.compare_one(folded, outputs, self.run(length, 1 + i % 2), 101 + i)
         first = runs[0].frames[0]
-        longer = next((times * first for times, most in _LONGER if 2 * times * first * self.seconds < most), None)
+        heads = max((node.get("heads", 1) for node in builder.nodes if node["type"] in SINGLE_OUTPUT), default=0)
+        room = _MOST_SCORES // max(1, heads) if heads else (_LONGER[0][0] * first) ** 2
+        longer = next((times * first for times, most in _LONGER if 2 * times * first * self.seconds < most and (times * first) ** 2 <= room),
+                      None)
         if longer is not None:  # longer than what looks at a number of frames from the end
             self.compare_one(folded, outputs, self.run(longer, 1), 100)
 

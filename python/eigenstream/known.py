@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 import torch
 from torch import Tensor, nn
 
+from .continual import RecyclingPositionalEncoding
 from .errors import ExportError
 from .module_types import TYPES
 from .modules import (
@@ -43,6 +44,9 @@ REFUSED: Tuple[Tuple[type, str], ...] = (
     (nn.AdaptiveAvgPool1d, USE_A_WINDOW),
     (nn.AdaptiveMaxPool1d, USE_A_WINDOW),
     (nn.Flatten, USE_A_WINDOW),
+    *((attention, f"{USE_A_WINDOW}, or over the last n frames: continual(module, sequence_len=n); or call it in a forward of your own "
+                  "with a mask by which each frame sees the last n")
+      for attention in (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)),
     *(((nn.CircularPad1d, PAD_OTHERWISE),) if hasattr(nn, "CircularPad1d") else ()),
     (nn.Linear, WRAP),
     (nn.LayerNorm, WRAP),
@@ -104,7 +108,8 @@ def not_a_module(value: object) -> str:
 _DESCRIBED = (
     nn.Sequential, nn.ConstantPad1d, nn.ReplicationPad1d, nn.ReflectionPad1d, nn.Conv1d, nn.ConvTranspose1d, nn.AvgPool1d, nn.MaxPool1d,
     nn.BatchNorm1d, nn.InstanceNorm1d, nn.GELU, nn.PReLU, nn.GLU, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.RReLU,
-    *ACTIVATIONS, OverChannels, Snake, Residual, Parallel, Recurrent, Windowed, Snapshotter, OverlapAdd, OnlineAverager)
+    *ACTIVATIONS, OverChannels, Snake, Residual, Parallel, Recurrent, Windowed, Snapshotter, OverlapAdd, OnlineAverager,
+    RecyclingPositionalEncoding)
 
 # Modules of torch's that are recorded, also by themselves: what their functions are is known.
 _RECORDED = (
@@ -113,7 +118,7 @@ _RECORDED = (
                                                  "BatchNorm", "InstanceNorm", "ConstantPad", "ReplicationPad") for axes in (2, 3)))
 
 # Modules of this package that a recorded forward calls as a whole.
-MARKERS = (Snake, Residual, Parallel, Windowed, Snapshotter, OverlapAdd, OnlineAverager)
+MARKERS = (Snake, Residual, Parallel, Windowed, Snapshotter, OverlapAdd, OnlineAverager, RecyclingPositionalEncoding)
 
 
 def resample_class() -> Tuple[type, ...]:
@@ -188,6 +193,8 @@ def wanted_channels(module: nn.Module) -> Optional[int]:
         return module.normalized_shape[0]
     if isinstance(module, Snake):
         return module.channels
+    if isinstance(module, (RecyclingPositionalEncoding, nn.MultiheadAttention)):
+        return module.embed_dim
     for _, child in children(module):
         found = wanted_channels(child)
         if found is not None or not is_pointwise(child):

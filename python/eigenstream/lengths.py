@@ -7,6 +7,7 @@ from typing import Tuple
 
 from torch import nn
 
+from .attention import SINGLE_OUTPUT, frames_of_attention, span_of
 from .errors import fail
 from .evaluate import POINTWISE, missing
 from .format import Node, both_sides, lcm, of_time
@@ -17,7 +18,7 @@ LARGEST_SWEEP = 4096  # lengths of which the frames are counted
 # Types that make one frame of one frame, and look at no later one.
 FRAME_BY_FRAME = {*POINTWISE, "Linear", "LayerNorm", "BatchNorm1d", "PReLU", "GLU", "Softmax", "LogSoftmax", "Affine",
                    "ChannelSlice", "ChannelSelect", "Snake", "Control", "RNN", "GRU", "LSTM", "Cumulative", "Embedding", "ArgMax",
-                   "ArgMin", "Input", "Reshape", "EachFrame", "SpaceNorm", "BatchNorm2d", "BatchNorm3d",
+                   "ArgMin", "Input", "Reshape", "EachFrame", "SpaceNorm", "BatchNorm2d", "BatchNorm3d", "RecyclingPositionalEncoding",
                    # of these, what is written pools each frame by itself
                    *(f"Adaptive{op}Pool{axes}d" for op in ("Avg", "Max") for axes in (2, 3))}
 
@@ -76,6 +77,8 @@ def frames_after(node: Node, n: int) -> int:
         return node["output_size"]
     if kind == "Flatten":
         return 1
+    if kind in (*SINGLE_OUTPUT, "RetroactiveAttention"):
+        return frames_of_attention(node, n)
     if kind == "OnlineAverager":
         return (n + node["num_updates"] - 1) * node["update_size"]
     raise OwnType
@@ -109,6 +112,8 @@ def pace(node: Node) -> Tuple[Fraction, int]:
         return Fraction(node["update_size"]), 1
     if kind in FRAME_BY_FRAME or kind == "Pad":
         return Fraction(1), node.get("multiple", 1)
+    if kind in (*SINGLE_OUTPUT, "RetroactiveAttention"):
+        return Fraction(1), node.get("chunk", 1)
     raise OwnType
 
 
@@ -120,9 +125,11 @@ def looks_back(node: Node) -> bool:
         return all(map(looks_back, node["layers"]))
     if kind in ("Conv1d", "Windowed", "AvgPool1d", "MaxPool1d"):
         return both_sides(node["padding"])[1] == 0 and not node.get("ceil_mode", False)
+    if kind in SINGLE_OUTPUT:
+        return span_of(node).ahead == 0 and span_of(node).chunk == 1
     if kind == "ConvTranspose1d":
         return reach_of(node) - both_sides(node["padding"])[1] + node["output_padding"] <= node["stride"]
-    return kind in FRAME_BY_FRAME or kind == "Snapshotter" or kind == "Pad" and node["right"] <= 0 and (
+    return kind in (*FRAME_BY_FRAME, "Snapshotter", "RetroactiveAttention") or kind == "Pad" and node["right"] <= 0 and (
         "multiple" not in node)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Sequence,
 
 from torch import Tensor, nn
 
+from .attention import SINGLE_OUTPUT, Span, frames_of_attention, inputs_of_attention, outputs_of_attention, span_of
 from .errors import ExportError, join
 from .format import (
     MAX_DEPTH, MAX_FRAMES, MAX_OUTPUTS, MAX_PACKED_WEIGHTS, MAX_PATTERNS, MAX_REACH, MAX_WAITING_FRAMES, Node, both_sides,
@@ -18,6 +19,7 @@ from .module_types import TYPES
 # Types that give as many channels as they take.
 _SAME_CHANNELS = {*(each.name for each in TYPES.values() if each.group == "Activations"), "AvgPool1d", "MaxPool1d", "Pad",
                   "Resample", "BatchNorm1d", "LayerNorm", "Softmax", "LogSoftmax", "Affine", "Cumulative", "Input", "SpaceNorm",
+                  "RecyclingPositionalEncoding",
                   *(f"BatchNorm{axes}d" for axes in (2, 3)),
                   *(f"{op}Pool{axes}d" for op in ("Avg", "Max", "AdaptiveAvg", "AdaptiveMax") for axes in (2, 3))}
 
@@ -46,10 +48,12 @@ def takes(node: Node) -> Optional[int]:
     fields = {"Conv1d": "in_channels", "ConvTranspose1d": "in_channels", "Graph": "in_channels", "Linear": "in_features",
               "BatchNorm1d": "num_features", "LayerNorm": "normalized_shape", "Snapshotter": "num_channels",
               "Windowed": "channels", "Affine": "channels", "Snake": "channels", "Input": "channels", "SpaceNorm": "channels",
-              "EachFrame": "channels",
+              "EachFrame": "channels", "RecyclingPositionalEncoding": "embed_dim",
               **{f"{kind}{axes}d": "num_features" if kind == "BatchNorm" else "in_channels"
                  for kind in ("Conv", "ConvTranspose", "BatchNorm") for axes in (2, 3)},
               **dict.fromkeys(("RNN", "GRU", "LSTM"), "input_size")}
+    if kind in (*SINGLE_OUTPUT, "RetroactiveAttention"):
+        return inputs_of_attention(node)[0]
     return node.get(fields[kind]) if kind in fields else None
 
 
@@ -108,6 +112,8 @@ def channels_after(node: Node, channels: Optional[int], given: Mapping[str, int]
         return given.get(node["path"])
     if kind in ("RNN", "GRU", "LSTM"):
         return recurrent_outputs(node)
+    if kind in (*SINGLE_OUTPUT, "RetroactiveAttention"):
+        return outputs_of_attention(node)
     if kind in ("ArgMax", "ArgMin"):
         return 1
     if kind == "Embedding":
@@ -264,6 +270,10 @@ def _stage_of(node: Node) -> Iterator[_Stage]:
         if "multiple" in node:
             yield _Stage(Fraction(1), 2 + node["multiple"], Fraction(0), node["multiple"])
         return
+    elif kind in (*SINGLE_OUTPUT, "RetroactiveAttention"):
+        span = span_of(node) if kind in SINGLE_OUTPUT else Span(node["window"] - 1)
+        yield _Stage(Fraction(1), span.past + span.ahead + span.chunk, Fraction(frames_of_attention(node, MAX_FRAMES) - MAX_FRAMES), span.chunk)
+        return
     elif kind == "Resample":
         common = math.gcd(node["orig_freq"], node["new_freq"])
         down, up = node["orig_freq"] // common, node["new_freq"] // common
@@ -384,7 +394,7 @@ class Reader:
                 values.append(whole.add(_Stage(Fraction(1, rate), rate, Fraction(0)), [0]))
             for each, timing in zip(node.get("nodes", node.get("branches")), inner):
                 operands = [values[number] for number in each.get("from", [0])]
-                values.append(whole.join(operands) if each["type"] == "Reduce" else whole.append(timing, operands[0]))
+                values.append(whole.join(operands) if each["type"] == "Reduce" else whole.append(timing, operands[0] if len(operands) == 1 else whole.join(operands)))
             if kind == "Parallel":
                 whole.join(values[1:])
         elif kind == "Residual":

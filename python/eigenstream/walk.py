@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .align import Aligned, Number, Step, Varying, contains
 from .calls import HANDLERS
+from .calls.attention import own_handler
 from .calls.writes import Written
 from .controls import Knobs
 from .errors import ExportError, Refused, Unknown, one_line
@@ -15,6 +16,7 @@ from .graph import Builder
 from .known import OF_IMAGES, of_images
 from .outputs import Chosen, Output, choose, suggestion
 from .record import Place, Ref, refs_in
+from .scores import Replayed, Scores
 from .signals import BATCH, SPACE, TIME, Lost, Signal, in_order, index_of_frames, what
 
 
@@ -127,7 +129,7 @@ class Walk:
         args, kwargs = [*([] if filled is None else [filled]), *self.known(rest)], self.known(dict(step.kwargs))
         if "input" in kwargs:
             args.insert(0, kwargs.pop("input"))
-        handler = HANDLERS.get(step.name) or HANDLERS.get(step.name.rstrip("_"))
+        handler = own_handler(self.builder, step.name, args, kwargs) or HANDLERS.get(step.name) or HANDLERS.get(step.name.rstrip("_"))
         if handler is None:
             if of_images(step.name):
                 raise Refused(f"{step.name}: {OF_IMAGES}")
@@ -160,7 +162,9 @@ class Walk:
 
     def finished(self, result: Any, step: Optional[Step]) -> Signal:
         b = self.builder
-        if not isinstance(result, Signal):
+        if isinstance(result, Replayed):
+            raise result.refusal
+        if not isinstance(result, Signal) or isinstance(result, Scores):
             raise Refused(f"its forward gives {what(result)}, not one signal")
         if b.step is None:  # the input itself
             b.step = Step("identity", (), {}, None, [], Place("", self.root, "", self.root, "", 0))

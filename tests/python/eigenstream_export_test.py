@@ -6,6 +6,7 @@ import contextlib
 import copy
 import io
 import json
+import math
 import os
 import re
 import subprocess
@@ -113,6 +114,56 @@ def recurrence(kind: str, relu: bool, hidden: int, inputs: List[Tensor], v: Tens
     return outputs
 
 
+def attended(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor) -> Tensor:
+    """What CausalAttention or ChunkAttention makes of a packed signal: frame by frame, by the formula in docs/types.md."""
+    f = {"heads": 1, "lookahead": 0, "sinks": 0, "before": 0, "rotary_size": 0, "rotary_base": 10000.0, "rotary_interleaved": False,
+         "alibi": False, "padded": True, **node}
+    heads, d = f["heads"], f["head_size"]
+    kv, e = f.get("kv_heads", heads), f.get("value_size", d)
+    q, k, v = (part.unflatten(1, (-1, size)) for part, size in zip(x.split([heads * d, kv * d, kv * e], 1), (d, d, e)))  # (B, H, d, T)
+
+    def tensor(name: str) -> Tensor:
+        return tensors[f"{node['path']}.{name}"]
+
+    def turned(z: Tensor, time: int) -> Tensor:
+        z, r = z.clone(), f["rotary_size"]
+        for p in range(r // 2):
+            a, c = (2 * p, 2 * p + 1) if f["rotary_interleaved"] else (p, p + r // 2)
+            angle = time * f["rotary_base"] ** (-2 * p / r)
+            z[:, :, a], z[:, :, c] = (z[:, :, a] * math.cos(angle) - z[:, :, c] * math.sin(angle),
+                                      z[:, :, c] * math.cos(angle) + z[:, :, a] * math.sin(angle))
+        return z
+
+    frames, outputs = x.shape[2], []
+    keys = [turned(k[..., j], j) for j in range(frames)]
+    for i in range(frames):
+        if node["type"] == "ChunkAttention":
+            begin = i // f["chunk"] * f["chunk"]
+            low, high, first = begin - f["before"] * f["chunk"], begin + f["chunk"] - 1, -(f["before"] + 1) * f["chunk"] + 1
+        else:
+            low, high, first = i - f["context"] + 1, i + f["lookahead"], 1 - f["context"]
+        if not f["padded"] and not 0 <= low <= high < frames:
+            continue
+        seen = [j for j in range(frames) if (j >= low or j < f["sinks"]) and j <= high]
+        own, logits = turned(q[..., i], i), []
+        for j in seen:
+            key = keys[j].repeat_interleave(heads // kv, 1)
+            asked = own + tensor("content_bias") if f.get("with_content_bias") else own
+            logit = (asked * key).sum(-1)
+            if f.get("relative_keys"):
+                asked = own + tensor("position_bias") if f.get("with_position_bias") else own
+                logit = logit + (asked * tensor("keys")[j - i - first]).sum(-1)
+            logit = logit * f.get("scale", d ** -0.5)
+            if f.get("relative_bias"):
+                logit = logit + tensor("bias")[:, j - i - first]
+            if f["alibi"]:
+                logit = logit - 2.0 ** (-8 * torch.arange(1, heads + 1) / heads) * abs(j - i)
+            logits.append(logit)
+        weights = torch.stack(logits, -1).softmax(-1)
+        outputs.append((weights.unsqueeze(2) * v[..., seen].repeat_interleave(heads // kv, 1)).sum(-1).flatten(1))
+    return torch.stack(outputs, -1) if outputs else x.new_empty(x.shape[0], heads * e, 0)
+
+
 def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, window: bool = False, *more: Tensor) -> Tensor:
     """Run a description on x (B, C, T), using each field once; `window`: inside a Windowed; `more`: a Graph's further inputs. Where
     frames have space, x is (B, C, H, W, T)."""
@@ -149,6 +200,8 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
                     if inner.get("align") == "lagging":  # the longer ones lose their end
                         operands = [operand[..., :min(each.shape[-1] for each in operands)] for operand in operands]
                     values.append(joined(inner["op"], operands, window))
+                elif inner.get("inputs", 1) == 3:
+                    values.append(attended(inner, tensors, torch.cat(operands, 1)))
                 else:
                     (operand,) = operands
                     values.append(interpret(inner, tensors, operand, window))
@@ -176,6 +229,18 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
             return F.avg_pool1d(x, f("kernel_size"), f("stride"), f("padding"), f("ceil_mode"), f("count_include_pad"))
         if kind == "MaxPool1d":
             return F.max_pool1d(x, f("kernel_size"), f("stride"), f("padding"), f("dilation"), f("ceil_mode"))
+        if kind in ("CausalAttention", "ChunkAttention"):
+            fields.clear()
+            return attended(node, tensors, x)
+        if kind == "RetroactiveAttention":
+            count, fully = f("window"), {"type": "CausalAttention", "path": path, "head_size": f("head_size"), "heads": f("heads", 1)}
+            each = [attended({**fully, "context": count, "lookahead": count}, tensors, x[..., t:t + count])
+                    for t in range(x.shape[2] - count + 1)]
+            return torch.stack(each, -1).unsqueeze(2) if count > 1 else torch.cat(each, -1)  # (B, C, 1, W, T), or (B, C, T)
+        if kind == "RecyclingPositionalEncoding":
+            assert x.shape[1] == f("embed_dim")
+            rows = f("num_embeds")
+            return torch.stack([x[..., t] + tensor("weight")[t % rows] for t in range(x.shape[2])], -1)
         if kind == "Linear":
             weight, bias = tensor("weight"), tensor("bias") if f("bias") else torch.zeros(node["out_features"])
             assert weight.shape == (f("out_features"), f("in_features"))
@@ -324,6 +389,11 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
         shape = [fields.pop(name) for name in ("height", "width", "channels")]
         y = lying.reshape(x.shape[0], *shape, x.shape[-1]).movedim(3, 1)
         y = y[:, :, 0, 0] if y.shape[2:4] == (1, 1) else y
+    elif kind == "EachFrame":
+        frames = x.reshape(x.shape[0], fields.pop("channels"), fields.pop("width"), x.shape[-1])
+        net = fields.pop("net")
+        y = torch.stack([interpret(net, tensors, frame, True) for frame in frames.unbind(-1)], -1)
+        y = y.unsqueeze(2) if y.shape[2] > 1 else y[:, :, 0]
     elif x.dim() > 3 and kind not in ("Sequential", "Graph"):  # each column of the frames by itself
         columns = layer(x.permute(0, 2, 3, 1, 4).flatten(0, 2))
         y = columns.unflatten(0, (x.shape[0], *x.shape[2:4])).permute(0, 3, 1, 2, 4)

@@ -43,6 +43,7 @@ class IdiomCase(Case):
                 continue
             taken += 1
             for given in [interpret(description, tensors, signals[0], False, *signals[1:]), *self.run_tool(path, *signals).values()]:
+                given = given.flatten(1, -2)
                 wanted = self.as_stream(expected, given)
                 self.assertEqual(given.shape, wanted.shape, frames)
                 if wanted.numel():
@@ -1652,7 +1653,7 @@ class RefusalTest(IdiomCase):
                 return torch.matmul(w, v).transpose(1, 2)
 
         for net, channels, pattern in (
-            (SelfAttention(), 4, r"\(SelfAttention\): multiplies two signals as matrices \(attention\).*torch.matmul\(q, k"),
+            (SelfAttention(), 4, r"\(SelfAttention\): attends to all frames of the signal.*a stream needs a limit.*torch.matmul\(w, v"),
             (nn.TransformerEncoderLayer(4, 2, batch_first=True),
              4, "TransformerEncoderLayer|forward fails|unknown module class"),
             (own(lambda m, x: torch.cummax(x, -1)[1]), 2, "uses the places that cummax gives"),

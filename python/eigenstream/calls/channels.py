@@ -305,12 +305,8 @@ def linear(b: Builder, input: Signal, weight: Any, bias: Any = None) -> Signal:
     return linear_map(b, x, len(x.axes) - 1, weight, bias)
 
 
-@handles("matmul", "__matmul__", "__rmatmul__", "bmm", "mm")
-def matmul(b: Builder, input: Any, other: Any, out: Any = None) -> Signal:
-    left, right = (other, input) if b.step.name == "__rmatmul__" else (input, other)
-    if isinstance(left, Signal) and isinstance(right, Signal):
-        raise Refused("multiplies two signals as matrices (attention), which is not supported yet"
-                      + ("" if b.windows else f"; over time it {USE_A_WINDOW}"))
+def times_matrix(b: Builder, left: Any, right: Any) -> Signal:
+    """The product of a signal and a constant as matrices."""
     x, matrix = (left, matrix_of(b, right)) if isinstance(left, Signal) else (right, matrix_of(b, left))
     vector = matrix.dim() == 1
     while matrix.dim() > 2 and matrix.shape[0] == 1:
@@ -325,7 +321,6 @@ def matmul(b: Builder, input: Any, other: Any, out: Any = None) -> Signal:
     return without(b, y, [dim]) if vector else y
 
 
-@handles("einsum")
 def einsum(b: Builder, equation: str, *operands: Any) -> Signal:
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = tuple(operands[0])
@@ -514,12 +509,7 @@ def _frame_norm(b: Builder, x: Signal, kind: str, groups: int, weight: Any, bias
     return z.replaced(axes=x.axes, index=y.index)
 
 
-# --- attention and others that are not there yet --------------------------------------------------------------------
-
-
-@handles("scaled_dot_product_attention", "multi_head_attention_forward", "_scaled_dot_product_attention")
-def attention(b: Builder, *args: Any, **kwargs: Any) -> Signal:
-    raise Refused("attention is not supported yet")
+# --- places and tables ----------------------------------------------------------------------------------------------
 
 
 @handles("argmax", "argmin")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..align import Varying
+from ..continual import Continual
 from ..errors import Refused
 from ..format import MAX_RECURRENT_LAYERS, Node, dilated, recurrent_outputs, recurrent_states, recurrent_tensors
 from ..graph import Builder
@@ -15,6 +16,7 @@ from ..known import BOTH_DIRECTIONS, OF_IMAGES, USE_A_WINDOW
 from ..reading import single
 from ..signals import BATCH, COLUMNS, ROWS, SPACE, TIME, Lost, Signal, in_order, what
 from .arithmetic import constants
+from .continual import continual
 from .space import adaptive_pool, avg_pool, conv, each_frame, max_pool
 from .registry import handles
 
@@ -247,6 +249,8 @@ def cell(b: Builder, *args: Any, **kwargs: Any) -> Any:
 @handles("module")
 def module(b: Builder, *args: Any) -> Signal:
     called, path = b.step.place.module, b.step.place.path
+    if isinstance(called, Continual):
+        return continual(b, called, args)
     if len(args) != 1 or not isinstance(args[0], Signal):
         raise Refused("a module must be called with one signal")
     x = b.upright(args[0], type(called).__name__)
