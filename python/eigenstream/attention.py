@@ -64,10 +64,9 @@ def _spans(seen: Tensor) -> Iterator[Span]:
     past, ahead = max(0, run(seen[-1].flip(0)) - 1), max(0, run(seen[0]) - 1)
     yield Span(past, ahead)
     yield Span(past, ahead, 1, run(seen[-1]))
-    # The last whole chunk.
     chunk = ahead + 1
-    begin = count // chunk * chunk - chunk
-    if begin >= 0 and bool(seen[begin].any()):
+    begin = (count - 1) // chunk * chunk  # of the last chunk
+    if bool(seen[begin].any()):
         before = begin - int(seen[begin].long().argmax())
         if before >= 0 and before % chunk == 0:
             yield Span(before, 0, chunk)

@@ -129,10 +129,33 @@ class MaskTest(AttentionCase):
             seen = band(q.shape[1], 4)[:, :, None]
             return torch.einsum("btsh,bshd->bthd", scores.masked_fill(~seen, -math.inf).softmax(2), v).transpose(1, 2)
 
-        for inner in (additive, chosen, buffered, in_place, merged, at_once, channels_first, time_before_heads):
+        def without_the_greatest(m: nn.Module, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            scores = ((q / 2) @ k.transpose(2, 3)).masked_fill(~band(q.shape[2], 4), -1e9)
+            return (scores - scores.max(dim=-1, keepdim=True)[0]).softmax(-1) @ v
+
+        for inner in (additive, chosen, buffered, in_place, merged, at_once, channels_first, time_before_heads, without_the_greatest):
             with self.subTest(inner.__name__):
                 node = self.attention_of(Attention(inner))
                 self.assertEqual((node["type"], node["context"], node["heads"], node["inputs"]), ("CausalAttention", 4, 2, 3))
+
+    def test_time_first(self) -> None:
+        def forward(m: nn.Module, x: Tensor) -> Tensor:
+            frames, batch, channels = x.shape
+            q, k, v = (each(x).contiguous().view(frames, batch * 2, 4).transpose(0, 1) for each in (m.q, m.k, m.v))
+            scores = torch.bmm(q * 0.5, k.transpose(1, 2)) + torch.zeros(frames, frames).masked_fill(~band(frames, 4), -math.inf)
+            weights = F.softmax(scores, dim=-1, dtype=torch.float32).type_as(scores)
+            return m.out(torch.bmm(weights, v).transpose(0, 1).contiguous().view(frames, batch, channels))
+
+        net = own(forward, **{name: nn.Linear(8, 8) for name in ("q", "k", "v", "out")})
+        self.assertEqual(self.attention_of(net, lengths=(17, 40), time_axis=0)["heads"], 2)
+
+    def test_positions_that_recycle(self) -> None:
+        net = own(lambda m, x: m.leave(x.transpose(1, 2) + m.table(torch.arange(x.shape[2]) % 7)).transpose(1, 2),
+                  table=nn.Embedding(7, 8), leave=nn.Linear(8, 3))
+        types = [each["type"] for each in self.assert_exported(net, 8, LENGTHS)["layers"]]
+        self.assertEqual(types, ["RecyclingPositionalEncoding", "Linear"])
+        net = own(lambda m, x: m.leave(x + m.table[:, : x.shape[2]]), table=nn.Parameter(torch.randn(8, 5000)), leave=nn.Conv1d(8, 3, 1))
+        self.assert_not_exported(net, r"no place in time.*begin anew after some frames, table\[torch.arange\(frames\) % rows\]", 8)
 
     def test_what_is_seen(self) -> None:
         def with_mask(seen: Callable[[int], Tensor]) -> nn.Module:
@@ -143,6 +166,8 @@ class MaskTest(AttentionCase):
         self.assertEqual(self.attention_of(with_mask(lambda frames: band(frames, 1)))["context"], 1)
         node = self.attention_of(with_mask(lambda frames: chunks(frames, 4, 2)))
         self.assertEqual((node["type"], node["chunk"], node["before"]), ("ChunkAttention", 4, 2))
+        node = self.attention_of(with_mask(lambda frames: chunks(frames, 150, 1)), lengths=(40, 320))
+        self.assertEqual((node["type"], node["chunk"], node["before"]), ("ChunkAttention", 150, 1))
         self.assertEqual(self.attention_of(with_mask(lambda frames: chunks(frames, 5, 0)))["before"], 0)
         node = self.attention_of(with_mask(lambda frames: (band(frames, 5) | (torch.arange(frames) < 2)) & band(frames, frames)))
         self.assertEqual((node["context"], node["sinks"]), (5, 2))
@@ -227,6 +252,9 @@ class MaskTest(AttentionCase):
         description = self.assert_exported(nn.Sequential(nn.Conv1d(8, 8, 1), Windowed(inner, 6, 3)), 8, (17, 40))
         (node,) = [each for each in description["layers"][1]["net"]["nodes"] if each["type"] == "CausalAttention"]
         self.assertEqual((node["context"], node["lookahead"]), (6, 5))
+        layer = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 12, batch_first=True), 2)
+        net = own(lambda m, x: m.layer(x.transpose(1, 2))[:, -1], layer=layer)
+        self.assert_exported(nn.Sequential(nn.Conv1d(8, 8, 1), Windowed(net, 6, 1)), 8, (6, 17))
 
 
 class RotaryTest(AttentionCase):

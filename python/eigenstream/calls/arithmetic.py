@@ -154,7 +154,8 @@ def without_lengths(value: Varying, b: Builder) -> Tensor:
             if not all(torch.equal(each, each.narrow(dim, 0, 1).expand_as(each)) for each in value.values):
                 raise Refused("a tensor whose values depend on the place in time is combined with a signal, but a stream has "
                               "no place "
-                              "in time: it goes on without end; inside a Windowed(net, size, stride) there is one, and what only "
+                              "in time: it goes on without end; what is added, as positions are, can begin anew after some frames, "
+                              "table[torch.arange(frames) % rows]; inside a Windowed(net, size, stride) there is one, and what only "
                               "counts frames, as torch.arange(frames) does, can run over a stream")
             value = Varying([each.narrow(dim, 0, 1) for each in value.values])
     first = value.values[0]
@@ -276,6 +277,38 @@ def counted(b: Builder, value: Any, beside: Any) -> Any:
     return y.replaced(axes=roles, index=y.index.reshape(shape))
 
 
+def recycled(b: Builder, value: Any, beside: Any) -> Optional[Signal]:
+    """The sum with a tensor that repeats after some frames, the same for all of the batch; None if there is none."""
+    if not isinstance(value, Varying) or not isinstance(beside, Signal) or b.windows or beside.axes.count(TIME) != 1:
+        return None
+    rank, at = len(beside.axes), beside.axes.index(TIME)
+    if any(each.dim() > rank or not each.is_floating_point() for each in value.values):
+        return None
+    tables = []
+    for each, frames in zip(value.values, beside.frames):
+        each = each.detach().double().reshape((1,) * (rank - each.dim()) + tuple(each.shape))
+        for dim, role in enumerate(beside.axes):
+            if role not in (TIME, SPACE):
+                if not torch.equal(each, each.narrow(dim, 0, 1).expand_as(each)):
+                    return None
+                each = each.narrow(dim, 0, 1)
+        if each.shape[at] != frames:
+            return None
+        tables.append(each.movedim(at, 0))
+    longest = max(tables, key=len)
+    rows = next((rows for rows in range(1, len(longest) // 2 + 1) if torch.equal(longest[rows:], longest[:-rows])), 0)
+    if rows < 2 or any(not torch.equal(each, longest[:len(each)]) for each in tables):
+        return None
+    x = b.ordered(beside)
+    shape = [extent for role, extent in zip(beside.axes, beside.shape(0, 1)) if role == SPACE]
+    own = [longest.shape[1:][dim - (dim > at)] for dim, role in enumerate(beside.axes) if role == SPACE]
+    table = longest[:rows].reshape(rows, *own).expand(rows, *shape).reshape(rows, -1)
+    path = b.own_path("positions")
+    b.keep(path, "weight", table)
+    node = {"type": "RecyclingPositionalEncoding", "path": path, "embed_dim": table.shape[1], "num_embeds": rows}
+    return b.emit(node, b.whole(x)).replaced(axes=x.axes, index=x.index)
+
+
 def beside(b: Builder, left: Any, right: Any) -> Tuple[Any, Any]:
     """Two operands, of which what counts frames is a signal."""
     return counted(b, left, right), counted(b, right, left)
@@ -285,6 +318,9 @@ def beside(b: Builder, left: Any, right: Any) -> Tuple[Any, Any]:
 
 
 def binary(b: Builder, op: str, left: Any, right: Any) -> Signal:
+    known = (recycled(b, left, right) or recycled(b, right, left)) if op == "add" else None
+    if known is not None:
+        return known
     left, right = beside(b, left, right)
     if isinstance(left, Signal) and isinstance(right, Signal):
         return join_signals(b, {"add": "sum", "sub": "difference", "mul": "product", "div": "quotient"}[op], left, right)

@@ -22,6 +22,7 @@ from .rotary import OF_TURNING, as_heads, begin, begins_to_turn, traced
 from .shapes import permuted, unsqueeze
 
 _LONGEST_MASK = 1000  # frames of a signal, after which a mask that still grows is taken for one without a limit
+_SHORT_MASK = 100  # frames, of which not all of a mask may show
 _NO_LIMIT = ("but a stream needs a limit: a mask for the last n frames, (j <= i) & (j > i - n) for query i and key j, or for whole chunks, "
              "(j // c <= i // c) & (j // c >= i // c - before)")
 
@@ -59,7 +60,7 @@ def own_handler(b: Builder, name: str, args: Sequence[Any], kwargs: Any) -> Opti
 
 
 def _own_among(value: Any) -> Any:
-    if isinstance(value, (Scores, Replayed)):
+    if isinstance(value, (Scores, Replayed, _Greatest)):
         return value
     if isinstance(value, dict):
         value = tuple(value.values())
@@ -389,7 +390,9 @@ def _added(b: Builder, input: Any, other: Any, alpha: Any = 1) -> Scores:
 
 @of_scores("sub", "subtract", "__sub__", "__isub__", "sub_")
 def _subtracted(b: Builder, input: Any, other: Any, alpha: Any = 1) -> Scores:
-    if not isinstance(input, Scores) or not isinstance(alpha, (int, float)):
+    if isinstance(input, Scores) and isinstance(other, _Greatest) and alpha == 1 and not input.weights:
+        return input
+    if not isinstance(input, Scores) or isinstance(other, _Greatest) or not isinstance(alpha, (int, float)):
         raise Refused(f"subtracts {what(other)} from {what(input)}")
     return _added(b, input, other, -alpha)
 
@@ -430,6 +433,21 @@ def baddbmm(b: Builder, input: Any, batch1: Any, batch2: Any, beta: Any = 1, alp
         scores = _scaled(b, _products(b, batch1, batch2), alpha)
         return scores if beta == 0 else _added(b, scores, input, beta)
     raise Refused(f"baddbmm of {what(batch1)} and {what(batch2)}")
+
+
+class _Greatest:
+    """The greatest of the scores of each query, which softmax does not mind to be subtracted."""
+
+    def __repr__(self) -> str:
+        return "the greatest scores"
+
+
+@of_scores("max", "amax")
+def _greatest(b: Builder, input: Scores, dim: Any = None, keepdim: bool = False) -> Any:
+    if not isinstance(input, Scores) or dim is None or keepdim is not True or input.axis(dim) != KEYS:
+        raise Refused(f"{b.step.name} of {input!r}; only that over the keys, with keepdim=True, to be subtracted before softmax, can be")
+    places = Lost("the places of a maximum", "uses the places of a maximum, which a model file cannot give", b.step.place)
+    return _Greatest() if b.step.name == "amax" else (_Greatest(), places)
 
 
 def _check(x: Scores, does: str) -> None:
@@ -539,14 +557,13 @@ def _masked(b: Builder, scores: Scores) -> Tuple[Span, Optional[Tensor]]:
     if not b.windows and span is None and any(not bool(each.any(1).all()) for each in seen):
         raise Refused("a mask by which some frames see nothing at all")
     if span is None:
-        raise Refused("a mask that is neither the last frames and a few later ones of each frame nor whole chunks, the same for all lengths; "
-                      "a stream can do these")
-    if not b.windows and (span.past >= longest - span.chunk or span.ahead >= longest - 1) and span.chunk < longest:
+        raise (ByLength if longest < _SHORT_MASK else Refused)(
+            "a mask that is neither the last frames and a few later ones of each frame nor whole chunks, the same for all lengths; a stream "
+            "can do these")
+    if not b.windows and (span.past >= longest - span.chunk or span.ahead >= longest - 1) :
         which = "all frames of the signal" if span.ahead >= longest - 1 else "all frames before"
         cure = f"attends to {which} (of signals of up to {longest} frames), {_NO_LIMIT}; or run it over windows: Windowed(net, size, stride)"
-        raise (ByLength if longest < _LONGEST_MASK and span.ahead < longest - 1 else Refused)(cure)
-    if span.chunk >= longest:
-        raise ByLength(f"attends to chunks that are longer than {longest} frames")
+        raise (ByLength if longest < (_SHORT_MASK if span.ahead >= longest - 1 else _LONGEST_MASK) else Refused)(cure)
     if not any(bool(own[:, each].any()) for own, each in zip(rest, seen)):
         return span, None
     tables = [_table(own, span, count) for own, count in zip(rest, frames)]

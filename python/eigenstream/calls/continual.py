@@ -23,6 +23,7 @@ def continual(b: Builder, module: Continual, signals: Sequence[Signal]) -> Signa
     """What the module makes of signals (batch, channels, time)."""
     if b.windows:
         raise Refused("is continual inside a window, which has an end; inside it put the module itself")
+    b.step = b.step._replace(name="continual")  # by which its nodes are called
     x, *more = [permuted(b.upright(x, "Continual"), [0, 2, 1]) for x in signals]  # (batch, time, channels)
     n, lag = module.sequence_len, module.lag
     if isinstance(module.module, nn.MultiheadAttention):

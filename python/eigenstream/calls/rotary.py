@@ -205,18 +205,19 @@ def as_heads(b: Builder, x: Turning) -> Tuple[Signal, Rotary, float]:
     """Turned queries or keys as the signal that they are made of, whose last axis of channels has those of a head, in the order in which
     the layer takes them; how they are turned, and a factor."""
     found: List[Tuple[Signal, Rotary, float]] = []
+    several = max(range(len(b.runs)), key=lambda run: b.runs[run].batch)
+    roles = _roles(x.tensors[several][0], x.refusal)
     longest = max(range(len(b.runs)), key=lambda run: b.runs[run].frames)
     for run in (longest, min(range(len(b.runs)), key=lambda each: b.runs[each].frames)):
-        found.append(_of_run(b, x, run))
+        found.append(_of_run(b, x, run, roles))
     (signal, rotary, scale), (other, again, _) = found
     if signal.axes != other.axes or not torch.equal(signal.index, other.index) or not rotary.same_as(again):
         raise x.refusal
     return signal, rotary, scale
 
 
-def _of_run(b: Builder, x: Turning, run: int) -> Tuple[Signal, Rotary, float]:
+def _of_run(b: Builder, x: Turning, run: int, roles: Sequence[str]) -> Tuple[Signal, Rotary, float]:
     own = x.tensors[run]
-    roles = _roles(own[0], x.refusal)
     order = [roles.index(BATCH), roles.index(TIME), *(dim for dim, role in enumerate(roles) if role == SPACE)]
     own = [each.permute(order)[0] for each in own]  # (time, *channels)
     extents = own[0].shape[1:]

@@ -129,6 +129,17 @@ def viewed(b: Builder, x: Signal, shapes: Sequence[Sequence[int]]) -> Signal:
             axes.append(COLUMNS)
             done += 1
             continue
+        if not b.windows and fixed == roles[:1] and fixed[0] in (BATCH, COLUMNS) and min(len(before), len(after)) > 1:
+            # Some of the channels belong to the first axis, or do so no more.
+            parts = {extent / run.batch for extent, run in zip(extents[0], b.runs)}
+            rest = [each[0] for each in extents[1:]]
+            if len(parts) == 1 and min(parts) >= 1 and min(parts) == int(min(parts)) and all(len(set(each)) == 1 for each in extents[1:]):
+                first = [int(part) for part in parts if part != 1]
+                count = len(before) - (fixed == [BATCH])
+                index = index.reshape([*index.shape[:done], *first, *rest, *index.shape[done + count:]])
+                axes += [COLUMNS if first else BATCH, *[SPACE] * len(rest)]
+                done += len(first) + len(rest)
+                continue
         if fixed in ([COLUMNS], [MIXED]) and len(before) == 1:
             if len(after) == 1:
                 axes += fixed
