@@ -187,6 +187,8 @@ class MaskTest(AttentionCase):
                 (lambda m, q, k, v: q @ k.transpose(2, 3) @ v, "only values can be multiplied with what softmax makes"),
                 (lambda m, q, k, v: (q @ k.transpose(2, 3)).sigmoid() @ v, "sigmoid of scores of attention is not supported"),
                 (lambda m, q, k, v: masked(q @ k.transpose(2, 3) * q.mean(), band(q.shape[2], 4), v), "over all axes"),
+                (lambda m, q, k, v: masked(q @ k.transpose(2, 3) / 0, band(q.shape[2], 4), v), "divides by 0"),
+                (lambda m, q, k, v: masked(q @ k.transpose(2, 3) * torch.ones(2, 1, 1), band(q.shape[2], 4), v), "only one number can scale"),
                 (lambda m, q, k, v: masked((q @ k.transpose(2, 3)).masked_fill(band(q.shape[2], 2), 0.5), band(q.shape[2], 4), v),
                  "fills scores of attention with 0.5"),
                 (lambda m, q, k, v: masked(q @ k.transpose(2, 3) + torch.arange(q.shape[2])[:, None] * torch.arange(q.shape[2]) ** 2.0,
@@ -194,6 +196,7 @@ class MaskTest(AttentionCase):
                 (lambda m, q, k, v: (q @ k.transpose(2, 3)).masked_fill(k[:, :1, None, :, 0] > 0, -1e9).softmax(-1) @ v,
                  "must be made of constants")):
             self.assert_not_exported(Attention(inner), pattern, 8)
+        self.assert_not_exported(own(lambda m, x: m.q(x.transpose(1, 2)) @ x, q=nn.Linear(4, 4)), "its forward gives scores of attention", 4)
 
     def test_shared_keys_and_values(self) -> None:
         def repeated(m: nn.Module, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -710,9 +713,9 @@ class ContinualTest(AttentionCase):
             net = nn.Sequential(nn.Conv1d(3, 8, 1), RecyclingPositionalEncoding(8, 7, learned),
                                 continual(nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 12), 2), 5), nn.Conv1d(8, 2, 1))
             self.assert_exported(net, 3, (5, 8, 23))
-        # As an older library has it: rows, columns and their mean.
-        table = RecyclingPositionalEncoding(4, 3, learned=False).weight
-        torch.testing.assert_close(table.mean(0), torch.zeros(4), rtol=0, atol=2e-2)
+        table = RecyclingPositionalEncoding(4, 3, learned=False).weight  # as <eigenstream/names.hpp> has it
+        a, c = 0.3 ** 0.5 * 0.1 ** 0.5, 0.1
+        torch.testing.assert_close(table, torch.tensor([[0, -2 * c, 0, 2 * c], [a, c, a, -c], [-a, c, -a, -c]]), rtol=0, atol=1e-6)
         self.assert_exported(own(lambda m, x: m.pe(x) * 2, pe=RecyclingPositionalEncoding(4, 6)), 4, (5, 6, 7, 20))
 
     def test_what_is_refused(self) -> None:

@@ -73,7 +73,7 @@ def _own_among(value: Any) -> Any:
 
 
 @handles("matmul", "__matmul__", "__rmatmul__", "bmm", "mm")
-@of_scores("matmul", "__matmul__", "__rmatmul__", "bmm")
+@of_scores("matmul", "__matmul__", "__rmatmul__", "bmm", "mm")
 def matmul(b: Builder, input: Any, other: Any, out: Any = None) -> Any:
     left, right = (other, input) if b.step.name == "__rmatmul__" else (input, other)
     if isinstance(left, Scores) or isinstance(right, Scores):
@@ -369,7 +369,10 @@ def _scaled(b: Builder, input: Any, other: Any) -> Any:
 def _divided(b: Builder, input: Any, other: Any) -> Any:
     if not isinstance(input, (Scores, Places)):
         raise Refused(f"divides {what(input)} by {other!r}")
-    return _scaled(b, input, 1.0 / _factor(b, other))
+    divisor = _factor(b, other)
+    if divisor == 0:
+        raise Refused("divides by 0")
+    return _scaled(b, input, 1.0 / divisor)
 
 
 @of_scores("add", "__add__", "__radd__", "__iadd__", "add_")
@@ -422,17 +425,13 @@ def _where(b: Builder, condition: Any, input: Any, other: Any) -> Scores:
     return _filled(b, other, condition, input)
 
 
-@of_scores("baddbmm")
-def _baddbmm(b: Builder, input: Any, batch1: Any, batch2: Any, beta: Any = 1, alpha: Any = 1) -> Scores:
-    raise Refused("baddbmm of scores of attention is not supported; multiply and add")
-
-
 @handles("baddbmm")
+@of_scores("baddbmm")
 def baddbmm(b: Builder, input: Any, batch1: Any, batch2: Any, beta: Any = 1, alpha: Any = 1, out: Any = None) -> Any:
-    if isinstance(batch1, Signal) and isinstance(batch2, Signal):
-        scores = _scaled(b, _products(b, batch1, batch2), alpha)
-        return scores if beta == 0 else _added(b, scores, input, beta)
-    raise Refused(f"baddbmm of {what(batch1)} and {what(batch2)}")
+    if any(isinstance(each, Scores) or not isinstance(each, (Signal, Turning)) for each in (batch1, batch2)):
+        raise Refused(f"baddbmm of {what(batch1)} and {what(batch2)}; only queries and keys can be multiplied so")
+    scores = _scaled(b, _products(b, batch1, batch2), alpha)
+    return scores if beta == 0 else _added(b, scores, input, beta)
 
 
 class _Greatest:
