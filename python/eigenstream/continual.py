@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, List, Sequence
+from typing import List, Sequence
 
 import torch
 import torch.nn.functional as F

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attention import SINGLE_OUTPUT, attend, retroactive
-from .errors import Refused, join
+from .errors import ExportError, Refused, join
 from .format import (
     OVER_SPACE, Node, both_sides, of_time, paddings, recurrent_states, recurrent_tensors, with_padding_of_time)
 from .module_types import TYPES, ModuleType
@@ -314,6 +314,11 @@ def without_padding(node: Node) -> Node:
     if "net" in node:
         node["net"] = without_padding(node["net"])
     kind = of_time(node)["type"]
+    if kind == "CausalAttention" and (node["context"] > 1 or node.get("lookahead", 0)):
+        node["padded"] = False
+    if kind == "ChunkAttention":
+        raise ExportError(f"{node['path'] or '<root>'} (ChunkAttention): attention to chunks gives an output for every frame, also where no "
+                          "chunks are before it; say padding=\"exact\"")
     if kind in ("Conv1d", "ConvTranspose1d", "AvgPool1d", "MaxPool1d"):
         node = with_padding_of_time(node, 0)
         if node["type"] in OVER_SPACE:  # what is padded or left out in space stays

@@ -272,7 +272,8 @@ def _stage_of(node: Node) -> Iterator[_Stage]:
         return
     elif kind in (*SINGLE_OUTPUT, "RetroactiveAttention"):
         span = span_of(node) if kind in SINGLE_OUTPUT else Span(node["window"] - 1)
-        yield _Stage(Fraction(1), span.past + span.ahead + span.chunk, Fraction(frames_of_attention(node, MAX_FRAMES) - MAX_FRAMES), span.chunk)
+        longer = Fraction(frames_of_attention(node, MAX_FRAMES) - MAX_FRAMES)
+        yield _Stage(Fraction(1), span.past + span.ahead + span.chunk, longer, span.chunk)
         return
     elif kind == "Resample":
         common = math.gcd(node["orig_freq"], node["new_freq"])
@@ -394,7 +395,9 @@ class Reader:
                 values.append(whole.add(_Stage(Fraction(1, rate), rate, Fraction(0)), [0]))
             for each, timing in zip(node.get("nodes", node.get("branches")), inner):
                 operands = [values[number] for number in each.get("from", [0])]
-                values.append(whole.join(operands) if each["type"] == "Reduce" else whole.append(timing, operands[0] if len(operands) == 1 else whole.join(operands)))
+                reduces = each["type"] == "Reduce"
+                together = whole.join(operands) if reduces or len(operands) > 1 else operands[0]
+                values.append(together if reduces else whole.append(timing, together))
             if kind == "Parallel":
                 whole.join(values[1:])
         elif kind == "Residual":

@@ -104,7 +104,8 @@ def _same(tensor: Tensor, dim: int) -> Tensor:
     """The first entry of an axis along which all are the same."""
     first = tensor.narrow(dim, 0, 1)
     if not torch.equal(first.expand_as(tensor), tensor):
-        raise Refused("a mask that is not the same for all of the batch; what a stream does must be the same for all signals")
+        raise Refused("a mask that is not the same for all of the batch; what a stream does must be the same for all "
+                      "signals")
     return first
 
 

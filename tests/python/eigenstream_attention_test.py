@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from eigenstream_idioms_test import IdiomCase, own  # noqa: E402  (puts the exporter's folder on the path)
-from eigenstream import ExportError, RecyclingPositionalEncoding, Windowed, continual, describe  # noqa: E402
+from eigenstream import ExportError, RecyclingPositionalEncoding, Windowed, continual, describe, export  # noqa: E402
 
 LENGTHS = (1, 2, 17, 40)
 
@@ -249,6 +249,17 @@ class MaskTest(AttentionCase):
         self.attention_of(own(lambda m, x: x + m.inner(x), inner=inner))
         inner = Attention(lambda m, q, k, v: masked(q @ k.transpose(2, 3), band(q.shape[2], 4, 3), v))
         self.attention_of(own(lambda m, x: x + m.inner(x), inner=inner))
+
+    def test_without_padding(self) -> None:
+        def with_mask(seen: Callable[[int], Tensor]) -> nn.Module:
+            return Attention(lambda m, q, k, v: masked(q @ k.transpose(2, 3), seen(q.shape[2]), v)).eval()
+
+        net, path, x = with_mask(lambda frames: band(frames, 5, 2)), self.folder / "net.safetensors", torch.randn(1, 8, 20)
+        export(net, path, "valid")
+        for given in self.run_tool(path, x).values():  # the frames that see all that they could
+            torch.testing.assert_close(given, net(x)[..., 4:-2], rtol=1e-4, atol=1e-5)
+        with self.assertRaisesRegex(ExportError, r"attention \(ChunkAttention\): .*say padding=\"exact\""):
+            describe(with_mask(lambda frames: chunks(frames, 4, 1)), "valid")
 
     def test_in_windows(self) -> None:
         inner = Attention(lambda m, q, k, v: (q @ k.transpose(2, 3)).softmax(-1) @ v)

@@ -9,22 +9,16 @@ import torch
 from torch import Tensor
 
 from ..align import Number, Varying
-from ..attention import Span, alibi_slopes, fitting_span
-from ..errors import ByLength, Refused, join
-from ..format import Node
+from ..errors import Refused, join
 from ..graph import Builder
 from ..known import USE_A_WINDOW
 from ..scores import KEYS, MASKED, Heads, Places, Replayed, Scores, Turning, of_run
 from ..signals import BATCH, COLUMNS, SPACE, TIME, Lost, Signal, in_order, what
 from . import channels
+from .attention_layer import attention
 from .registry import HANDLERS, Handler, handles
-from .rotary import OF_TURNING, as_heads, begin, begins_to_turn, traced
+from .rotary import OF_TURNING, as_heads, begin, begins_to_turn
 from .shapes import permuted, unsqueeze
-
-_LONGEST_MASK = 1000  # frames of a signal, after which a mask that still grows is taken for one without a limit
-_SHORT_MASK = 100  # frames, of which not all of a mask may show
-_NO_LIMIT = ("but a stream needs a limit: a mask for the last n frames, (j <= i) & (j > i - n) for query i and key j, or for whole chunks, "
-             "(j // c <= i // c) & (j // c >= i // c - before)")
 
 # What attention's values can be given to, by their names; what only looks at scores otherwise is done as to signals.
 _OF_SCORES: Dict[str, Handler] = {}
@@ -55,7 +49,8 @@ def own_handler(b: Builder, name: str, args: Sequence[Any], kwargs: Any) -> Opti
         if name in _MOVES:
             return _moved
         raise own.refusal
-    raise Refused(f"{name.strip('_')} of {own!r} is not supported; they can be scaled, masked, biased by constants, given to softmax over "
+    raise Refused(f"{name.strip('_')} of {own!r} is not supported; they can be scaled, masked, biased by constants, given "
+                  "to softmax over "
                   "the keys, and multiplied with the values")
 
 
@@ -105,7 +100,8 @@ def _leading(signals: Sequence[Signal]) -> Tuple[List[str], List[int], List[Tens
         role = wide[0].axes[dim]
         if any(x.axes[dim] != role for x in wide) or role not in (BATCH, SPACE, COLUMNS) or (
                 role in (BATCH, COLUMNS) and len(wide) < len(padded)):
-            raise Refused(f"multiplies {' and '.join(map(repr, signals))} as matrices, whose axes before the last two do not fit")
+            raise Refused(f"multiplies {' and '.join(map(repr, signals))} as matrices, whose axes before the last two do "
+                          "not fit")
         if role != BATCH:
             counts = {x.index.shape[x.place(dim)] for x in wide}
             if len(counts) > 1:
@@ -129,7 +125,8 @@ def _products(b: Builder, left: Any, right: Any) -> Scores:
     if q.axes[-1] == TIME and k.axes[-2] == TIME:
         raise Refused(f"multiplies {q!r} and {k!r} as matrices, over the time: it {USE_A_WINDOW}")
     if q.axes[-2:] != (TIME, SPACE) or k.axes[-2:] != (SPACE, TIME):
-        raise Refused(f"multiplies {q!r} and {k!r} as matrices; of signals only queries (..., time, channels) and keys (..., channels, time) "
+        raise Refused(f"multiplies {q!r} and {k!r} as matrices; of signals only queries (..., time, channels) and keys "
+                      "(..., channels, time) "
                       "can be multiplied, as attention over time does")
     if (queries.rotary is None) != (keys.rotary is None) or queries.rotary is not None and not queries.rotary.same_as(keys.rotary):
         raise Refused("multiplies queries and keys that are not turned in the same way")
@@ -146,10 +143,12 @@ def _weighted(b: Builder, left: Any, right: Any) -> Signal:
     """Weights times values, or values times the weights turned over."""
     scores, values = (left, right) if isinstance(left, Scores) else (right, left)
     if not isinstance(values, Signal) or isinstance(values, Scores) or not scores.weights:
-        raise Refused(f"multiplies {what(left)} and {what(right)} as matrices; only values can be multiplied with what softmax makes of scores")
+        raise Refused(f"multiplies {what(left)} and {what(right)} as matrices; only values can be multiplied with what "
+                      "softmax makes of scores")
     behind = scores is left
     if scores.axes[-2:] != ((TIME, KEYS) if behind else (KEYS, TIME)) or values.axes[-2:] != ((TIME, SPACE) if behind else (SPACE, TIME)):
-        raise Refused(f"multiplies {scores!r} ({', '.join(scores.axes)}) with {values!r}, where the time of the keys does not meet that of "
+        raise Refused(f"multiplies {scores!r} ({', '.join(scores.axes)}) with {values!r}, where the time of the keys does "
+                      "not meet that of "
                       "the values")
     flat = Signal(-1, (*scores.axes[:-2], SPACE), scores.index.unsqueeze(-1), scores.frames)
     roles, extents, (order, index) = _leading([flat.replaced(axes=(*flat.axes, TIME)), values])
@@ -230,7 +229,8 @@ def _of_places(b: Builder, left: Any, matrix: Varying) -> Any:
     rank = max(each.dim() for each in matrix.values)
     if isinstance(left, Turning) or left.axes[-2:] != (TIME, SPACE) or rank < 2 or len({each.shape[-1] for each in matrix.values}) == 1:
         return channels.times_matrix(b, left, matrix)
-    refusal = Refused(f"multiplies {left!r} with a matrix that depends on the signal's length, which only attention's relative places can")
+    refusal = Refused(f"multiplies {left!r} with a matrix that depends on the signal's length, which only attention's "
+                      "relative places can")
     refusal.step = b.step.place
     roles, extents, (own,) = _leading([left])
     numbers, keys = [], []
@@ -268,7 +268,8 @@ def _einsum_of_places(b: Builder, equation: str, letters: Sequence[str], result:
     lead = [letter for letter in result if letter not in (query, new[0])]
     q = _arranged(b, x, own, [*lead, query, summed[0]])
     roles, extents, (index,) = _leading([q])
-    refusal = Refused(f"einsum {equation!r} of {x!r} and a tensor that depends on the signal's length, which only attention's relative "
+    refusal = Refused(f"einsum {equation!r} of {x!r} and a tensor that depends on the signal's length, which only "
+                      "attention's relative "
                       "places can be")
     refusal.step = b.step.place
     heads = [letter for letter, role in zip(lead, roles) if role == SPACE]
@@ -344,14 +345,16 @@ def _constants(b: Builder, value: Any) -> List[Tensor]:
     """What a constant is in each run."""
     values = value.values if isinstance(value, (Number, Varying)) else [value] * len(b.runs)
     if any(isinstance(each, (Signal, Replayed, Lost)) for each in values):
-        raise Refused(f"{what(value)} meets scores of attention; a mask or a bias must be made of constants and of the length alone")
-    return [torch.as_tensor(each).detach() for each in values]
+        raise Refused(f"{what(value)} meets scores of attention; a mask or a bias must be made of constants and of the "
+                      "length alone")
+    return [each.detach() if isinstance(each, Tensor) else torch.tensor(each, dtype=torch.float64) for each in values]
 
 
 def _factor(b: Builder, value: Any) -> float:
     found = {float(each) for each in _constants(b, value) if each.numel() == 1}
     if len(found) != 1 or any(each.numel() != 1 for each in _constants(b, value)):
-        raise Refused(f"scores of attention are multiplied with {what(value)}; only one number can scale them, before them the queries")
+        raise Refused(f"scores of attention are multiplied with {what(value)}; only one number can scale them, before them "
+                      "the queries")
     return found.pop()
 
 
@@ -413,7 +416,8 @@ def _filled(b: Builder, input: Any, mask: Any, value: Any) -> Scores:
             bias.append(own)
             continue
         if number > MASKED:
-            raise Refused(f"fills scores of attention with {number:g}; what is not seen must be filled with -inf, or {MASKED:g} and less")
+            raise Refused(f"fills scores of attention with {number:g}; what is not seen must be filled with -inf, or "
+                          f"{MASKED:g} and less")
         bias.append(torch.where(each, torch.full_like(own, -math.inf), own))
     return input.replaced(bias=bias)
 
@@ -444,7 +448,8 @@ class _Greatest:
 @of_scores("max", "amax")
 def _greatest(b: Builder, input: Scores, dim: Any = None, keepdim: bool = False) -> Any:
     if not isinstance(input, Scores) or dim is None or keepdim is not True or input.axis(dim) != KEYS:
-        raise Refused(f"{b.step.name} of {input!r}; only that over the keys, with keepdim=True, to be subtracted before softmax, can be")
+        raise Refused(f"{b.step.name} of {input!r}; only that over the keys, with keepdim=True, to be subtracted before "
+                      "softmax, can be")
     places = Lost("the places of a maximum", "uses the places of a maximum, which a model file cannot give", b.step.place)
     return _Greatest() if b.step.name == "amax" else (_Greatest(), places)
 
@@ -469,201 +474,6 @@ def _as_it_is(b: Builder, input: Scores, *args: Any, **kwargs: Any) -> Scores:
     if b.step.name == "dropout":
         raise Refused("dropout without training=self.training is random; say training=self.training")
     return input
-
-
-# --- the layer ------------------------------------------------------------------------------------------------------
-
-
-def attention(b: Builder, scores: Scores, values: Heads) -> Signal:
-    """The node of scores with softmax and the values that they are multiplied with: heads one after the other, (batch, channels, time),
-    with the index (heads, channels of a head)."""
-    queries, keys = scores.queries, scores.keys
-    for each, name in ((keys, "keys"), (values, "values")):
-        for own, others in zip(queries.value.frames, each.value.frames):
-            if own != others:
-                raise Refused(f"queries of {own} frames attend to {name} of {others}; only such of the same signal, or of one that is as long, "
-                              "can be had over a stream")
-    heads, size = queries.index.shape
-    kv = _shared(keys.index, values.index)
-    span, table = _masked(b, scores)
-    fields: Node = {"head_size": size}
-    if span.chunk > 1:
-        fields.update(chunk=span.chunk, before=span.past // span.chunk)
-    else:
-        fields.update(context=span.past + 1)
-    value_size = values.index.shape[1]
-    scale = scores.scale
-    path = b.own_path("" if b.in_torch() else "attention")
-    for name, value, usual in (("lookahead", span.ahead, 0), ("sinks", span.sinks, 0), ("heads", heads, 1), ("kv_heads", kv, heads),
-                               ("value_size", value_size, size)):
-        if value != usual:
-            fields[name] = value
-    if queries.rotary is not None:
-        fields.update(rotary_size=queries.rotary.size, rotary_base=queries.rotary.base, rotary_interleaved=queries.rotary.interleaved)
-        b.largest_difference = max(b.largest_difference, 2e-4)  # torch has angles in floats, which far from the start are less exact
-    queries = _relative(b, scores, span, fields, path)
-    if table is not None:
-        if torch.allclose(table, _slopes(span, heads), 1e-4, 1e-6):
-            fields["alibi"] = True
-        else:
-            fields.update(places=span.places, relative_bias=True)
-            b.keep(path, "bias", table)
-    if abs(scale * math.sqrt(size) - 1) > 1e-6:
-        fields["scale"] = scale
-    group = heads // kv
-    parts = [(queries.value, queries.index), (keys.value, keys.index[::group]), (values.value, values.index[::group])]
-    if len({part.number for part, _ in parts}) == 1:
-        channels_of = torch.cat([index.flatten() for _, index in parts]).tolist()
-        operands = [b.gather(queries.value, channels_of)]
-    elif b.windows:
-        each = [b.gather(part, index.flatten().tolist()) for part, index in parts]
-        operands = [b.emit({"type": "Reduce", "path": b.helper_path("cat"), "op": "concat"}, *each)]
-    else:
-        fields["inputs"] = 3
-        operands = [b.gather(part, index.flatten().tolist()) for part, index in parts]
-    y = b.emit({"type": "ChunkAttention" if span.chunk > 1 else "CausalAttention", "path": path, **fields}, *operands)
-    return y.replaced(index=in_order(heads * value_size).reshape(heads, value_size))
-
-
-def _shared(keys: Tensor, values: Tensor) -> int:
-    """How many heads of keys and values there are, of which each serves as many heads of queries."""
-    heads = len(keys)
-    for count in range(1, heads + 1):
-        group = heads // count
-        if heads % count == 0 and all(torch.equal(each, each[::group].repeat_interleave(group, 0)) for each in (keys, values)):
-            return count
-    return heads
-
-
-def _slopes(span: Span, heads: int) -> Tensor:
-    places = torch.arange(span.places) + span.first_place
-    return (-alibi_slopes(heads)[:, None] * places.abs()).float()
-
-
-def _masked(b: Builder, scores: Scores) -> Tuple[Span, Optional[Tensor]]:
-    """Which frames see each other, and what is added to scores by the place, (heads, places), if there is something."""
-    frames = scores.queries.value.frames
-    seen, rest = [], []
-    for own, count in zip(scores.bias, frames):
-        own = own.expand(-1, count, count)
-        visible = own > MASKED
-        if not torch.equal(visible, visible[:1].expand_as(visible)):
-            raise Refused("heads of attention with different masks; each has to have the same, or be attention by itself")
-        seen.append(visible[0])
-        rest.append(own)
-    span = fitting_span(seen)
-    longest = max(frames)
-    if not b.windows and span is None and any(not bool(each.any(1).all()) for each in seen):
-        raise Refused("a mask by which some frames see nothing at all")
-    if span is None:
-        raise (ByLength if longest < _SHORT_MASK else Refused)(
-            "a mask that is neither the last frames and a few later ones of each frame nor whole chunks, the same for all lengths; a stream "
-            "can do these")
-    if not b.windows and (span.past >= longest - span.chunk or span.ahead >= longest - 1) :
-        which = "all frames of the signal" if span.ahead >= longest - 1 else "all frames before"
-        cure = f"attends to {which} (of signals of up to {longest} frames), {_NO_LIMIT}; or run it over windows: Windowed(net, size, stride)"
-        raise (ByLength if longest < (_SHORT_MASK if span.ahead >= longest - 1 else _LONGEST_MASK) else Refused)(cure)
-    if not any(bool(own[:, each].any()) for own, each in zip(rest, seen)):
-        return span, None
-    tables = [_table(own, span, count) for own, count in zip(rest, frames)]
-    table = max(tables, key=lambda each: int(each.isfinite().sum()))
-    for each in tables:
-        there = each.isfinite()
-        if not torch.allclose(each[there], table[there], 1e-4, 1e-5):
-            raise Refused("a bias of attention's scores that is not the same for all lengths")
-    table = torch.where(table.isfinite(), table, torch.zeros(()))
-    heads = scores.queries.index.shape[0]
-    return span, table.expand(heads, -1) if bool(table.any()) else None
-
-
-def _table(bias: Tensor, span: Span, frames: int) -> Tensor:
-    """What is added by the place of a key relative to its query, (heads, places); not a number where there is none. Softmax does not
-    mind a number that is added to all keys of a query."""
-    for own in (bias, bias - torch.diagonal(bias, 0, 1, 2).unsqueeze(-1)):
-        columns = []
-        for place in range(span.first_place, span.first_place + span.places):
-            line = torch.diagonal(own, place, 1, 2) if abs(place) < frames else own.new_empty(len(own), 0)
-            line = line[:, line[0] > MASKED]
-            if line.shape[1] == 0:
-                columns.append(own.new_full((len(own),), math.nan))
-            elif not torch.allclose(line, line[:, :1].expand_as(line), 1e-4, 1e-5):
-                break
-            else:
-                columns.append(line[:, line.shape[1] // 2])
-        else:
-            return torch.stack(columns, 1)
-    raise Refused("a bias of attention's scores that depends on more than how far the key is from the query; a stream has no place in time")
-
-
-def _relative(b: Builder, scores: Scores, span: Span, fields: Node, path: str) -> Heads:
-    """Writes keys of places, if there are some; the queries as the layer takes them."""
-    queries = scores.queries
-    if not scores.places:
-        return queries
-    if queries.rotary is not None:
-        raise Refused("attention with turned queries and keys of places, of which only one can be")
-    (placed, numbers, factor), *more = scores.places
-    if more:
-        raise Refused("several products with keys of places are added to scores of attention; one can be")
-    heads, size = queries.index.shape
-    table: Optional[Tensor] = None
-    for run, own in sorted(enumerate(numbers), key=lambda each: -max(each[1].shape)):
-        found = _keys_of_places(placed.keys[run], own, span, scores.queries.value.frames[run], heads)
-        table = found if table is None else table
-        there = found.isfinite()
-        if not torch.allclose(found[there], table[there], 1e-4, 1e-5):
-            raise Refused("keys of places that are not the same for all lengths")
-    table = torch.where(table.isfinite(), table, torch.zeros(())) * (factor / scores.scale)
-    fields.update(places=span.places, relative_keys=True)
-    b.keep(path, "keys", table)
-    found = [_biased(b, each) for each in (queries, placed.queries)]
-    root, first = found[0][0], found[0][1]
-    if root.number != found[1][0].number or not torch.equal(first, found[1][1]):
-        raise Refused("the queries for keys of places are other ones than those for keys, by more than a constant that is added")
-    for name, (_, _, offsets) in zip(("content_bias", "position_bias"), found):
-        if bool(offsets.any()):
-            fields[f"with_{name}"] = True
-            b.keep(path, name, offsets)
-    return queries._replace(value=root, index=first)
-
-
-def _biased(b: Builder, heads: Heads) -> Tuple[Signal, Tensor, Tensor]:
-    """Queries as channels of a value and constants that are added to them."""
-    roots = [traced(b, heads.value.number, channel) for channel in heads.index.flatten().tolist()]
-    if any(root.number != roots[0].number or root.factor != roots[0].factor for root in roots):
-        return heads.value, heads.index, torch.zeros(heads.index.shape)
-    if roots[0].factor != 1:
-        raise Refused("queries of attention with keys of places are scaled; scale the scores instead")
-    number = roots[0].number
-    frames = heads.value.frames
-    value = Signal(number, (BATCH, SPACE, TIME), in_order(b.values[number].channels), frames)
-    index = torch.tensor([root.channel for root in roots]).reshape(heads.index.shape)
-    return value, index, torch.tensor([root.offset for root in roots]).reshape(heads.index.shape)
-
-
-def _keys_of_places(keys: Tensor, numbers: Tensor, span: Span, frames: int, heads: int) -> Tensor:
-    """The key of each place, (places, heads, channels), of which none is a number where none is seen."""
-    count, size = keys.shape[2], keys.shape[3]
-    numbers = numbers.expand(heads, frames, frames).long() - 1
-    seen, rows = span.seen(frames), []
-    refusal = Refused("products with keys of places whose places are not those of the keys relative to the queries")
-    for place in range(span.first_place, span.first_place + span.places):
-        if abs(place) >= frames:
-            rows.append(keys.new_full((heads, size), math.nan))
-            continue
-        line = torch.diagonal(numbers, place, 1, 2)[:, torch.diagonal(seen, place)]
-        if line.shape[1] == 0:
-            rows.append(keys.new_full((heads, size), math.nan))
-            continue
-        queries = torch.arange(frames)[max(0, -place):][:seen.shape[0] - abs(place)][torch.diagonal(seen, place)]
-        own = line - (torch.arange(heads)[:, None] * frames + queries) * count
-        if bool((line < 0).any()) or bool((own < 0).any()) or bool((own >= count).any()):
-            raise refusal
-        found = keys.expand(heads, -1, -1, -1)[torch.arange(heads)[:, None], queries if keys.shape[1] > 1 else 0 * queries, own]
-        if not torch.allclose(found, found[:, :1].expand_as(found), 1e-4, 1e-5):
-            raise refusal
-        rows.append(found[:, 0])
-    return torch.stack(rows)
 
 
 # --- functions and modules of torch's -------------------------------------------------------------------------------
@@ -726,7 +536,8 @@ def multi_head_attention_forward(
     if key_padding_mask is not None:
         raise Refused("attention with a key_padding_mask; a stream has no frames that are only padding, so leave it out")
     if not all(isinstance(each, Signal) and each.axes == (TIME, BATCH, SPACE) for each in (query, key, value)):
-        raise Refused(f"MultiheadAttention takes (batch, time, channels) with batch_first=True, else (time, batch, channels), but gets "
+        raise Refused("MultiheadAttention takes (batch, time, channels) with batch_first=True, else (time, batch, "
+                      "channels), but gets "
                       f"{' and '.join(dict.fromkeys(map(what, (query, key, value))))}; permute it")
     q, k, v = project(b, (query, key, value), in_proj_weight, in_proj_bias, (q_proj_weight, k_proj_weight, v_proj_weight))
 

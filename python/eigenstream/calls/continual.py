@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional, Sequence
+from typing import Callable, Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..continual import Continual, activation_of
 from ..errors import Refused

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
-from ..align import Number, Varying
+from ..align import Varying
 from ..errors import Refused
 from ..graph import Builder
 from ..scores import Rotary, Turning, decoded, of_run
@@ -314,7 +314,8 @@ def _as_rotary(pairs: List[_Pair], size: int, refusal: Refused) -> Tuple[Rotary,
     for p, pair in enumerate(pairs):
         wanted = base ** (-p / len(pairs))
         if abs(pair.frequency - wanted) > 2e-4 * wanted + 1e-6:
-            raise Refused(f"rotary positions whose pair {p} turns by {pair.frequency:.4g} with every frame; only base ** (-2 p / size), which "
+            raise Refused(f"rotary positions whose pair {p} turns by {pair.frequency:.4g} with every frame; only base ** "
+                          "(-2 p / size), which "
                           f"would be {wanted:.4g} here, can be")
     turned = [*(pair.first for pair in pairs), *(pair.second for pair in pairs)]
     rest = [i for i in range(size) if i not in turned]
