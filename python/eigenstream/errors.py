@@ -10,6 +10,7 @@ class ExportError(ValueError):
     """
 
     by_length = False  # whether the reason is what differs between lengths, which longer signals might not show
+    shown = 0  # frames that attention had, if more of them may show what it does
     choices: Sequence[Sequence[int]] = ()  # channels to try for another reason, if this one is that they are not known
 
 
@@ -22,6 +23,14 @@ class Refused(Exception):
 
 class ByLength(Refused):
     """A pad that differs between lengths in a way that a stream cannot, as it may be for short signals only."""
+
+
+class Unseen(Refused):
+    """What attention does with so few frames, which with more of them might be something else."""
+
+    def __init__(self, reason: str, frames: int) -> None:
+        super().__init__(reason)
+        self.frames = frames
 
 
 class Unknown(Refused):

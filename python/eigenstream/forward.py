@@ -19,7 +19,7 @@ from .channels import (
 from .continual import Continual
 from .controls import Control, Knobs, Turned, fitting
 from .crops import fold_crops
-from .errors import OR_REGISTER, ByLength, ExportError, Refused, Unknown, fail, join, one_line
+from .errors import OR_REGISTER, ByLength, ExportError, Refused, Unknown, Unseen, fail, join, one_line
 from .evaluate import apply_node
 from .format import Node
 from .graph import Builder
@@ -35,6 +35,8 @@ from .walk import Depends, Walk
 _MOST_RUNS = 12
 _SECONDS = 2.0  # for comparing, once some lengths were compared
 _LONGEST_RETRY = 4096
+_PATIENCE = 10.0  # for recording, if attention does not see all that it could
+_MOST_SHOWN = 1900  # frames that it gets then
 _SLOW = 0.05  # seconds for a short signal
 _LONGER = ((21, 0.1), (8, 0.1), (4, 1.0))  # times the first length, if it takes at most so many seconds
 _MOST_SCORES = 1 << 22  # of attention, which grow with the square of the length
@@ -262,6 +264,7 @@ class _Export:
         gives = reason.gives if reason.step is None else None
         error = self.failed(str(reason), reason.step or place, OR_REGISTER if isinstance(reason, Unknown) else "", gives)
         error.by_length = isinstance(reason, ByLength)
+        error.shown = reason.frames if isinstance(reason, Unseen) else 0
         return error
 
     def raised(self, raised: _Raised, length: int) -> ExportError:
@@ -361,7 +364,10 @@ class _Export:
             return self.compared(recordings, runs)
         raised: Optional[ExportError] = None
         refused: Optional[ExportError] = None
-        for lengths in self.lengths():
+        unseen: Optional[ExportError] = None
+        waiting = list(self.lengths())
+        while waiting:
+            lengths, began = waiting.pop(0), time.perf_counter()
             few = 1 if lengths is SHORT_LENGTHS else 2  # signals at once
             runs = [self.run(lengths[0], few), self.run(lengths[1], few), self.run(lengths[0], few + 1), self.run(lengths[2],
                                                                                                                   few)]
@@ -378,13 +384,19 @@ class _Export:
                 odd = self.run(lengths[0] + 1, few)
                 recordings.append(self.record(odd, len(runs)))
                 runs.append(odd)
+            took = time.perf_counter() - began
             try:
                 return self.compared(recordings, runs)
             except ExportError as error:  # with longer signals it may be a pad up to a multiple of a stride
+                if error.shown and took < _PATIENCE:
+                    times = max(2, min(5, _MOST_SHOWN // error.shown))
+                    waiting = [[times * length for length in lengths]]
+                    unseen = error
+                    continue
                 refused = refused or error
                 if not error.by_length or lengths[0] * self.seconds > _SECONDS or lengths[0] > _LONGEST_RETRY:
                     raise refused
-        raise refused or raised
+        raise refused or unseen or raised
 
     def lengths(self) -> Sequence[Sequence[int]]:
         """Lengths to record, those that come first preferred: short ones for what takes long."""

@@ -673,6 +673,31 @@ class BodyTest(AttentionCase):
             self.assertNotIn("ChannelSelect", types)
 
 
+    def test_codec_with_few_frames(self) -> None:
+        """Of 192 samples there is less than one frame, and a context of them only of many more."""
+        class Codec(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.enter = nn.Sequential(nn.Conv1d(1, 4, 16, stride=16), nn.ELU(), nn.Conv1d(4, 8, 20, stride=20))
+                self.body = CodecTransformer(8, 2, 1, 30, False)
+                self.leave = nn.ConvTranspose1d(8, 1, 320, stride=320)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.leave(self.body(self.enter(x)))
+
+        net = Codec()
+        with torch.no_grad():
+            for each in (net.body.layers[0].scale1, net.body.layers[0].scale2):
+                each.scale.copy_(torch.rand(8))
+        description = self.assert_exported(net, 1, (320, 1000, 3 * 320, 45 * 320 + 7))
+        (node,) = [each for each in description["nodes"] if each["type"] == "CausalAttention"]
+        self.assertEqual((node["context"], node["rotary_size"]), (30, 4))
+
+    def test_which_error_is_told(self) -> None:
+        net = CodecTransformer(8, 2, 1, 10 ** 6, False)
+        self.assert_not_exported(net, r"attends to all frames before \(of signals of up to 1536 frames\)", 8)
+
+
 class ContinualTest(AttentionCase):
     """Torch's modules over the last frames of a signal."""
 

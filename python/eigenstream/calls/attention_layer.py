@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..attention import Span, alibi_slopes, fitting_span
-from ..errors import ByLength, Refused
+from ..errors import Refused, Unseen
 from ..format import Node
 from ..graph import Builder
 from ..scores import MASKED, Heads, Scores
@@ -106,15 +106,15 @@ def _masked(b: Builder, scores: Scores) -> Tuple[Span, Optional[Tensor]]:
     if not b.windows and span is None and any(not bool(each.any(1).all()) for each in seen):
         raise Refused("a mask by which some frames see nothing at all")
     if span is None:
-        raise (ByLength if longest < _SHORT_MASK else Refused)(
-            "a mask that is neither the last frames and a few later ones of each frame nor whole chunks, the same for all "
-            "lengths; a stream "
-            "can do these")
-    if not b.windows and (span.past >= longest - span.chunk or span.ahead >= longest - 1) :
+        reason = ("a mask that is neither the last frames and a few later ones of each frame nor whole chunks, the same for all "
+                  "lengths; a stream can do these")
+        raise Unseen(reason, longest) if longest < _SHORT_MASK else Refused(reason)
+    if not b.windows and (span.past >= longest - span.chunk or span.ahead >= longest - 1):
         which = "all frames of the signal" if span.ahead >= longest - 1 else "all frames before"
         cure = (f"attends to {which} (of signals of up to {longest} frames), {_NO_LIMIT}; or run it over windows: "
                 "Windowed(net, size, stride)")
-        raise (ByLength if longest < (_SHORT_MASK if span.ahead >= longest - 1 else _LONGEST_MASK) else Refused)(cure)
+        enough = _SHORT_MASK if span.ahead >= longest - 1 else _LONGEST_MASK
+        raise Unseen(cure, longest) if longest < enough else Refused(cure)
     if not any(bool(own[:, each].any()) for own, each in zip(rest, seen)):
         return span, None
     tables = [_table(own, span, count) for own, count in zip(rest, frames)]

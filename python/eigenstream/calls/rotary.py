@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from ..align import Varying
-from ..errors import Refused
+from ..errors import Refused, Unseen
 from ..graph import Builder
 from ..scores import Rotary, Turning, decoded, of_run
 from ..signals import BATCH, SPACE, TIME, Signal, what
 from .arithmetic import counted, without_lengths
 from .registry import Handler, handles
+
+_FEWEST = 4  # frames, of which two steps tell how fast something turns, and the third whether it always does
 
 OF_TURNING: Dict[str, Handler] = {}
 _PRODUCTS = ("mul", "multiply", "__mul__", "__rmul__", "__imul__", "mul_")
@@ -42,7 +44,8 @@ def begins_to_turn(b: Builder, name: str, args: Sequence[Any]) -> bool:
     at = x.axes.index(TIME) - len(x.axes)
     if min(dims) != max(dims) or dims[0] < -at or any(each.shape[at] != frames for each, frames in zip(factor.values, x.frames)):
         return False
-    return all(each.is_floating_point() and not torch.equal(each, each.narrow(at, 0, 1).expand_as(each)) for each in factor.values) and (
+    changes = [not torch.equal(each, each.narrow(at, 0, 1).expand_as(each)) for each in factor.values]
+    return any(changes) and all(each.is_floating_point() for each in factor.values) and (
         counted(b, factor, x) is factor)
 
 
@@ -224,7 +227,9 @@ def _of_run(b: Builder, x: Turning, run: int, roles: Sequence[str]) -> Tuple[Sig
     codes, factors = (torch.stack(each).flatten(2) for each in (own[:x.terms], own[x.terms:]))  # (terms, time, numbers)
     numbers, places, time, _ = decoded(codes)
     frames = codes.shape[1]
-    if factors.is_complex() or frames < 3 or not torch.equal(time, torch.arange(frames)[:, None].expand_as(time)) or not all(
+    if frames < _FEWEST:
+        raise Unseen(str(x.refusal), frames)
+    if factors.is_complex() or not torch.equal(time, torch.arange(frames)[:, None].expand_as(time)) or not all(
             torch.equal(each, each[:, :1].expand_as(each)) for each in (numbers, places)):
         raise x.refusal
     size = extents[-1]
