@@ -152,3 +152,10 @@ def inputs_of_attention(node: Node) -> List[int]:
     kv, value_size = node.get("kv_heads", heads), node.get("value_size", size)
     counts = [heads * size, kv * size, kv * value_size]
     return counts if node.get("inputs", 1) == 3 else [sum(counts)]
+
+
+def scores_of(node: Node, frames: int) -> int:
+    """How many scores attend() and retroactive() compute for so many frames; 0 for a node of another type."""
+    if node["type"] == "RetroactiveAttention":
+        return node.get("heads", 1) * node["window"] ** 2 * frames
+    return node.get("heads", 1) * frames ** 2 if node["type"] in SINGLE_OUTPUT else 0

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .align import Number, Run, Varying, align, contains
-from .attention import SINGLE_OUTPUT
+from .attention import scores_of
 from .channels import (
     SAMPLE_LENGTHS, SHORT_LENGTHS, inference, signal_channels, signal_rates, table_rows, takes_no_channels)
 from .continual import Continual
@@ -39,7 +39,7 @@ _PATIENCE = 10.0  # for recording, if attention does not see all that it could
 _MOST_SHOWN = 1900  # frames that it gets then
 _SLOW = 0.05  # seconds for a short signal
 _LONGER = ((21, 0.1), (8, 0.1), (4, 1.0))  # times the first length, if it takes at most so many seconds
-_MOST_SCORES = 1 << 22  # of attention, which grow with the square of the length
+_MOST_SCORES = 1 << 22  # of attention
 _FEWEST_LENGTHS = 5  # a slow one: 2
 
 
@@ -553,10 +553,8 @@ class _Export:
                 break
             self.compare_one(folded, outputs, self.run(length, 1 + i % 2), 101 + i)
         first = runs[0].frames[0]
-        heads = max((node.get("heads", 1) for node in builder.nodes if node["type"] in SINGLE_OUTPUT), default=0)
-        room = _MOST_SCORES // max(1, heads) if heads else (_LONGER[0][0] * first) ** 2
-        longer = next((times * first for times, most in _LONGER if 2 * times * first * self.seconds < most and (times * first) ** 2 <= room),
-                      None)
+        longer = next((times * first for times, most in _LONGER if 2 * times * first * self.seconds < most and all(
+            scores_of(node, times * first) <= _MOST_SCORES for node in builder.nodes)), None)
         if longer is not None:  # longer than what looks at a number of frames from the end
             self.compare_one(folded, outputs, self.run(longer, 1), 100)
 
