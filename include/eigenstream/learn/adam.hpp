@@ -35,8 +35,9 @@ class Adam {
     check(options.beta2 >= 0 && options.beta2 < 1, "Adam: beta2 is ", options.beta2, ", not from 0 to below 1");
     check(options.epsilon > 0, "Adam: epsilon is ", options.epsilon);
     for (const auto& each : parameters_) {
-      const Matrix<T> zero = Matrix<T>::Zero(each.parameter->value.rows(), each.parameter->value.cols());
-      moments.push_back({zero, zero});
+      const Matrix<T>& value = each.parameter->value;
+      Moments& own = moments.emplace_back();
+      own.mean.setZero(value.rows(), value.cols()), own.square.setZero(value.rows(), value.cols());
     }
   }
 
