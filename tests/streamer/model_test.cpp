@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "streamer/stack.hpp"
+#include "support/allocation.hpp"
 #include "support/errors.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -383,6 +384,31 @@ TEST_CASE("StreamerModel: what is held does not grow", "[streamer]") {
   }
   CHECK(most <= 8);
   CHECK(most > 2);
+}
+
+TEST_CASE("StreamerModel: 10 000 inputs hold no more memory than 1 000", "[streamer]") {
+  if (!support::allocations_are_seen()) return;
+  const support::NoAllocation guard;
+  auto args = support::small_arguments();
+  args.force_fixed_buffer = true, args.modifier_type = streamer::ModifierType::add, args.modifier = -10;
+  StreamerModel<float> model(args);
+  StreamerOptimizer<float> optimizer(model, {.optimize_every = 2});
+  std::vector<std::int64_t> held, layers;
+  for (Index t = 0; t < 10000; ++t) {
+    model.forward(support::scene<float>(t)), optimizer.step();
+    if (t % 1000 != 999) continue;
+    model.reset_model();  // a video is over: what has been found in it would grow
+    held.push_back(guard.bytes());
+    layers.push_back(model.get_num_layers());
+  }
+  CHECK(layers == std::vector<std::int64_t>(10, 3));
+  // A block may be some bytes larger than what was asked for, now these and now those; a number kept of each input
+  // would be 72 kB.
+  const auto [least, most] = std::minmax_element(held.begin(), held.end());
+  CHECK(*most - *least < 1000);
+#if defined(__GLIBC__)
+  CHECK(held[0] > 4 * 8 * 8 * 100);
+#endif
 }
 
 TEST_CASE("StreamerModel: a full buffer may end the event", "[streamer]") {

@@ -3,6 +3,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <new>
+#if defined(__GLIBC__)
+#include <malloc.h>  // malloc_usable_size
+#endif
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define EIGENSTREAM_TESTS_SANITIZED 1
@@ -18,12 +21,22 @@
 namespace {
 
 thread_local int watchers = 0;
-thread_local std::int64_t seen = 0;
+thread_local std::int64_t seen = 0, held = 0;
 
 #if !EIGENSTREAM_TESTS_SANITIZED
 void notice() noexcept {
   if (watchers > 0) ++seen;
 }
+#if defined(__GLIBC__)
+void* noticed(void* block) noexcept {
+  notice();
+  if (watchers > 0) held += static_cast<std::int64_t>(malloc_usable_size(block));
+  return block;
+}
+void release(void* block) noexcept {
+  if (watchers > 0) held -= static_cast<std::int64_t>(malloc_usable_size(block));
+}
+#endif
 #endif
 
 }  // namespace
@@ -32,9 +45,10 @@ namespace support {
 
 bool allocations_are_seen() noexcept { return !EIGENSTREAM_TESTS_SANITIZED; }
 
-NoAllocation::NoAllocation() noexcept : before_(seen) { ++watchers; }
+NoAllocation::NoAllocation() noexcept : before_(seen), held_before_(held) { ++watchers; }
 NoAllocation::~NoAllocation() { --watchers; }
 std::int64_t NoAllocation::count() const noexcept { return seen - before_; }
+std::int64_t NoAllocation::bytes() const noexcept { return held - held_before_; }
 
 }  // namespace support
 
@@ -52,36 +66,26 @@ void* __libc_memalign(std::size_t, std::size_t);
 void __libc_free(void*);
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
-void* malloc(std::size_t size) noexcept {
-  notice();
-  return __libc_malloc(size);
-}
-void* calloc(std::size_t count, std::size_t size) noexcept {
-  notice();
-  return __libc_calloc(count, size);
-}
+void* malloc(std::size_t size) noexcept { return noticed(__libc_malloc(size)); }
+void* calloc(std::size_t count, std::size_t size) noexcept { return noticed(__libc_calloc(count, size)); }
 void* realloc(void* block, std::size_t size) noexcept {
-  notice();
-  return __libc_realloc(block, size);
+  release(block);
+  return noticed(__libc_realloc(block, size));
 }
-void* memalign(std::size_t alignment, std::size_t size) noexcept {
-  notice();
-  return __libc_memalign(alignment, size);
-}
+void* memalign(std::size_t alignment, std::size_t size) noexcept { return noticed(__libc_memalign(alignment, size)); }
 void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
-  notice();
-  return __libc_memalign(alignment, size);
+  return noticed(__libc_memalign(alignment, size));
 }
 int posix_memalign(void** block, std::size_t alignment, std::size_t size) noexcept {
-  notice();
   if (alignment % sizeof(void*) != 0 || alignment == 0 || (alignment & (alignment - 1)) != 0) return EINVAL;
-  void* const fresh = __libc_memalign(alignment, size);
+  void* const fresh = noticed(__libc_memalign(alignment, size));
   if (fresh == nullptr) return ENOMEM;
   *block = fresh;
   return 0;
 }
 void free(void* block) noexcept {
   if (block != nullptr) notice();
+  release(block);
   __libc_free(block);
 }
 }

@@ -18,9 +18,11 @@ class NoAllocation {
   ~NoAllocation();
 
   std::int64_t count() const noexcept;
+  /// By how much more what this thread took outweighs what it gave back; 0 where there is no glibc.
+  std::int64_t bytes() const noexcept;
 
  private:
-  std::int64_t before_;
+  std::int64_t before_, held_before_;
 };
 
 }  // namespace support

@@ -98,3 +98,23 @@ TEST_CASE("Allocation tracker: sees its own thread, while the guard lives", "[su
   }
   CHECK(mine == 0);
 }
+
+TEST_CASE("Allocation tracker: bytes that are held", "[support]") {
+#if defined(__GLIBC__)
+  if (!support::allocations_are_seen()) return;
+  const support::NoAllocation guard;
+  auto block = std::make_unique<std::vector<float>>(1000);
+  look_at(block->data());
+  const std::int64_t held = guard.bytes();
+  block->resize(100);
+  block->shrink_to_fit();
+  const std::int64_t less = guard.bytes();
+  block.reset();
+  const std::int64_t none = guard.bytes();
+  CHECK(held >= 4000);
+  CHECK(held < 5000);
+  CHECK(less >= 400);
+  CHECK(less < 1000);
+  CHECK(none == 0);
+#endif
+}
