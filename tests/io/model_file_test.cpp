@@ -56,7 +56,8 @@ TEST_CASE("model_file: what is no description is refused", "[io][errors]") {
   says(description_error(R"({"version": 2, "network": {"type": "T", "path": ""}})"), "version 2");
   says(description_error(R"({"version": 1})"), "no network");
   says(description_error(R"({"network": {"type": "T", "path": ""}})"), "no version");
-  says(description_error(R"({"version": 1, "network": {"type": "T", "path": ""}, "more": 1})"), "unknown field \"more\"");
+  says(description_error(R"({"version": 1, "network": {"type": "T", "path": ""}, "more": 1})"),
+       "unknown field \"more\"");
   says(description_error(R"({"version": 1, "version": 1, "network": {"type": "T", "path": ""}})"), "duplicate key");
   says(description_error(R"({"version": 1, "metadata": {"a": 1}, "network": {"type": "T", "path": ""}})"), "\"a\"");
   says(description_error(R"({"version": 1, "metadata": 1, "network": {"type": "T", "path": ""}})"), "metadata");
@@ -68,9 +69,36 @@ TEST_CASE("model_file: what is no description is refused", "[io][errors]") {
   says(description_error(with_network(R"({"type": "T", "path": "", "x": [1, "a"]})")), "not an integer");
   says(description_error(with_network(R"({"type": "T", "path": "", "x": [1.5, 2]})")), "not an integer");
   says(description_error(with_network(R"({"type": "T", "path": "", "x": 18446744073709551615})")), "too large");
-  says(description_error(with_network(R"({"type": "T", "path": "", "x": [{"type": "U", "path": ""}, 3]})")), "not an object");
+  says(description_error(with_network(R"({"type": "T", "path": "", "x": [{"type": "U", "path": ""}, 3]})")),
+       "not an object");
 
   std::string deep = R"({"type": "U", "path": ""})";
   for (int i = 0; i < 70; ++i) deep = R"({"type": "R", "path": "", "net": [)" + deep + "]}";
   says(description_error(with_network(deep)), "nested");
+}
+
+TEST_CASE("model_file: what is written is what is read", "[io]") {
+  es::ModelFile model;
+  model.network = {"Sequential", "", {}, {{"layers", {{"Residual", "r", {}, {{"net", {{"T", "r.net", {}, {}}}}}}}}}};
+  es::ModuleSpec& inner = model.network.children["layers"][0].children["net"][0];
+  inner.fields = {{"i", std::int64_t{-3}},
+                  {"f", 1.0},
+                  {"t", true},
+                  {"s", std::string("tanh")},
+                  {"l", std::vector<std::int64_t>{2, 0}},
+                  {"w", std::vector<std::string>{"a", ""}}};
+  model.weights["r.net.weight"] = {{2, 1}, {0.5f, -1}};
+  model.metadata["name"] = "\"x\"";
+  const auto path = std::filesystem::temp_directory_path() / "eigenstream_model_file_test.safetensors";
+  es::write_model(path, model);
+  const es::ModelFile read = es::read_model(path);
+  std::filesystem::remove(path);
+  CHECK(read.weights == model.weights);
+  CHECK(read.metadata == model.metadata);
+  const es::ModuleSpec& same = read.network.children.at("layers").at(0).children.at("net").at(0);
+  CHECK(same.type == "T");
+  CHECK(same.path == "r.net");
+  CHECK(same.fields == inner.fields);
+  model.network.children["layers"][0].children["net"].clear();
+  CHECK(error_of([&] { es::make_model(model); }) == "model file: module \"r\" has 0 networks");
 }

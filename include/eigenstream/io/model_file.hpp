@@ -3,6 +3,11 @@
 
 // Needs nlohmann-json, as safetensors.hpp does.
 
+#include <filesystem>  // path
+#include <map>         // metadata
+#include <string>      // names
+#include <variant>     // visit
+
 #include "eigenstream/core/description.hpp"
 #include "eigenstream/core/weights.hpp"
 #include "eigenstream/io/safetensors.hpp"
@@ -53,8 +58,8 @@ inline ModuleSpec parse_module(const json& node, const std::string& where) {
     } else if (value.is_array()) {
       std::vector<std::int64_t> numbers;
       for (const json& number : value) {
-        check(number.is_number_integer() && (!number.is_number_unsigned() || number.get<std::uint64_t>() >> 63 == 0), at,
-              in_quotes(number.dump()), " is not an integer");
+        check(number.is_number_integer() && (!number.is_number_unsigned() || number.get<std::uint64_t>() >> 63 == 0),
+              at, in_quotes(number.dump()), " is not an integer");
         numbers.push_back(number.get<std::int64_t>());
       }
       spec.fields[key] = numbers;
@@ -71,6 +76,21 @@ inline ModuleSpec parse_module(const json& node, const std::string& where) {
     }
   }
   return spec;
+}
+
+inline json module_json(const ModuleSpec& spec) {
+  json node = {{"type", spec.type}, {"path", spec.path}};
+  for (const auto& [key, value] : spec.fields)
+    node[key] = std::visit([](const auto& held) { return json(held); }, value);
+  for (const auto& [key, children] : spec.children) {
+    const bool one = key == "net";
+    check(!one || children.size() == 1, "model file: module ", in_quotes(spec.path), " has ", children.size(),
+          " networks");
+    json list = json::array();
+    for (const ModuleSpec& child : children) list.push_back(module_json(child));
+    node[key] = one ? list.front() : list;
+  }
+  return node;
 }
 
 }  // namespace detail
@@ -92,7 +112,8 @@ inline ModelFile parse_model(Safetensors file, const std::string& where = "") {
   ModelFile model;
   for (const auto& item : root.items()) {
     if (item.key() == "version") {
-      check(item.value() == 1, where, "model file version ", item.value().dump().substr(0, 40), ", this reads version 1");
+      check(item.value() == 1, where, "model file version ", item.value().dump().substr(0, 40),
+            ", this reads version 1");
     } else if (item.key() == "metadata") {
       check(item.value().is_object(), where, "metadata is not an object");
       for (const auto& entry : item.value().items()) {
@@ -115,6 +136,19 @@ inline ModelFile parse_model(Safetensors file, const std::string& where = "") {
 /// Errors   those of read_safetensors and parse_model, beginning with the path
 inline ModelFile read_model(const std::filesystem::path& path) {
   return parse_model(read_safetensors(path), detail::in_quotes(path.string()) + ": ");
+}
+
+/// The way back of parse_model.
+inline Safetensors make_model(const ModelFile& model) {
+  detail::json root = {{"version", 1}, {"network", detail::module_json(model.network)}};
+  if (!model.metadata.empty()) root["metadata"] = model.metadata;
+  return {.tensors = model.weights, .metadata = {{"eigenstream", root.dump()}}};
+}
+
+/// Writes a model file, all at once.
+/// Errors   those of write_safetensors
+inline void write_model(const std::filesystem::path& path, const ModelFile& model) {
+  write_safetensors(path, make_model(model));
 }
 
 EIGENSTREAM_END_NAMESPACE

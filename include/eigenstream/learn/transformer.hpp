@@ -95,6 +95,7 @@ class SelfAttention {
     out.push_back({prefix + "in_proj_bias", &in_proj.bias});
     out_proj.parameters(prefix + "out_proj.", out);
   }
+  Index heads() const noexcept { return heads_; }
 
   Dense<T> in_proj, out_proj;
 

@@ -94,6 +94,7 @@ class CNNEncoder : public FrameNetwork<T> {
     for (std::size_t i = 0; i < 4; ++i) conv[i].parameters(prefix + "conv" + std::to_string(i + 1) + ".", out);
     fc1.parameters(prefix + "fc1.", out);
   }
+  learn::ImageSize end() const noexcept { return end_; }  ///< of the smallest images inside
 
  private:
   learn::ImageSize end_;
@@ -148,6 +149,7 @@ class CNNDecoder : public FrameNetwork<T> {
     fc1.parameters(prefix + "fc1.", out);
     for (std::size_t i = 0; i < 4; ++i) conv[i].parameters(prefix + "conv" + std::to_string(i + 1) + ".", out);
   }
+  learn::ImageSize end() const noexcept { return end_; }
 
  private:
   learn::ImageSize end_;

@@ -127,6 +127,7 @@ class HierarchicalPrediction : public Module<T> {
     pos_enc.backward(dx);
     return dx;
   }
+  Index layer_num() const noexcept { return layer_num_; }
   /// How much the prediction looked at each layer's summary; sums to 1. (The original's `patch`.)
   learn::RowVector<T> attention(const Cache& cache) const { return this->network.attention(cache.network); }
 
