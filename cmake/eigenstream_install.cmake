@@ -10,11 +10,15 @@ install(TARGETS eigenstream_model EXPORT eigenstream_model_targets FILE_SET HEAD
         FILE_SET doors COMPONENT development)
 install(TARGETS eigenstream_png EXPORT eigenstream_png_targets FILE_SET HEADERS COMPONENT development
         FILE_SET doors COMPONENT development)
+install(TARGETS eigenstream_mpi EXPORT eigenstream_mpi_targets FILE_SET HEADERS COMPONENT development
+        FILE_SET doors COMPONENT development)
 install(EXPORT eigenstream_targets NAMESPACE eigenstream:: FILE eigenstream_targets.cmake DESTINATION "${package_dir}"
         COMPONENT development)
 install(EXPORT eigenstream_model_targets NAMESPACE eigenstream:: FILE eigenstream_model_targets.cmake
         DESTINATION "${package_dir}" COMPONENT development)
 install(EXPORT eigenstream_png_targets NAMESPACE eigenstream:: FILE eigenstream_png_targets.cmake
+        DESTINATION "${package_dir}" COMPONENT development)
+install(EXPORT eigenstream_mpi_targets NAMESPACE eigenstream:: FILE eigenstream_mpi_targets.cmake
         DESTINATION "${package_dir}" COMPONENT development)
 
 configure_package_config_file(cmake/eigenstreamConfig.cmake.in "${PROJECT_BINARY_DIR}/eigenstreamConfig.cmake"

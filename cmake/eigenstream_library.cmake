@@ -2,6 +2,7 @@
 #   eigenstream::eigenstream  needs Eigen only
 #   eigenstream::model        adds the headers that read model files, and with them nlohmann-json
 #   eigenstream::png          adds the headers that write PNG files, and with them libpng
+#   eigenstream::mpi          adds the header that lets processes learn together, and with it MPI
 #   eigenstream::compiled     with EIGENSTREAM_BUILD_COMPILED: a library of what is large and no template, for programs that
 #                             load model files: they compile in a fraction of the time, and need no nlohmann-json. Build it
 #                             and them for the same processor; otherwise they do not link
@@ -19,8 +20,13 @@ if(NOT TARGET PNG::PNG)
   find_package(PNG 1.6 QUIET)
 endif()
 
+if(NOT TARGET MPI::MPI_CXX)
+  set(MPI_CXX_SKIP_MPICXX ON)  # the C interface only
+  find_package(MPI QUIET COMPONENTS CXX)
+endif()
+
 # A header belongs to eigenstream::model if it includes nlohmann-json, directly or through another of our headers; to
-# eigenstream::png likewise if it includes png.h.
+# eigenstream::png and eigenstream::mpi likewise if it includes png.h or mpi.h.
 file(GLOB_RECURSE all_headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/*.hpp")
 set(core_headers ${all_headers})
 # move_headers(<list> <pattern>): from core_headers to the list, those that include what the pattern matches.
@@ -42,6 +48,7 @@ function(move_headers list includes)
   set(${list} ${moved} PARENT_SCOPE)
   set(core_headers ${core_headers} PARENT_SCOPE)
 endfunction()
+move_headers(mpi_headers "<mpi\\.h>")
 move_headers(model_headers "<nlohmann/")
 move_headers(png_headers "<png\\.h>")
 
@@ -87,6 +94,15 @@ target_link_libraries(eigenstream_png INTERFACE eigenstream_core PNG::PNG)
 add_headers(eigenstream_png ${png_headers})
 if(NOT TARGET PNG::PNG)
   set_target_properties(eigenstream_png PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
+endif()
+
+add_library(eigenstream_mpi INTERFACE)
+add_library(eigenstream::mpi ALIAS eigenstream_mpi)
+set_target_properties(eigenstream_mpi PROPERTIES EXPORT_NAME mpi)
+target_link_libraries(eigenstream_mpi INTERFACE eigenstream_core MPI::MPI_CXX)
+add_headers(eigenstream_mpi ${mpi_headers})
+if(NOT TARGET MPI::MPI_CXX)
+  set_target_properties(eigenstream_mpi PROPERTIES VERIFY_INTERFACE_HEADER_SETS OFF)
 endif()
 
 function(add_compiled_library target)

@@ -10,7 +10,7 @@ Rules
   guard     each header has an include guard named after its path
   test      each header include/eigenstream/<folder>/<name>.hpp has tests/<folder>/<name>_test.cpp
   umbrella  include/eigenstream/<folder>.hpp includes each header of its folder, and eigenstream.hpp each of these;
-            headers that need nlohmann-json or libpng stay out, for the umbrella needs Eigen only
+            headers that need nlohmann-json, libpng or MPI stay out, for the umbrella needs Eigen only
   simd      packet operations and intrinsics occur in kernel/ only, and so do loops over packets
   light     config.hpp and core/ include neither Eigen nor streams of the standard library
   doc       each public class in layer/, window/, audio/ and compose/ says Shapes, Timing, Errors and Source in the block
@@ -87,8 +87,8 @@ UNTESTED = {
     "core/description.hpp": "a plain structure without functions; tests/io/model_file_test.cpp fills it",
 }
 
-# What the umbrellas must not need: nlohmann-json, libpng.
-OUTSIDE = ("nlohmann/", "png.h")
+# What the umbrellas must not need: nlohmann-json, libpng, MPI.
+OUTSIDE = ("nlohmann/", "png.h", "mpi.h")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 HEAVY = re.compile(r"Eigen/|unsupported/|(?:[io]?f?|io|s|o|i)stream$|iomanip$|iosfwd$")

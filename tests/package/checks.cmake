@@ -1,5 +1,5 @@
 # What must hold in a consumer's build: no flags come with our targets, and none of our programs are built.
-foreach(target eigenstream::eigenstream eigenstream::model eigenstream::png)
+foreach(target eigenstream::eigenstream eigenstream::model eigenstream::png eigenstream::mpi)
   if(TARGET ${target})
     foreach(property COMPILE_OPTIONS COMPILE_DEFINITIONS LINK_OPTIONS PRECOMPILE_HEADERS)
       get_target_property(value ${target} INTERFACE_${property})

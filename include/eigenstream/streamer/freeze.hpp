@@ -169,8 +169,9 @@ ModelFile freeze(const CNNDecoder<T>& decoder) {
 }
 
 /// F for events of a fixed number of inputs, one after the other: what forward gives, which a layer that goes by
-/// similarity then brings to length 1. Without the encoder, which is a network of its own. Shapes   (D), `inputs`
-/// frames of an event -> (D), one frame Errors   Error if no event has so many inputs
+/// similarity then brings to length 1. Without the encoder, which is a network of its own.
+/// Shapes   (D), `inputs` frames of an event -> (D), one frame
+/// Errors   Error if no event has so many inputs
 template <class T>
 ModelFile freeze(const TemporalEncoding<T>& f, Index inputs) {
   const Index features = f.pos_enc.weight.value.cols();
@@ -185,9 +186,9 @@ ModelFile freeze(const TemporalEncoding<T>& f, Index inputs) {
   return std::move(freezer).windows(inputs, features, std::move(layers), 0);
 }
 
-/// P for a fixed number of layers' summaries, the lowest layer's first. Without the decoder, which is a network of its
-/// own. Shapes   (D), `summaries` frames -> (D), one frame Errors   Error if P's layer is not among them, or there are
-/// not so many
+/// P for a fixed number of layers' summaries, the lowest layer's first. Without the decoder, a network of its own.
+/// Shapes   (D), `summaries` frames -> (D), one frame
+/// Errors   Error if P's layer is not among them, or there are not so many
 template <class T>
 ModelFile freeze(const HierarchicalPrediction<T>& p, Index summaries) {
   check(summaries > p.layer_num(), "freeze: ", summaries, " summaries without that of layer ", p.layer_num());
