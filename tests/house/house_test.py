@@ -59,6 +59,17 @@ class Check(unittest.TestCase):
         self.write("eigenstream/layer/delay.hpp", include, *block[:3], *body)
         self.assert_found("doc")
 
+    def test_what_learns_says_what_it_takes_but_when(self):
+        block = ["/// A matrix.", "/// Shapes   x -> y", "/// Errors   none", "/// Source   none"]
+        body = ["template <class T>", "class Dense {", "};", "/// Plain.", "struct Cache {", "};"]
+        (self.root / "tests/learn").mkdir()
+        (self.root / "tests/learn/dense_test.cpp").write_text("")
+        self.write("eigenstream/learn/dense.hpp", *block, *body)
+        House(self.root).write_umbrellas()
+        self.assert_found()
+        self.write("eigenstream/learn/dense.hpp", *block[:2], *block[3:], *body)
+        self.assert_found("doc")
+
     def test_packet_loop_outside_of_kernel(self):
         self.write("eigenstream/layer/delay.hpp", "for (Index i = 0; i < n; i += P::lanes) {}")
         self.assert_found("simd")

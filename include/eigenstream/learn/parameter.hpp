@@ -28,6 +28,9 @@ template <class T>
 using RowVector = Eigen::Matrix<T, 1, Eigen::Dynamic, Eigen::RowMajor>;
 
 /// Numbers that are the same on every machine for the same seed, which those of the standard distributions are not.
+/// Shapes   none
+/// Errors   none
+/// Source   std::mt19937_64; Box and Muller, A Note on the Generation of Random Normal Deviates, 1958
 class Random {
  public:
   explicit Random(std::uint64_t seed = 0) : engine_(seed) {}

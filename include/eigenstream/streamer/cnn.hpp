@@ -20,6 +20,9 @@ struct Tape {
 };
 
 /// What turns one input of the lowest layer into features, or features into a prediction of such an input.
+/// Shapes   x (1,inputs()) -> y (1,outputs())
+/// Errors   forward: Error if x has another size
+/// Source   STREAMER's encoder and decoder
 template <class T>
 class FrameNetwork {
  public:

@@ -15,6 +15,9 @@ namespace streamer {
 
 /// What TemporalEncoding and HierarchicalPrediction share: a transformer with its Adam. An Adam holds on to the
 /// parameters, so neither can be copied.
+/// Shapes   those of its own
+/// Errors   constructor: those of Transformer
+/// Source   STREAMER
 template <class T>
 class Module {
  public:

@@ -15,6 +15,9 @@ EIGENSTREAM_BEGIN_NAMESPACE
 namespace streamer {
 
 /// Several processes that learn from different videos in lock step. This one is alone.
+/// Shapes   none
+/// Errors   none of this one; others fail by exceptions
+/// Source   STREAMER, whose processes are torch.distributed's
 template <class T>
 class Communicator {
  public:
