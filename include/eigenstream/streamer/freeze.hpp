@@ -19,9 +19,9 @@ namespace streamer {
 
 namespace detail {
 
-using Fields = std::map<std::string, ModuleSpec::Value>;
+using ModuleFields = std::map<std::string, ModuleSpec::Value>;
 
-inline ModuleSpec module(std::string type, std::string path, Fields fields = {}) {
+inline ModuleSpec module(std::string type, std::string path, ModuleFields fields = {}) {
   return {std::move(type), std::move(path), std::move(fields), {}};
 }
 inline ModuleSpec sequential(std::string path, std::vector<ModuleSpec> layers) {
