@@ -41,8 +41,8 @@ using LayerBuilt = std::function<void(StreamerLayer<T>&)>;
 /// The whole stack: give it the inputs of a video one after another, each time followed by the optimiser's step, and
 /// read the hierarchy at the video's end.
 /// Shapes   x (D), or (3,H,W) row by row with the modality video
-/// Errors   constructor: those of check_arguments. forward: Error, before anything changes, if x has another size or a number
-///          in it is not finite
+/// Errors   constructor: those of check_arguments. forward: Error, before anything changes, if x has another size or a
+///          number in it is not finite
 /// Source   STREAMER
 template <class T>
 class StreamerModel {
