@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "eigenstream/names/continual.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/random.hpp"
@@ -42,10 +43,10 @@ es::WeightMap random_encoder(Index layers, Index embed, Index hidden, bool norm,
   if (norm) add("norm.weight", {embed}), add("norm.bias", {embed});
   return all;
 }
-es::WeightMap first_layer(const es::WeightMap& encoder) {
+es::WeightMap layer_of(const es::WeightMap& encoder, Index k) {
   es::WeightMap own;
   for (const auto& [name, values] : encoder)
-    if (name.starts_with("layers.0.")) own[name.substr(9)] = values;
+    if (name.starts_with("layers." + std::to_string(k) + ".")) own[name.substr(9)] = values;
   return own;
 }
 
@@ -127,11 +128,37 @@ TEST_CASE("TransformerEncoder: a step is the newest frame of the ordinary encode
       if (layers == 2) options.activation = "gelu";
       check_steps(co::TransformerEncoder(random_encoder(layers, 4, 7, layers > 1), options), random_signal(4, 2, 12), 5, 0);
     }
-  const auto one = first_layer(random_encoder(1, 4, 7, false));
+  const auto one = layer_of(random_encoder(1, 4, 7, false), 0);
   for (const Index qi : {-1, -3, 0}) {
     const co::TransformerOptions options{.num_heads = 2, .sequence_len = 6, .query_index = qi};
     check_steps(co::SingleOutputTransformerEncoderLayer(one, options), random_signal(4, 1, 13), 6, options.lag());
   }
+}
+
+TEST_CASE("TransformerEncoderLayerFactory: layers of each kind by the same options", "[names]") {
+  const auto weights = random_encoder(2, 4, 7, false);
+  const co::TransformerEncoderLayerFactory factory{{.num_heads = 2, .sequence_len = 4, .activation = "gelu"}};
+  check_steps(factory.single_output(layer_of(weights, 0)), random_signal(4, 1, 9), 4, 0);
+  const Signal x = random_signal(4, 2, 4);
+  const Signal last = factory.single_output_forward(layer_of(weights, 0)).forward(x);
+  REQUIRE(last.dimension(2) == 1);
+  const Signal all = factory.single_output(layer_of(weights, 0)).forward(x);
+  for (Index c = 0; c < 4; ++c) CHECK(last(c, 1, 0) == Approx(all(c, 1, 3)).margin(1e-6));
+
+  // The tokens of two layers, of which the newest one is the encoder's step.
+  co::Module tokens = co::Sequential({factory.retroactive(layer_of(weights, 0)), factory.regular(layer_of(weights, 1))});
+  co::Module encoder = co::TransformerEncoder(weights, factory);
+  const Signal long_one = random_signal(4, 2, 9);
+  const auto steps = encoder.forward_steps(long_one);
+  Space columns(4, 1, 2, 9);
+  std::copy_n(long_one.data(), long_one.size(), columns.data());
+  const auto layers = tokens.forward_steps(columns);
+  REQUIRE((steps && layers));
+  REQUIRE(layers->dimension(1) == 4);
+  REQUIRE(layers->dimension(3) == steps->dimension(2));
+  for (Index t = 0; t < steps->dimension(2); ++t)
+    for (Index b = 0; b < 2; ++b)
+      for (Index c = 0; c < 4; ++c) CHECK((*layers)(c, 3, b, t) == Approx((*steps)(c, b, t)).margin(1e-5));
 }
 
 TEST_CASE("MultiheadAttention: three streams, of other widths", "[names]") {

@@ -20,22 +20,14 @@ import xml.etree.ElementTree
 import zlib
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from files import write_float_wav, write_safetensors  # noqa: E402
+
 TOOL = os.environ.get("EIGENSTREAM_TOOL", "")
 
 
 # ---- Files, by hand
-
-
-def write_tensors(path, tensors):
-    """tensors: name -> (shape, values)"""
-    header, data = {}, b""
-    for name, (shape, values) in tensors.items():
-        packed = struct.pack(f"<{len(values)}f", *values)
-        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [len(data), len(data) + len(packed)]}
-        data += packed
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
 def read_tensors(path):
@@ -59,14 +51,6 @@ def without_resume(path):
             data += raw[begin:end]
     text = json.dumps(kept).encode()
     Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
-
-
-def write_wav(path, rate, samples, channels=1):
-    """samples: interleaved floats"""
-    data = struct.pack(f"<{len(samples)}f", *samples)
-    form = struct.pack("<HHIIHH", 3, channels, rate, rate * channels * 4, channels * 4, 32)
-    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
-    Path(path).write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
 def write_png(path, height, width, rgb):
@@ -160,7 +144,7 @@ class StreamerTest(unittest.TestCase):
         self.assertEqual(files(), before, arguments)
 
     def video(self, name, rows):
-        write_tensors(self.path(name), {"x": ((len(rows), len(rows[0])), [x for row in rows for x in row])})
+        write_safetensors(self.path(name), {"x": ((len(rows), len(rows[0])), [x for row in rows for x in row])})
 
     def two_videos(self, inputs=120):
         for k in range(2):
@@ -362,9 +346,9 @@ class TrainTest(StreamerTest):
         broken[7][3] = math.nan
         self.video("nan.safetensors", broken)
         self.bad('"nan.safetensors": input 7 holds nan at 3', "train", video, "nan.safetensors", *out)
-        write_tensors(self.path("cube.safetensors"), {"x": ((2, 3, 4), [0] * 24)})
+        write_safetensors(self.path("cube.safetensors"), {"x": ((2, 3, 4), [0] * 24)})
         self.bad('"cube.safetensors": a tensor (2,3,4), not (T,D) or (T,3,H,W)', "train", "cube.safetensors", *out)
-        write_tensors(self.path("two.safetensors"), {"a": ((1, 8), [0] * 8), "b": ((1, 8), [0] * 8)})
+        write_safetensors(self.path("two.safetensors"), {"a": ((1, 8), [0] * 8), "b": ((1, 8), [0] * 8)})
         self.bad("holds 2 tensors, and none is called x", "train", "two.safetensors", *out)
         self.bad('"absent.wav": no such file', "train", "absent.wav", *out)
         self.bad("there is no directory", "train", video, "-o", "absent/m.safetensors")
@@ -454,7 +438,7 @@ class DataTest(StreamerTest):
         for _ in range(6):
             hertz = numbers.choice([200, 700, 1500, 3000])
             samples += [0.4 * math.sin(2 * math.pi * hertz * t / rate) + numbers.gauss(0, 0.01) for t in range(numbers.randint(3000, 5000))]
-        write_wav(self.path("s.wav"), rate, samples)
+        write_float_wav(self.path("s.wav"), 1, rate, samples)
         rows = log_mel(samples, rate, 2, 16, 0.2)
         self.video("s.safetensors", rows)
         self.assertEqual(len(rows), int(len(samples) / rate / 0.2))
@@ -466,7 +450,7 @@ class DataTest(StreamerTest):
         for a, b in zip(heard[:5], known[:5]):
             self.assertAlmostEqual(a, b, delta=1e-4)
         # Both channels count alike, and a full-scale sine is 1 in its band.
-        write_wav(self.path("stereo.wav"), rate, [x for sample in samples for x in (2 * sample, 0)], channels=2)
+        write_float_wav(self.path("stereo.wav"), 2, rate, [x for sample in samples for x in (2 * sample, 0)])
         self.assertEqual(heard, self.curve("stereo.wav", *options))
         sine = [math.sin(2 * math.pi * 1000 * t / rate) for t in range(rate)]
         self.assertAlmostEqual(max(log_mel(sine, rate, 1, 8, 0.5)[0]), 1, delta=0.05)
@@ -474,8 +458,8 @@ class DataTest(StreamerTest):
     def test_sound_resumes_and_is_segmented(self):
         numbers = random.Random(5)
         samples = [numbers.gauss(0, 0.1) * (1 + (t // 4000) % 3) for t in range(60000)]
-        write_wav(self.path("s.wav"), 8000, samples)
-        write_wav(self.path("other.wav"), 16000, samples)
+        write_float_wav(self.path("s.wav"), 1, 8000, samples)
+        write_float_wav(self.path("other.wav"), 1, 16000, samples)
         options = ["--feature-dim", 16, "--snippet", 0.125, *QUICK]
         self.good("train", "s.wav", "s.wav", "-o", "whole.safetensors", *options)
         with self.start("train", "s.wav", "s.wav", "-o", "m.safetensors", *options, "--log-base-every", 1) as process:
@@ -491,12 +475,12 @@ class DataTest(StreamerTest):
         self.assertEqual((found["file"], found["duration"]), ("s.wav", 7.5))
         self.bad('"other.wav": its sample rate is 16000 Hz, not 8000', "train", "s.wav", "other.wav", "-o", "n.safetensors", *options)
         self.bad('"other.wav": its sample rate is 16000 Hz, not 8000', "segment", "m.safetensors", "other.wav", "-o", "n.json")
-        write_wav(self.path("short.wav"), 8000, samples[:100])
+        write_float_wav(self.path("short.wav"), 1, 8000, samples[:100])
         self.bad('"short.wav": 100 frames are less than one input', "train", "short.wav", "-o", "n.safetensors", *options)
         self.bad("--mels 5 does not divide the 16", "train", "s.wav", "-o", "n.safetensors", *options, "--mels", 5)
         # What is not a number stops the run, but what was learned before is saved.
         samples[50000] = math.nan
-        write_wav(self.path("nan.wav"), 8000, samples)
+        write_float_wav(self.path("nan.wav"), 1, 8000, samples)
         code, out, err = self.call("train", "nan.wav", "-o", "n.safetensors", *options)
         self.assertEqual((code, out), (1, ""))
         self.assertRegex(err, r'\Aeigenstream: "nan.wav": frame 50000 is not finite; the \d+ inputs before are in "n.safetensors"\n\Z')
@@ -538,7 +522,7 @@ class DataTest(StreamerTest):
             write_png(self.path(f"folder/image{7 + k}.png"), 16, 32, rgb)  # 7 ... 12
             write_png(self.path(f"numbered/{k + 7:04}.png"), 16, 32, rgb)
         self.path("folder/notes.txt").write_text("no image")
-        write_tensors(self.path("x.safetensors"), {"x": ((6, 3, 16, 32), [x for rgb in images for x in self.planes(rgb)])})
+        write_safetensors(self.path("x.safetensors"), {"x": ((6, 3, 16, 32), [x for rgb in images for x in self.planes(rgb)])})
         options = ["--feature-dim", 8, "--optimize-every", 2]
         self.good("train", "folder", "-o", "m.safetensors", *options)
         without_resume(self.path("m.safetensors"))
@@ -569,7 +553,7 @@ class DataTest(StreamerTest):
         for k, rgb in enumerate(others):
             write_png(self.path(f"other/{k}.png"), 24, 20, rgb)
         fitted = [x for rgb in others for x in self.resized(rgb, 24, 20, 16, 32)]
-        write_tensors(self.path("other.safetensors"), {"x": ((6, 3, 16, 32), fitted)})
+        write_safetensors(self.path("other.safetensors"), {"x": ((6, 3, 16, 32), fitted)})
         numbers = lambda lines: [float(x) for line in lines for x in re.findall(r'[xy]\d="([^"]*)"', line)]
         other, same = numbers(self.signals("other")), numbers(self.signals("other.safetensors"))
         self.assertEqual(len(other), len(same))

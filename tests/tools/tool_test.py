@@ -25,38 +25,16 @@ import xml.etree.ElementTree
 import zlib
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from files import read_safetensors, write_float_wav, write_safetensors  # noqa: E402
+
 TOOL = os.environ.get("EIGENSTREAM_TOOL", "")
 ROOT = Path(__file__).resolve().parents[2]
 SANITIZED = TOOL != "" and b"__asan_init" in Path(TOOL).read_bytes()
 
 
 # ---- Files, by hand
-
-
-def write_safetensors(path, tensors, metadata=None):
-    """tensors: name -> (shape, values)"""
-    header, data = {}, b""
-    if metadata is not None:
-        header["__metadata__"] = metadata
-    for name, (shape, values) in tensors.items():
-        packed = struct.pack(f"<{len(values)}f", *values)
-        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [len(data), len(data) + len(packed)]}
-        data += packed
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
-
-
-def read_safetensors(path):
-    raw = Path(path).read_bytes()
-    (size,) = struct.unpack("<Q", raw[:8])
-    header = json.loads(raw[8 : 8 + size])
-    tensors = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            begin, end = entry["data_offsets"]
-            tensors[name] = (entry["shape"], raw[8 + size + begin : 8 + size + end])
-    return tensors
 
 
 def write_model(path, layers, tensors, metadata=None):
@@ -89,14 +67,6 @@ def random_tensors(layers, seed=1):
         tensors[layer["path"] + ".weight"] = (shape, draw(shape[0] * shape[1] * shape[2]))
         tensors[layer["path"] + ".bias"] = (shape[:1] if layer["type"] == "Conv1d" else (shape[1],), draw(layer["out_channels"]))
     return tensors
-
-
-def write_float_wav(path, channels, rate, samples):
-    """samples: interleaved"""
-    data = struct.pack(f"<{len(samples)}f", *samples)
-    form = struct.pack("<HHIIHH", 3, channels, rate, rate * channels * 4, channels * 4, 32)
-    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
-    Path(path).write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
 def write_pcm_wav(path, channels, rate, samples):

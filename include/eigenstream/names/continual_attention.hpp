@@ -263,6 +263,29 @@ inline Module RetroactiveTransformerEncoderLayer(const WeightMap& weights, Trans
             return weaver.whole() ? parts.whole(weaver, x.signal) : parts.retroactive(weaver, x.signal, o.sequence_len);
           }};
 }
+/// A layer of an encoder among n tokens, which are the width of a frame; a signal as a whole is attended to by all of its frames.
+inline Module RegularTransformerEncoderLayer(const WeightMap& weights, TransformerOptions o) {
+  const detail::EncoderParts parts(detail::Parameters("TransformerEncoderLayer", weights), o);
+  return {"TransformerEncoderLayer", Module::Shape::one, [parts, o](Weaver& weaver, const Streams& x) -> Streams {
+            weaver.differs = true;
+            return weaver.whole() ? parts.whole(weaver, x.signal) : parts.regular(weaver, x.signal, o.sequence_len, false);
+          }};
+}
+
+/// The options of layers said once, and each kind of layer by them.
+struct TransformerEncoderLayerFactory {
+  TransformerOptions options;
+
+  Module single_output(const WeightMap& weights) const { return SingleOutputTransformerEncoderLayer(weights, options); }
+  Module single_output_forward(const WeightMap& weights) const {
+    TransformerOptions own = options;
+    own.single_output_forward = true;
+    return SingleOutputTransformerEncoderLayer(weights, own);
+  }
+  Module retroactive(const WeightMap& weights) const { return RetroactiveTransformerEncoderLayer(weights, options); }
+  Module regular(const WeightMap& weights) const { return RegularTransformerEncoderLayer(weights, options); }
+};
+
 /// Layers one behind the other, of the weights layers.0.self_attn.in_proj_weight and so on of torch.nn.TransformerEncoder, and
 /// of a norm if there is one: a step gives what the ordinary encoder makes of the newest of the last n frames, once there are n.
 /// Errors   Error if a tensor is missing, or does not fit
@@ -291,6 +314,10 @@ inline Module TransformerEncoder(const WeightMap& weights, TransformerOptions o)
     return norm.empty() ? y : weaver.add(norm.front(), y, {});
   };
   return {"TransformerEncoder", Module::Shape::one, wire};
+}
+
+inline Module TransformerEncoder(const WeightMap& weights, const TransformerEncoderLayerFactory& layers) {
+  return TransformerEncoder(weights, layers.options);
 }
 
 /// Rows (num_embeds,embed_dim) added to the frames, from the first one again after the last. A signal as a whole begins with the
