@@ -23,6 +23,7 @@ struct AttentionRow {
   const T* bias;   ///< what is added to the logits, lane by lane; or null
   Index sinks, first, end;  ///< [0, sinks) and [first, end), which is not empty if the other one is
   T* out;          ///< the head's values
+  Index key = 0, value = 0;  ///< where in the blocks the head's keys and values begin
 };
 
 /// Queries that go through the keys together: as many as keep their sums in registers.
@@ -31,7 +32,7 @@ inline constexpr int attention_rows = std::clamp(8 * simd::max_lanes<T> / static
 
 namespace detail {
 
-/// The products of Q queries with the keys of B blocks, each a chain over the channels.
+/// The products of Q queries of one head with the keys of B blocks, each a chain over the channels.
 template <int Q, int B, class T>
 EIGENSTREAM_ALWAYS_INLINE void attention_logits(const AttentionRow<T>* rows, const T* const* keys, Index size,
                                                 Index lane) noexcept {
@@ -53,7 +54,7 @@ EIGENSTREAM_ALWAYS_INLINE void attention_logits(const AttentionRow<T>* rows, con
     for (int b = 0; b < B; ++b)
 #pragma GCC unroll 16
       for (int p = 0; p < parts; ++p) {
-        const P key = P::load(keys[b] + i * attention_block + p * P::lanes);
+        const P key = P::load(keys[b] + rows->key + i * attention_block + p * P::lanes);
 #pragma GCC unroll 4
         for (int q = 0; q < Q; ++q) sum[q][b][p] = multiply_add(x[q], key, sum[q][b][p]);
       }
@@ -119,6 +120,56 @@ EIGENSTREAM_ALWAYS_INLINE void attention_values(const AttentionRow<T>* rows, con
   if (c < size) attention_values<Q, 1, false>(rows, values, stride, lane, begin, end, c, size - c);
 }
 
+/// Which lanes of a block from `lane` on a row attends to: it holds frames of one of the two ranges.
+struct LaneRange {
+  Index begin, end;
+};
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE LaneRange attended(const AttentionRow<T>& row, Index lane) noexcept {
+  const bool sinks = lane < row.sinks;
+  return {sinks ? 0 : std::clamp<Index>(row.first - lane, 0, attention_block),
+          std::clamp<Index>((sinks ? row.sinks : row.end) - lane, 0, attention_block)};
+}
+
+/// What all blocks bring of V packets of channels, divided by the sum of weights: as attention_values, block by block.
+template <int V, bool Whole, class T>
+EIGENSTREAM_ALWAYS_INLINE void attention_output(const AttentionRow<T>& row, const T* const* values, Index blocks, Index stride,
+                                                Index channel, T weights, Index valid = 0) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  P all[V];
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) all[v] = P::broadcast(T(0));
+  for (Index b = 0; b < blocks; ++b) {
+    const auto [begin, end] = attended(row, b * attention_block);
+    if (begin >= end) continue;
+    const T* const weight = row.weights + b * attention_block;
+    const T* value = values[b] + row.value + channel + begin * stride;
+    P sum[2][V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sum[0][v] = sum[1][v] = P::broadcast(T(0));
+    const auto add = [&](int odd, Index j) EIGENSTREAM_INLINE_LAMBDA {
+      const P w = P::broadcast(weight[j]);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sum[odd][v] = multiply_add(w, P::load(value + v * P::lanes), sum[odd][v]);
+      value += stride;
+    };
+    Index j = begin;
+    if (j % 2 != 0) add(1, j++);
+    for (; j + 2 <= end; j += 2) add(0, j), add(1, j + 1);
+    if (j < end) add(0, j);
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) all[v] = all[v] + (sum[0][v] + sum[1][v]);
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) {
+    const P result = all[v] / P::broadcast(weights);
+    if constexpr (Whole)
+      result.store(row.out + channel + v * P::lanes);
+    else
+      result.store_first(row.out + channel, valid);
+  }
+}
+
 /// From logits to weights that are not yet divided by their sum, which is given: 0 in lanes that are not attended to. `greatest` is
 /// the logit that all were compared with.
 template <class T>
@@ -164,7 +215,7 @@ EIGENSTREAM_ALWAYS_INLINE T attention_weights(const AttentionRow<T>& row, Index 
 }  // namespace detail
 
 /// What up to attention_rows queries attend to among the frames of some blocks, `key_size` channels in keys[b] and
-/// `value_size` in values[b], whose frames are `stride` numbers apart:
+/// `value_size` in values[b], whose frames are `stride` numbers apart. As many as that are quicker together if they have the same keys:
 ///   y = sum_j w_j v_j / sum_j w_j,  w_j = exp(q . k_j + bias_j - the greatest of these)
 /// Order of operations, the same for every query, however many are given at once, and whatever else is in the blocks: a
 /// logit is a chain over the channels; the sum of weights is that of each lane of the blocks and then of these; of the values
@@ -174,7 +225,7 @@ template <class T>
 EIGENSTREAM_OUTLINED void attend(const AttentionRow<T>* rows, int count, const T* const* keys, const T* const* values,
                                  Index blocks, Index key_size, Index value_size, Index stride) noexcept {
   constexpr int most = attention_rows<T>;
-  const bool together = count == most;
+  const bool together = count == most && rows[0].key == rows[most - 1].key && rows[0].value == rows[most - 1].value;
   if (together) {
     for (Index b = 0; b < blocks; ++b) detail::attention_logits<most, 1>(rows, keys + b, key_size, b * attention_block);
   } else {
@@ -189,25 +240,34 @@ EIGENSTREAM_OUTLINED void attend(const AttentionRow<T>* rows, int count, const T
   for (int q = 0; q < count; ++q) {
     T greatest;
     sums[q] = detail::attention_weights(rows[q], blocks * attention_block, greatest);
-    std::fill_n(rows[q].out, value_size, T(0));
   }
+  constexpr Index lanes = simd::max_lanes<T>;
+  if (!together) {
+    for (int q = 0; q < count; ++q) {
+      Index c = 0;
+      for (; c + 4 * lanes <= value_size; c += 4 * lanes)
+        detail::attention_output<4, true>(rows[q], values, blocks, stride, c, sums[q]);
+      for (; c + lanes <= value_size; c += lanes) detail::attention_output<1, true>(rows[q], values, blocks, stride, c, sums[q]);
+      if (c < value_size) detail::attention_output<1, false>(rows[q], values, blocks, stride, c, sums[q], value_size - c);
+    }
+    return;
+  }
+  for (int q = 0; q < count; ++q) std::fill_n(rows[q].out, value_size, T(0));
   for (Index b = 0; b < blocks; ++b) {
     const Index lane = b * attention_block;
     Index begin[most], end[most];
-    bool whole = together;
+    bool whole = true;
     for (int q = 0; q < count; ++q) {
-      // A block holds frames of one of the two ranges.
-      const bool sinks = lane < rows[q].sinks;
-      begin[q] = sinks ? 0 : std::clamp<Index>(rows[q].first - lane, 0, attention_block);
-      end[q] = std::clamp<Index>((sinks ? rows[q].sinks : rows[q].end) - lane, 0, attention_block);
+      const detail::LaneRange range = detail::attended(rows[q], lane);
+      begin[q] = range.begin, end[q] = range.end;
       whole = whole && begin[q] == 0 && end[q] == attention_block;
     }
     if (whole) {
-      detail::attention_values<most>(rows, values[b], stride, lane, 0, attention_block, value_size);
+      detail::attention_values<most>(rows, values[b] + rows->value, stride, lane, 0, attention_block, value_size);
     } else {
       for (int q = 0; q < count; ++q)
         if (begin[q] < end[q])
-          detail::attention_values<1>(rows + q, values[b], stride, lane, begin[q], end[q], value_size);
+          detail::attention_values<1>(rows + q, values[b] + rows->value, stride, lane, begin[q], end[q], value_size);
     }
   }
   using P = simd::Packet<T, simd::max_lanes<T>>;

@@ -330,54 +330,58 @@ class Attention {
   // What n frames of a column from `at` on, whose queries are prepared, make of what they see.
   void answer(StateRef state, Index column, Time at, Index n, T* y, Index y_step) const noexcept {
     const Scratch room = scratch(state);
-    const Index group = heads_ / kv_heads_;
+    const Index group = heads_ / kv_heads_, with_same_keys = n * group, all = kv_heads_ * with_same_keys;
     const Time end = seen(state);
-    for (Index g = 0; g < kv_heads_; ++g)
-      for (Index r0 = 0; r0 < n * group; r0 += most_rows) {
-        const Index count = std::min(most_rows, n * group - r0);
-        // The frames seen by any of them lie in these blocks, all of which are still there.
-        const Time low = std::max<Time>(0, std::max<Time>(span_.first(at + r0 / group), options_.sinks));
-        const Time high = std::min(span_.last(at + (r0 + count - 1) / group), end - 1);
-        const Time first_block = low / block;
-        Index used = 0;
-        const auto use = [&](Index number) {
-          const T* place = block_at(state, column, number);
-          room.keys[used] = place + g * size_ * block;
-          room.values[used++] = place + key_size() * block + g * value_size_;
-        };
-        for (Index b = 0; b < sink_blocks_; ++b) use(b);
-        for (Time b = first_block; b * block <= high; ++b) use(ring_block(b * block));
-        kernel::AttentionRow<T> rows[most_rows];
-        for (Index r = 0; r < count; ++r) {
-          const Index f = (r0 + r) / group, head = g * group + (r0 + r) % group;
-          const Time own = at + f, last = std::min(span_.last(own), end - 1);
-          const Time first = std::max<Time>(0, std::max<Time>(span_.first(own), options_.sinks));
-          const auto lane = [&](Time position) { return static_cast<Index>(position - first_block * block) + sink_blocks_ * block; };
-          kernel::AttentionRow<T>& row = rows[r];
-          row = {.query = room.queries + f * query_size() + head * size_,
-                 .weights = room.weights + r * lanes(),
-                 .bias = nullptr,
-                 .sinks = static_cast<Index>(std::min<Time>(options_.sinks, last + 1)),
-                 .first = sink_blocks_ * block,
-                 .end = sink_blocks_ * block,
-                 .out = y + f * y_step + head * value_size_};
-          if (first <= last) row.first = lane(first), row.end = lane(last + 1);
-          // Where lane 0 stands in a table of places.
-          const Index place = static_cast<Index>(first_block * block - own) + span_.past + span_.chunk - 1 + lanes();
-          const Index padded = 2 * lanes() + span_.places();
-          if (has_keys()) {
-            T* logits = room.bias + r * bias_room();
-            kernel::attention_products(room.placed + f * query_size() + head * size_,
-                                       keys_.data() + head * place_blocks() * size_ * block, place_blocks(), size_,
-                                       logits + lanes());
-            if (!bias_.empty()) kernel::add_pointwise(bias_.data() + head * padded + lanes(), logits + lanes(), span_.places());
-            row.bias = logits + place;
-          } else if (!bias_.empty()) {
-            row.bias = bias_.data() + head * padded + place;
-          }
+    Index count = 0;
+    for (Index r0 = 0; r0 < all; r0 += count) {
+      // Queries with the same keys; but where these are few, those of several heads: none waits for what another does.
+      const bool several = with_same_keys < most_rows;
+      count = std::min(most_rows, several ? all - r0 : with_same_keys - r0 % with_same_keys);
+      // The frames seen by any of them lie in these blocks, all of which are still there.
+      const Index f_low = several ? 0 : r0 % with_same_keys / group, f_high = several ? n - 1 : (r0 + count - 1) % with_same_keys / group;
+      const Time low = std::max<Time>(0, std::max<Time>(span_.first(at + f_low), options_.sinks));
+      const Time high = std::min(span_.last(at + f_high), end - 1);
+      const Time first_block = low / block;
+      Index used = 0;
+      const auto use = [&](Index number) {
+        room.keys[used] = block_at(state, column, number);
+        room.values[used] = room.keys[used] + key_size() * block, ++used;
+      };
+      for (Index b = 0; b < sink_blocks_; ++b) use(b);
+      for (Time b = first_block; b * block <= high; ++b) use(ring_block(b * block));
+      kernel::AttentionRow<T> rows[most_rows];
+      for (Index r = 0; r < count; ++r) {
+        const Index g = (r0 + r) / with_same_keys, f = (r0 + r) % with_same_keys / group, head = g * group + (r0 + r) % group;
+        const Time own = at + f, last = std::min(span_.last(own), end - 1);
+        const Time first = std::max<Time>(0, std::max<Time>(span_.first(own), options_.sinks));
+        const auto lane = [&](Time position) { return static_cast<Index>(position - first_block * block) + sink_blocks_ * block; };
+        kernel::AttentionRow<T>& row = rows[r];
+        row = {.query = room.queries + f * query_size() + head * size_,
+               .weights = room.weights + r * lanes(),
+               .bias = nullptr,
+               .sinks = static_cast<Index>(std::min<Time>(options_.sinks, last + 1)),
+               .first = sink_blocks_ * block,
+               .end = sink_blocks_ * block,
+               .out = y + f * y_step + head * value_size_,
+               .key = g * size_ * block,
+               .value = g * value_size_};
+        if (first <= last) row.first = lane(first), row.end = lane(last + 1);
+        // Where lane 0 stands in a table of places.
+        const Index place = static_cast<Index>(first_block * block - own) + span_.past + span_.chunk - 1 + lanes();
+        const Index padded = 2 * lanes() + span_.places();
+        if (has_keys()) {
+          T* logits = room.bias + r * bias_room();
+          kernel::attention_products(room.placed + f * query_size() + head * size_,
+                                     keys_.data() + head * place_blocks() * size_ * block, place_blocks(), size_,
+                                     logits + lanes());
+          if (!bias_.empty()) kernel::add_pointwise(bias_.data() + head * padded + lanes(), logits + lanes(), span_.places());
+          row.bias = logits + place;
+        } else if (!bias_.empty()) {
+          row.bias = bias_.data() + head * padded + place;
         }
-        kernel::attend(rows, static_cast<int>(count), room.keys, room.values, used, size_, value_size_, values_size());
       }
+      kernel::attend(rows, static_cast<int>(count), room.keys, room.values, used, size_, value_size_, values_size());
+    }
   }
 
   // How far the pairs of channels are turned in a frame: cosines and sines, of fractions of a turn that have 64 bits.
