@@ -5,7 +5,8 @@
 
 The stack of tests/streamer/second_opinion.py, learning in a quicker way than there: one backward for each loss, which adds to the
 gradients in place, and weighs them by hooks. As in the original, the encoder sees all images of the event at each input. Three layers,
-an event every ten inputs; nanoseconds of processor time per input, the best of several events. Exits with 77 where PyTorch is missing.
+an event every ten inputs; nanoseconds of processor time per input, the best of several events. Debian's PyTorch multiplies by the BLAS that
+is installed: libopenblas0 makes it quicker than libblas3. Exits with 77 where PyTorch is missing.
 """
 
 import sys
