@@ -97,6 +97,7 @@ TEST_CASE("Conv1d: the law for every padding", "[layer][property]") {
 
 TEST_CASE("Conv1d: the law for frames repeated before and after, or of a given number", "[layer][property]") {
   const Index left = GENERATE(0, 1, 4, 9), right = GENERATE(0, 1, 6), stride = GENERATE(1, 2, 7);
+  if (support::small_target && (left == 1 || right == 1)) return;
   const Conv1dOptions options = with(stride, 2, {left, right});
   const support::ContractOptions light{.light = true}, once{.light = support::small_target && stride != 2};
   support::check_contract(support::random_conv<Conv1d<float>>(2, 3, 3, replicated(options)), 1, once);

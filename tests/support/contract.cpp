@@ -10,6 +10,7 @@
 #include <optional>
 #include <sstream>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "eigenstream/analysis/dependency.hpp"
@@ -855,6 +856,7 @@ void check_any_contract(const es::AnyLayer<T>& layer, Index batch, const Contrac
   own.light = own.light || !EIGENSTREAM_EXCEPTIONS;  // as for a small target, which may be emulated
   Contract<T>(layer, batch, own).check();
   if (options.light || !options.columns || options.width > 1 || options.height > 1 || layer.wanted().width != 0) return;
+  if (small_target && std::is_same_v<T, double>) return;  // there over frames with space once, in float
   ContractOptions space = options;
   space.width = 3, space.height = 2, space.light = true;
   INFO("over frames of width 3 and height 2");
