@@ -11,6 +11,7 @@ from torch import Tensor
 from .format import Node
 
 SINGLE_OUTPUT = ("CausalAttention", "ChunkAttention")  # types that give as many frames as they take, or all whole contexts
+ATTENTION = (*SINGLE_OUTPUT, "RetroactiveAttention")
 
 
 class Span(NamedTuple):
@@ -40,6 +41,8 @@ class Span(NamedTuple):
 
 
 def span_of(node: Node) -> Span:
+    if node["type"] == "RetroactiveAttention":
+        return Span(node["window"] - 1)
     if node["type"] == "ChunkAttention":
         return Span(node.get("before", 0) * node["chunk"], 0, node["chunk"])
     return Span(node["context"] - 1, node.get("lookahead", 0), 1, node.get("sinks", 0))
@@ -136,10 +139,9 @@ def retroactive(node: Node, x: Tensor) -> Tensor:
 
 def frames_of_attention(node: Node, n: int) -> int:
     """Frames that a node of attention gives for so many."""
-    if node["type"] == "RetroactiveAttention":
-        return max(0, n - node["window"] + 1)
     span = span_of(node)
-    return n if node.get("padded", True) else max(0, n - span.past - span.ahead)
+    padded = node["type"] in SINGLE_OUTPUT and node.get("padded", True)
+    return n if padded else max(0, n - span.past - span.ahead)
 
 
 def outputs_of_attention(node: Node) -> int:

@@ -7,7 +7,7 @@ from typing import Tuple
 
 from torch import nn
 
-from .attention import SINGLE_OUTPUT, frames_of_attention, span_of
+from .attention import ATTENTION, frames_of_attention, span_of
 from .errors import fail
 from .evaluate import POINTWISE, missing
 from .format import Node, both_sides, lcm, of_time
@@ -77,7 +77,7 @@ def frames_after(node: Node, n: int) -> int:
         return node["output_size"]
     if kind == "Flatten":
         return 1
-    if kind in (*SINGLE_OUTPUT, "RetroactiveAttention"):
+    if kind in ATTENTION:
         return frames_of_attention(node, n)
     if kind == "OnlineAverager":
         return (n + node["num_updates"] - 1) * node["update_size"]
@@ -112,7 +112,7 @@ def pace(node: Node) -> Tuple[Fraction, int]:
         return Fraction(node["update_size"]), 1
     if kind in FRAME_BY_FRAME or kind == "Pad":
         return Fraction(1), node.get("multiple", 1)
-    if kind in (*SINGLE_OUTPUT, "RetroactiveAttention"):
+    if kind in ATTENTION:
         return Fraction(1), node.get("chunk", 1)
     raise OwnType
 
@@ -125,11 +125,11 @@ def looks_back(node: Node) -> bool:
         return all(map(looks_back, node["layers"]))
     if kind in ("Conv1d", "Windowed", "AvgPool1d", "MaxPool1d"):
         return both_sides(node["padding"])[1] == 0 and not node.get("ceil_mode", False)
-    if kind in SINGLE_OUTPUT:
+    if kind in ATTENTION:
         return span_of(node).ahead == 0 and span_of(node).chunk == 1
     if kind == "ConvTranspose1d":
         return reach_of(node) - both_sides(node["padding"])[1] + node["output_padding"] <= node["stride"]
-    return kind in (*FRAME_BY_FRAME, "Snapshotter", "RetroactiveAttention") or kind == "Pad" and node["right"] <= 0 and (
+    return kind in (*FRAME_BY_FRAME, "Snapshotter") or kind == "Pad" and node["right"] <= 0 and (
         "multiple" not in node)
 
 

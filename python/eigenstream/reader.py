@@ -8,7 +8,7 @@ from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Sequence,
 
 from torch import Tensor, nn
 
-from .attention import SINGLE_OUTPUT, Span, frames_of_attention, inputs_of_attention, outputs_of_attention, span_of
+from .attention import ATTENTION, frames_of_attention, inputs_of_attention, outputs_of_attention, span_of
 from .errors import ExportError, join
 from .format import (
     MAX_DEPTH, MAX_FRAMES, MAX_OUTPUTS, MAX_PACKED_WEIGHTS, MAX_PATTERNS, MAX_REACH, MAX_WAITING_FRAMES, Node, both_sides,
@@ -52,7 +52,7 @@ def takes(node: Node) -> Optional[int]:
               **{f"{kind}{axes}d": "num_features" if kind == "BatchNorm" else "in_channels"
                  for kind in ("Conv", "ConvTranspose", "BatchNorm") for axes in (2, 3)},
               **dict.fromkeys(("RNN", "GRU", "LSTM"), "input_size")}
-    if kind in (*SINGLE_OUTPUT, "RetroactiveAttention"):
+    if kind in ATTENTION:
         return inputs_of_attention(node)[0]
     return node.get(fields[kind]) if kind in fields else None
 
@@ -112,7 +112,7 @@ def channels_after(node: Node, channels: Optional[int], given: Mapping[str, int]
         return given.get(node["path"])
     if kind in ("RNN", "GRU", "LSTM"):
         return recurrent_outputs(node)
-    if kind in (*SINGLE_OUTPUT, "RetroactiveAttention"):
+    if kind in ATTENTION:
         return outputs_of_attention(node)
     if kind in ("ArgMax", "ArgMin"):
         return 1
@@ -270,8 +270,8 @@ def _stage_of(node: Node) -> Iterator[_Stage]:
         if "multiple" in node:
             yield _Stage(Fraction(1), 2 + node["multiple"], Fraction(0), node["multiple"])
         return
-    elif kind in (*SINGLE_OUTPUT, "RetroactiveAttention"):
-        span = span_of(node) if kind in SINGLE_OUTPUT else Span(node["window"] - 1)
+    elif kind in ATTENTION:
+        span = span_of(node)
         longer = Fraction(frames_of_attention(node, MAX_FRAMES) - MAX_FRAMES)
         yield _Stage(Fraction(1), span.past + span.ahead + span.chunk, longer, span.chunk)
         return

@@ -13,8 +13,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
 import xml.etree.ElementTree
 import zlib
@@ -22,9 +20,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from files import write_float_wav, write_safetensors  # noqa: E402
+from tool_case import TOOL, ToolCase, write_float_wav, write_safetensors  # noqa: E402
 
-TOOL = os.environ.get("EIGENSTREAM_TOOL", "")
 
 
 # ---- Files, by hand
@@ -105,27 +102,11 @@ def moves(seed, inputs, size=16):
 QUICK = ["--lr", 0.001, "--optimize-every", 1, "--evolve-every", 40, "--max-layers", 2, "--modifier-type", "add", "--modifier", -0.1]
 
 
-class StreamerTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.dir = Path(self.folder.name)
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, name):
-        return self.dir / name
-
-    def start(self, *arguments, **options):
-        # A small pipe: who says a line for each input cannot be done before somebody reads them.
-        # SIGINT as in a shell, also where this test runs in the background.
-        default = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-        options = {"pipesize": 4096, "preexec_fn": default, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
-                   "stderr": subprocess.PIPE, "cwd": self.dir, **options}
-        return subprocess.Popen([TOOL, "streamer", *map(str, arguments)], **options)
-
-    def call(self, *arguments):
-        with self.start(*arguments) as process:
-            out, err = process.communicate(timeout=120)
-        return process.returncode, out.decode(), err.decode()
+class StreamerTest(ToolCase):
+    command = ("streamer",)
+    # A small pipe: who says a line for each input cannot be done before somebody reads them.
+    # SIGINT as in a shell, also where this test runs in the background.
+    popen = {"pipesize": 4096, "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
 
     def good(self, *arguments):
         code, out, err = self.call(*arguments)
@@ -134,14 +115,7 @@ class StreamerTest(unittest.TestCase):
         return out, err
 
     def bad(self, says, *arguments, code=1):
-        """Fails with one line that says so, and leaves the folder as it was."""
-        files = lambda: {str(path): path.read_bytes() for path in self.dir.rglob("*") if path.is_file()}
-        before = files()
-        got, out, err = self.call(*arguments)
-        self.assertEqual((got, out), (code, ""), (arguments, err))
-        self.assertRegex(err, r"\Aeigenstream: [^\n]+\n\Z", arguments)
-        self.assertIn(says, err)
-        self.assertEqual(files(), before, arguments)
+        super().bad(*arguments, code=code, says=says)
 
     def video(self, name, rows):
         write_safetensors(self.path(name), {"x": ((len(rows), len(rows[0])), [x for row in rows for x in row])})

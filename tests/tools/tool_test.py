@@ -17,7 +17,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 import wave
@@ -27,9 +26,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from files import read_safetensors, write_float_wav, write_safetensors  # noqa: E402
+from tool_case import TOOL, ToolCase, read_safetensors, write_float_wav, write_safetensors  # noqa: E402
 
-TOOL = os.environ.get("EIGENSTREAM_TOOL", "")
 ROOT = Path(__file__).resolve().parents[2]
 SANITIZED = TOOL != "" and b"__asan_init" in Path(TOOL).read_bytes()
 
@@ -161,24 +159,7 @@ CAUSAL = [  # 1 -> 1, with memory, nested
 ]
 
 
-class ToolTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.dir = Path(self.folder.name)
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, name):
-        return self.dir / name
-
-    def start(self, *arguments, **options):
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": self.dir, **options}
-        return subprocess.Popen([TOOL, *map(str, arguments)], **options)
-
-    def call(self, *arguments, **options):
-        with self.start(*arguments, **options) as process:
-            out, err = process.communicate(timeout=120)
-        return process.returncode, (out or b"").decode(), (err or b"").decode()
-
+class ToolTest(ToolCase):
     def good(self, *arguments, **options):
         code, out, err = self.call(*arguments, **options)
         self.assertEqual((code, err), (0, ""), arguments)
@@ -191,17 +172,6 @@ class ToolTest(unittest.TestCase):
         self.assertRegex(err, r"\Aeigenstream: warning: [^\n]+\n\Z", arguments)
         self.assertIn(says, err)
         return out
-
-    def bad(self, *arguments, code=1, says="", **options):
-        """Fails with one line that says so, and leaves the folder as it was."""
-        before = {path.name: path.read_bytes() for path in self.dir.rglob("*") if path.is_file()}
-        got, out, err = self.call(*arguments, **options)
-        self.assertEqual(got, code, (arguments, out, err))
-        self.assertRegex(err, r"\Aeigenstream: [^\n]+\n\Z", arguments)
-        self.assertIn(says, err)
-        self.assertEqual(out, "")
-        after = {path.name: path.read_bytes() for path in self.dir.rglob("*") if path.is_file()}
-        self.assertEqual(before, after, arguments)
 
     def model(self, layers=CAUSAL, metadata=None, name="model.safetensors", tensors=None):
         write_model(self.path(name), layers, random_tensors(layers) if tensors is None else tensors, metadata)

@@ -285,9 +285,9 @@ class TimelinePainter {
 
 /// Bands and curves over time, as a drawing `width` units wide: svg_of and pixels_of make pictures of it. A curve of
 /// any length is drawn with at most a few strokes for each unit of the width. What lies outside of 0 to the duration is
-/// cut off. Errors   Error if the duration is not positive, the width not from 300 to 100000, a time not finite, a span
-/// ends before
-///          it starts, times run backwards, or a signal's lists differ in length
+/// cut off.
+/// Errors   Error if the duration is not positive, the width not from 300 to 100000, a time not finite, a span ends
+///          before it starts, times run backwards, or a signal's lists differ in length
 inline Drawing plot_timeline(const Timeline& timeline, double width = 1000) {
   return detail::TimelinePainter(timeline, width).draw();
 }

@@ -236,7 +236,8 @@ json layer_json(const StreamerModel<T>& model, Index k, WeightMap& tensors) {
 
 /// A model as it is now: arguments, height, and all tensors under the original's names (PyTorch's, "above." once for
 /// each layer below), as floats. With the optimiser, also all that a run needs that goes on bit for bit as if it had
-/// not been interrupted. Errors   Error if an optimiser is given and its step for the last input is still to come
+/// not been interrupted.
+/// Errors   Error if an optimiser is given and its step for the last input is still to come
 template <class T>
 Safetensors make_checkpoint(const StreamerModel<T>& model, const StreamerOptimizer<T>* optimizer = nullptr) {
   using detail::json;

@@ -28,8 +28,8 @@ struct Hierarchy {
 };
 
 /// From what StreamerModel::extract_rep gives: each event from one boundary to the next. What comes behind the last
-/// boundary is no event, unless `close` makes it one that ends with the video. Errors   Error if a layer's boundaries
-/// do not grow, or the duration is no number
+/// boundary is no event, unless `close` makes it one that ends with the video.
+/// Errors   Error if a layer's boundaries do not grow, or the duration is no number
 inline Hierarchy make_hierarchy(const std::vector<std::vector<double>>& boundaries, std::string file, double duration,
                                 bool close = false) {
   check(std::isfinite(duration) && duration >= 0, "hierarchy: the duration is ", duration);

@@ -103,8 +103,9 @@ inline std::vector<bool> covered(const std::vector<Segment>& segments, double fp
 }  // namespace detail
 
 /// Compares a hierarchy with a flat list of true events, by hierarchical level reduction: each part of the video is
-/// taken from the layer that suits it best, from the top down. Errors   Error if an event reaches over the end of the
-/// one above it, the duration or fps is out of range Source   STREAMER
+/// taken from the layer that suits it best, from the top down.
+/// Errors   Error if an event reaches over the end of the one above it, the duration or fps is out of range
+/// Source   STREAMER
 inline Score hierarchical_level_reduction(const std::vector<std::vector<Segment>>& all_layers,
                                           std::vector<Segment> truths, double duration,
                                           const ScoreOptions& options = {}) {
