@@ -65,21 +65,17 @@ EIGENSTREAM_ALWAYS_INLINE void attention_logits(const AttentionRow<T>* rows, con
     for (int k = 0; k < B * parts; ++k) sum[q][k / parts][k % parts].store(rows[q].weights + lane + k * P::lanes);
 }
 
-/// Adds what lanes begin ... end - 1 of a block bring of V packets of channels, `valid` numbers in the last one; each number two
-/// chains, over the even and over the odd lanes.
-template <int Q, int V, bool Whole, class T>
-EIGENSTREAM_ALWAYS_INLINE void attention_values(const AttentionRow<T>* rows, const T* values, Index stride, Index lane,
-                                                Index begin, Index end, Index channel, Index valid = 0) noexcept {
-  using P = simd::Packet<T, simd::max_lanes<T>>;
+/// What lanes begin ... end - 1 of a block bring of V packets of channels, `values` those of lane 0, to Q rows with these weights: each
+/// number two chains, over the even and over the odd lanes.
+template <int Q, int V, class T, class P>
+EIGENSTREAM_ALWAYS_INLINE void attention_sums(const T* const (&weights)[Q], const T* values, Index stride, Index begin, Index end,
+                                              P (&both)[Q][V]) noexcept {
   P sum[2][Q][V];
-  const T* weights[Q];
 #pragma GCC unroll 4
-  for (int q = 0; q < Q; ++q) {
-    weights[q] = rows[q].weights + lane;
+  for (int q = 0; q < Q; ++q)
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) sum[0][q][v] = sum[1][q][v] = P::broadcast(T(0));
-  }
-  values += channel + begin * stride;
+  values += begin * stride;
   const auto add = [&](int odd, Index j) EIGENSTREAM_INLINE_LAMBDA {
     P value[V];
 #pragma GCC unroll 4
@@ -99,13 +95,28 @@ EIGENSTREAM_ALWAYS_INLINE void attention_values(const AttentionRow<T>* rows, con
 #pragma GCC unroll 4
   for (int q = 0; q < Q; ++q)
 #pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) both[q][v] = sum[0][q][v] + sum[1][q][v];
+}
+
+/// Adds them to what the rows have, `valid` numbers in the last packet.
+template <int Q, int V, bool Whole, class T>
+EIGENSTREAM_ALWAYS_INLINE void attention_values(const AttentionRow<T>* rows, const T* values, Index stride, Index lane,
+                                                Index begin, Index end, Index channel, Index valid = 0) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  const T* weights[Q];
+#pragma GCC unroll 4
+  for (int q = 0; q < Q; ++q) weights[q] = rows[q].weights + lane;
+  P both[Q][V];
+  attention_sums(weights, values + channel, stride, begin, end, both);
+#pragma GCC unroll 4
+  for (int q = 0; q < Q; ++q)
+#pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
       T* out = rows[q].out + channel + v * P::lanes;
-      const P both = sum[0][q][v] + sum[1][q][v];
       if constexpr (Whole)
-        (P::load(out) + both).store(out);
+        (P::load(out) + both[q][v]).store(out);
       else
-        (P::load_first(out, valid) + both).store_first(out, valid);
+        (P::load_first(out, valid) + both[q][v]).store_first(out, valid);
     }
 }
 template <int Q, class T>
@@ -142,23 +153,11 @@ EIGENSTREAM_ALWAYS_INLINE void attention_output(const AttentionRow<T>& row, cons
   for (Index b = 0; b < blocks; ++b) {
     const auto [begin, end] = attended(row, b * attention_block);
     if (begin >= end) continue;
-    const T* const weight = row.weights + b * attention_block;
-    const T* value = values[b] + row.value + channel + begin * stride;
-    P sum[2][V];
+    const T* const weight[1] = {row.weights + b * attention_block};
+    P both[1][V];
+    attention_sums(weight, values[b] + row.value + channel, stride, begin, end, both);
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[0][v] = sum[1][v] = P::broadcast(T(0));
-    const auto add = [&](int odd, Index j) EIGENSTREAM_INLINE_LAMBDA {
-      const P w = P::broadcast(weight[j]);
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[odd][v] = multiply_add(w, P::load(value + v * P::lanes), sum[odd][v]);
-      value += stride;
-    };
-    Index j = begin;
-    if (j % 2 != 0) add(1, j++);
-    for (; j + 2 <= end; j += 2) add(0, j), add(1, j + 1);
-    if (j < end) add(0, j);
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) all[v] = all[v] + (sum[0][v] + sum[1][v]);
+    for (int v = 0; v < V; ++v) all[v] = all[v] + both[0][v];
   }
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) {
