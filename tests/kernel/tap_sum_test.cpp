@@ -23,7 +23,7 @@ struct SumCase {
   SumCase(Index out_, Index taps_, Index len_, support::Random& random)
       : out(out_), taps(taps_), len(len_), w(support::random_values<T>(out * taps * len, random)),
         bias(support::random_values<T>(out, random)) {
-    for (Index t = 0; t < taps; ++t) lags.push_back(2 * t + t % 2);
+    for (Index t = 0; t < std::max<Index>(1, taps); ++t) lags.push_back(2 * t + t % 2);
   }
   T weight(Index o, Index t, Index i) const { return w[static_cast<std::size_t>((o * taps + t) * len + i)]; }
   template <class Kernel>
@@ -46,6 +46,19 @@ void check_sum(const SumCase<T>& c, const Kernel& kernel, Index columns, support
   kernel(x.data(), x_step, offsets, columns, y.data(), y_step);
   for (Index m = 0; m < columns; ++m) kernel(x.data() + m * x_step, x_step, offsets, 1, one.data() + m * y_step, y_step);
   REQUIRE(std::memcmp(y.data(), one.data(), sizeof(T) * y.size()) == 0);  // one column at a time: bit for bit
+
+  // With something to add, which may lie where the sums go.
+  std::vector<T> addend = support::random_values<T>(static_cast<Index>(y.size()), random), expected = y, added = y, single = y;
+  for (std::size_t i = 0; i < y.size(); ++i)
+    if (y[i] != T(unread)) expected[i] = y[i] + addend[i];
+  kernel(x.data(), x_step, offsets, columns, added.data(), y_step, addend.data());
+  REQUIRE(std::memcmp(added.data(), expected.data(), sizeof(T) * y.size()) == 0);
+  for (Index m = 0; m < columns; ++m) kernel.column(x.data() + m * x_step, offsets, single.data() + m * y_step, addend.data() + m * y_step);
+  REQUIRE(std::memcmp(single.data(), expected.data(), sizeof(T) * y.size()) == 0);
+  for (std::size_t i = 0; i < y.size(); ++i)
+    if (y[i] == T(unread)) addend[i] = y[i];
+  kernel(x.data(), x_step, offsets, columns, addend.data(), y_step, addend.data());
+  REQUIRE(std::memcmp(addend.data(), expected.data(), sizeof(T) * y.size()) == 0);
 
   double worst = 0;
   for (Index m = 0; m < columns; ++m)
@@ -81,6 +94,8 @@ void check_static() {
     CHECK(std::memcmp(a.data(), d.data(), sizeof(float) * size) == 0);
     fixed.column(x.data(), {c.lags.data(), Len}, b.data());
     CHECK(std::memcmp(a.data(), b.data(), sizeof(float) * Out) == 0);
+    fixed(x.data(), Len, {c.lags.data(), Len}, columns, b.data(), Out, d.data());
+    for (std::size_t i = 0; i < size; ++i) CHECK(b[i] == a[i] + d[i]);
   }
 }
 
@@ -91,11 +106,23 @@ TEMPLATE_TEST_CASE("TapSum: the sum of the definition, the same for one column a
   using T = TestType;
   support::Random random(1);
   for (const Index out : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80, 130})
-    for (const Index taps : {1, 2, 3, 4, 5})
+    for (const Index taps : {0, 1, 2, 3, 4, 5})
       for (const Index len : {1, 2, 3, 4, 6, 8, 16}) {
         const SumCase<T> c(out, taps, len, random);
         check_sum(c, c.template kernel<TapSum<T>>(), 1 + (out + 3 * taps + 5 * len) % 29, random);
       }
+}
+
+TEST_CASE("TapSum: without lags, taps follow each other", "[kernel]") {
+  support::Random random(5);
+  const SumCase<float> c(9, 3, 5, random);
+  const auto kernel = c.kernel<TapSum<float>>();
+  const std::vector<float> x = support::random_values<float>(12 * 5, random);
+  const std::vector<Index> lags{0, 1, 2};
+  std::vector<float> y(10 * 9), other = y;
+  kernel(x.data(), 5, {lags.data(), 5}, 10, y.data(), 9);
+  kernel(x.data(), 5, {nullptr, 5}, 10, other.data(), 9);
+  CHECK(std::memcmp(y.data(), other.data(), sizeof(float) * y.size()) == 0);
 }
 
 TEST_CASE("TapSum: every number of columns", "[kernel]") {
@@ -109,6 +136,9 @@ TEST_CASE("TapSum: every number of columns", "[kernel]") {
 
 TEST_CASE("TapSum: static sizes give the same bits", "[kernel][property]") {
   check_static<1, 1, 1>();
+  check_static<5, 1, 2>();
+  check_static<16, 3, 1>();
+  check_static<40, 1, 3>();
   check_static<2, 3, 5>();
   check_static<4, 3, 4>();
   check_static<8, 5, 8>();

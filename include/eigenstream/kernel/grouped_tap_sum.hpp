@@ -5,6 +5,7 @@
 #include <vector>       // groups
 
 #include "eigenstream/kernel/depthwise.hpp"
+#include "eigenstream/kernel/map.hpp"
 #include "eigenstream/kernel/tap_sum.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -26,55 +27,78 @@ class GroupedTapSum {
   GroupedTapSum(Index in, Index out, Index taps, Index groups, Weight&& weight, Bias&& bias)
       : in_(in / groups), out_(out / groups), all_out_(out) {
     if (groups > 1 && in_ == 1 && out_ == 1) {
+      is_depthwise_ = true;
       depthwise_ = Depthwise<T>(out, taps, [&](Index c, Index t) { return weight(c, t, 0); }, bias);
       return;
     }
-    for (Index g = 0; g < groups; ++g)
-      groups_.emplace_back(
+    for (Index g = 0; g < groups; ++g) {
+      Kernel kernel(
           out_, taps, in_, [&](Index o, Index t, Index i) { return weight(g * out_ + o, t, i); },
           [&](Index o) { return bias(g * out_ + o); });
+      if (g == 0)
+        first_ = std::move(kernel);
+      else
+        others_.push_back(std::move(kernel));
+    }
   }
 
   /// Depthwise may load beyond the last channel, into the next frame or the packet of slack behind a history; TapSum reads
   /// nothing but its inputs.
-  bool is_depthwise() const noexcept { return groups_.empty(); }
+  bool is_depthwise() const noexcept { return is_depthwise_; }
   /// The weight w(o, t, i) and the bias that were given.
   T weight(Index o, Index t, Index i) const noexcept {
-    return is_depthwise() ? depthwise_.weight(o, t) : groups_[static_cast<std::size_t>(o / out_)].weight(o % out_, t, i);
+    return is_depthwise() ? depthwise_.weight(o, t) : group(o / out_).weight(o % out_, t, i);
   }
   T bias(Index o) const noexcept {
-    return is_depthwise() ? depthwise_.bias(o) : groups_[static_cast<std::size_t>(o / out_)].bias(o % out_);
+    return is_depthwise() ? depthwise_.bias(o) : group(o / out_).bias(o % out_);
   }
 
-  /// Computes `columns` columns, `x_step` scalars apart, to y, where they lie one after another.
-  EIGENSTREAM_ALWAYS_INLINE void operator()(const T* x, Index x_step, TapOffsets offsets, Index columns, T* y) const noexcept {
+  /// Computes `columns` columns, `x_step` scalars apart, to y, where they lie one after another. `addend`, unless null, is added
+  /// at the end; it lies as y does, and may be y unless the kernel is depthwise.
+  EIGENSTREAM_ALWAYS_INLINE void operator()(const T* x, Index x_step, TapOffsets offsets, Index columns, T* y,
+                                            const T* addend = nullptr) const noexcept {
     if constexpr (is_static)
-      groups_.front()(x, x_step, offsets, columns, y, Out);
+      first_(x, x_step, offsets, columns, y, Out, addend);
     else
-      (*this)(x, x_step, offsets, columns, y, all_out_);
+      (*this)(x, x_step, offsets, columns, y, all_out_, addend);
   }
   /// The same to columns that are `y_step` scalars apart.
-  EIGENSTREAM_ALWAYS_INLINE void operator()(const T* x, Index x_step, TapOffsets offsets, Index columns, T* y,
-                                            Index y_step) const noexcept
+  EIGENSTREAM_ALWAYS_INLINE void operator()(const T* x, Index x_step, TapOffsets offsets, Index columns, T* y, Index y_step,
+                                            const T* addend = nullptr) const noexcept
     requires(!is_static)
   {
-    if (groups_.empty()) return depthwise_(x, x_step, offsets, columns, y, y_step);
-    for (std::size_t g = 0; g < groups_.size(); ++g)
-      groups_[g](x + static_cast<Index>(g) * in_, x_step, offsets, columns, y + static_cast<Index>(g) * out_, y_step);
+    if (is_depthwise_) {
+      depthwise_(x, x_step, offsets, columns, y, y_step);
+      if (addend != nullptr) add_pointwise(addend, y, columns * y_step);
+      return;
+    }
+    first_(x, x_step, offsets, columns, y, y_step, addend);
+    for (const Kernel& other : others_) {
+      x += in_, y += out_;
+      if (addend != nullptr) addend += out_;
+      other(x, x_step, offsets, columns, y, y_step, addend);
+    }
   }
-  /// One column, with sizes fixed at compile time.
-  EIGENSTREAM_ALWAYS_INLINE void column(const T* x, TapOffsets offsets, T* y) const noexcept
-    requires(is_static)
-  {
-    groups_.front().column(x, offsets, y);
+  /// One column.
+  EIGENSTREAM_ALWAYS_INLINE void column(const T* x, TapOffsets offsets, T* y, const T* addend = nullptr) const noexcept {
+    if constexpr (!is_static)
+      if (is_depthwise_ || !others_.empty()) [[unlikely]]
+        return (*this)(x, 0, offsets, 1, y, all_out_, addend);
+    first_.column(x, offsets, y, addend);
   }
+  /// Where the first group's bias and weights lie.
+  const T* data() const noexcept { return first_.data(); }
 
  private:
   using Kernel = std::conditional_t<is_static, TapSum<T, Out, Taps, In>, TapSum<T>>;
 
+  const Kernel& group(Index g) const noexcept { return g == 0 ? first_ : others_[static_cast<std::size_t>(g - 1)]; }
+
+  bool is_depthwise_ = false;
+  Kernel first_;  // not with the others, so that it is found at once
+  std::vector<Kernel> others_;
   Index in_ = 0, out_ = 0;  // of a group
   Index all_out_ = 0;
-  std::vector<Kernel> groups_;
   Depthwise<T> depthwise_;
 };
 

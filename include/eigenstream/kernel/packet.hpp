@@ -47,10 +47,13 @@ constexpr int narrowest() {
 void load_masked() = delete;
 void store_masked() = delete;
 #if defined(__AVX512F__)
+// Half a register by half a register's instruction: what was just stored so is not forwarded to a wider load.
 EIGENSTREAM_ALWAYS_INLINE __m512 load_masked(const float* from, Index n, const __m512*) noexcept {
+  if (n == 8) return _mm512_zextps256_ps512(_mm256_loadu_ps(from));
   return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), from);
 }
 EIGENSTREAM_ALWAYS_INLINE void store_masked(float* to, Index n, __m512 x) noexcept {
+  if (n == 8) return _mm256_storeu_ps(to, _mm512_castps512_ps256(x));
   _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << n) - 1), x);
 }
 EIGENSTREAM_ALWAYS_INLINE __m512d load_masked(const double* from, Index n, const __m512d*) noexcept {
@@ -71,9 +74,13 @@ EIGENSTREAM_ALWAYS_INLINE __m128i narrow_mask(Index words) noexcept {
   return _mm_loadu_si128(reinterpret_cast<const __m128i*>(mask_of(words)));
 }
 EIGENSTREAM_ALWAYS_INLINE __m256 load_masked(const float* from, Index n, const __m256*) noexcept {
+  if (n == 4) return _mm256_zextps128_ps256(_mm_loadu_ps(from));
   return _mm256_maskload_ps(from, wide_mask(n));
 }
-EIGENSTREAM_ALWAYS_INLINE void store_masked(float* to, Index n, __m256 x) noexcept { _mm256_maskstore_ps(to, wide_mask(n), x); }
+EIGENSTREAM_ALWAYS_INLINE void store_masked(float* to, Index n, __m256 x) noexcept {
+  if (n == 4) return _mm_storeu_ps(to, _mm256_castps256_ps128(x));
+  _mm256_maskstore_ps(to, wide_mask(n), x);
+}
 EIGENSTREAM_ALWAYS_INLINE __m128 load_masked(const float* from, Index n, const __m128*) noexcept {
   return _mm_maskload_ps(from, narrow_mask(n));
 }

@@ -11,11 +11,11 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace kernel {
 
-/// Where the taps lie: tap t reads `lags[t]` frames of `frame_size` scalars from the column's x on.
+/// Where the taps lie: tap t reads `lags[t]` frames of `frame_size` scalars from the column's x on; without `lags`, t frames.
 struct TapOffsets {
   const Index* lags;
   Index frame_size;
-  EIGENSTREAM_ALWAYS_INLINE Index operator()(Index t) const noexcept { return lags[t] * frame_size; }
+  EIGENSTREAM_ALWAYS_INLINE Index operator()(Index t) const noexcept { return (lags == nullptr ? t : lags[t]) * frame_size; }
 };
 
 /// The kernel under every convolution: a column of outputs is
@@ -27,11 +27,13 @@ struct TapOffsets {
 /// each is a chain of multiply-adds in order of t, then i; at the end they are added as ((p0 + p1) + (p2 + p3)).
 /// Outputs that fill one register take 4 partial sums, two registers take 2, so that a single frame is not bound by the
 /// latency of one chain.
+/// Where there are fewer than four inputs in all, there is one sum.
 /// If the inputs of a tap divide by `sums`, it is not the taps but the inputs that take turns: input i of every tap
 /// belongs to partial sum i mod sums, so that a 1x1 convolution has several chains too.
 ///
 /// SIMD lanes run over outputs; a panel is `regs` registers of outputs, a tile is a panel by several columns, all in
-/// registers until it is done. Weights are packed [panel][group of taps][input][tap in the group][output].
+/// registers until it is done. A panel's memory is its bias and then its weights, packed [group of taps][input][tap in the
+/// group][output].
 template <class T, Index Out = Dynamic, Index Taps = Dynamic, Index Len = Dynamic>
 class TapSum {
  public:
@@ -40,20 +42,20 @@ class TapSum {
   /// w(o, t, i) gives the weight, bias(o) the bias.
   template <class Weight, class Bias>
   TapSum(Index out, Index taps, Index len, Weight&& weight, Bias&& bias) : out_(out), lanes_(lanes_for(out)) {
-    sums_ = sums_for(out);
+    few_ = taps * len < 4;
+    sums_ = few_ ? 1 : sums_for(out);
     split_ = len % sums_ == 0 ? sums_ : 1;
     taps_ = taps * split_;
     len_ = len / split_;
     regs_ = regs_for(out);
     const Index width = lanes_ * regs_;
     panels_ = (out + width - 1) / width;
-    panel_size_ = taps_ * len_ * width;
-    bias_.assign(static_cast<std::size_t>(panels_ * width), T(0));
-    for (Index o = 0; o < out; ++o) bias_[static_cast<std::size_t>(o)] = bias(o);
+    panel_size_ = (1 + taps_ * len_) * width;
     weights_.reserve(static_cast<std::size_t>(panels_ * panel_size_));
-    for (Index panel = 0; panel < panels_; ++panel)
-      for (Index t = 0; t < taps_; t += sums_)
-        pack_group(panel * width, width, t, weight);
+    for (Index panel = 0; panel < panels_; ++panel) {
+      for (Index o = panel * width; o < (panel + 1) * width; ++o) weights_.push_back(o < out ? bias(o) : T(0));
+      for (Index t = 0; t < taps_; t += sums_) pack_group(panel * width, width, t, weight);
+    }
   }
 
   Index out() const noexcept { return Out != Dynamic ? Out : out_; }
@@ -62,26 +64,45 @@ class TapSum {
     const Index width = lanes_ * regs_, tap = t * split_ + i % split_, input = i / split_;
     const Index first = tap / sums_ * sums_, s = tap - first, together = std::min<Index>(sums_, taps_ - first);
     const Index row = first * len_ + (together == sums_ ? input * sums_ + s : s * len_ + input);
-    return weights_[static_cast<std::size_t>(o / width * panel_size_ + row * width + o % width)];
+    return weights_[static_cast<std::size_t>(o / width * panel_size_ + (1 + row) * width + o % width)];
   }
-  T bias(Index o) const noexcept { return bias_[static_cast<std::size_t>(o)]; }
+  T bias(Index o) const noexcept {
+    const Index width = lanes_ * regs_;
+    return weights_[static_cast<std::size_t>(o / width * panel_size_ + o % width)];
+  }
+  /// Where bias and weights lie, for who wants them in the cache in time.
+  const T* data() const noexcept { return weights_.data(); }
 
   /// Computes `columns` columns. offset(t) is the distance of tap t's first input from the column's x, in scalars;
-  /// column c starts at x + c * x_step and goes to y + c * y_step.
-  EIGENSTREAM_ALWAYS_INLINE void operator()(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
-                                            Index y_step) const noexcept {
+  /// column c starts at x + c * x_step and goes to y + c * y_step. `addend`, unless null, is added at the end; it lies as y
+  /// does, and may be y.
+  EIGENSTREAM_ALWAYS_INLINE void operator()(const T* x, Index x_step, TapOffsets offset, Index columns, T* y, Index y_step,
+                                            const T* addend = nullptr) const noexcept {
     if constexpr (Out != Dynamic) {
-      run<lanes_for(Out), regs_for(Out), sums_for(Out)>(x, x_step, offset, columns, y, y_step);
+      if (has_few())
+        few<lanes_for(Out), regs_for(Out)>(x, x_step, offset, columns, y, y_step, addend);
+      else
+        run<lanes_for(Out), regs_for(Out), sums_for(Out)>(x, x_step, offset, columns, y, y_step, addend);
     } else {
-      dispatch(x, x_step, offset, columns, y, y_step);
+      dispatch(x, x_step, offset, columns, y, y_step, addend);
     }
   }
 
-  /// One column, with sizes fixed at compile time.
-  EIGENSTREAM_ALWAYS_INLINE void column(const T* x, TapOffsets offset, T* y) const noexcept
-    requires(Out != Dynamic)
-  {
-    run<lanes_for(Out), regs_for(Out), sums_for(Out)>(x, 0, offset, 1, y, 0);
+  /// One column.
+  EIGENSTREAM_ALWAYS_INLINE void column(const T* x, TapOffsets offset, T* y, const T* addend = nullptr) const noexcept {
+    if constexpr (Out != Dynamic) {
+      if (has_few())
+        few<lanes_for(Out), regs_for(Out)>(x, 0, offset, 1, y, 0, addend);
+      else
+        one<lanes_for(Out), regs_for(Out), sums_for(Out)>(x, offset, y, addend);
+    } else {
+      with_sizes([&]<int Lanes, int Regs, int Sums>() EIGENSTREAM_INLINE_LAMBDA {
+        if (few_)
+          few_outlined<Lanes, Regs>(x, 0, offset, 1, y, 0, addend);
+        else
+          one_outlined<Lanes, Regs, Sums>(x, offset, y, addend);
+      });
+    }
   }
 
  private:
@@ -106,11 +127,17 @@ class TapSum {
     return (simd::registers == 32 ? 24 : 12) / (regs * sums);
   }
 
+  // Fewer than four inputs in all.
+  EIGENSTREAM_ALWAYS_INLINE bool has_few() const noexcept {
+    if constexpr (Taps != Dynamic && Len != Dynamic) return Taps * Len < 4;
+    return few_;
+  }
   Index taps() const noexcept { return Taps != Dynamic && Len != Dynamic ? Taps * split() : taps_; }
   Index len() const noexcept { return Taps != Dynamic && Len != Dynamic ? Len / split() : len_; }
   // Taps that each given tap was split into: 1, or as many as there are partial sums.
   Index split() const noexcept {
-    if constexpr (Out != Dynamic && Len != Dynamic) return Len % sums_for(Out) == 0 ? sums_for(Out) : 1;
+    if constexpr (Out != Dynamic && Len != Dynamic && Taps != Dynamic)
+      return Taps * Len >= 4 && Len % sums_for(Out) == 0 ? sums_for(Out) : 1;
     return split_;
   }
 
@@ -132,8 +159,8 @@ class TapSum {
 
   // One tile: `Panels` panels, `panel_size_` weights apart, of `PanelRegs` registers of outputs by `Columns` columns.
   template <class P, int PanelRegs, int Sums, int Columns, int Panels = 1>
-  EIGENSTREAM_ALWAYS_INLINE void tile(const T* w, const T* bias, const T* x, Index x_step, TapOffsets offset, T* y,
-                                      Index y_step, Index valid) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void tile(const T* w, const T* x, Index x_step, TapOffsets offset, T* y,
+                                      Index y_step, const T* addend, Index valid) const noexcept {
     constexpr int width = P::lanes, regs = PanelRegs * Panels, step = PanelRegs * width;
     const Rows<PanelRegs> rows{panel_size_};
     P acc[Sums][Columns][regs];
@@ -141,10 +168,11 @@ class TapSum {
     for (int c = 0; c < Columns; ++c)
 #pragma GCC unroll 8
       for (int r = 0; r < regs; ++r) {
-        acc[0][c][r] = P::load(bias + r * width);
+        acc[0][c][r] = rows.template load<P>(w, r);  // the bias
 #pragma GCC unroll 4
         for (int s = 1; s < Sums; ++s) acc[s][c][r] = P::broadcast(T(0));
       }
+    w += step;
     const Index all = taps(), inputs = len();
     if (Sums == 1 || split() > 1) {  // inputs take turns
       const Index groups = Sums == 1 ? all : all / Sums, run = inputs * Sums;
@@ -180,12 +208,15 @@ class TapSum {
         P parts[Sums];
 #pragma GCC unroll 4
         for (int s = 0; s < Sums; ++s) parts[s] = acc[s][c][r];
-        const P sum = total(parts);
-        const Index left = valid - r * width;
-        if (left >= width)
-          sum.store(y + c * y_step + r * width);
-        else if (left > 0)
-          sum.store_first(y + c * y_step + r * width, left);
+        P sum = total(parts);
+        const Index left = valid - r * width, at = c * y_step + r * width;
+        if (left >= width) {
+          if (addend != nullptr) sum = sum + P::load(addend + at);
+          sum.store(y + at);
+        } else if (left > 0) {
+          if (addend != nullptr) sum = sum + P::load_first(addend + at, left);
+          sum.store_first(y + at, left);
+        }
       }
   }
 
@@ -237,32 +268,85 @@ class TapSum {
   }
 
   template <int Lanes, int Regs, int Sums>
-  EIGENSTREAM_ALWAYS_INLINE void run(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
-                                     Index y_step) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void run(const T* x, Index x_step, TapOffsets offset, Index columns, T* y, Index y_step,
+                                     const T* addend) const noexcept {
+    const auto from = [&](Index at) EIGENSTREAM_INLINE_LAMBDA { return addend == nullptr ? addend : addend + at; };
     using P = simd::Packet<T, Lanes>;
     constexpr int most = columns_for(Regs, Sums);
     constexpr int width = P::lanes * Regs;
     const T* w = weights_.data();
-    const T* bias = bias_.data();
+    if constexpr (Out != Dynamic)
+      if (columns == 1) return one<Lanes, Regs, Sums>(x, offset, y, addend);
     Index o = 0;
-    if (columns == 1) {
-      // A single column has few chains of its own; panels side by side give more.
-      constexpr int together = std::max(1, 8 / (Regs * Sums));
-      for (; o + (together - 1) * width < out(); o += together * width, w += together * panel_size_, bias += together * width)
-        tile<P, Regs, Sums, 1, together>(w, bias, x, x_step, offset, y + o, y_step, out() - o);
-      for (; o < out(); o += width, w += panel_size_, bias += width)
-        tile<P, Regs, Sums, 1>(w, bias, x, x_step, offset, y + o, y_step, out() - o);
-      return;
-    }
-    if constexpr (fits_registers) return resident<P, Sums>(x, x_step, offset, columns, y, y_step);
-    for (; o < out(); o += width, w += panel_size_, bias += width) {
+    if constexpr (fits_registers) return resident<P, Sums>(x, x_step, offset, columns, y, y_step, addend);
+    for (; o < out(); o += width, w += panel_size_) {
       const Index valid = out() - o;
       Index c = 0;
       for (; c + most <= columns; c += most)
-        tile<P, Regs, Sums, most>(w, bias, x + c * x_step, x_step, offset, y + o + c * y_step, y_step, valid);
-      rest<P, Regs, Sums, most - 1>(columns - c, w, bias, x + c * x_step, x_step, offset, y + o + c * y_step, y_step,
-                                    valid);
+        tile<P, Regs, Sums, most>(w, x + c * x_step, x_step, offset, y + o + c * y_step, y_step, from(o + c * y_step), valid);
+      rest<P, Regs, Sums, most - 1>(columns - c, w, x + c * x_step, x_step, offset, y + o + c * y_step, y_step,
+                                    from(o + c * y_step), valid);
     }
+  }
+
+  // All weights stay in registers, as there are few.
+  template <int Lanes, int Regs>
+  EIGENSTREAM_ALWAYS_INLINE void few(const T* x, Index x_step, TapOffsets offset, Index columns, T* y, Index y_step,
+                                     const T* addend) const noexcept {
+    using P = simd::Packet<T, Lanes>;
+    constexpr Index width = P::lanes * Regs;
+    const Index all = taps() * len();
+    const T* w = weights_.data();
+    Index from[3] = {0, 0, 0};
+    for (Index k = 0; k < all; ++k) from[k] = offset(k / len()) + k % len();
+    for (Index o = 0; o < out(); o += width, w += panel_size_)
+#pragma GCC unroll 4
+      for (int r = 0; r < Regs; ++r) {
+        const Index left = out() - o - r * P::lanes;
+        if (left <= 0) break;
+        const P bias = P::load(w + r * P::lanes);
+        P weight[3];
+#pragma GCC unroll 3
+        for (int k = 0; k < 3; ++k) weight[k] = P::load(w + ((k < all ? k + 1 : 0) * Regs + r) * P::lanes);
+        const T* column = x;
+        for (Index c = 0; c < columns; ++c, column += x_step) {
+          const Index at = c * y_step + o + r * P::lanes;
+          P sum = bias;
+          if (all > 0) sum = multiply_add(weight[0], P::broadcast(column[from[0]]), sum);
+          if (all > 1) sum = multiply_add(weight[1], P::broadcast(column[from[1]]), sum);
+          if (all > 2) sum = multiply_add(weight[2], P::broadcast(column[from[2]]), sum);
+          if (left >= P::lanes) {
+            if (addend != nullptr) sum = sum + P::load(addend + at);
+            sum.store(y + at);
+          } else {
+            if (addend != nullptr) sum = sum + P::load_first(addend + at, left);
+            sum.store_first(y + at, left);
+          }
+        }
+      }
+  }
+  template <int Lanes, int Regs>
+  EIGENSTREAM_OUTLINED_WHOLE void few_outlined(const T* x, Index x_step, TapOffsets offset, Index columns, T* y, Index y_step,
+                                               const T* addend) const noexcept {
+    few<Lanes, Regs>(x, x_step, offset, columns, y, y_step, addend);
+  }
+
+  // A single column has few chains of its own; panels side by side give more.
+  template <int Lanes, int Regs, int Sums>
+  EIGENSTREAM_ALWAYS_INLINE void one(const T* x, TapOffsets offset, T* y, const T* addend) const noexcept {
+    using P = simd::Packet<T, Lanes>;
+    constexpr int together = std::max(1, 8 / (Regs * Sums)), width = P::lanes * Regs;
+    const auto from = [&](Index at) EIGENSTREAM_INLINE_LAMBDA { return addend == nullptr ? addend : addend + at; };
+    const T* w = weights_.data();
+    Index o = 0;
+    for (; o + (together - 1) * width < out(); o += together * width, w += together * panel_size_)
+      tile<P, Regs, Sums, 1, together>(w, x, 0, offset, y + o, 0, from(o), out() - o);
+    for (; o < out(); o += width, w += panel_size_) tile<P, Regs, Sums, 1>(w, x, 0, offset, y + o, 0, from(o), out() - o);
+  }
+  // By itself, so that all of it stays in registers.
+  template <int Lanes, int Regs, int Sums>
+  EIGENSTREAM_OUTLINED_WHOLE void one_outlined(const T* x, TapOffsets offset, T* y, const T* addend) const noexcept {
+    one<Lanes, Regs, Sums>(x, offset, y, addend);
   }
 
   // A layer so small that all its weights stay in registers, column after column: the same sums in the same order.
@@ -270,14 +354,14 @@ class TapSum {
                                          Out == lanes_for(Out) && Len % sums_for(Out) == 0 &&
                                          Taps * Len <= simd::registers * 3 / 4;
   template <class P, int Sums>
-  EIGENSTREAM_ALWAYS_INLINE void resident(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
-                                          Index y_step) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void resident(const T* x, Index x_step, TapOffsets offset, Index columns, T* y, Index y_step,
+                                          const T* addend) const noexcept {
     P weight[Taps][Len];
 #pragma GCC unroll 32
     for (Index t = 0; t < Taps; ++t)
 #pragma GCC unroll 32
-      for (Index i = 0; i < Len; ++i) weight[t][i] = P::load(weights_.data() + (t * Len + i) * P::lanes);
-    const P bias = P::load(bias_.data());
+      for (Index i = 0; i < Len; ++i) weight[t][i] = P::load(weights_.data() + (1 + t * Len + i) * P::lanes);
+    const P bias = P::load(weights_.data());
     const T* from[Taps];
 #pragma GCC unroll 32
     for (Index t = 0; t < Taps; ++t) from[t] = x + offset(t);
@@ -291,7 +375,9 @@ class TapSum {
 #pragma GCC unroll 32
         for (Index i = 0; i < Len; ++i)
           sum[i % Sums] = multiply_add(weight[t][i], P::broadcast(from[t][c * x_step + i]), sum[i % Sums]);
-      total(sum).store(y + c * y_step);
+      P all = total(sum);
+      if (addend != nullptr) all = all + P::load(addend + c * y_step);
+      all.store(y + c * y_step);
     }
   }
 
@@ -302,48 +388,56 @@ class TapSum {
     return sum[0];
   }
 
-  // The last columns, fewer than a full tile.
+  // The last columns, fewer than a full tile: by tiles of 4, 2 and 1, so that there are few kinds to compile.
   template <class P, int Regs, int Sums, int Columns>
-  EIGENSTREAM_ALWAYS_INLINE void rest(Index columns, const T* w, const T* bias, const T* x, Index x_step,
-                                      TapOffsets offset, T* y, Index y_step, Index valid) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void rest(Index columns, const T* w, const T* x, Index x_step, TapOffsets offset, T* y, Index y_step,
+                                      const T* addend, Index valid) const noexcept {
     if constexpr (Columns > 0) {
-      if (columns == Columns)
-        tile<P, Regs, Sums, Columns>(w, bias, x, x_step, offset, y, y_step, valid);
-      else
-        rest<P, Regs, Sums, Columns - 1>(columns, w, bias, x, x_step, offset, y, y_step, valid);
+      constexpr int some = Columns >= 4 ? 4 : Columns >= 2 ? 2 : 1;
+      static_assert(Columns < 2 * some);
+      if (columns >= some) {
+        tile<P, Regs, Sums, some>(w, x, x_step, offset, y, y_step, addend, valid);
+        columns -= some, x += some * x_step, y += some * y_step;
+        if (addend != nullptr) addend += some * y_step;
+      }
+      rest<P, Regs, Sums, some - 1>(columns, w, x, x_step, offset, y, y_step, addend, valid);
     }
   }
 
-  EIGENSTREAM_OUTLINED void dispatch(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
-                                     Index y_step) const noexcept;
+  // Calls f with what follows from the number of outputs.
+  template <class F>
+  EIGENSTREAM_ALWAYS_INLINE void with_sizes(F&& f) const noexcept {
+    if constexpr (narrowest < widest)
+      if (lanes_ == narrowest) return f.template operator()<narrowest, regs_for(narrowest), sums_for(narrowest)>();
+    if constexpr (2 * narrowest < widest)
+      if (lanes_ == 2 * narrowest) return f.template operator()<2 * narrowest, regs_for(2 * narrowest), sums_for(2 * narrowest)>();
+    if (regs_ == 1) return f.template operator()<widest, 1, 4>();
+    if (sums_for(out_) == 2) return f.template operator()<widest, 2, 2>();
+    f.template operator()<widest, regs_for(8 * widest), 1>();
+  }
+
+  EIGENSTREAM_OUTLINED void dispatch(const T* x, Index x_step, TapOffsets offset, Index columns, T* y, Index y_step,
+                                     const T* addend) const noexcept;
 
   Index out_ = 0, taps_ = 0, len_ = 0;
   Index panels_ = 0, panel_size_ = 0;
   int lanes_ = 1, regs_ = 1, sums_ = 1;
   Index split_ = 1;
+  bool few_ = false;
   AlignedVector<T> weights_;
-  AlignedVector<T> bias_;
 };
 
 // Not within the class, so that programs with eigenstream::compiled do not compile it.
 template <class T, Index Out, Index Taps, Index Len>
-void TapSum<T, Out, Taps, Len>::dispatch(const T* x, Index x_step, TapOffsets offset, Index columns, T* y,
-                                         Index y_step) const noexcept {
-  // As many inputs as outputs is the usual case: with the step known, addresses cost nothing.
-  const auto with = [&]<int Lanes, int Regs, int Sums>() {
-    if (x_step == Lanes * Regs && columns > 1) return run<Lanes, Regs, Sums>(x, Lanes * Regs, offset, columns, y, y_step);
-    run<Lanes, Regs, Sums>(x, x_step, offset, columns, y, y_step);
-  };
-  if constexpr (narrowest < widest) {
-    if (lanes_ == narrowest) return with.template operator()<narrowest, regs_for(narrowest), sums_for(narrowest)>();
-  }
-  if constexpr (2 * narrowest < widest) {
-    if (lanes_ == 2 * narrowest)
-      return with.template operator()<2 * narrowest, regs_for(2 * narrowest), sums_for(2 * narrowest)>();
-  }
-  if (regs_ == 1) return with.template operator()<widest, 1, 4>();
-  if (sums_ == 2) return with.template operator()<widest, 2, 2>();
-  with.template operator()<widest, regs_for(8 * widest), 1>();
+void TapSum<T, Out, Taps, Len>::dispatch(const T* x, Index x_step, TapOffsets offset, Index columns, T* y, Index y_step,
+                                         const T* addend) const noexcept {
+  with_sizes([&]<int Lanes, int Regs, int Sums>() {
+    if (few_) return few_outlined<Lanes, Regs>(x, x_step, offset, columns, y, y_step, addend);
+    // As many inputs as outputs is the usual case: with the step known, addresses cost nothing.
+    if (columns == 1) return one_outlined<Lanes, Regs, Sums>(x, offset, y, addend);
+    if (x_step == Lanes * Regs) return run<Lanes, Regs, Sums>(x, Lanes * Regs, offset, columns, y, y_step, addend);
+    run<Lanes, Regs, Sums>(x, x_step, offset, columns, y, y_step, addend);
+  });
 }
 
 EIGENSTREAM_EXTERN_TEMPLATE(class TapSum<float>);

@@ -36,15 +36,19 @@ class Affine : public StatelessLayer<T> {
   }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
+    map(x.data, y.data, x.scalars());
+    return x.count;
+  }
+  /// The same for n numbers that begin with channel 0.
+  EIGENSTREAM_ALWAYS_INLINE void map(const T* x, T* y, Index n) const noexcept {
     if (channels_ == 0) {
       using P = simd::Packet<T, simd::max_lanes<T>>;
       const P scale = P::broadcast(one_scale_), offset = P::broadcast(one_offset_);
-      kernel::map_pointwise(x.data, y.data, x.scalars(), [&](P v) { return multiply_add(v, scale, offset); });
+      kernel::map_pointwise(x, y, n, [&](P v) { return multiply_add(v, scale, offset); });
     } else {
-      kernel::map_channels(x.data, y.data, x.scalars(), scale_, offset_,
-                   [](auto v, auto scale, auto offset) { return multiply_add(v, scale, offset); });
+      kernel::map_channels(x, y, n, scale_, offset_,
+                           [](auto v, auto scale, auto offset) { return multiply_add(v, scale, offset); });
     }
-    return x.count;
   }
   static constexpr bool in_place() noexcept { return true; }
 

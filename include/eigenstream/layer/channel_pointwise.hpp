@@ -23,9 +23,13 @@ class ChannelPointwise : public StatelessLayer<T> {
   }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
-    kernel::map_channels(x.data, y.data, x.scalars(), a_, b_,
-                 [](auto v, auto a, auto b) EIGENSTREAM_INLINE_LAMBDA { return Derived::apply(v, a, b); });
+    map(x.data, y.data, x.scalars());
     return x.count;
+  }
+  /// The same for n numbers that begin with channel 0.
+  EIGENSTREAM_ALWAYS_INLINE void map(const T* x, T* y, Index n) const noexcept {
+    kernel::map_channels(x, y, n, a_, b_,
+                         [](auto v, auto a, auto b) EIGENSTREAM_INLINE_LAMBDA { return Derived::apply(v, a, b); });
   }
   static constexpr bool in_place() noexcept { return true; }
 

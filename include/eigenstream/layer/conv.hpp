@@ -38,7 +38,7 @@ class Conv1d {
   using Scalar = T;
 
   explicit Conv1d(const Weights<T>& weight, const Weights<T>& bias = {}, Conv1dOptions options = {})
-      : options_(options), has_bias_(!bias.empty()) {
+      : has_bias_(!bias.empty()), options_(options) {
     check(weight.shape.size() == 3, "Conv1d: weight has shape ", weight.shape_text(), ", expected (out,in/groups,taps)");
     const Index groups = options.groups, stride = options.stride, dilation = options.dilation;
     out_ = weight.shape[0], taps_ = weight.shape[2];
@@ -66,7 +66,6 @@ class Conv1d {
     const Index reach = (taps_ - 1) * dilation + 1;
     check(groups == 1 || !is_static, "Conv1d: sizes fixed at compile time need groups = 1, not ", groups);
     window_ = {reach, stride, padding.left, replicates_};
-    for (Index k = 0; k < taps_; ++k) lags_.push_back(k * dilation);
 
     kernel_ = Kernel(
         in_, out_, taps_, groups, [&](Index o, Index k, Index i) { return weight(o, i, k); },
@@ -126,6 +125,9 @@ class Conv1d {
   EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
+  /// Where its numbers lie, for who wants them in the cache in time.
+  const T* data() const noexcept { return kernel_.data(); }
+
   void reset(StateRef state) const noexcept {
     if (!pointwise_) window_.reset(state, fill_);
   }
@@ -138,9 +140,28 @@ class Conv1d {
       if (x.count == 1 && state.shape.columns() == 1 && window_.one_at_a_time(state))
         return window_.template advance_one<T>({state.data, In}, x.data, [&](const T* first)
                                                    EIGENSTREAM_INLINE_LAMBDA {
-          kernel_.column(first, {lags_.data(), In}, y.data);
+          kernel_.column(first, offsets(1), y.data);
         });
-    return many_steps(StateRef(state.data, state.shape, state.scratch), x.data, x.count, y.data);
+    return many_steps(StateRef(state.data, state.shape, state.scratch), x.data, x.count, y.data, nullptr);
+  }
+  /// As steps, but each output is added to the number of `addend` at its place, unless that is null. A sum that follows in a
+  /// network costs next to nothing so.
+  EIGENSTREAM_ALWAYS_INLINE Index add_steps(StateRef state, const T* x, Index n, const T* addend, T* y) const noexcept
+    requires(In == Dynamic || Out == Dynamic || Taps == Dynamic)
+  {
+    const bool one = n == 1 && state.shape.columns() == 1;
+    if (pointwise_) {
+      if (one)
+        kernel_.column(x, offsets(1), y, addend);
+      else
+        convolve(x, n, state.shape.columns(), y, addend);
+      return n;
+    }
+    if (one && window_.one_at_a_time(state))
+      return window_.template advance_one<T>({state.data, in()}, x, [&](const T* first) EIGENSTREAM_INLINE_LAMBDA {
+        kernel_.column(first, offsets(1), y, addend);
+      });
+    return many_steps(state, x, n, y, addend);
   }
   Index flush(StateRef state, Frames<T> y) const noexcept {
     Index written = 0;
@@ -169,7 +190,7 @@ class Conv1d {
   Index weights() const noexcept { return in_ / options_.groups * out_ * taps_; }
   // The few arguments that fit into registers, and a copy of the state made for this call, so that the other path, of single
   // frames, has everything in registers.
-  EIGENSTREAM_OUTLINED Index many_steps(const StateRef& state, const T* x, Index n, T* y) const noexcept {
+  EIGENSTREAM_OUTLINED Index many_steps(const StateRef& state, const T* x, Index n, T* y, const T* addend) const noexcept {
     const Index columns = state.shape.columns();
     const SlidingWindow::At at(state.data, in() * columns);
     if (replicates_ && n > 0 && !window_.one_at_a_time(at)) [[unlikely]]  // the first frame
@@ -177,39 +198,46 @@ class Conv1d {
     // The depthwise kernel may load beyond the last channel, which only a history allows.
     return window_.template advance<T>(
         at, x, n, state.scratch,
-        [&](const T* first, Index windows, Index done) { convolve(first, windows, columns, y + done * out_ * columns); },
+        [&](const T* first, Index windows, Index done) {
+          const Index to = done * out_ * columns;
+          convolve(first, windows, columns, y + to, addend == nullptr ? addend : addend + to);
+        },
         !kernel_.is_depthwise());
   }
 
   using Kernel = kernel::GroupedTapSum<T, Out, Taps, In>;
   static constexpr bool is_static = Kernel::is_static;
 
-  EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, Index per_frame, T* y) const noexcept {
-    const kernel::TapOffsets offsets{lags_.data(), in() * per_frame};
+  EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, Index per_frame, T* y,
+                                          const T* addend = nullptr) const noexcept {
     const Index stride = window_.stride;
     // Space and batch are further columns; with a stride they are contiguous only within a frame.
-    if (stride == 1) return kernel_(first, in(), offsets, windows * per_frame, y);
-    strided(first, windows, per_frame, y);
+    if (stride == 1) return kernel_(first, in(), offsets(per_frame), windows * per_frame, y, addend);
+    strided(first, windows, per_frame, y, addend);
   }
-  EIGENSTREAM_OUTLINED void strided(const T* first, Index windows, Index per_frame, T* y) const noexcept {
-    const kernel::TapOffsets offsets{lags_.data(), in() * per_frame};
+  EIGENSTREAM_OUTLINED void strided(const T* first, Index windows, Index per_frame, T* y, const T* addend) const noexcept {
     const Index stride = window_.stride;
-    if (per_frame == 1) return kernel_(first, stride * in(), offsets, windows, y);
-    for (Index m = 0; m < windows; ++m)
-      kernel_(first + m * stride * in() * per_frame, in(), offsets, per_frame, y + m * per_frame * out_);
+    if (per_frame == 1) return kernel_(first, stride * in(), offsets(1), windows, y, addend);
+    for (Index m = 0; m < windows; ++m) {
+      const Index to = m * per_frame * out_;
+      kernel_(first + m * stride * in() * per_frame, in(), offsets(per_frame), per_frame, y + to, addend == nullptr ? addend : addend + to);
+    }
+  }
+  EIGENSTREAM_ALWAYS_INLINE kernel::TapOffsets offsets(Index per_frame) const noexcept {
+    return {nullptr, options_.dilation * in() * per_frame};
   }
   EIGENSTREAM_ALWAYS_INLINE Index in() const noexcept { return In != Dynamic ? In : in_; }
 
-  Conv1dOptions options_;
-  bool has_bias_;
-  bool replicates_ = false;
+  // What every frame needs comes first.
   // One tap, no stride, no padding: nothing to remember. (The depthwise kernel may load beyond the last channel, so its
   // input must be in a history.)
   bool pointwise_ = false;
+  bool replicates_ = false;
+  bool has_bias_;
   T fill_ = T(0);  // what the virtual frames hold, unless they replicate
   Index in_ = 0, out_ = 0, taps_ = 0;
+  Conv1dOptions options_;
   SlidingWindow window_;
-  std::vector<Index> lags_;
   Kernel kernel_;
   Fingerprint fingerprint_{""};
 };

@@ -38,6 +38,7 @@ class Join : public StatelessLayer<T> {
   }
 
   Reduce op() const noexcept { return op_; }
+  bool is_sum() const noexcept { return op_ == Reduce::sum && inputs_ == 2; }
   Index inputs() const noexcept { return inputs_; }
   FrameShape wanted() const noexcept { return FrameShape::any(); }
   Facts facts(std::span<const FrameShape> in) const {
@@ -47,7 +48,8 @@ class Join : public StatelessLayer<T> {
   }
   std::uint64_t fingerprint() const { return Fingerprint("Reduce").add(static_cast<int>(op_)).add(inputs_); }
   bool keeps_channels() const noexcept { return op_ != Reduce::concat; }
-  static constexpr bool in_place() noexcept { return false; }
+  /// Of two signals, y may be the memory of either, if both and y have equal extents and that one as many channels as y.
+  bool in_place() const noexcept { return inputs_ == 2 && op_ != Reduce::concat; }
 
   Index steps(StateRef, std::span<const Frames<const T>> x, Frames<T> y) const noexcept {
     const Index n = x.front().count;

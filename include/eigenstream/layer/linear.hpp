@@ -40,6 +40,12 @@ class Linear : public StatelessLayer<T> {
     kernel_(x.data, in_, {&lag, 0}, x.count * x.columns(), y.data, out_);
     return x.count;
   }
+  /// As steps, but each output is added to the number of `addend` at its place, unless that is null.
+  Index add_steps(StateRef state, const T* x, Index n, const T* addend, T* y) const noexcept {
+    static constexpr Index lag = 0;
+    kernel_(x, in_, {&lag, 0}, n * state.shape.columns(), y, out_, addend);
+    return n;
+  }
   static constexpr bool in_place() noexcept { return false; }
 
  private:

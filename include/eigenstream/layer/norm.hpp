@@ -50,9 +50,13 @@ class BatchNorm1d : public StatelessLayer<T> {
   }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
-    kernel::map_channels(x.data, y.data, x.scalars(), scale_, shift_,
-                 [](auto v, auto scale, auto shift) { return multiply_add(v, scale, shift); });
+    map(x.data, y.data, x.scalars());
     return x.count;
+  }
+  /// The same for n numbers that begin with channel 0.
+  EIGENSTREAM_ALWAYS_INLINE void map(const T* x, T* y, Index n) const noexcept {
+    kernel::map_channels(x, y, n, scale_, shift_,
+                         [](auto v, auto scale, auto shift) { return multiply_add(v, scale, shift); });
   }
   static constexpr bool in_place() noexcept { return true; }
 

@@ -28,20 +28,24 @@ class Pointwise : public StatelessLayer<T>, public F {
     return all;
   }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef, Frames<const T> x, Frames<T> y) const noexcept {
-    if constexpr (requires { F::outlined; })
-      map_outlined(x.data, y.data, x.scalars());
-    else
-      map(x.data, y.data, x.scalars());
+    map(x.data, y.data, x.scalars());
     return x.count;
+  }
+  /// The same for n numbers of any frames.
+  EIGENSTREAM_ALWAYS_INLINE void map(const T* x, T* y, Index n) const noexcept {
+    if constexpr (requires { F::outlined; })
+      map_outlined(x, y, n);
+    else
+      map_inlined(x, y, n);
   }
   static constexpr bool in_place() noexcept { return true; }
 
  private:
-  EIGENSTREAM_ALWAYS_INLINE void map(const T* x, T* y, Index n) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void map_inlined(const T* x, T* y, Index n) const noexcept {
     const F& function = *this;
     kernel::map_pointwise(x, y, n, [&](auto v) EIGENSTREAM_INLINE_LAMBDA { return function(v); });
   }
-  EIGENSTREAM_OUTLINED_WHOLE void map_outlined(const T* x, T* y, Index n) const noexcept { map(x, y, n); }
+  EIGENSTREAM_OUTLINED_WHOLE void map_outlined(const T* x, T* y, Index n) const noexcept { map_inlined(x, y, n); }
 };
 
 /// max(x, 0)
