@@ -123,8 +123,11 @@ int command_line(int argc, char** argv) {
   CLI::App* info = add_command("info", "Show a model: its layers, cost, timing and memory",
                                "Examples:\n"
                                "  eigenstream info denoiser.safetensors\n"
+                               "  eigenstream info denoiser.safetensors --plan\n"
                                "  eigenstream info denoiser.safetensors --json");
   info->add_flag("--json", json, "As JSON, with nothing left out");
+  bool plan = false;
+  info->add_flag("--plan", plan, "Also in which steps it runs: the layers that are fused");
 
   tool::RunOptions options;
   std::vector<std::string> also, outputs, controls;
@@ -324,7 +327,9 @@ int command_line(int argc, char** argv) {
                                  : tool::type_text(*type));
   } else if (*info) {
     const tool::OpenedModel opened = tool::open_model(model);
-    tool::say(json ? tool::info_json(opened) : tool::info_text(opened));
+    tool::say(json   ? tool::info_json(opened)
+              : plan ? tool::info_text(opened) + tool::plan_text(opened)
+                     : tool::info_text(opened));
   } else if (*run) {
     if (one->count() + many->count() + (offline ? 1 : 0) > 1)
       throw UsageError("--block, --blocks and --offline exclude each other");

@@ -280,6 +280,32 @@ inline std::string info_text(const OpenedModel& model) {
   return all;
 }
 
+/// How frames run through the network: the layers that run together, and the values between them.
+inline std::string plan_text(const OpenedModel& model) {
+  const auto* graph = model.layer().as<es::AnyGraph<float>>();
+  if (graph == nullptr) return "\nplan             one layer, which runs by itself\n";
+  const auto plan = graph->plan();
+  Table table({{"step", true}, {"layers"}, {"takes"}, {"gives", true}});
+  Index layers = 0, number = 0;
+  for (const auto& step : plan) {
+    std::string names, takes;
+    for (const std::string& name : step.layers) names += (names.empty() ? "" : ", ") + printable(name);
+    for (const Index value : step.takes) takes += (takes.empty() ? "" : " ") + text(value);
+    layers += static_cast<Index>(step.layers.size());
+    table.add({text(++number), names, takes, text(step.gives)});
+  }
+  return text("\nplan             ", layers, layers == 1 ? " layer in " : " layers in ", number, number == 1 ? " step" : " steps",
+              "; values are numbered anew, without containers, and bit for bit those of the layers one by one\n", table.print());
+}
+
+inline nlohmann::ordered_json plan_json(const OpenedModel& model) {
+  using json = nlohmann::ordered_json;
+  json all = json::array();
+  if (const auto* graph = model.layer().as<es::AnyGraph<float>>())
+    for (const auto& step : graph->plan()) all.push_back({{"layers", step.layers}, {"takes", step.takes}, {"gives", step.gives}});
+  return all;
+}
+
 inline std::string info_json(const OpenedModel& model) {
   using json = nlohmann::ordered_json;
   const Index channels = model.channels();
@@ -309,6 +335,7 @@ inline std::string info_json(const OpenedModel& model) {
       all["modules"].back()["out_frames"] = Index{row.out.width};
     }
   }
+  all["plan"] = plan_json(model);
   all["takes_any_channels"] = model.layer().wanted().channels == 0;
   const es::Facts& facts = stream.facts();
   all["in_channels"] = Index{stream.in_shape().channels};

@@ -49,6 +49,8 @@ class Residual {
   const Net& net() const noexcept { return net_; }
   /// The same without padding inside.
   Residual without_padding() const { return Residual(eigenstream::without_padding(net_), alignment_); }
+  /// Whether inputs have to wait for the network's outputs. If not, an output comes with each input.
+  EIGENSTREAM_ALWAYS_INLINE bool waits() const noexcept { return keep_ > 0 || crop_ > 0; }
   /// Frames by which the output is shorter than the input.
   Index shrink() const noexcept { return shrink_; }
 
@@ -73,7 +75,7 @@ class Residual {
   }
   EIGENSTREAM_ALWAYS_INLINE Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept {
     if (waits()) return waiting_steps(state, x, y);
-    net_.steps(state, x, y);
+    net_.steps(state, x, y);  // x is still there: in the caller's memory, or where the network itself keeps it
     kernel::add_pointwise(x.data, y.data, x.scalars());
     return x.count;
   }
@@ -112,9 +114,6 @@ class Residual {
     return written;
   }
 
-  // Whether inputs have to wait for the network's outputs. If not, an output comes with each input, and x is still there
-  // when it does: in the caller's memory, or where the network itself keeps it.
-  EIGENSTREAM_ALWAYS_INLINE bool waits() const noexcept { return keep_ > 0 || crop_ > 0; }
   // Inputs that came minus outputs that left.
   static Index& lead(StateRef state) noexcept { return *reinterpret_cast<Index*>(state.data); }
   History<T> queue(StateRef state) const noexcept {

@@ -8,6 +8,7 @@
 #include <string>   // messages
 #include <vector>   // nodes
 
+#include "eigenstream/compose/plan_step.hpp"
 #include "eigenstream/compose/stages.hpp"
 #include "eigenstream/compose/wired_plan.hpp"
 #include "eigenstream/core/layer.hpp"
@@ -39,7 +40,7 @@ class Wired {
   /// Errors   Error if a value is used by none, or if a layer cannot take the frames it gets. `in_channels`: those of
   ///          the input, if the layers do not say
   Wired(Stages stages, const Wiring& wiring, Index in_channels = Dynamic)
-      : stages_(std::move(stages)), timing_(wiring.timing()), plan_(wiring, works_in_place(stages_)) {
+      : stages_(std::move(stages)), timing_(wiring.timing()), plan_(wiring, works_on(wiring)) {
     timing_.check_bounds();
     for (const auto& [value, name] : wiring.outputs()) {
       outputs_.push_back({name, wiring.timing(value), graph()[value].rate, graph()[value].rise, graph()[value].flushed});
@@ -56,7 +57,12 @@ class Wired {
     find_wanted();
     if (in_channels != Dynamic) wanted_.channels = in_channels;
     const FrameShape in = frames_to_try(wanted_, space_);
-    if (in.channels != 0) (void)facts(in);
+    std::vector<Place> shapes;
+    if (in.channels != 0) {
+      (void)facts(in);
+      if (shapes_are_known()) shapes = shapes_of(in), plan_ = Plan(wiring, works_on(wiring, shapes));
+    }
+    if constexpr (known_at_run_time) find_steps(shapes);
   }
 
   const Stages& stages() const noexcept { return stages_; }
@@ -115,18 +121,7 @@ class Wired {
         at_layer(place.layer, [&](const auto& layer) { values = layer.control(layer_state(state, place.layer), place.number); });
     return values;
   }
-  std::uint64_t fingerprint() const {
-    Fingerprint all("Graph");
-    for (const NetworkInput& input : more_inputs())
-      all.add(input.rate.outputs).add(input.rate.inputs).add(input.shape.size()).add(Index{input.shape.channels});
-    for_each_value([&](Index v, auto, const auto& layer) {
-      for (const Operand& operand : graph().operands(v)) all.add(operand.value).add(operand.skip);
-      all.add(std::uint64_t{layer.fingerprint()});
-    });
-    if (output_values_.size() > 1 || main_output() != last())
-      for (const Index value : output_values_) all.add(value);
-    return all;
-  }
+  std::uint64_t fingerprint() const { return fingerprint_of(stages_, graph(), more_inputs(), output_values_); }
 
   void reset(StateRef state) const noexcept {
     lay_out(state.shape, state.data);
@@ -192,11 +187,33 @@ class Wired {
   }
   static constexpr bool in_place() noexcept { return false; }
 
+ protected:
+  // That of layers wired like this.
+  template <class Graph>
+  static std::uint64_t fingerprint_of(const Stages& stages, const Graph& graph, const std::vector<NetworkInput>& more_inputs,
+                                      const std::vector<Index>& outputs) {
+    Fingerprint all("Graph");
+    for (const NetworkInput& input : more_inputs)
+      all.add(input.rate.outputs).add(input.rate.inputs).add(input.shape.size()).add(Index{input.shape.channels});
+    stages.for_each([&](Index i, const auto& layer) {
+      for (const auto& operand : graph.operands(graph.inputs() + i)) all.add(operand.value).add(operand.skip);
+      all.add(std::uint64_t{layer.fingerprint()});
+    });
+    if (outputs.size() > 1 || (!outputs.empty() && outputs.front() != graph.last()))
+      for (const Index value : outputs) all.add(value);
+    return all;
+  }
+  EIGENSTREAM_ALWAYS_INLINE const auto& graph() const noexcept { return plan_.graph(); }
+  EIGENSTREAM_ALWAYS_INLINE Index main_output() const noexcept { return plan_.main_output(); }
+  const detail::PlanSteps<T>& plan_steps() const noexcept { return steps_; }
+
  private:
   using Plan = detail::WiredPlan;
   using Home = Plan::Home;
   using Value = Plan::Value;
   using Operand = Plan::Operand;
+  using Step = detail::PlanStep<T>;
+  static constexpr bool known_at_run_time = requires(const Stages& stages) { stages.layers.front().operations(); };
 
   // The state's table.
   struct Head {
@@ -217,14 +234,54 @@ class Wired {
     Index count;
   };
 
-  static std::vector<char> works_in_place(const Stages& stages) {
-    std::vector<char> all;
-    stages.for_each([&](auto, const auto& layer) { all.push_back(layer.in_place()); });
+  // Which of its operands each layer may overwrite. A join may if its frames are known, by `shapes`, to be like those of an
+  // operand: of two, the one that is made last, so that what makes it can add the other as well.
+  std::vector<Index> works_on(const Wiring& wiring, const std::vector<Place>& shapes = {}) const {
+    std::vector<Index> all;
+    stages_.for_each([&](Index i, const auto& layer) {
+      const Index v = wiring.graph().inputs() + i;
+      const std::span<const Wiring::Operand> operands = wiring.graph().operands(v);
+      Index on = layer.in_place() && operands.size() == 1 ? 0 : -1;
+      if (layer.in_place() && operands.size() == 2 && !shapes.empty())
+        for (Index k = 0; k < 2; ++k) {
+          const Index own = operands[static_cast<std::size_t>(k)].value;
+          const bool later = on < 0 || own > operands[static_cast<std::size_t>(on)].value;
+          const bool alike = FrameShape(shapes[static_cast<std::size_t>(own)].shape) == FrameShape(shapes[static_cast<std::size_t>(v)].shape);
+          if (later && alike && graph()[own].uses == 1) on = k;
+        }
+      all.push_back(on);
+    });
     return all;
   }
-  EIGENSTREAM_ALWAYS_INLINE const ValueGraph<Value, Operand>& graph() const noexcept { return plan_.graph(); }
+  std::vector<Place> shapes_of(const FrameShape& in) const {
+    std::vector<Place> shapes(static_cast<std::size_t>(graph().values()));
+    shapes[0] = {in, 0};
+    for_each_value([&](Index v, auto, const auto& layer) { shapes[static_cast<std::size_t>(v)] = {facts_of(v, layer, shapes.data()).out, 0}; });
+    return shapes;
+  }
+  // The steps that frames take through layers that are known at run time only.
+  void find_steps(const std::vector<Place>& shapes)
+    requires(known_at_run_time)
+  {
+    std::vector<char> alike(static_cast<std::size_t>(graph().values()), 0);
+    const auto layer = [&](Index v) -> const auto& { return stages_.layers[static_cast<std::size_t>(v - inputs())]; };
+    if (!shapes.empty())
+      for (Index v = inputs(); v <= last(); ++v) {
+        bool same = true;
+        for (const Operand& operand : graph().operands(v))
+          same = same && FrameShape(shapes[static_cast<std::size_t>(operand.value)].shape) == FrameShape(shapes[static_cast<std::size_t>(v)].shape);
+        alike[static_cast<std::size_t>(v)] = same;
+      }
+    steps_ = detail::PlanSteps<T>(graph(), [&](Index v) { return layer(v).operations(); },
+                                  [&](Index v) { return layer(v).is_steady(); }, alike);
+  }
+  // Whether frames of any width, height and batch have shapes like those that were tried: if nothing has to do with space.
+  bool shapes_are_known() const {
+    bool known = inputs() == 1 && controls_.empty();
+    stages_.for_each([&](auto, const auto& layer) { known = known && space_of(layer) == Space::none; });
+    return known;
+  }
   EIGENSTREAM_ALWAYS_INLINE Index last() const noexcept { return graph().last(); }
-  EIGENSTREAM_ALWAYS_INLINE Index main_output() const noexcept { return plan_.main_output(); }
   EIGENSTREAM_ALWAYS_INLINE Index number_of(const Operand& operand) const noexcept {
     return &operand - graph().operands().data();
   }
@@ -457,15 +514,92 @@ class Wired {
   // What the inputs have through the whole network; `Ended`: what the end of the signal releases.
   template <bool Ended>
   EIGENSTREAM_OUTLINED Index pass(StateRef state, Frames<T> y) const noexcept {
+    if constexpr (known_at_run_time && !Ended)
+      run_steps(state, y);
+    else
+      run_layers<Ended>(state, y);
+    const Live out = live(state)[main_output()];
+    if (out.count > 0 && out.data != y.data) copy_out(state, main_output(), y.data);
+    return out.count;
+  }
+  template <bool Ended>
+  EIGENSTREAM_ALWAYS_INLINE void run_layers(StateRef state, Frames<T> y) const noexcept {
     for_each_value([&](Index v, auto i, const auto& layer) EIGENSTREAM_INLINE_LAMBDA {
       using L = std::remove_cvref_t<decltype(layer)>;
       if constexpr (JoinLayer<L>)
         if (!Layer<L> || graph()[v].joins) return run_join<Ended>(state, v, i, layer, y);
       if constexpr (Layer<L>) run_layer<Ended>(state, v, i, layer, y);
     });
-    const Live out = live(state)[main_output()];
-    if (out.count > 0 && out.data != y.data) copy_out(state, main_output(), y.data);
-    return out.count;
+  }
+  // The same by the plan.
+  EIGENSTREAM_ALWAYS_INLINE void run_steps(StateRef state, Frames<T> y) const noexcept {
+    Live* const values = live(state);
+    const Place* const shapes = places(state.data);
+    const Index* const blocks = layer_offsets(state.data);
+    std::byte* const scratch = state.scratch + queue_offsets(state.data)[graph().operands().size()];
+    const Step* const end = steps_.steps().data() + steps_.steps().size();
+    for (const Step* at = steps_.steps().data(); at != end; ++at) {
+      const Step& step = *at;
+      if (const Step* next = at + 1; next != end) {
+        const char* data = static_cast<const char*>(next->run.data);
+        __builtin_prefetch(data);
+        __builtin_prefetch(data + 64);
+        __builtin_prefetch(data + 128);
+        __builtin_prefetch(data + 192);
+        const std::byte* block = state.data + blocks[next->layer];
+        __builtin_prefetch(block);
+        __builtin_prefetch(block + 64);
+      }
+      Live out{nullptr, 0};
+      const FrameLayout& shape = shapes[step.first].shape;
+      if (step.kind == Step::Kind::any) {
+        const auto& layer = stages_.layers[static_cast<std::size_t>(step.layer)];
+        if (graph()[step.first].joins)
+          run_join<false>(state, step.first, step.layer, layer, y);
+        else
+          run_layer<false>(state, step.first, step.layer, layer, y);
+        out = values[step.first];
+      } else if (const Live in = values[step.from]; in.count > 0) {
+        out.count = in.count;
+        const Index most = step.steady ? in.count : stages_.layers[static_cast<std::size_t>(step.layer)].max_outputs(in.count);
+        T* const to = place_of(step, state, most, y);
+        out.data = to;
+        const T* const addend = step.addend < 0 ? nullptr : values[step.addend].data;
+        if (step.kind == Step::Kind::adds)
+          out.count = step.run.add_steps(step.run.layer, {state.data + blocks[step.layer], shapes[step.from].shape, scratch}, in.data,
+                                         in.count, addend, to);
+        else if (step.kind == Step::Kind::maps)
+          step.run.map(step.run.layer, in.data, to, in.count * shape.size());
+        else
+          kernel::map_two(in.data, addend, to, in.count * shape.size(), [](auto a, auto b) EIGENSTREAM_INLINE_LAMBDA { return a + b; });
+      }
+      if (out.count > 0)
+        for (std::uint32_t k = step.tails; k < step.tails_end; ++k) {
+          const detail::PlanTail<T>& tail = *steps_.tail(k);
+          T* const x = const_cast<T*>(out.data);
+          const Index n = out.count * shape.size();
+          if (tail.addend < 0)
+            tail.layer.map(tail.layer.layer, x, x, n);
+          else
+            kernel::add_pointwise(values[tail.addend].data, x, n);
+        }
+      values[step.last] = out;
+    }
+  }
+  // Where the output of a step goes.
+  EIGENSTREAM_ALWAYS_INLINE T* place_of(const Step& step, StateRef state, Index most, Frames<T> y) const noexcept {
+    const Value& own = graph()[step.first];
+    if (own.on >= 0) return const_cast<T*>(live(state)[own.on].data);
+    if (own.home == Home::output) return y.data;
+    if (own.home == Home::layer) {
+      T* place = step.keeper.input_room == nullptr
+                     ? nullptr
+                     : step.keeper.input_room(step.keeper.layer, {state.data + layer_offsets(state.data)[own.home_index], shape_of(state, step.last), state.scratch}, most);
+      if (place != nullptr) return place;
+    } else if (own.home == Home::queue) {
+      if (T* place = room(state, own, most); place != nullptr) return place;
+    }
+    return reinterpret_cast<T*>(state.scratch + places(state.data)[step.first].buffer);
   }
   EIGENSTREAM_OUTLINED void copy_out(StateRef state, Index v, T* to) const noexcept {
     const Live out = live(state)[v];
@@ -496,7 +630,7 @@ class Wired {
     }
     const StateRef inner = layer_state(state, i);
     const Index most = Ended ? own.flushed : layer.max_outputs(in.count);
-    T* place = own.in_place && in.count > 0 ? const_cast<T*>(in.data) : destination<Ended>(state, v, most, y);
+    T* place = own.on >= 0 && in.count > 0 ? const_cast<T*>(in.data) : destination<Ended>(state, v, most, y);
     const Frames<T> out(place, shape_of(state, v), place == y.data ? y.count : most);
     Index count = 0;
     if (in.count > 0) count = layer.steps(inner, Frames<const T>(in.data, inner.shape, in.count), out);
@@ -537,7 +671,8 @@ class Wired {
     const std::span<const Frames<const T>> all(gathered(state), graph().operands(v).size());
     const StateRef inner = layer_state(state, i);
     const Index most = Ended ? graph()[v].flushed : layer.max_outputs(n);
-    T* place = destination<Ended>(state, v, most, y);
+    const Index on = graph()[v].on;
+    T* place = on >= 0 && n > 0 ? const_cast<T*>(values[on].data) : destination<Ended>(state, v, most, y);
     const Frames<T> out(place, shape_of(state, v), place == y.data ? y.count : most);
     Index count = n > 0 ? layer.steps(inner, all, out) : 0;
     if constexpr (Ended) count += layer.flush(inner, out.from(count));
@@ -549,6 +684,7 @@ class Wired {
   FrameShape wanted_ = FrameShape::any();
   Space space_ = Space::none;
   detail::WiredPlan plan_;
+  detail::PlanSteps<T> steps_;
   std::vector<NetworkOutput> outputs_;  // if they were chosen
   std::vector<Index> output_values_;
   std::vector<NetworkControl> controls_;

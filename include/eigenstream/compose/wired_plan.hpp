@@ -28,7 +28,7 @@ class WiredPlan {
     bool joins = false;  // it has several
     Index uses = 0;         // as an operand and as an output
     bool kept = false;      // must be there when all layers have run
-    bool in_place = false;  // the layer works where its operand lies
+    Index on = -1;          // the operand where it works, whose frames it overwrites; none: -1
     Home home = Home::buffer;
     Index home_index = 0;  // layer or operand whose room it is
     Index buffer = 0;      // number of the scratch buffer for it
@@ -42,8 +42,8 @@ class WiredPlan {
     bool direct = true;  // none ever waits: the layer takes all that come, and there is no queue
   };
 
-  /// `works_in_place`: of each layer, whether it may write where it reads.
-  WiredPlan(const Wiring& wiring, const std::vector<char>& works_in_place)
+  /// `works_on`: of each layer, which of its operands it may overwrite, as no other layer reads it; none: -1.
+  WiredPlan(const Wiring& wiring, const std::vector<Index>& works_on)
       : more_inputs_(wiring.more_inputs()), graph_(wiring.graph().inputs()), main_output_(wiring.main_output()) {
     for (Index v = 0; v <= wiring.last(); ++v) {
       Value value{.rate = wiring.graph()[v].rate, .alignment = wiring.graph()[v].alignment};
@@ -65,11 +65,9 @@ class WiredPlan {
       ++graph_[output.value].uses;
       if (output.value != main_output_) graph_[output.value].kept = true;
     }
-    for (Index v = 0; v <= graph_.last(); ++v)
-      check(graph_[v].uses > 0, "Graph: ", v == 0 ? "the input" : v < graph_.inputs() ? "input " : "value ",
-            v == 0 ? "" : std::to_string(v), " is not used");
+    wiring.check_used();
     count_frames(wiring);
-    find_homes(works_in_place);
+    find_homes(works_on);
   }
 
   const ValueGraph<Value, Operand>& graph() const noexcept { return graph_; }
@@ -108,12 +106,13 @@ class WiredPlan {
   }
 
   // Decides where each value is written, and which share a scratch buffer.
-  void find_homes(const std::vector<char>& works_in_place) {
+  void find_homes(const std::vector<Index>& works_on) {
     std::vector<Index> end(static_cast<std::size_t>(graph_.values()), 0);  // last use of a value's buffer
-    const auto in_place = [&](Index v) { return works_in_place[static_cast<std::size_t>(v - graph_.inputs())] != 0; };
+    const auto in_place = [&](Index v) { return works_on[static_cast<std::size_t>(v - graph_.inputs())] >= 0; };
     for (Index v = graph_.inputs(); v <= graph_.last(); ++v) {
-      Value& own = graph_[v];
-      own.in_place = !own.joins && in_place(v) && own.from >= graph_.inputs() && graph_[own.from].uses == 1;
+      if (!in_place(v)) continue;
+      const Operand& operand = std::as_const(graph_).operands(v)[static_cast<std::size_t>(works_on[static_cast<std::size_t>(v - graph_.inputs())])];
+      if (operand.direct && operand.value >= graph_.inputs() && graph_[operand.value].uses == 1) graph_[v].on = operand.value;
     }
     Value& main = graph_[main_output_];
     main.kept = main.kept || main.uses > 1;
@@ -130,13 +129,15 @@ class WiredPlan {
       if (user.joins) {
         const auto operands = std::as_const(graph_).operands(v);
         for (auto operand = operands.rbegin(); operand != operands.rend(); ++operand) {
-          if (operand->direct)
+          if (operand->value == user.on)
+            claim(user.on, user.home, user.home_index, end[static_cast<std::size_t>(v)]);
+          else if (operand->direct)
             stay(operand->value);
           else
             claim(operand->value, Home::queue, &*operand - std::as_const(graph_).operands().data(), v);
         }
-      } else if (user.in_place) {
-        claim(user.from, user.home, user.home_index, end[static_cast<std::size_t>(v)]);
+      } else if (user.on >= 0) {
+        claim(user.on, user.home, user.home_index, end[static_cast<std::size_t>(v)]);
       } else if (!in_place(v)) {
         claim(user.from, Home::layer, v - graph_.inputs(), v);
       } else {
@@ -149,8 +150,8 @@ class WiredPlan {
       Value& own = graph_[v];
       for (Index b = 0; b < static_cast<Index>(owners.size()); ++b)
         if (owners[static_cast<std::size_t>(b)] == v - 1) free.push_back(b);
-      if (own.in_place) {
-        own.buffer = graph_[own.from].buffer;
+      if (own.on >= 0) {
+        own.buffer = graph_[own.on].buffer;
         continue;
       }
       if (own.home == Home::output) continue;

@@ -88,6 +88,18 @@ class Wiring {
   /// The value that is the main output.
   Index main_output() const noexcept { return outputs_.empty() ? last() : outputs_.front().value; }
 
+  /// Errors   Error if a value is used by none and is no output
+  void check_used() const {
+    std::vector<char> used(static_cast<std::size_t>(graph_.values()), 0);
+    for (const Operand& operand : graph_.operands()) used[static_cast<std::size_t>(operand.value)] = 1;
+    if (outputs_.empty()) used[static_cast<std::size_t>(main_output())] = 1;
+    for (const Output& output : outputs_) used[static_cast<std::size_t>(output.value)] = 1;
+    const Index inputs = graph_.inputs();
+    for (Index v = 0; v <= last(); ++v)
+      check(used[static_cast<std::size_t>(v)] != 0, "Graph: ", v == 0 ? "the input" : v < inputs ? "input " : "value ",
+            v == 0 ? "" : std::to_string(v), " is not used");
+  }
+
   const std::vector<NetworkInput>& more_inputs() const noexcept { return inputs_; }
   const ValueGraph<Value, Operand>& graph() const noexcept { return graph_; }
   /// The value made last, or the network's input.

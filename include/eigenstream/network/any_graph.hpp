@@ -6,6 +6,7 @@
 #include <string>            // names
 #include <vector>            // values
 
+#include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/wired.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
 #include "eigenstream/layer/join.hpp"
@@ -17,11 +18,54 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// sum, product, concatenation of channels and so on. Built by GraphBuilder.
 /// Shapes   as the layers say
 /// Timing   branches are aligned by themselves, as in Parallel
+/// Containers among the layers are taken apart, so that one plan runs all that is in them: the frames, the fingerprint and
+/// what a state holds are the same as with them.
 template <class T>
 class AnyGraph : public Wired<T, detail::VectorStages<AnyLayer<T>>> {
+  using Base = Wired<T, detail::VectorStages<AnyLayer<T>>>;
+  using Stages = detail::VectorStages<AnyLayer<T>>;
+
  public:
   AnyGraph(std::vector<AnyLayer<T>> layers, const Wiring& wiring, Index in_channels = Dynamic)
-      : Wired<T, detail::VectorStages<AnyLayer<T>>>(detail::VectorStages<AnyLayer<T>>{std::move(layers)}, wiring, in_channels) {}
+      : AnyGraph(Parts(Stages{std::move(layers)}, wiring), in_channels) {}
+
+  std::uint64_t fingerprint() const noexcept { return fingerprint_; }
+
+  /// A step of what frames run through: layers that run together, by their names, the values that they take and the one that
+  /// they give.
+  struct PlannedStep {
+    std::vector<std::string> layers;
+    std::vector<Index> takes;
+    Index gives = 0;
+  };
+  /// How the network runs: its steps, in their order. Values are numbered as in a Wiring of the layers without containers.
+  std::vector<PlannedStep> plan() const {
+    std::vector<PlannedStep> all;
+    for (const auto& step : this->plan_steps().steps()) {
+      PlannedStep own;
+      own.gives = step.last;
+      const auto add_layer = [&](Index v) { own.layers.push_back(this->stages().layers[static_cast<std::size_t>(v - this->inputs())].name()); };
+      const auto take = [&](Index v) {
+        if (v >= 0) own.takes.push_back(v);
+      };
+      add_layer(step.first);
+      for (const auto& operand : this->graph().operands(step.first)) take(operand.value);
+      for (Index v : this->plan_steps().joined(step)) add_layer(v);
+      for (Index v : this->plan_steps().added(step)) take(v);
+      all.push_back(std::move(own));
+    }
+    return all;
+  }
+
+  /// The network of one layer that may be a container, or the layer itself if it is none.
+  static AnyLayer<T> of(AnyLayer<T> layer) {
+    if (!is_container(layer) || layer.template as<AnyGraph>() != nullptr) return layer;
+    Wiring wiring;
+    wiring.add(layer.timing(), {0});
+    Parts parts(Stages{{layer}}, wiring);
+    parts.fingerprint = layer.fingerprint();
+    return AnyGraph(std::move(parts), layer.wanted().channels == 0 ? Dynamic : Index{layer.wanted().channels});
+  }
 
   /// The same layers without padding, aligned anew.
   AnyGraph without_padding() const {
@@ -30,6 +74,84 @@ class AnyGraph : public Wired<T, detail::VectorStages<AnyLayer<T>>> {
     const Wiring wiring = this->rewire(layers);
     return AnyGraph(std::move(layers.layers), wiring, this->wanted().channels == 0 ? Dynamic : Index{this->wanted().channels});
   }
+
+ private:
+  // Layers and how they are connected, containers taken apart.
+  struct Parts {
+    Parts(Stages whole, const Wiring& given) : wiring(given), fingerprint(of_layers(whole, given)) {
+      given.check_used();
+      bool some = false;
+      whole.for_each([&](Index, const AnyLayer<T>& layer) { some = some || is_container(layer); });
+      if (!some) {
+        stages = std::move(whole);
+        return;
+      }
+      wiring = Wiring(given.more_inputs());
+      std::vector<Index> values;
+      for (Index v = 0; v < given.graph().inputs(); ++v) values.push_back(v);
+      whole.for_each([&](Index i, const AnyLayer<T>& layer) {
+        const Index v = given.graph().inputs() + i;
+        values.push_back(add(layer, mapped(given.graph().operands(v), values), given.graph()[v].alignment));
+      });
+      std::vector<Wiring::Output> outputs = given.outputs();
+      for (Wiring::Output& output : outputs) output.value = values[static_cast<std::size_t>(output.value)];
+      if (!outputs.empty()) wiring.choose_outputs(std::move(outputs));
+    }
+    static std::uint64_t of_layers(const Stages& whole, const Wiring& given) {
+      std::vector<Index> outputs;
+      for (const Wiring::Output& output : given.outputs()) outputs.push_back(output.value);
+      return Base::fingerprint_of(whole, given.graph(), given.more_inputs(), outputs);
+    }
+    template <class Operands>
+    static std::vector<Index> mapped(const Operands& operands, const std::vector<Index>& values) {
+      std::vector<Index> from;
+      for (const auto& operand : operands) from.push_back(values[static_cast<std::size_t>(operand.value)]);
+      return from;
+    }
+    // The value that a layer gives; the value made last.
+    Index add(const AnyLayer<T>& layer, const std::vector<Index>& from, Alignment alignment) {
+      if (!is_container(layer)) {
+        stages.layers.push_back(layer);
+        return wiring.add(layer.timing(), from, alignment);
+      }
+      if (const auto* chain = layer.template as<AnySequential<T>>()) {
+        Index value = from.front();
+        for (const AnyLayer<T>& inner : chain->stages().layers) value = add(inner, {value}, Alignment::centred);
+        return value;
+      }
+      if (const auto* residual = layer.template as<Residual<AnyLayer<T>>>()) {
+        const Index value = add(residual->net(), from, Alignment::centred);
+        return add(Join<T>(Reduce::sum, 2), {value, from.front()}, Alignment::centred);
+      }
+      const AnyGraph& inner = *layer.template as<AnyGraph>();
+      std::vector<Index> values = from;
+      inner.stages().for_each([&](Index i, const AnyLayer<T>& own) {
+        const Index v = inner.inputs() + i;
+        values.push_back(add(own, mapped(inner.graph().operands(v), values), inner.graph()[v].alignment));
+      });
+      return values.back();
+    }
+    Stages stages;
+    Wiring wiring;
+    std::uint64_t fingerprint;
+  };
+  AnyGraph(Parts parts, Index in_channels) : Base(std::move(parts.stages), parts.wiring, in_channels), fingerprint_(parts.fingerprint) {}
+
+  // Whether a layer holds others that can run by themselves, and has nothing to remember but what they do.
+  static bool is_container(const AnyLayer<T>& layer) {
+    if (const auto* chain = layer.template as<AnySequential<T>>()) return !chain->stages().layers.empty();
+    if (const auto* residual = layer.template as<Residual<AnyLayer<T>>>()) return !residual->waits();
+    const auto* graph = layer.template as<AnyGraph>();
+    if (graph == nullptr || graph->stages().layers.empty() || graph->main_output() != graph->graph().last() || graph->all_outputs().size() > 1)
+      return false;
+    for (const NetworkInput& input : graph->more_inputs())
+      if (input.rate != Rate()) return false;
+    for (const auto& operand : graph->graph().operands())
+      if (!operand.direct) return false;
+    return true;
+  }
+
+  std::uint64_t fingerprint_;
 };
 
 /// Puts a network with branches together:

@@ -3,9 +3,11 @@
 
 #include <memory>  // shared_ptr
 #include <span>    // inputs
+#include <string>  // names
 #include <vector>  // stages
 
 #include "eigenstream/compose/chain.hpp"
+#include "eigenstream/compose/operations.hpp"
 #include "eigenstream/compose/stages.hpp"
 #include "eigenstream/core/layer.hpp"
 #include "eigenstream/core/network_input.hpp"
@@ -41,7 +43,21 @@ class AnyLayer {
   /// The same layer without padding in time; shared if it has none.
   AnyLayer without_padding() const {
     std::shared_ptr<const Base> without = layer_->without_padding();
-    return without == nullptr ? *this : AnyLayer(std::move(without));
+    if (without == nullptr) return *this;
+    AnyLayer layer(std::move(without));
+    layer.name_ = name_;
+    return layer;
+  }
+
+  /// What reports call it; empty unless it was given a name.
+  const std::string& name() const noexcept {
+    static const std::string none;
+    return name_ == nullptr ? none : *name_;
+  }
+  AnyLayer named(std::string name) const {
+    AnyLayer layer = *this;
+    layer.name_ = std::make_shared<const std::string>(std::move(name));
+    return layer;
   }
 
   /// How many signals it takes. One that takes several is for a graph.
@@ -61,6 +77,10 @@ class AnyLayer {
   void exchange(StateRef state, StateCodec& codec) const { layer_->exchange(state, codec); }
   T* input_room(StateRef state, Index n) const noexcept { return layer_->input_room(state, n); }
   bool in_place() const noexcept { return in_place_; }
+  /// What a plan calls directly.
+  detail::Operations<T> operations() const noexcept { return layer_->operations(); }
+  /// Whether never more frames come out of a call than went in.
+  bool is_steady() const noexcept { return steady_; }
   /// What a network with several outputs does besides, and what they are.
   const std::vector<NetworkOutput>& all_outputs() const noexcept { return layer_->all_outputs(); }
   std::vector<FrameShape> out_shapes(const FrameShape& in) const { return layer_->out_shapes(in); }
@@ -100,6 +120,7 @@ class AnyLayer {
     virtual void exchange(StateRef, StateCodec&) const = 0;
     virtual T* input_room(StateRef, Index) const noexcept = 0;
     virtual bool in_place() const noexcept = 0;
+    virtual detail::Operations<T> operations() const noexcept = 0;
     virtual bool keeps_channels() const noexcept = 0;
     virtual Space space() const noexcept = 0;
     virtual const std::vector<NetworkOutput>& all_outputs() const noexcept = 0;
@@ -157,6 +178,7 @@ class AnyLayer {
       return nullptr;
     }
     bool in_place() const noexcept override { return layer.in_place(); }
+    detail::Operations<T> operations() const noexcept override { return detail::operations_of(layer); }
     bool keeps_channels() const noexcept override { return eigenstream::keeps_channels(layer); }
     Space space() const noexcept override { return space_of(layer); }
     const std::vector<NetworkOutput>& all_outputs() const noexcept override { return all_outputs_of(layer); }
@@ -196,6 +218,7 @@ class AnyLayer {
   }
 
   std::shared_ptr<const Base> layer_;
+  std::shared_ptr<const std::string> name_;
   bool in_place_, steady_;  // asked for with every tile
 };
 

@@ -52,6 +52,7 @@ class Registry {
     Module network = create(spec, weights, used, policy, {0, 1, 1, 1}, false);
     for (const auto& [name, values] : weights)
       check(used.contains(name), "tensor \"", name, "\" ", values.shape_text(), " belongs to no module");
+    network.layer = AnyGraph<float>::of(std::move(network.layer));
     return network;
   }
 
@@ -82,9 +83,10 @@ class Registry {
       }
       // Error if it cannot take what comes; of several signals, the graph knows all.
       if (!leaf || built.layer.inputs() == 1) static_cast<void>(out_of_layer(built.layer, in));
-      return {spec.type, spec.path, std::move(built.layer), std::move(built.children)};
+      return {spec.type, spec.path, built.layer.named(shown_name(spec)), std::move(built.children)};
     });
   }
+  static std::string shown_name(const ModuleSpec& spec) { return spec.path.empty() ? spec.type : spec.type + " " + spec.path; }
   // Whether a layer over frames does to each column what it does to each frame of a signal.
   static bool same_for_columns(const AnyLayer<float>& layer, const FrameShape& in) {
     return layer.timing().frame_by_frame() && in.size() > 0 && layer.facts(in).state_bytes == 0;
@@ -148,7 +150,7 @@ inline AnyGraph<float> ModuleReader::graph(const std::string& name, const FrameS
           reader.check(both != 0, "its operands have ", channels, " and ", Index{shape.channels}, " channels");
           channels = both;
         }
-        last = graph.join(join, operands, alignment);
+        last = graph.join(AnyLayer<float>(join).named(Registry::shown_name(spec)), operands, alignment);
         shapes.add(known ? join.facts(operand_shapes).out : unknown_frame, from);
         return;
       }
