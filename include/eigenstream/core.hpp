@@ -20,6 +20,7 @@
 #include "eigenstream/core/state.hpp"
 #include "eigenstream/core/state_block.hpp"
 #include "eigenstream/core/state_codec.hpp"
+#include "eigenstream/core/state_map.hpp"
 #include "eigenstream/core/stateless_layer.hpp"
 #include "eigenstream/core/timing.hpp"
 #include "eigenstream/core/timing_builder.hpp"

@@ -16,6 +16,7 @@
 #include "eigenstream/analysis/dependency.hpp"
 #include "eigenstream/stream/planar.hpp"
 #include "support/allocation.hpp"
+#include "support/apart.hpp"
 #include "support/errors.hpp"
 
 namespace support {
@@ -149,6 +150,7 @@ class Contract {
     check_states();
     check_forged();
     check_garbage();
+    check_apart(*net_, in_, options_.seed);
     check_interleaved();
     check_refusals();
     if (!options_.light) {

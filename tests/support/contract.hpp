@@ -32,6 +32,7 @@ struct ContractOptions {
 ///   errors   a room one frame too small, wrong channels, wrong batch: refused, nothing changed
 ///   state    saved, loaded, copied, reset, reset from garbage, equal for equal inputs; fresh after a flush; forged,
 ///            refused or harmless
+///   apart    packed and unpacked, lifted out of a batch and put into one (support/apart.hpp)
 ///   sharing  interleaved streams and several threads on one network
 ///   timing   what perturbing single frames shows, in the dependency matrix frame by frame
 template <class T>

@@ -137,7 +137,7 @@ class Resample {
   }
   void exchange(StateRef state, StateCodec& codec) const {
     if (is_identity()) return;
-    codec.count(seen(state), codec.frames());
+    codec.count(seen(state), codec.frames(), {.from = padding_ + down_ + reach_ / up_ + 1, .period = down_});
     history(state).exchange(codec);
   }
   T* input_room(StateRef state, Index n) const noexcept {

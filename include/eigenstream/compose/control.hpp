@@ -84,7 +84,9 @@ class Control {
     return 0;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.values(values(state), size_ * state.shape.batch);
+    for (Index k = 0; k < static_cast<Index>(controls_.size()); ++k)
+      codec.values(place(state, k), channels(k) * state.shape.batch);
+    codec.derived(result(state), result_size(state));
     if (codec.reading() && codec.good()) work_out(state);
   }
   T* input_room(StateRef, Index) const noexcept { return nullptr; }

@@ -5,6 +5,7 @@
 #include <cmath>      // pow, sqrt
 #include <cstdint>    // uint64_t
 #include <numbers>    // pi
+#include <numeric>    // lcm
 #include <span>       // queries, keys, values
 #include <vector>     // tables
 
@@ -169,7 +170,7 @@ class Attention {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.count(seen(state), codec.frames());
+    codec.count(seen(state), codec.frames(), rotates() ? Recurrence() : recurrence());
     codec.values(stored(state), state.shape.columns() * blocks() * block_size());
     if (waits()) waiting(state).exchange(codec);
   }
@@ -406,6 +407,11 @@ class Attention {
     }
   }
 
+  // Frames are in the same lanes and blocks of the ring again, and all that is seen has come. Rotations tell how many came.
+  Recurrence recurrence() const noexcept {
+    return {.from = span_.past + span_.ahead + 2 * span_.chunk + options_.sinks + block,
+            .period = std::lcm<Time, Time>(ring_blocks_ * block, span_.chunk)};
+  }
   bool rotates() const noexcept { return options_.rotary_size > 0; }
   bool has_keys() const noexcept { return !keys_.empty(); }
 

@@ -59,7 +59,7 @@ class Delay {
     return rest;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.count(seen(state), codec.frames());
+    codec.count(seen(state), codec.frames(), {.from = frames_});
     history(state).exchange(codec);
   }
   T* input_room(StateRef state, Index n) const noexcept {

@@ -101,7 +101,7 @@ class Pad {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.count(seen(state), codec.frames());
+    codec.count(seen(state), codec.frames(), {.from = skip_ + hold_ + 1});
     if (hold_ > 0) history(state).exchange(codec);
     if (repeats_last()) codec.values(last(state), state.shape.size());
   }

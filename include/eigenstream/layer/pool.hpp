@@ -76,7 +76,8 @@ class Pool1d {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.count(outputs(state), stage_.outputs_after(codec.frames()));
+    // Only windows that begin before the signal, and those behind its end, are not like the others.
+    codec.count(outputs(state), stage_.outputs_after(codec.frames()), {.from = ceil_div(stage_.left, stage_.stride)});
     window_.template exchange<T>(inner(state), codec);
   }
   T* input_room(StateRef state, Index n) const noexcept {

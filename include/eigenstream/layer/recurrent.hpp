@@ -150,7 +150,9 @@ class Recurrent {
     return 0;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.values(h(state), remembered() * state.shape.columns());
+    const Index columns = state.shape.columns();
+    codec.values(h(state), out_ * columns);
+    if constexpr (is_lstm) codec.values(c(state), hidden_ * columns);
   }
   T* input_room(StateRef, Index) const noexcept { return nullptr; }
   static constexpr bool in_place() noexcept { return false; }

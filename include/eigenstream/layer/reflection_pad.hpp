@@ -83,7 +83,7 @@ class ReflectionPad {
     return written;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.count(seen(state), codec.frames());
+    codec.count(seen(state), codec.frames(), {.from = first() + 1});
     history(state).exchange(codec);
   }
   T* input_room(StateRef state, Index n) const noexcept {

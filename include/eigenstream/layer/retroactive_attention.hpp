@@ -72,7 +72,7 @@ class RetroactiveAttention {
     return 0;
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.count(seen(state), codec.frames());
+    codec.count(seen(state), codec.frames(), {.from = window_ + block, .period = ring_ * block});
     codec.values(column(state, 0), state.shape.batch * column_size());
   }
   T* input_room(StateRef, Index) const noexcept { return nullptr; }

@@ -100,10 +100,7 @@ class History {
   T* newest_end() const noexcept { return frames() + head()->end * frame_size_; }
 
   /// The kept frames are the state; where they lie is not.
-  void exchange(StateCodec& codec) {
-    if (codec.reading()) head()->end = keep_;
-    codec.values(newest_end() - keep_ * frame_size_, keep_ * frame_size_);
-  }
+  void exchange(StateCodec& codec) { codec.last_frames(frames(), head()->end, keep_, frame_size_); }
 
  private:
   static constexpr Index scalar_bytes = static_cast<Index>(sizeof(T));

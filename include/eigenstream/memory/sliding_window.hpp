@@ -174,7 +174,7 @@ struct SlidingWindow {
   template <class T>
   void exchange(At state, StateCodec& codec) const {
     codec.count(position(state)->due, due_after(codec.frames()));
-    codec.count(position(state)->seen, codec.frames());
+    codec.count(position(state)->seen, codec.frames(), {.from = 0});  // only the end of the signal asks for it
     history<T>(state).exchange(codec);
   }
 

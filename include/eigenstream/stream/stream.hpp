@@ -39,6 +39,18 @@ struct TensorCalls {
                 "eigenstream: calls with tensors need <eigenstream/stream/tensor_calls.hpp> (<eigenstream.hpp> has it), and "
                 "chunks that are Eigen tensors, maps, matrices or Frames");
 };
+
+/// For those who keep the states of streams elsewhere (serve/): the memory of a stream, and the frames that it has seen.
+struct StreamMemory {
+  template <class Stream>
+  static StateRef state(const Stream& stream) noexcept {
+    return stream.state();
+  }
+  template <class Stream>
+  static Time& seen(Stream& stream) noexcept {
+    return stream.seen_;
+  }
+};
 }  // namespace detail
 
 /// A network at work on one signal (or a batch of signals in step): shared weights, a state of its own.
@@ -467,6 +479,7 @@ class Stream {
   }
 
  private:
+  friend struct detail::StreamMemory;
   EIGENSTREAM_ALWAYS_INLINE bool takes_several() const noexcept {
     if constexpr (requires { net_->inputs(); }) return several_;
     return false;

@@ -26,8 +26,8 @@ class OverlapSum {
     std::fill_n(open(state), open_size(state.shape), T(0));
   }
   void exchange(StateRef state, StateCodec& codec) const {
-    codec.count(windows(state), codec.frames());
-    codec.values(open(state), open_size(state.shape));
+    codec.count(windows(state), codec.frames(), {.from = size_ / stride_ + 1});
+    codec.frames(open(state), keep(), sums(state.shape).size());
   }
   T* input_room(StateRef, Index) const noexcept { return nullptr; }
   static constexpr bool in_place() noexcept { return false; }
