@@ -41,10 +41,11 @@ BELOW = {
     "analysis": {"core", "stream", "draw"},
     "network": GROUND | {"layer", "compose", "window", "audio", "io"},
     "names": GROUND | {"layer", "compose", "window", "audio", "stream", "network"},
+    "serve": GROUND | {"layer", "compose", "window", "audio", "stream", "network"},
 }
 # Not in eigenstream.hpp, which is what runs: what builds networks by name brings every layer along; files, checks and plots
 # are wanted in few places of a program.
-NOT_IN_TOP = {"network", "names", "io", "analysis", "draw", "learn", "streamer"}
+NOT_IN_TOP = {"network", "names", "io", "analysis", "draw", "learn", "streamer", "serve"}
 NO_SIBLINGS = {"layer"}
 
 # Doors at old places: they include what has moved, and nothing else is asked of them.
