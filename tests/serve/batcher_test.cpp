@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "eigenstream/audio/resample.hpp"
@@ -238,4 +240,45 @@ TEST_CASE("Batcher: a stream is one batcher's, and the pool's again when that is
     CHECK(one.memory_bytes() > 0);
   }
   CHECK(pool.get_state(worker, stream) == pool.fresh().get_state());
+}
+
+TEST_CASE("Batcher: threads each have one, of the same pool", "[serve]") {
+  using Net = es::AnySequential<float>;
+  const support::RandomNetwork random = support::random_network(7);
+  constexpr Index threads = 3, streams = 8, frames = 40;
+  es::StreamPool<Net> pool(random.net, {.streams = threads * streams, .channels = random.channels});
+  support::Random numbers(3);
+  const std::vector<float> x = support::random_values<float>(frames * random.channels, numbers);
+  const Index size = pool.out_shape().size(), room = pool.max_outputs(frames);
+  es::Stream<Net> alone(random.net, {.channels = random.channels});
+  std::vector<float> expected(static_cast<std::size_t>(room * size));
+  const Index count = alone.process({x.data(), alone.in_shape(), frames}, {expected.data(), alone.out_shape(), room});
+  std::array<int, threads> wrong{};
+  std::vector<std::thread> running;
+  for (std::size_t id = 0; id < threads; ++id)
+    running.emplace_back([&, id] {  // no assertions in here: Catch2 wants them in one thread
+      for (int round = 0; round < support::cases(40); ++round) {
+        es::Batcher<Net> batcher(pool, {.columns = 8, .groups = 2});
+        std::vector<std::vector<float>> y(streams, std::vector<float>(expected.size()));
+        std::vector<es::BatchJob<float>> jobs(streams);
+        std::vector<Index> written(streams, 0);
+        for (es::BatchJob<float>& job : jobs) batcher.join(job.stream = pool.open());
+        for (Index at = 0; at < frames; ++at) {
+          for (std::size_t i = 0; i < jobs.size(); ++i) {
+            jobs[i].x = {x.data() + at * random.channels, pool.in_shape(), 1};
+            jobs[i].y = {y[i].data() + written[i] * size, pool.out_shape(), room - written[i]};
+          }
+          batcher.process(jobs);
+          for (std::size_t i = 0; i < jobs.size(); ++i) written[i] += jobs[i].written;
+        }
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+          wrong[id] += written[i] != count || std::memcmp(y[i].data(), expected.data(), static_cast<std::size_t>(count * size) * sizeof(float)) != 0;
+          batcher.leave(jobs[i].stream);
+          pool.close(jobs[i].stream);
+        }
+      }
+    });
+  for (std::thread& thread : running) thread.join();
+  for (const int each : wrong) CHECK(each == 0);
+  CHECK(pool.size() == 0);
 }

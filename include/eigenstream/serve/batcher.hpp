@@ -5,6 +5,7 @@
 #include <cstring>    // memcpy
 #include <memory>     // shared_ptr
 #include <span>       // jobs
+#include <type_traits>  // has_unique_object_representations
 #include <vector>     // groups
 
 #include "eigenstream/core/scratch.hpp"
@@ -22,7 +23,7 @@ struct BatchJob {
 };
 
 struct BatcherOptions {
-  Index columns = 16;  ///< streams in a group, which step as one
+  Index columns = 32;  ///< streams in a group, which step as one
   Index groups = 8;    ///< as many times `columns` streams are in batches at most; the others run one by one
   Index frames = 16;   ///< that are gathered at a time; a longer chunk goes in pieces
 };
@@ -139,10 +140,10 @@ class Batcher {
     if (jobs.empty()) return;
     take(jobs);
     for (Group& group : groups_)
-      if (group.wanted) decide(group, jobs);
+      if (group.wanted) decide(group);
     if (waiting_ > 0) find_columns(jobs);
     for (Group& group : groups_)
-      if (group.active) step(group, jobs);
+      if (group.active) step(group);
     if (waiting_ > 0) run_others(jobs);
     noted_ = false;
   }
@@ -158,10 +159,10 @@ class Batcher {
   };
   struct Column {
     Slot* slot = nullptr;  // of the stream that is there
-    Index job = none;      // its job in this call
+    Job* job = nullptr;    // what it has in this call
   };
   static constexpr std::int32_t outside = StreamPool<Net>::outside;
-  static constexpr Index none = -1, most_columns = 4096;
+  static constexpr Index most_columns = 4096;
 
   bool is_ours(const Slot& slot) const noexcept { return slot.batcher.load(std::memory_order_relaxed) == this; }
   EIGENSTREAM_ALWAYS_INLINE Slot& slot_of(StreamHandle handle) const {
@@ -179,26 +180,29 @@ class Batcher {
     return columns_[static_cast<std::size_t>(slot.group * options_.columns + slot.column)];
   }
   static std::byte* block(const Group& group) noexcept { return StreamPool<Net>::block(group.stream); }
-  static Job& job_of(std::span<Job> jobs, const Column& column) noexcept { return jobs[static_cast<std::size_t>(column.job)]; }
   Slot& slot_of(const Job& job) const noexcept { return pool_.slot_at(job.stream.number); }
   // Not in a column, and not yet served: nothing was written, not even 0 frames.
   static constexpr Index not_yet = -1;
 
+  // In one comparison.
+  static EIGENSTREAM_ALWAYS_INLINE bool same(const FrameShape& a, const FrameShape& b) noexcept {
+    static_assert(std::has_unique_object_representations_v<FrameShape>);
+    return std::memcmp(&a, &b, sizeof a) == 0;
+  }
   // Checks all jobs, and notes which columns have frames.
   void take(std::span<Job> jobs) {
     // What was noted for the call before has been cleared away, unless that threw an Error.
     if (noted_)
-      for (Column& column : columns_) column.job = none;
+      for (Column& column : columns_) column.job = nullptr;
     noted_ = true;
     for (Group& group : groups_) group.wanted = group.active = false;
     waiting_ = 0, ++call_;
     Index count = -1, most = 0;
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      Job& job = jobs[i];
+    for (Job& job : jobs) {
       Slot& slot = slot_of(job.stream);
       if (slot.call == call_) [[unlikely]]
         fail("Batcher: stream ", job.stream.number, " is there twice");
-      if (!(job.x.shape() == in_) || !(job.y.shape() == out_) || job.x.count < 0) [[unlikely]]
+      if (!same(job.x.shape(), in_) || !same(job.y.shape(), out_) || job.x.count < 0) [[unlikely]]
         refuse(job);
       if (job.x.count != count) count = job.x.count, most = pool_.max_outputs(count);
       if (job.y.count < most) check_exact_room(job, slot);
@@ -209,7 +213,7 @@ class Batcher {
         job.written = not_yet, ++waiting_;
         continue;
       }
-      column_of(slot).job = static_cast<Index>(i);
+      column_of(slot).job = &job;
       groups_[static_cast<std::size_t>(slot.group)].wanted = true;
     }
   }
@@ -230,29 +234,29 @@ class Batcher {
 
   // Whether a group steps in this call, by as many frames as the first of its streams has; who does not step with it leaves its
   // column.
-  void decide(Group& group, std::span<Job> jobs) {
+  void decide(Group& group) noexcept {
     const std::span<Column> columns = columns_of(group);
-    const auto count_of = [&](const Column& column) { return column.job != none ? job_of(jobs, column).x.count : 0; };
+    const auto count_of = [](const Column& column) { return column.job != nullptr ? column.job->x.count : 0; };
     const Column* first = columns.data();
-    while (first->job == none) ++first;
+    while (first->job == nullptr) ++first;
     group.count = count_of(*first);
     Index stay = 0;
     for (const Column& column : columns) stay += count_of(column) == group.count;
     group.active = stay >= least_;
     if (group.active && stay == group.members) return;
     for (Column& column : columns) {
-      if (column.slot == nullptr || (group.active ? count_of(column) == group.count : column.job == none)) continue;
-      if (column.job != none) job_of(jobs, column).written = not_yet, ++waiting_, column.job = none;
+      if (column.slot == nullptr || (group.active ? count_of(column) == group.count : column.job == nullptr)) continue;
+      if (column.job != nullptr) column.job->written = not_yet, ++waiting_, column.job = nullptr;
       settle(*column.slot);
     }
   }
   // Columns for those that have none: beside others that go on alike, or in a group of their own.
   void find_columns(std::span<Job> jobs) {
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      if (jobs[i].written != not_yet) continue;
+    for (Job& job : jobs) {
+      if (job.written != not_yet) continue;
       for (Group& group : groups_)
-        if (group.active && group.members < options_.columns && group.count == jobs[i].x.count && fits(slot_of(jobs[i]), group)) {
-          enter(i, jobs, group);
+        if (group.active && group.members < options_.columns && group.count == job.x.count && fits(slot_of(job), group)) {
+          enter(job, group);
           break;
         }
     }
@@ -261,23 +265,25 @@ class Batcher {
     for (Group& group : groups_) {
       if (group.members > 0) continue;
       for (; waiting_ >= least_ && tries > 0; --tries) {
-        const std::size_t first = next_++ % jobs.size();
-        if (jobs[first].written != not_yet || alike(jobs, first) < least_) continue;
-        group.active = true, group.count = jobs[first].x.count;
-        enter(first, jobs, group);
-        for (std::size_t i = 0; i < jobs.size() && group.members < options_.columns; ++i)
-          if (jobs[i].written == not_yet && jobs[i].x.count == group.count && fits(slot_of(jobs[i]), group)) enter(i, jobs, group);
+        Job& first = jobs[next_++ % jobs.size()];
+        if (first.written != not_yet || alike(jobs, first) < least_) continue;
+        group.active = true, group.count = first.x.count;
+        enter(first, group);
+        for (Job& job : jobs)
+          if (group.members < options_.columns && job.written == not_yet && job.x.count == group.count && fits(slot_of(job), group))
+            enter(job, group);
         break;
       }
     }
   }
   // How many of those that wait would step as one with this one; only as far as it matters.
-  Index alike(std::span<Job> jobs, std::size_t first) const noexcept {
-    const std::byte* own = slot_of(jobs[first]).packed();
+  Index alike(std::span<const Job> jobs, const Job& first) const noexcept {
+    const std::byte* own = slot_of(first).packed();
     Index all = 0;
-    for (std::size_t i = 0; i < jobs.size() && all < least_; ++i) {
-      if (jobs[i].written != not_yet || jobs[i].x.count != jobs[first].x.count) continue;
-      const std::byte* other = slot_of(jobs[i]).packed();
+    for (const Job& job : jobs) {
+      if (all == least_) break;
+      if (job.written != not_yet || job.x.count != first.x.count) continue;
+      const std::byte* other = slot_of(job).packed();
       bool same = true;
       for (const StateMap::Count& count : map_.counts())
         same = same && count.alike(StateMap::get_packed(count, own), StateMap::get_packed(count, other));
@@ -292,8 +298,8 @@ class Batcher {
   }
 
   // A stream into a column. There, its place in the pool keeps by how much its counts are ahead of the group's.
-  void enter(std::size_t job, std::span<Job> jobs, Group& group) noexcept {
-    Slot& slot = slot_of(jobs[job]);
+  void enter(Job& job, Group& group) noexcept {
+    Slot& slot = slot_of(job);
     std::span<Column> columns = columns_of(group);
     if (group.members == 0) {
       for (const StateMap::Count& count : map_.counts())
@@ -306,10 +312,10 @@ class Batcher {
     for (const StateMap::Count& count : map_.counts())
       StateMap::set_packed(count, slot.packed(),
                            StateMap::get_packed(count, slot.packed()) - StateMap::get(count, block(group)));
-    columns[static_cast<std::size_t>(at)] = {&slot, static_cast<Index>(job)};
+    columns[static_cast<std::size_t>(at)] = {&slot, &job};
     slot.group = static_cast<std::int32_t>(number_of(group)), slot.column = static_cast<std::int32_t>(at);
     ++group.members;
-    jobs[job].written = 0, --waiting_;
+    job.written = 0, --waiting_;
   }
   // And back to its place.
   void settle(Slot& slot) noexcept {
@@ -329,7 +335,7 @@ class Batcher {
   }
 
   // All of a group that are in their columns, in one call for each piece of their chunks.
-  void step(Group& group, std::span<Job> jobs) {
+  void step(Group& group) noexcept {
     const std::span<Column> columns = columns_of(group);
     const Index in = in_.size(), out = out_.size(), batch = options_.columns;
     Index written = 0;
@@ -337,20 +343,26 @@ class Batcher {
       const Index n = std::min(options_.frames, group.count - at);
       T* x = x_.data();
       for (const Column& column : columns) {
-        if (column.slot != nullptr) copy(job_of(jobs, column).x.data + at * in, n, in, in, x, batch * in);
+        if (column.job != nullptr) copy(column.job->x.data + at * in, n, in, in, x, batch * in);
         x += in;
       }
       const Index ready = group.stream.process(Frames<const T>(x_.data(), in_.with_batch(batch), n),
                                                Frames<T>(y_.data(), out_.with_batch(batch), room_));
+      const bool last = at + n == group.count;
       const T* y = y_.data();
-      for (const Column& column : columns) {
-        if (column.slot != nullptr) copy(y, ready, out, batch * out, job_of(jobs, column).y.data + written * out, out);
+      for (Column& column : columns) {
+        if (column.job != nullptr) {
+          copy(y, ready, out, batch * out, column.job->y.data + written * out, out);
+          if (last) {
+            column.job->written = written + ready;
+            column.slot->seen += group.count;
+            column.job = nullptr;
+          }
+        }
         y += out;
       }
       written += ready;
     }
-    for (Column& column : columns)
-      if (column.slot != nullptr) column.slot->seen += group.count, job_of(jobs, column).written = written, column.job = none;
   }
   // n frames, from one to the next so far apart.
   static EIGENSTREAM_ALWAYS_INLINE void copy(const T* from, Index n, Index size, Index from_step, T* to, Index to_step) noexcept {
