@@ -63,6 +63,8 @@ const bool registered = [] {
       "ReLU", [](double x) { return std::max(x, 0.0); }, [](auto x) { return x.max(0.0f); });
   register_function<es::Tanh<float>>(
       "Tanh", [](double x) { return std::tanh(x); }, [](auto x) { return x.tanh(); });
+  register_function<es::Sigmoid<float>>(
+      "Sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }, [](auto x) { return x.logistic(); });
   register_function<es::Silu<float>>(
       "SiLU", [](double x) { return x / (1 + std::exp(-x)); }, [](auto x) { return x / (1.0f + (-x).exp()); });
   register_function<es::Mish<float>>(

@@ -106,3 +106,21 @@ TEMPLATE_TEST_CASE("Packet: every lane computes what the scalar operation does",
     }
   });
 }
+
+TEMPLATE_TEST_CASE("Packet: powers of two go to the exponent", "[kernel]", float, double) {
+  using T = TestType;
+  for_each_width<T>([]<int N>() {
+    INFO("lanes " << N);
+    if constexpr (simd::HasPowersOfTwo<T, N>) {
+      constexpr T shift = sizeof(T) == 4 ? T(12582912) : T(6755399441055744);
+      std::vector<T> x, k, up, down;
+      for (int i = 0; i < N; ++i) {
+        const int power = 9 * i - 41;
+        x.push_back(T(1) + T(i) / T(N)), k.push_back(shift + T(power));
+        up.push_back(std::ldexp(x.back(), power)), down.push_back(std::ldexp(x.back(), -power));
+      }
+      CHECK(lanes_of(raised(packet_of<T, N>(x), packet_of<T, N>(k))) == up);
+      CHECK(lanes_of(lowered(packet_of<T, N>(x), packet_of<T, N>(k))) == down);
+    }
+  });
+}

@@ -74,7 +74,7 @@ struct Silu {
   static constexpr bool outlined = true;
   template <class P>
   EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
-    return x / (P::broadcast(T(1)) + simd::exp(P::broadcast(T(0)) - x));
+    return x * simd::sigmoid(x);
   }
 };
 

@@ -94,6 +94,46 @@ EIGENSTREAM_ALWAYS_INLINE __m128d load_masked(const double* from, Index n, const
 }
 EIGENSTREAM_ALWAYS_INLINE void store_masked(double* to, Index n, __m128d x) noexcept { _mm_maskstore_pd(to, narrow_mask(2 * n), x); }
 #endif
+
+// x times 2 to the power of k, or of -k, where k is what the last bits of n say: they are shifted to the exponent.
+template <class Native>
+  requires(std::is_same_v<typename ei::unpacket_traits<Native>::type, float> && size<Native> > 1)
+EIGENSTREAM_ALWAYS_INLINE Native raised(Native x, Native n) noexcept {
+  using Bits = typename ei::unpacket_traits<Native>::integer_packet;
+  return ei::preinterpret<Native>(
+      ei::padd(ei::preinterpret<Bits>(x), ei::plogical_shift_left<23>(ei::preinterpret<Bits>(n))));
+}
+template <class Native>
+  requires(std::is_same_v<typename ei::unpacket_traits<Native>::type, float> && size<Native> > 1)
+EIGENSTREAM_ALWAYS_INLINE Native lowered(Native x, Native n) noexcept {
+  using Bits = typename ei::unpacket_traits<Native>::integer_packet;
+  return ei::preinterpret<Native>(
+      ei::psub(ei::preinterpret<Bits>(x), ei::plogical_shift_left<23>(ei::preinterpret<Bits>(n))));
+}
+#if defined(EIGEN_VECTORIZE_AVX512)
+EIGENSTREAM_ALWAYS_INLINE __m512d raised(__m512d x, __m512d n) noexcept {
+  return _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(x), _mm512_slli_epi64(_mm512_castpd_si512(n), 52)));
+}
+EIGENSTREAM_ALWAYS_INLINE __m512d lowered(__m512d x, __m512d n) noexcept {
+  return _mm512_castsi512_pd(_mm512_sub_epi64(_mm512_castpd_si512(x), _mm512_slli_epi64(_mm512_castpd_si512(n), 52)));
+}
+#endif
+#if defined(EIGEN_VECTORIZE_AVX2)
+EIGENSTREAM_ALWAYS_INLINE __m256d raised(__m256d x, __m256d n) noexcept {
+  return _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(x), _mm256_slli_epi64(_mm256_castpd_si256(n), 52)));
+}
+EIGENSTREAM_ALWAYS_INLINE __m256d lowered(__m256d x, __m256d n) noexcept {
+  return _mm256_castsi256_pd(_mm256_sub_epi64(_mm256_castpd_si256(x), _mm256_slli_epi64(_mm256_castpd_si256(n), 52)));
+}
+#endif
+#if defined(EIGEN_VECTORIZE_SSE2)
+EIGENSTREAM_ALWAYS_INLINE __m128d raised(__m128d x, __m128d n) noexcept {
+  return _mm_castsi128_pd(_mm_add_epi64(_mm_castpd_si128(x), _mm_slli_epi64(_mm_castpd_si128(n), 52)));
+}
+EIGENSTREAM_ALWAYS_INLINE __m128d lowered(__m128d x, __m128d n) noexcept {
+  return _mm_castsi128_pd(_mm_sub_epi64(_mm_castpd_si128(x), _mm_slli_epi64(_mm_castpd_si128(n), 52)));
+}
+#endif
 }  // namespace detail
 
 /// Lanes of the widest packet of T, and of the narrowest one worth its name (16 bytes; 1 without SIMD).
@@ -226,6 +266,19 @@ template <class T, int N>
 EIGENSTREAM_ALWAYS_INLINE Packet<T, N> select_equal(Packet<T, N> a, Packet<T, N> b, Packet<T, N> yes,
                                                     Packet<T, N> no) noexcept {
   return {ei::pselect(ei::pcmp_eq(a.native, b.native), yes.native, no.native)};
+}
+
+/// x * 2^k and x * 2^-k, where k is the integer in the last bits of n (as many as an exponent has) and the result is a normal
+/// number: it is added to the exponent. The packets that have it:
+template <class T, int N>
+concept HasPowersOfTwo = requires(typename Packet<T, N>::Native native) { detail::raised(native, native); };
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> raised(Packet<T, N> x, Packet<T, N> n) noexcept {
+  return {detail::raised(x.native, n.native)};
+}
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> lowered(Packet<T, N> x, Packet<T, N> n) noexcept {
+  return {detail::lowered(x.native, n.native)};
 }
 
 /// out[k] = from[k] in every lane, for four k. With AVX, one load and four shuffles instead of four loads: a single

@@ -20,41 +20,9 @@ constexpr Index gates_of(RecurrentCell cell) noexcept {
 
 namespace kernel {
 
-// A step of a small layer takes as long as its longest chain of operations, and most of it is the gates' functions:
-// here they are with few operations behind one another (polynomials by halves), as exact as those of elementary.hpp to
-// a unit in the last place or two. Other types than float take those.
-
-/// 1 / (1 + e^-x). With n next to -x / ln 2, e^-x is 2^n e^r; 2^n is added to the exponent.
-template <class T, int N>
-EIGENSTREAM_ALWAYS_INLINE simd::Packet<T, N> gate_sigmoid(simd::Packet<T, N> x) noexcept {
-  namespace ei = simd::ei;
-  if constexpr (std::is_same_v<T, float> && N > 1) {
-    using P = simd::Packet<T, N>;
-    using Native = typename P::Native;
-    using Bits = typename ei::unpacket_traits<Native>::integer_packet;
-    const P held{ei::pmin(ei::pmax(x.native, P::broadcast(-87.0f).native), P::broadcast(87.0f).native)};
-    const P shift =
-        P::broadcast(12582912.0f);  // 1.5 * 2^23: what is added to it is rounded to an integer, in its last bits
-    const P shifted = multiply_add(held, P::broadcast(-1.44269504088896341f), shift), n = shifted - shift;
-    // -r; where a product is rounded before the sum, ln 2 is in two parts, of which n times the first is exact.
-#if defined(EIGEN_VECTORIZE_FMA) || EIGEN_ARCH_ARM64
-    const P r = multiply_add(n, P::broadcast(0.69314718055994531f), held);
-#else
-    const P r = multiply_add(n, P::broadcast(-2.12194440e-4f), multiply_add(n, P::broadcast(0.693359375f), held));
-#endif
-    const P r2 = r * r;
-    const P first = P::broadcast(1.0f) - r,
-            second = multiply_add(P::broadcast(-1.6666665459e-1f), r, P::broadcast(5.0000001201e-1f));
-    const P third = multiply_add(P::broadcast(-8.3334519073e-3f), r, P::broadcast(4.1665795894e-2f));
-    const P fourth = multiply_add(P::broadcast(-1.9875691500e-4f), r, P::broadcast(1.3981999507e-3f));
-    const P power = multiply_add(r2 * r2, multiply_add(r2, fourth, third), multiply_add(r2, second, first));
-    const Bits exponent = ei::plogical_shift_left<23>(ei::preinterpret<Bits>(shifted.native));
-    const P e{ei::preinterpret<Native>(ei::padd(ei::preinterpret<Bits>(power.native), exponent))};
-    return simd::keep_nan(x, P::broadcast(1.0f) / (P::broadcast(1.0f) + e));
-  } else {
-    return simd::sigmoid(x);
-  }
-}
+// A step of a small layer takes as long as its longest chain of operations, and most of it is the gates' functions: here is
+// tanh with few operations behind one another (polynomials by halves), as exact as that of elementary.hpp to a unit in the
+// last place or two. Other types than float take that one. The sigmoid there has few as it is.
 
 /// factor * tanh(given), by the rational function that Eigen takes.
 template <class T, int N>
@@ -176,10 +144,10 @@ class RecurrentSteps {
     } else if constexpr (Cell == RecurrentCell::rnn_relu) {
       return max(sum[0], P::broadcast(T(0)));
     } else if constexpr (is_gru) {
-      const P r = gate_sigmoid(sum[0]), z = gate_sigmoid(sum[1]), fresh = gate_tanh(multiply_add(r, sum[3], sum[2]));
+      const P r = simd::sigmoid(sum[0]), z = simd::sigmoid(sum[1]), fresh = gate_tanh(multiply_add(r, sum[3], sum[2]));
       return multiply_add(P::broadcast(T(1)) - z, fresh, z * before);
     } else {
-      const P in = gate_sigmoid(sum[0]), forget = gate_sigmoid(sum[1]), out = gate_sigmoid(sum[3]);
+      const P in = simd::sigmoid(sum[0]), forget = simd::sigmoid(sum[1]), out = simd::sigmoid(sum[3]);
       cell = multiply_add(forget, cell, in * gate_tanh(sum[2]));
       return times_tanh(out, cell);
     }

@@ -36,16 +36,17 @@ class Pointwise : public StatelessLayer<T>, public F {
     if constexpr (requires { F::outlined; })
       map_outlined(x, y, n);
     else
-      map_inlined(x, y, n);
+      map_inlined<1>(x, y, n);
   }
   static constexpr bool in_place() noexcept { return true; }
 
  private:
+  template <int Together>
   EIGENSTREAM_ALWAYS_INLINE void map_inlined(const T* x, T* y, Index n) const noexcept {
     const F& function = *this;
-    kernel::map_pointwise(x, y, n, [&](auto v) EIGENSTREAM_INLINE_LAMBDA { return function(v); });
+    kernel::map_pointwise<Together>(x, y, n, [&](auto v) EIGENSTREAM_INLINE_LAMBDA { return function(v); });
   }
-  EIGENSTREAM_OUTLINED_WHOLE void map_outlined(const T* x, T* y, Index n) const noexcept { map_inlined(x, y, n); }
+  EIGENSTREAM_OUTLINED_WHOLE void map_outlined(const T* x, T* y, Index n) const noexcept { map_inlined<2>(x, y, n); }
 };
 
 /// max(x, 0)
