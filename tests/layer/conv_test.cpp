@@ -69,6 +69,18 @@ void check_static(Conv1dOptions options) {
   }
 }
 
+template <Index Channels, Index Taps, class T = float>
+void check_static_depthwise(Conv1dOptions options) {
+  INFO("Channels " << Channels << ", taps " << Taps << ", stride " << options.stride << ", dilation " << options.dilation
+                   << ", padding " << options.padding.left << " and " << options.padding.right);
+  const auto fixed = support::random_conv<Conv1d<T, Channels, Channels, Taps, Channels>>(Channels, Channels, Taps, options);
+  const auto dynamic = support::random_conv<Conv1d<T>>(Channels, Channels, Taps, options);
+  for (const Index batch : {1, 3}) {
+    support::check_contract(fixed, batch);
+    support::check_equal(fixed, dynamic, batch);
+  }
+}
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("Conv1d: any chunking gives the offline output", "[layer][property]", (Conv1d<float>),
@@ -86,6 +98,18 @@ TEST_CASE("Conv1d: the law for every number of channels", "[layer][property]") {
   for (const Index batch : {1, 3})
     support::check_contract(support::random_conv<Conv1d<float>>(in, out, taps, with(1, 1, 1), taps > 1),
                             batch, {.light = true});
+}
+
+TEST_CASE("Conv1d: the law for a channel by itself, with chunks read where they are and sizes fixed", "[layer][property]") {
+  const Index stride = GENERATE(1, 2), dilation = GENERATE(1, 3);
+  const Padding padding = GENERATE(Padding{}, Padding{2, 1}, Padding{8, 0});
+  check_static_depthwise<4, 3>(with(stride, dilation, padding, 4));
+  check_static_depthwise<17, 5>(with(stride, dilation, padding, 17));
+  if (support::small_target) return;
+  check_static_depthwise<32, 2>(replicated(with(stride, dilation, padding, 32)));
+  // So wide that even short chunks are not copied.
+  support::check_contract(support::random_conv<Conv1d<float>>(600, 600, 3, with(stride, dilation, padding, 600)), 1, {.light = true});
+  support::check_contract(support::random_conv<Conv1d<float>>(48, 48, 3, with(stride, dilation, padding, 48)), 6, {.light = true});
 }
 
 TEST_CASE("Conv1d: the law for every padding", "[layer][property]") {

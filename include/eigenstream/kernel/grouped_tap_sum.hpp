@@ -15,11 +15,14 @@ namespace kernel {
 /// What every convolution layer computes, channels in groups: a TapSum for each group or, where groups have one channel in and
 /// one out, Depthwise for all of them.
 ///   y[o] = bias[o] + sum over taps t, inputs i of o's group of w[o][t][i] * x[offset(t) + i]
-/// With sizes fixed at compile time there is one group.
-template <class T, Index Out = Dynamic, Index Taps = Dynamic, Index In = Dynamic>
+/// With sizes fixed at compile time there is one group, or as many as channels.
+template <class T, Index Out = Dynamic, Index Taps = Dynamic, Index In = Dynamic, Index Groups = 1>
 class GroupedTapSum {
  public:
   static constexpr bool is_static = In != Dynamic && Out != Dynamic && Taps != Dynamic;
+  static constexpr bool is_static_depthwise = is_static && Groups > 1;
+  static_assert(Groups == 1 || (is_static && Groups == In && Groups == Out),
+                "eigenstream: groups fixed at compile time need In, Out and Taps, and as many channels in and out");
 
   GroupedTapSum() = default;
   /// w(o, t, i) gives the weight, i counting the inputs of a group; bias(o) the bias. `groups` divides `in` and `out`.
@@ -28,7 +31,7 @@ class GroupedTapSum {
       : in_(in / groups), out_(out / groups), all_out_(out) {
     if (groups > 1 && in_ == 1 && out_ == 1) {
       is_depthwise_ = true;
-      depthwise_ = Depthwise<T>(out, taps, [&](Index c, Index t) { return weight(c, t, 0); }, bias);
+      depthwise_ = Channelwise(out, taps, [&](Index c, Index t) { return weight(c, t, 0); }, bias);
       return;
     }
     for (Index g = 0; g < groups; ++g) {
@@ -42,8 +45,6 @@ class GroupedTapSum {
     }
   }
 
-  /// Depthwise may load beyond the last channel, into the next frame or the packet of slack behind a history; TapSum reads
-  /// nothing but its inputs.
   bool is_depthwise() const noexcept { return is_depthwise_; }
   /// The weight w(o, t, i) and the bias that were given.
   T weight(Index o, Index t, Index i) const noexcept {
@@ -57,7 +58,9 @@ class GroupedTapSum {
   /// at the end; it lies as y does, and may be y unless the kernel is depthwise.
   EIGENSTREAM_ALWAYS_INLINE void operator()(const T* x, Index x_step, TapOffsets offsets, Index columns, T* y,
                                             const T* addend = nullptr) const noexcept {
-    if constexpr (is_static)
+    if constexpr (is_static_depthwise)
+      depthwise_(x, x_step, offsets, columns, y, Out);
+    else if constexpr (is_static)
       first_(x, x_step, offsets, columns, y, Out, addend);
     else
       (*this)(x, x_step, offsets, columns, y, all_out_, addend);
@@ -80,17 +83,26 @@ class GroupedTapSum {
     }
   }
   /// One column.
-  EIGENSTREAM_ALWAYS_INLINE void column(const T* x, TapOffsets offsets, T* y, const T* addend = nullptr) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void column(const T* x, TapOffsets offsets, T* y, const T* addend = nullptr) const noexcept
+    requires(!is_static_depthwise)
+  {
     if constexpr (!is_static)
       if (is_depthwise_ || !others_.empty()) [[unlikely]]
         return (*this)(x, 0, offsets, 1, y, all_out_, addend);
     first_.column(x, offsets, y, addend);
   }
+  /// One column, one group a channel, with sizes fixed at compile time; see Depthwise::append.
+  EIGENSTREAM_ALWAYS_INLINE void append(T* first, Index step, const T* newest, T* y) const noexcept
+    requires(is_static_depthwise)
+  {
+    depthwise_.append(first, step, newest, y);
+  }
   /// Where the first group's bias and weights lie.
   const T* data() const noexcept { return first_.data(); }
 
  private:
-  using Kernel = std::conditional_t<is_static, TapSum<T, Out, Taps, In>, TapSum<T>>;
+  using Kernel = std::conditional_t<is_static && !is_static_depthwise, TapSum<T, Out, Taps, In>, TapSum<T>>;
+  using Channelwise = std::conditional_t<is_static_depthwise, Depthwise<T, Out, Taps>, Depthwise<T>>;
 
   const Kernel& group(Index g) const noexcept { return g == 0 ? first_ : others_[static_cast<std::size_t>(g - 1)]; }
 
@@ -99,7 +111,7 @@ class GroupedTapSum {
   std::vector<Kernel> others_;
   Index in_ = 0, out_ = 0;  // of a group
   Index all_out_ = 0;
-  Depthwise<T> depthwise_;
+  Channelwise depthwise_;
 };
 
 }  // namespace kernel

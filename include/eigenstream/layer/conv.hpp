@@ -30,9 +30,9 @@ struct Conv1dOptions {
 /// Source   torch.nn.Conv1d (tap order, padding, groups), padding_mode zeros and replicate; constant is
 ///          torch.nn.ConstantPad1d in front of it
 /// With a single tap, stride 1 and no padding nothing is remembered. Groups of one input and one output channel run in a
-/// depthwise kernel. In, Out, Taps may be fixed at compile time
-/// (all three, and groups 1): the same results, with less overhead for single frames.
-template <class T, Index In = Dynamic, Index Out = Dynamic, Index Taps = Dynamic>
+/// depthwise kernel. In, Out, Taps may be fixed at compile time (all three, with one group, or with as many groups as there are
+/// channels in and out, and Groups fixed, too): the same results, with less overhead for single frames.
+template <class T, Index In = Dynamic, Index Out = Dynamic, Index Taps = Dynamic, Index Groups = 1>
 class Conv1d {
  public:
   using Scalar = T;
@@ -64,13 +64,13 @@ class Conv1d {
     if (!padded || fill_ == T(0)) fill_ = T(0);  // no -0
     replicates_ = padded && mode == PaddingMode::replicate;
     const Index reach = (taps_ - 1) * dilation + 1;
-    check(groups == 1 || !is_static, "Conv1d: sizes fixed at compile time need groups = 1, not ", groups);
+    check(!is_static || groups == Groups, "Conv1d: groups = ", groups, ", the type has ", Groups);
     window_ = {reach, stride, padding.left, replicates_};
 
     kernel_ = Kernel(
         in_, out_, taps_, groups, [&](Index o, Index k, Index i) { return weight(o, i, k); },
         [&](Index o) { return has_bias_ ? bias(o) : T(0); });
-    pointwise_ = !kernel_.is_depthwise() && reach == 1 && stride == 1 && padding.left == 0 && padding.right == 0;
+    pointwise_ = reach == 1 && stride == 1 && padding.left == 0 && padding.right == 0;
     fingerprint_ = Fingerprint("Conv1d").add(in_).add(out_).add(taps_).add(stride).add(dilation).add(groups);
     fingerprint_.add(padding.left).add(padding.right).add(weight.span()).add(bias.span());
     if (replicates_) fingerprint_.bytes("replicate", 9);
@@ -136,7 +136,14 @@ class Conv1d {
       convolve(x.data, x.count, state.shape.columns(), y.data);
       return x.count;
     }
-    if constexpr (is_static)
+    if constexpr (Kernel::is_static_depthwise) {
+      if (x.count == 1 && state.shape.columns() == 1 && window_.one_is_due(state)) {
+        window_.template advance_due<T>({state.data, In}, [&](T* first) EIGENSTREAM_INLINE_LAMBDA {
+          kernel_.append(first, options_.dilation * In, x.data, y.data);
+        });
+        return 1;
+      }
+    } else if constexpr (is_static)
       if (x.count == 1 && state.shape.columns() == 1 && window_.one_at_a_time(state))
         return window_.template advance_one<T>({state.data, In}, x.data, [&](const T* first)
                                                    EIGENSTREAM_INLINE_LAMBDA {
@@ -195,17 +202,21 @@ class Conv1d {
     const SlidingWindow::At at(state.data, in() * columns);
     if (replicates_ && n > 0 && !window_.one_at_a_time(at)) [[unlikely]]  // the first frame
       window_.template repeat_before<T>(at, x);
-    // The depthwise kernel may load beyond the last channel, which only a history allows.
+    if (kernel_.is_depthwise() && window_.is_beside(at, x, n))
+      return window_.advance_beside(at, x, n, [&](const T* first, Index windows, Index done) {
+        const Index to = done * out_ * columns;
+        convolve(first, windows, columns, y + to, addend == nullptr ? addend : addend + to);
+      });
     return window_.template advance<T>(
         at, x, n, state.scratch,
         [&](const T* first, Index windows, Index done) {
           const Index to = done * out_ * columns;
           convolve(first, windows, columns, y + to, addend == nullptr ? addend : addend + to);
         },
-        !kernel_.is_depthwise());
+        true);
   }
 
-  using Kernel = kernel::GroupedTapSum<T, Out, Taps, In>;
+  using Kernel = kernel::GroupedTapSum<T, Out, Taps, In, Groups>;
   static constexpr bool is_static = Kernel::is_static;
 
   EIGENSTREAM_ALWAYS_INLINE void convolve(const T* first, Index windows, Index per_frame, T* y,
@@ -229,8 +240,7 @@ class Conv1d {
   EIGENSTREAM_ALWAYS_INLINE Index in() const noexcept { return In != Dynamic ? In : in_; }
 
   // What every frame needs comes first.
-  // One tap, no stride, no padding: nothing to remember. (The depthwise kernel may load beyond the last channel, so its
-  // input must be in a history.)
+  // One tap, no stride, no padding: nothing to remember.
   bool pointwise_ = false;
   bool replicates_ = false;
   bool has_bias_;
@@ -242,7 +252,7 @@ class Conv1d {
   Fingerprint fingerprint_{""};
 };
 
-static_assert(Layer<Conv1d<float>> && Layer<Conv1d<float, 3, 2, 5>>);
+static_assert(Layer<Conv1d<float>> && Layer<Conv1d<float, 3, 2, 5>> && Layer<Conv1d<float, 3, 3, 5, 3>>);
 
 EIGENSTREAM_END_NAMESPACE
 

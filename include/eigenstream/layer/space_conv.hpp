@@ -299,7 +299,7 @@ class FramedConv {
   Index taps() const noexcept { return time_.taps * height_.window.taps * width_.window.taps; }
   bool remembers() const noexcept { return !time_.is_plain(); }
   // Without memory, whether frames are read where they come from.
-  bool reads_input() const noexcept { return border_.empty() && !parts_.front().kernel.is_depthwise(); }
+  bool reads_input() const noexcept { return border_.empty(); }
   Index offset_bytes() const noexcept { return aligned_bytes(offsets_ * static_cast<Index>(sizeof(Index))); }
   static Index frame_bytes(const FrameShape& kept) noexcept {
     return aligned_bytes(kept.size() * static_cast<Index>(sizeof(T))) + memory_alignment;  // loads may run over it

@@ -59,6 +59,9 @@ class History {
     return place;
   }
 
+  /// The next n frames are in `room` now.
+  EIGENSTREAM_ALWAYS_INLINE void take(Index n) noexcept { head()->end += n; }
+
   /// Copies what is kept, and n frames behind it, to other memory. Returns where the latter lie; appends nothing.
   T* copy_before(const T* x, Index n, T* to) const noexcept {
     detail::copy_forward(newest_end() - keep_ * frame_size_, keep_ * frame_size_ * scalar_bytes, to);

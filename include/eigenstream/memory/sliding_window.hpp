@@ -104,6 +104,32 @@ struct SlidingWindow {
     return advance_long<T>(state, x, count, scratch, kernel, exact_reads);
   }
 
+  /// The same for a kernel that reads nothing but its windows and does so little that a copy of x is felt: windows that lie
+  /// within x are read where they are, and first. What was stored just now, in other pieces than are loaded, would have to be
+  /// waited for; until the windows that begin in front of x are read, it is in the cache. For x that is_beside.
+  template <class T, class Kernel>
+  EIGENSTREAM_ALWAYS_INLINE Index advance_beside(At state, const T* x, Index count, Kernel&& kernel) const noexcept {
+    History<T> frames = history<T>(state);
+    Position& at = *position(state);
+    const Index windows = completes(state, count), first = at.due - reach;
+    const Index across = std::min(windows, first < 0 ? (-first + stride - 1) / stride : 0);
+    const T* place = frames.append(x, keep());
+    if (across < windows) kernel(x + (first + across * stride) * state.frame_size, windows - across, across);
+    if (across > 0) kernel(place + first * state.frame_size, across, 0);
+    at.due += windows * stride - count;
+    at.seen += count;
+    frames.restart(x + (count - keep()) * state.frame_size);
+    return windows;
+  }
+  /// Whether x is so long that few windows begin in front of it and a copy costs more than a second call (a few KB), and is not
+  /// where `append` would copy it to.
+  template <class T>
+  EIGENSTREAM_ALWAYS_INLINE bool is_beside(At state, const T* x, Index count) const noexcept {
+    const History<T> frames = history<T>(state);
+    return count > 2 * keep() && count * state.frame_size >= 1024 && keep() > 0 && keep() <= frames.max_frames() &&
+           x != frames.newest_end();
+  }
+
   /// The same for a kernel that only copies, and takes each window in two pieces: kernel(number, what was kept, its frames,
   /// the rest, which lies in x). At least keep() frames must come, so that none of them needs to be appended.
   template <class T, class Kernel>
@@ -135,6 +161,18 @@ struct SlidingWindow {
     kernel(place - (reach - 1) * state.frame_size);
     return 1;
   }
+  /// The same for a frame that completes a window for certain (one_is_due) and that the kernel itself copies to its place:
+  /// kernel(first frame), which ends with that place.
+  template <class T, class Kernel>
+  EIGENSTREAM_ALWAYS_INLINE void advance_due(At state, Kernel&& kernel) const noexcept {
+    History<T> frames = history<T>(state);
+    kernel(frames.room(1) - (reach - 1) * state.frame_size);
+    frames.take(1);
+    Position& at = *position(state);
+    ++at.seen;
+    if (stride > 1) at.due = stride;  // it is 1 already
+  }
+  bool one_is_due(At state) const noexcept { return position(state)->due == 1; }
   /// True if the next frame completes at most one window.
   bool one_at_a_time(At state) const noexcept { return position(state)->due >= 1; }
 
