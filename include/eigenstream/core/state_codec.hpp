@@ -84,12 +84,10 @@ class StateCodec {
     else
       exchange_values(data, n * size);
   }
-  /// The same for the last `n` of the frames that lie in a row from `data` on, of which there are `end`. Read, they are the
-  /// only ones.
+  /// The same for the last `n` of the frames that lie in a row from `data` on, of which there are `end`.
   template <class T>
-  void last_frames(T* data, Index& end, Index n, Index size) {
+  void last_frames(T* data, const Index& end, Index n, Index size) {
     if (map_ != nullptr) return map_->add_sliding(place_of(data), bytes_of_one<T>(size), n, place_of(&end));
-    if (reading()) end = n;
     exchange_values(data + (end - n) * size, n * size);
   }
   /// `n` values, as `values`, that follow from those before: not saved, but worked out anew when these have been read.

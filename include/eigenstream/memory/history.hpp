@@ -1,7 +1,8 @@
 #ifndef EIGENSTREAM_MEMORY_HISTORY_HPP
 #define EIGENSTREAM_MEMORY_HISTORY_HPP
 
-#include <algorithm>  // fill_n
+#include <algorithm>  // fill_n, max
+#include <cstdint>    // uint32_t
 #include <cstring>    // memcpy
 
 #include "eigenstream/core/state_block.hpp"
@@ -34,10 +35,13 @@ class History {
   /// Most frames that `room` can give.
   Index max_frames() const noexcept { return head()->capacity - keep_; }
 
-  /// Forgets all and pretends that `keep` frames of `fill` came. `slack` as in `bytes`.
+  /// Forgets all and pretends that `keep` frames of `fill` came. `slack` as in `bytes`. They lie further back in some histories
+  /// than in others, so that those of a network do not all move to the front in the same call.
   void reset(Index slack, T fill = T(0)) noexcept {
-    *head() = {keep_, keep_ + slack};
-    std::fill_n(frames(), keep_ * frame_size_, fill);
+    const std::uint32_t mixed = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(block_) / memory_alignment) * 0x9e3779b1u;
+    const Index first = keep_ == 0 ? 0 : static_cast<Index>(mixed >> 8) % std::max<Index>(1, slack);
+    *head() = {first + keep_, keep_ + slack};
+    std::fill_n(frames() + first * frame_size_, keep_ * frame_size_, fill);
   }
   /// The same with the usual room.
   void reset() noexcept { reset(slack_for<T>(frame_size_, keep_)); }
