@@ -32,7 +32,8 @@ void convert(benchmark::State& state, const ConverterKind& kind, Index source_hz
 
 const bool registered = [] {
   for (const ConverterKind& kind : converter_kinds())
-    for (const auto& [source_hz, target_hz] : {std::pair<Index, Index>(48000, 16000), {44100, 48000}})
+    for (const auto& [source_hz, target_hz] :
+         {std::pair<Index, Index>(48000, 16000), {16000, 48000}, {44100, 48000}, {48000, 44100}})
       for (const Index channels : {1, 2}) {
         const std::string pair = std::to_string(source_hz) + "to" + std::to_string(target_hz);
         const std::string full = "Resample/" + kind.name + "/" + pair + "/channels:" + std::to_string(channels);

@@ -73,8 +73,8 @@ TEST_CASE("Polyphase: the size is known before it is built, and bounded where it
 }
 
 TEST_CASE("Polyphase: the size that limits go by is the same in every build", "[kernel]") {
-  CHECK(es::kernel::Polyphase<float>::size_of(160, 147, 969) == 160 * ((2 * 969 + 15 * 147) / 160.0 + 2));
-  CHECK(es::kernel::Polyphase<float>::size_of(1, 3, 18) == 16 * (2 * 18 + 15 * 3 + 2));
-  CHECK(es::kernel::Polyphase<float>::size_of(3, 1, 18) == 48 * ((2 * 18 + 15) / 3.0 + 2));
-  CHECK(es::kernel::Polyphase<double>::size_of(3, 1, 18) == 48 * ((2 * 18 + 15) / 3.0 + 2));
+  CHECK(es::kernel::Polyphase<float>::size_of(160, 147, 969) == 160 * ((2 * 969 + 15 * 147) / 160.0 + 4));
+  CHECK(es::kernel::Polyphase<float>::size_of(1, 3, 18) == 32 * (2 * 18 + 15 * 3 + 4));
+  CHECK(es::kernel::Polyphase<float>::size_of(3, 1, 18) == 96 * ((2 * 18 + 15) / 3.0 + 4));
+  CHECK(es::kernel::Polyphase<double>::size_of(3, 1, 18) == 96 * ((2 * 18 + 15) / 3.0 + 4));
 }

@@ -197,6 +197,18 @@ struct Packet {
   }
 };
 
+/// The same numbers, in a register from here on: compilers load again what they could keep where it saves them a copy, and a
+/// loop that multiplies what it loaded by several others is then bound by loads.
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> in_register(Packet<T, N> a) noexcept {
+#if (defined(__GNUC__) || defined(__clang__)) && defined(EIGEN_VECTORIZE_AVX512)
+  if constexpr (N > 1) asm("" : "+v"(a.native));
+#elif (defined(__GNUC__) || defined(__clang__)) && defined(EIGEN_VECTORIZE_SSE2)
+  if constexpr (N > 1) asm("" : "+x"(a.native));
+#endif
+  return a;
+}
+
 /// The first lane.
 template <class T, int N>
 EIGENSTREAM_ALWAYS_INLINE T first(Packet<T, N> a) noexcept {
