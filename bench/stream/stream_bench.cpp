@@ -85,7 +85,7 @@ auto make_any(const NetworkTask& task, Index) {
     std::vector<es::AnyLayer<float>> inner{conv<es::Conv1d<float>>(block), es::Tanh<float>{}};
     layers.emplace_back(es::residual(es::AnySequential<float>(std::move(inner))));
   }
-  return Ours<es::AnySequential<float>>{es::Stream(es::AnySequential<float>(std::move(layers)))};
+  return Ours<es::AnyLayer<float>>{es::Stream(es::AnyGraph<float>::of(es::AnySequential<float>(std::move(layers))))};
 }
 
 // As a graph whose joins the blocks' sums are, as a traced forward gives it.

@@ -119,10 +119,8 @@ class AnyGraph : public Wired<T, detail::VectorStages<AnyLayer<T>>> {
         for (const AnyLayer<T>& inner : chain->stages().layers) value = add(inner, {value}, Alignment::centred);
         return value;
       }
-      if (const auto* residual = layer.template as<Residual<AnyLayer<T>>>()) {
-        const Index value = add(residual->net(), from, Alignment::centred);
-        return add(Join<T>(Reduce::sum, 2), {value, from.front()}, Alignment::centred);
-      }
+      if (const auto* residual = layer.template as<Residual<AnyLayer<T>>>()) return add_residual(residual->net(), from);
+      if (const auto* residual = layer.template as<Residual<AnySequential<T>>>()) return add_residual(residual->net(), from);
       const AnyGraph& inner = *layer.template as<AnyGraph>();
       std::vector<Index> values = from;
       inner.stages().for_each([&](Index i, const AnyLayer<T>& own) {
@@ -130,6 +128,10 @@ class AnyGraph : public Wired<T, detail::VectorStages<AnyLayer<T>>> {
         values.push_back(add(own, mapped(inner.graph().operands(v), values), inner.graph()[v].alignment));
       });
       return values.back();
+    }
+    Index add_residual(const AnyLayer<T>& net, const std::vector<Index>& from) {
+      const Index value = add(net, from, Alignment::centred);
+      return add(Join<T>(Reduce::sum, 2), {value, from.front()}, Alignment::centred);
     }
     Stages stages;
     Wiring wiring;
@@ -141,6 +143,7 @@ class AnyGraph : public Wired<T, detail::VectorStages<AnyLayer<T>>> {
   static bool is_container(const AnyLayer<T>& layer) {
     if (const auto* chain = layer.template as<AnySequential<T>>()) return !chain->stages().layers.empty();
     if (const auto* residual = layer.template as<Residual<AnyLayer<T>>>()) return !residual->waits();
+    if (const auto* residual = layer.template as<Residual<AnySequential<T>>>()) return !residual->waits();
     const auto* graph = layer.template as<AnyGraph>();
     if (graph == nullptr || graph->stages().layers.empty() || graph->main_output() != graph->graph().last() || graph->all_outputs().size() > 1)
       return false;
