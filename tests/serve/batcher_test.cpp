@@ -37,7 +37,7 @@ Index run_traffic(const Net& net, Index channels, std::uint64_t seed, int rounds
   return traffic.most_batched();
 }
 
-es::RecurrentWeights<float> random_recurrent(Index gates, Index in, Index hidden) {
+es::RecurrentWeights<float> plain_recurrent(Index gates, Index in, Index hidden) {
   support::Random random(5);
   return {.input = random_weights<float>({gates * hidden, in}, random, in),
           .hidden = random_weights<float>({gates * hidden, hidden}, random, hidden),
@@ -81,8 +81,8 @@ TEST_CASE("Batcher: streams of static networks give what they give alone", "[ser
 }
 
 TEST_CASE("Batcher: streams of recurrent layers, attention and resampling give what they give alone", "[serve]") {
-  CHECK(run_traffic(es::sequential(es::Gru<float>(random_recurrent(3, 2, 5)), random_conv<Conv1d<float>>(5, 2, 1)), 2, 1) >= 16);
-  CHECK(run_traffic(es::Lstm<float>(random_recurrent(4, 3, 40)), 3, 2) >= 16);
+  CHECK(run_traffic(es::sequential(es::Gru<float>(plain_recurrent(3, 2, 5)), random_conv<Conv1d<float>>(5, 2, 1)), 2, 1) >= 16);
+  CHECK(run_traffic(es::Lstm<float>(plain_recurrent(4, 3, 40)), 3, 2) >= 16);
   CHECK(run_traffic(es::CausalAttention<float>(4, 10), 12, 3) > 0);
   CHECK(run_traffic(es::CausalAttention<float>(4, 10, {.rotary_size = 4}), 12, 4) > 0);
   support::Random random(3);
@@ -123,6 +123,21 @@ TEST_CASE("Batcher: a stream that began later joins the others once it goes on a
   for (int i = 0; i < 4; ++i) ticks.tick(0, 16);
   CHECK(ticks.batcher.batched() == 16);
   CHECK(ticks.batcher.frames_seen(ticks.streams[15]) == 5);
+}
+
+TEST_CASE("Batcher: groups that fit into one become one", "[serve]") {
+  Ticks ticks(support::small_net(), 16, {.columns = 8, .groups = 3});
+  for (int i = 0; i < 7; ++i) ticks.tick(0, 16);
+  CHECK(ticks.batcher.groups() == 2);
+  for (const std::size_t i : {13, 10, 9, 8, 6, 4, 3, 0}) {  // four of each
+    ticks.batcher.leave(ticks.streams[i]);
+    ticks.streams.erase(ticks.streams.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  CHECK(ticks.batcher.groups() == 2);
+  ticks.tick(0, 8);
+  CHECK(ticks.batcher.batched() == 8);
+  CHECK(ticks.batcher.groups() == 1);
+  for (const es::StreamHandle stream : ticks.streams) CHECK(ticks.batcher.frames_seen(stream) == 8);
 }
 
 TEST_CASE("Batcher: few streams run one by one", "[serve]") {

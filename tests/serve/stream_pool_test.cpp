@@ -184,7 +184,7 @@ TEST_CASE("StreamPool: what is refused changes nothing", "[serve][error]") {
 #endif
   CHECK(support::refuses([] { es::StreamPool refused(support::small_net(), {.streams = -1}); }, {"room for -1 streams"}));
   CHECK(support::refuses([] { es::StreamPool refused(es::Tanh<float>{}, {.streams = 1}); }, {"any number of channels"}));
-  CHECK(support::refuses([&] { pool.reserve(std::numeric_limits<Index>::max()); }, {"at most"}));
+  CHECK(support::refuses([&] { pool.reserve(std::numeric_limits<Index>::max()); }, {"StreamPool", "streams"}));
 }
 
 TEST_CASE("StreamPool: reserve keeps what is open", "[serve]") {

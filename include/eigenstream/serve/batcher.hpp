@@ -39,7 +39,7 @@ struct BatcherOptions {
 /// its frames. One that has none while the others do does not advance: it goes back to its place in the pool, and into a column
 /// when it comes again, which copies its state once each. A group that has no frames at all is not touched. So streams that come
 /// in turns find themselves in groups of their own after a call or two, if there are enough groups. Where fewer than a quarter of
-/// the columns would be used, streams run one by one, as StreamPool runs them.
+/// the columns would be used, streams run one by one, as StreamPool runs them; two groups that fit into one become one.
 /// Streams of a group go on alike: they stand at the same place of every stride, and are over what is special at the start of a
 /// signal, or at the same frame of it. Attention with rotary positions knows how many frames came, so that only streams that
 /// began together fit. A network that has a Conditional decides stream by stream, and is refused.
@@ -94,6 +94,12 @@ class Batcher {
     for (const Group& group : groups_) all += group.members;
     return all;
   }
+  /// Groups that have streams: calls in which all of them step.
+  Index groups() const noexcept {
+    Index all = 0;
+    for (const Group& group : groups_) all += group.members > 0;
+    return all;
+  }
   /// Bytes that it occupies, beside the streams in the pool.
   Index memory_bytes() const noexcept {
     const std::size_t bytes = (x_.size() + y_.size()) * sizeof(T) + columns_.size() * sizeof(Column);
@@ -141,6 +147,7 @@ class Batcher {
     take(jobs);
     for (Group& group : groups_)
       if (group.wanted) decide(group);
+    merge();
     if (waiting_ > 0) find_columns(jobs);
     for (Group& group : groups_)
       if (group.active) step(group);
@@ -246,9 +253,36 @@ class Batcher {
     if (group.active && stay == group.members) return;
     for (Column& column : columns) {
       if (column.slot == nullptr || (group.active ? count_of(column) == group.count : column.job == nullptr)) continue;
-      if (column.job != nullptr) column.job->written = not_yet, ++waiting_, column.job = nullptr;
-      settle(*column.slot);
+      if (column.job != nullptr)
+        wait(column);
+      else
+        settle(*column.slot);
     }
+  }
+  // A group that is at most half full leaves its columns for those of another one, where there are enough: one in each call.
+  void merge() noexcept {
+    for (Group& group : groups_) {
+      if (!group.active || 2 * group.members > options_.columns) continue;
+      for (const Group& other : groups_) {
+        if (&other == &group || !other.active || other.count != group.count ||
+            other.members + group.members > options_.columns || !alike(group, other))
+          continue;
+        for (Column& column : columns_of(group))
+          if (column.slot != nullptr) wait(column);
+        group.active = false;
+        return;
+      }
+    }
+  }
+  // The stream of a column that has a job leaves it, and looks for another one.
+  void wait(Column& column) noexcept {
+    column.job->written = not_yet, ++waiting_, column.job = nullptr;
+    settle(*column.slot);
+  }
+  bool alike(const Group& group, const Group& other) const noexcept {
+    for (const StateMap::Count& count : map_.counts())
+      if (!count.alike(StateMap::get(count, block(group)), StateMap::get(count, block(other)))) return false;
+    return true;
   }
   // Columns for those that have none: beside others that go on alike, or in a group of their own.
   void find_columns(std::span<Job> jobs) {

@@ -182,7 +182,7 @@ class StreamPool {
   static constexpr std::int32_t outside = -1;
 
   // In front of what a stream remembers.
-  struct Slot {
+  struct alignas(8) Slot {
     std::atomic<std::uint32_t> generation = 0;  // odd while it is open
     std::atomic<std::uint32_t> next = none;     // free one
     std::atomic<const void*> batcher = nullptr;  // which has it, and may have it in a column
@@ -199,7 +199,7 @@ class StreamPool {
   };
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
   static constexpr Index most_streams = std::numeric_limits<std::int32_t>::max();
-  static_assert(sizeof(Slot) <= 64 && sizeof(Slot) % 8 == 0);
+  static_assert(sizeof(Slot) <= 64);
 
   static std::byte* block(const Stream<Net>& stream) noexcept { return detail::StreamMemory::state(stream).data; }
   static StateMap map_of(const Stream<Net>& stream) {
