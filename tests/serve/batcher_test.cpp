@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -86,7 +85,8 @@ TEST_CASE("Batcher: streams of recurrent layers, attention and resampling give w
   CHECK(run_traffic(es::CausalAttention<float>(4, 10), 12, 3) > 0);
   CHECK(run_traffic(es::CausalAttention<float>(4, 10, {.rotary_size = 4}), 12, 4) > 0);
   support::Random random(3);
-  CHECK(run_traffic(es::sequential(es::RecyclingPositionalEncoding<float>(random_weights<float>({7, 2}, random)), es::Delay<float>(3)), 2, 5) > 0);
+  const es::RecyclingPositionalEncoding<float> places(random_weights<float>({7, 2}, random));
+  CHECK(run_traffic(es::sequential(places, es::Delay<float>(3)), 2, 5) > 0);
   CHECK(run_traffic(es::Resample<float>(3, 2), 2, 6) > 0);
 }
 
@@ -287,7 +287,8 @@ TEST_CASE("Batcher: threads each have one, of the same pool", "[serve]") {
           for (std::size_t i = 0; i < jobs.size(); ++i) written[i] += jobs[i].written;
         }
         for (std::size_t i = 0; i < jobs.size(); ++i) {
-          wrong[id] += written[i] != count || std::memcmp(y[i].data(), expected.data(), static_cast<std::size_t>(count * size) * sizeof(float)) != 0;
+          const auto end = expected.begin() + static_cast<std::ptrdiff_t>(count * size);
+          wrong[id] += written[i] != count || !std::equal(expected.begin(), end, y[i].begin());
           batcher.leave(jobs[i].stream);
           pool.close(jobs[i].stream);
         }

@@ -50,8 +50,8 @@ concept LayerOfAnyInputs =
 ///   reset(state)             initial state, also of a block that holds anything
 ///   steps(state, x, y)       takes x.count frames, writes those that they determine to y, returns how many
 ///   flush(state, y)          writes what only the end of the signal releases, then resets; returns how many
-///   exchange(state, codec)   counts, writes or reads what is remembered; counts of frames with codec.count, which
-///                            refuses forged ones
+///   exchange(state, codec)   counts, writes or reads what is remembered, or notes where it lies; counts of frames with
+///                            codec.count, which refuses forged ones, several frames in a row with codec.frames
 ///   input_room(state, n)     where a producer may write the next n frames, so that `steps` need not copy them; null if
 ///                            it does not keep its input. Valid until the next call with this state; n at most
 ///                            max_room

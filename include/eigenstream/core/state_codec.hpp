@@ -13,9 +13,9 @@
 EIGENSTREAM_BEGIN_NAMESPACE
 
 /// Walks through what a layer remembers, in one fixed order, to count, write or read it, or to note where it lies. A layer
-/// describes its state once (`exchange`), and saving, loading, comparing, and taking batches apart cannot drift apart. Values that only speed things up, such as
-/// a ring buffer's position, are not part of it: two streams that were given the same frames have the same state,
-/// however the frames were cut.
+/// describes its state once (`exchange`), and saving, loading, comparing, and taking batches apart cannot differ. Values that
+/// only speed things up, such as a ring buffer's position, are not part of it: two streams that were given the same frames
+/// have the same state, however the frames were cut.
 ///
 /// Saved bytes may come from anywhere, and a wrong count of frames lets a layer write more than its caller made room
 /// for. So each count is compared with what it must be after `frames()` frames; a container tells the codec how many
