@@ -39,13 +39,14 @@ TEST_CASE("SlidingWindow: every window once, complete, in order, however the fra
           const StateBlock scratch = garbage(window.scratch_bytes<float>(shape), shape);
           CHECK((scratch.bytes() == 0) == (roomy || reach == 300));
           window.reset<float>(block.ref(), -1.0f);
-          Index fed = 0, windows = 0;
+          Index fed = 0, windows = 0, computed = 0;
           const auto kernel = [&](const float* first, Index count, Index before) {
             CHECK(before >= 0);
             bool right = true;
-            for (Index m = 0; m < count; ++m, ++windows)
+            computed += count;
+            for (Index m = 0; m < count; ++m)
               for (Index k = 0; k < reach; ++k) {
-                const Index frame = windows * stride - left + k;
+                const Index frame = (windows + before + m) * stride - left + k;
                 const float* at = first + (m * stride + k) * 2;
                 right = right && at[0] == static_cast<float>(frame < 0 ? -1 : frame);
                 right = right && at[1] == static_cast<float>(frame < 0 ? -1 : -frame);
@@ -58,8 +59,18 @@ TEST_CASE("SlidingWindow: every window once, complete, in order, however the fra
             std::vector<float> x;
             for (Index t = fed; t < fed + n; ++t) x.insert(x.end(), {static_cast<float>(t), static_cast<float>(-t)});
             const Index completes = window.completes(block.ref(), n);
-            const Index done = window.advance<float>(block.ref(), {x.data(), shape, n}, scratch.ref().data, kernel, exact);
-            fed += n;
+            Index done = 1;
+            if (from == 3 && n == 1 && window.one_is_due(block.ref()))
+              window.advance_due<float>(block.ref(), [&](float* first) {
+                std::copy_n(x.data(), 2, first + (reach - 1) * 2);
+                kernel(first, 1, 0);
+              });
+            else if (exact && window.is_beside(block.ref(), x.data(), n))
+              done = window.advance_beside(block.ref(), x.data(), n, kernel);
+            else
+              done = window.advance<float>(block.ref(), {x.data(), shape, n}, scratch.ref().data, kernel, exact);
+            fed += n, windows += done;
+            REQUIRE(windows == computed);
             REQUIRE(done <= window.max_windows(n));
             if (n > 0) REQUIRE(done == completes);
             REQUIRE(windows == (fed + left < reach || fed == 0 ? 0 : (fed + left - reach) / stride + 1));

@@ -127,13 +127,10 @@ class Depthwise {
   // Columns one after another, a register at least.
   EIGENSTREAM_ALWAYS_INLINE void run(const T* x, TapOffsets offset, Index columns, T* y) const noexcept {
     const Index period = pattern(), each = period / channels(), periods = columns / each, all = columns * channels();
-    const bool neighbours = is_static && offset(taps() - 1) == (taps() - 1) * channels();
-    for (Index i = 0; i < period; i += widest) {
-      if (rolls && neighbours)
-        roll_all<rolled>(i, x + i, periods, y + i);
-      else
+    const bool neighbours = taps() > 0 && offset(taps() - 1) == (taps() - 1) * channels();
+    for (Index i = 0; i < period; i += widest)
+      if (!neighbours || !roll_each(i, x + i, each, periods, y + i))
         registers(i, x + i, period, offset, periods, y + i, period);
-    }
     const Index done = periods * period;
     Index i = done;
     for (; i + widest <= all; i += widest) tile<widest, 1, false>(i - done, x + i, 0, offset, y + i, 0, widest);
@@ -185,39 +182,52 @@ class Depthwise {
     for (int m = 0; m < Count; ++m, y += y_step) Partial ? sum[m].store_first(y, valid) : sum[m].store(y);
   }
 
-  // The same with sizes fixed at compile time, of taps that are neighbours: each register of inputs is loaded once for all
-  // sums that it belongs to. The weights stay in registers.
+  // The same of taps that are neighbours, of which there are 2 to 9: each register of inputs is loaded once for all sums that it
+  // belongs to, and the weights stay in registers. With sizes known at run time only those numbers of taps that are usual, and
+  // no pattern of several columns.
   static constexpr int rolled = simd::registers == 32 ? 8 : 4;
-  static constexpr bool rolls = is_static && Taps > 1 && Taps <= 9 && repeats_for(Channels);
-  // n registers; the last few lie over those before, if there are so many.
-  template <int Count>
-  EIGENSTREAM_ALWAYS_INLINE void roll_all(Index at, const T* x, Index n, T* y) const noexcept {
-    if constexpr (rolls && Count > 0) {
-      constexpr Index period = pattern_of(Channels);
-      if (n < Count) return roll_all<Count / 2>(at, x, n, y);
-      for (; n >= Count; n -= Count, x += Count * period, y += Count * period) roll<Count>(at, x, y);
-      if (n > 0) roll<Count>(at, x + (n - Count) * period, y + (n - Count) * period);
+  EIGENSTREAM_ALWAYS_INLINE bool roll_each(Index at, const T* x, Index each, Index n, T* y) const noexcept {
+    if constexpr (is_static) {
+      constexpr bool rolls = Taps > 1 && Taps <= 9 && repeats_for(Channels);
+      if constexpr (rolls) roll_all<rolled, Taps, pattern_of(Channels) / Channels>(at, x, n, y);
+      return rolls;
+    } else {
+      if (each != 1) return false;
+      if (taps() == 3) return roll_all<rolled, 3, 1>(at, x, n, y), true;
+      if (taps() == 5) return roll_all<rolled, 5, 1>(at, x, n, y), true;
+      if (taps() == 7) return roll_all<rolled, 7, 1>(at, x, n, y), true;
+      if (taps() == 9) return roll_all<rolled, 9, 1>(at, x, n, y), true;
+      return false;
     }
   }
-  template <int Count>
+  // n registers; the last few lie over those before, if there are so many.
+  template <int Count, Index Taken, Index Each>
+  EIGENSTREAM_ALWAYS_INLINE void roll_all(Index at, const T* x, Index n, T* y) const noexcept {
+    if constexpr (Count > 0) {
+      const Index period = Each * channels();
+      if (n < Count) return roll_all<Count / 2, Taken, Each>(at, x, n, y);
+      for (; n >= Count; n -= Count, x += Count * period, y += Count * period) roll<Count, Taken, Each>(at, x, y);
+      if (n > 0) roll<Count, Taken, Each>(at, x + (n - Count) * period, y + (n - Count) * period);
+    }
+  }
+  template <int Count, Index Taken, Index Each>
   EIGENSTREAM_ALWAYS_INLINE void roll(Index at, const T* x, T* y) const noexcept {
     using P = simd::Packet<T, widest>;
-    constexpr Index period = pattern_of(Channels), each = period / Channels, inputs = (Count - 1) * each + Taps;
-    P sum[Count], weight[Taps];
+    P sum[Count], weight[Taken];
 #pragma GCC unroll 8
     for (int m = 0; m < Count; ++m) sum[m] = P::load(bias_.data() + at);
 #pragma GCC unroll 9
-    for (Index t = 0; t < Taps; ++t) weight[t] = P::load(weights_.data() + t * tap_step() + at);
+    for (Index t = 0; t < Taken; ++t) weight[t] = P::load(weights_.data() + t * tap_step() + at);
 #pragma GCC unroll 128
-    for (Index i = 0; i < inputs; ++i) {
-      if (each > Taps && i % each >= Taps) continue;
-      const P input = P::load(x + i * Channels);
+    for (Index i = 0; i < (Count - 1) * Each + Taken; ++i, x += channels()) {
+      if (Each > Taken && i % Each >= Taken) continue;
+      const P input = P::load(x);
 #pragma GCC unroll 8
       for (Index m = 0; m < Count; ++m)
-        if (const Index t = i - m * each; t >= 0 && t < Taps) sum[m] = multiply_add(weight[t], input, sum[m]);
+        if (const Index t = i - m * Each; t >= 0 && t < Taken) sum[m] = multiply_add(weight[t], input, sum[m]);
     }
 #pragma GCC unroll 8
-    for (Index m = 0; m < Count; ++m) sum[m].store(y + m * period);
+    for (Index m = 0; m < Count; ++m, y += Each * channels()) sum[m].store(y);
   }
 
   Index channels_ = 0, taps_ = 0;
