@@ -121,12 +121,12 @@ struct SlidingWindow {
     frames.restart(x + (count - keep()) * state.frame_size);
     return windows;
   }
-  /// Whether x is so long that few windows begin in front of it and a copy costs more than a second call (a few KB), and is not
+  /// Whether x is so long that few windows begin in front of it and a copy costs more than a second call (2 KB of floats), and is not
   /// where `append` would copy it to.
   template <class T>
   EIGENSTREAM_ALWAYS_INLINE bool is_beside(At state, const T* x, Index count) const noexcept {
     const History<T> frames = history<T>(state);
-    return count > 2 * keep() && count * state.frame_size >= 1024 && keep() > 0 && keep() <= frames.max_frames() &&
+    return count > 2 * keep() && count * state.frame_size >= 512 && keep() > 0 && keep() <= frames.max_frames() &&
            x != frames.newest_end();
   }
 
