@@ -42,8 +42,11 @@ Drawn draw(std::uint64_t seed, bool sums_only = false) {
     all.layers.push_back(std::move(layer));
     return value;
   };
+  const bool longer = random.chance(0.3);  // and with some that give more at the end
   const auto conv = [&](Index taps, Index dilation, bool causal, bool bias) {
-    const es::Conv1dOptions options{.padding = causal ? es::Padding::causal(taps, dilation) : es::Padding{}, .dilation = dilation};
+    es::Padding padding = causal ? es::Padding::causal(taps, dilation) : es::Padding{};
+    if (longer) padding.right = random.integer(0, 2);
+    const es::Conv1dOptions options{.padding = padding, .dilation = dilation};
     return support::random_conv<es::Conv1d<float>>(c, c, taps, options, bias, seed_of());
   };
   std::vector<Index> values{0}, uses{0};
@@ -94,14 +97,12 @@ std::vector<float> run(const Net& net, const Drawn& drawn, Index batch, Index fr
   std::vector<float> y(static_cast<std::size_t>(stream.max_outputs(frames) + stream.max_flush() + 1) * static_cast<std::size_t>(drawn.channels * batch));
   Index written = 0;
   const Index frame = drawn.channels * batch;
-  const auto rest = [&] {
-    return es::Frames<float>(y.data() + written * frame, stream.out_shape(), static_cast<Index>(y.size()) / frame - written);
-  };
+  const auto room = [&](Index n) { return es::Frames<float>(y.data() + written * frame, stream.out_shape(), n); };
   for (Index at = 0; at < frames; at += chunk) {
     const Index n = std::min(chunk, frames - at);
-    written += stream.process(es::Frames<const float>(x.data() + at * frame, stream.in_shape(), n), rest());
+    written += stream.process(es::Frames<const float>(x.data() + at * frame, stream.in_shape(), n), room(stream.max_outputs(n)));
   }
-  written += stream.flush(rest());
+  written += stream.flush(room(stream.max_flush()));
   y.resize(static_cast<std::size_t>(written * frame));
   return y;
 }

@@ -79,3 +79,13 @@ TEST_CASE("WiredPlan: a join that overwrites an operand has no buffer of its own
   const Plan other(wiring, {-1, -1, 1, -1});  // the other operand is used twice
   CHECK(other.graph()[sum].on == -1);
 }
+
+TEST_CASE("WiredPlan: a join does not overwrite an operand that goes on longer than it", "[compose]") {
+  // The convolution gives two frames more than its input at the end, which the sum leaves out.
+  es::Wiring wiring;
+  const Index longer = wiring.add(es::TimingStage{.reach = 3, .left = 2, .right = 2}, {0});
+  const Index sum = wiring.add({}, {longer, 0}, es::Alignment::lagging);
+  const Plan plan(wiring, {-1, 0});
+  CHECK((plan.graph().operands(sum)[0].direct && !plan.graph().operands(sum)[0].whole));
+  CHECK(plan.graph()[sum].on == -1);
+}

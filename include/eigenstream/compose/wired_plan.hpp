@@ -40,6 +40,7 @@ class WiredPlan {
     Index skip = 0;      // frames left out at the start
     Index keep = 0;      // most frames that wait between calls
     bool direct = true;  // none ever waits: the layer takes all that come, and there is no queue
+    bool whole = true;   // nothing is left out at the end either
   };
 
   /// `works_on`: of each layer, which of its operands it may overwrite, as no other layer reads it; none: -1.
@@ -99,6 +100,7 @@ class WiredPlan {
       for (Operand& operand : graph_.operands(v)) {
         operand.keep = wiring.after(operand.value).without_first(operand.skip).most_lead(wiring.aligned_after(v));
         operand.direct = operand.keep == 0 && operand.skip == 0;
+        operand.whole = operand.direct && wiring.ended(operand.value).most_lead(wiring.ended(v)) <= 0;
         check(operand.keep <= most_waiting, "Graph: ", operand.keep,
               " frames of one branch would have to wait for another, more than 2^26");
       }
@@ -112,7 +114,7 @@ class WiredPlan {
     for (Index v = graph_.inputs(); v <= graph_.last(); ++v) {
       if (!in_place(v)) continue;
       const Operand& operand = std::as_const(graph_).operands(v)[static_cast<std::size_t>(works_on[static_cast<std::size_t>(v - graph_.inputs())])];
-      if (operand.direct && operand.value >= graph_.inputs() && graph_[operand.value].uses == 1) graph_[v].on = operand.value;
+      if (operand.whole && operand.value >= graph_.inputs() && graph_[operand.value].uses == 1) graph_[v].on = operand.value;
     }
     Value& main = graph_[main_output_];
     main.kept = main.kept || main.uses > 1;
