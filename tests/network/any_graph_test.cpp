@@ -46,6 +46,37 @@ TEST_CASE("AnyGraph: the same network as the one with known types", "[network][p
   CHECK(any.facts({2}).out.channels == 4);
 }
 
+TEST_CASE("AnyGraph: containers are taken apart, and states go from network to network", "[network]") {
+  const auto block = [](std::uint64_t seed) { return conv(3, 3, 3, {.padding = es::Padding::causal(3)}, seed); };
+  const auto known = es::sequential(es::residual(es::sequential(block(1), es::Tanh<float>())), es::residual(block(2)), block(3));
+  const es::AnySequential<float> chain({es::residual(es::AnySequential<float>({block(1), es::Tanh<float>()})),
+                                        es::Residual<es::AnyLayer<float>>(block(2)), block(3)});
+  const es::AnyLayer<float> planned = es::AnyGraph<float>::of(chain);
+  REQUIRE(planned.as<es::AnyGraph<float>>() != nullptr);
+  CHECK(planned.as<es::AnyGraph<float>>()->plan().size() == 3);
+  CHECK(planned.fingerprint() == chain.fingerprint());
+  CHECK(planned.fingerprint() == known.fingerprint());
+  CHECK(planned.wanted() == chain.wanted());
+  support::check_contract(planned, 2);
+
+  es::Stream one(known);
+  es::Stream<es::AnyLayer<float>> other(planned);
+  support::Random random(5);
+  const auto x = support::random_tensor<float>(random, 3, 40);
+  const Eigen::Tensor<float, 2> before = x.slice(Eigen::array<Index, 2>{0, 0}, Eigen::array<Index, 2>{3, 17});
+  const Eigen::Tensor<float, 2> after = x.slice(Eigen::array<Index, 2>{0, 17}, Eigen::array<Index, 2>{3, 23});
+  one(before);
+  other.set_state(es::State::from_bytes(one.get_state().bytes()));
+  const Eigen::Tensor<float, 2> y = one(after), z = other(after);
+  REQUIRE(y.size() == z.size());
+  CHECK(std::memcmp(y.data(), z.data(), sizeof(float) * static_cast<std::size_t>(y.size())) == 0);
+
+  // One that waits for its input keeps its own queue, and an empty one is no graph.
+  CHECK(es::AnyGraph<float>::of(es::Residual<es::AnyLayer<float>>(conv(3, 3, 3))).as<es::AnyGraph<float>>() == nullptr);
+  CHECK(es::AnyGraph<float>::of(es::AnySequential<float>()).as<es::AnyGraph<float>>() == nullptr);
+  CHECK(es::AnyGraph<float>::of(es::Tanh<float>()).as<es::Tanh<float>>() != nullptr);
+}
+
 TEST_CASE("AnyGraph: a WaveNet with sums of skips", "[network][property]") {
   for (const Index batch : {1, 2}) {
     es::GraphBuilder<float> graph;

@@ -325,6 +325,29 @@ class InfoTest(ToolTest):
         self.assertNotIn("delay_ms", info)
         self.assertIn("MACs  ", self.good("info", "model.safetensors"))
 
+    def test_the_plan(self):
+        nodes = [
+            {**conv("a", 2, 2, 3, padding=[2, 0]), "from": [0]},
+            {**conv("b", 2, 2, 1), "from": [0]},
+            {"type": "Reduce", "path": "add", "op": "sum", "from": [1, 2]},
+            {"type": "Tanh", "path": "act", "from": [3]},
+            {"type": "Reduce", "path": "skip", "op": "sum", "from": [4, 0]},
+        ]
+        write_model(self.path("graph.safetensors"), {"type": "Graph", "path": "", "nodes": nodes}, random_tensors(nodes))
+        out = self.good("info", "graph.safetensors", "--plan")
+        self.assertTrue(out.startswith(self.good("info", "graph.safetensors")))
+        self.assertIn("5 layers in 2 steps", out)
+        self.assertIn("Conv1d b, Reduce add, Tanh act, Reduce skip", out)
+        plan = json.loads(self.good("info", "graph.safetensors", "--json"))["plan"]
+        self.assertEqual(plan, [
+            {"layers": ["Conv1d a"], "takes": [0], "gives": 1},
+            {"layers": ["Conv1d b", "Reduce add", "Tanh act", "Reduce skip"], "takes": [0, 1, 0], "gives": 5},
+        ])
+        # Containers are taken apart; a layer by itself has no plan.
+        self.model([{"type": "Residual", "path": "r", "net": {"type": "Sequential", "path": "r", "layers": [
+            conv("r.0", 2, 2, 3, padding=[2, 0]), {"type": "ReLU", "path": "r.1"}]}}])
+        self.assertIn("Conv1d r.0, ReLU r.1, ", self.good("info", "model.safetensors", "--plan"))
+
     def test_branches(self):
         write_model(self.path("graph.safetensors"), GRAPH, random_tensors(GRAPH["nodes"]))
         out = self.good("info", "graph.safetensors")
