@@ -18,7 +18,6 @@ struct Operations {
   const void* layer = nullptr;
   Index (*add_steps)(const void*, const StateRef&, const T* x, Index n, const T* addend, T* y) noexcept = nullptr;
   void (*map)(const void*, const T* x, T* y, Index n) noexcept = nullptr;
-  const void* data = nullptr;  // the numbers that it reads first
   bool is_sum = false;  // of its two inputs, number by number
   T* (*input_room)(const void*, const StateRef&, Index n) noexcept = nullptr;
 };
@@ -32,7 +31,6 @@ Operations<T> operations_of(const L& layer) noexcept {
     };
   if constexpr (requires(const L& l, const T* x, T* y) { l.map(x, y, Index{}); })
     all.map = [](const void* l, const T* x, T* y, Index n) noexcept { static_cast<const L*>(l)->map(x, y, n); };
-  if constexpr (requires { layer.data(); }) all.data = layer.data();
   if constexpr (requires { layer.is_sum(); }) all.is_sum = layer.is_sum();
   if constexpr (Layer<L>)
     all.input_room = [](const void* l, const StateRef& s, Index n) noexcept { return static_cast<const L*>(l)->input_room(s, n); };

@@ -537,19 +537,7 @@ class Wired {
     const Place* const shapes = places(state.data);
     const Index* const blocks = layer_offsets(state.data);
     std::byte* const scratch = state.scratch + queue_offsets(state.data)[graph().operands().size()];
-    const Step* const end = steps_.steps().data() + steps_.steps().size();
-    for (const Step* at = steps_.steps().data(); at != end; ++at) {
-      const Step& step = *at;
-      if (const Step* next = at + 1; next != end) {
-        const char* data = static_cast<const char*>(next->run.data);
-        __builtin_prefetch(data);
-        __builtin_prefetch(data + 64);
-        __builtin_prefetch(data + 128);
-        __builtin_prefetch(data + 192);
-        const std::byte* block = state.data + blocks[next->layer];
-        __builtin_prefetch(block);
-        __builtin_prefetch(block + 64);
-      }
+    for (const Step& step : steps_.steps()) {
       Live out{nullptr, 0};
       const FrameLayout& shape = shapes[step.first].shape;
       if (step.kind == Step::Kind::any) {

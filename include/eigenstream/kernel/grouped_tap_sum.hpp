@@ -97,8 +97,6 @@ class GroupedTapSum {
   {
     depthwise_.append(first, step, newest, y);
   }
-  /// Where the first group's bias and weights lie.
-  const T* data() const noexcept { return first_.data(); }
 
  private:
   using Kernel = std::conditional_t<is_static && !is_static_depthwise, TapSum<T, Out, Taps, In>, TapSum<T>>;

@@ -70,8 +70,6 @@ class TapSum {
     const Index width = lanes_ * regs_;
     return weights_[static_cast<std::size_t>(o / width * panel_size_ + o % width)];
   }
-  /// Where bias and weights lie, for who wants them in the cache in time.
-  const T* data() const noexcept { return weights_.data(); }
 
   /// Computes `columns` columns. offset(t) is the distance of tap t's first input from the column's x, in scalars;
   /// column c starts at x + c * x_step and goes to y + c * y_step. `addend`, unless null, is added at the end; it lies as y
@@ -157,8 +155,9 @@ class TapSum {
     }
   }
 
-  // One tile: `Panels` panels, `panel_size_` weights apart, of `PanelRegs` registers of outputs by `Columns` columns.
-  template <class P, int PanelRegs, int Sums, int Columns, int Panels = 1>
+  // One tile: `Panels` panels, `panel_size_` weights apart, of `PanelRegs` registers of outputs by `Columns` columns. `Inputs`:
+  // it is the inputs that take turns, for certain.
+  template <class P, int PanelRegs, int Sums, int Columns, int Panels = 1, bool Inputs = false>
   EIGENSTREAM_ALWAYS_INLINE void tile(const T* w, const T* x, Index x_step, TapOffsets offset, T* y,
                                       Index y_step, const T* addend, Index valid) const noexcept {
     constexpr int width = P::lanes, regs = PanelRegs * Panels, step = PanelRegs * width;
@@ -174,7 +173,7 @@ class TapSum {
       }
     w += step;
     const Index all = taps(), inputs = len();
-    if (Sums == 1 || split() > 1) {  // inputs take turns
+    if (Inputs || Sums == 1 || split() > 1) {  // inputs take turns
       const Index groups = Sums == 1 ? all : all / Sums, run = inputs * Sums;
       if constexpr (Taps != Dynamic && Len != Dynamic && Taps * Len <= 24) {
 #pragma GCC unroll 64
@@ -298,7 +297,8 @@ class TapSum {
     const Index all = taps() * len();
     const T* w = weights_.data();
     Index from[3] = {0, 0, 0};
-    for (Index k = 0; k < all; ++k) from[k] = offset(k / len()) + k % len();
+    for (Index t = 0, k = 0; k < all; ++t)
+      for (Index i = 0; i < len(); ++i, ++k) from[k] = offset(t) + i;
     for (Index o = 0; o < out(); o += width, w += panel_size_)
 #pragma GCC unroll 4
       for (int r = 0; r < Regs; ++r) {
@@ -343,9 +343,19 @@ class TapSum {
       tile<P, Regs, Sums, 1, together>(w, x, 0, offset, y + o, 0, from(o), out() - o);
     for (; o < out(); o += width, w += panel_size_) tile<P, Regs, Sums, 1>(w, x, 0, offset, y + o, 0, from(o), out() - o);
   }
-  // By itself, so that all of it stays in registers.
+  // By itself, so that all of it stays in registers; a single panel, which small layers have, again by itself.
   template <int Lanes, int Regs, int Sums>
-  EIGENSTREAM_OUTLINED_WHOLE void one_outlined(const T* x, TapOffsets offset, T* y, const T* addend) const noexcept {
+  EIGENSTREAM_ALWAYS_INLINE void one_outlined(const T* x, TapOffsets offset, T* y, const T* addend) const noexcept {
+    if (panels_ > 1) return one_of_panels<Lanes, Regs, Sums>(x, offset, y, addend);
+    if (split_ > 1) return one_panel<Lanes, Regs, Sums, true>(x, offset, y, addend);
+    one_panel<Lanes, Regs, Sums, false>(x, offset, y, addend);
+  }
+  template <int Lanes, int Regs, int Sums, bool Inputs>
+  EIGENSTREAM_OUTLINED_WHOLE void one_panel(const T* x, TapOffsets offset, T* y, const T* addend) const noexcept {
+    tile<simd::Packet<T, Lanes>, Regs, Sums, 1, 1, Inputs>(weights_.data(), x, 0, offset, y, 0, addend, out());
+  }
+  template <int Lanes, int Regs, int Sums>
+  EIGENSTREAM_OUTLINED_WHOLE void one_of_panels(const T* x, TapOffsets offset, T* y, const T* addend) const noexcept {
     one<Lanes, Regs, Sums>(x, offset, y, addend);
   }
 

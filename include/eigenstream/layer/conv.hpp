@@ -125,9 +125,6 @@ class Conv1d {
   EIGENSTREAM_ALWAYS_INLINE Index max_outputs(Index n) const noexcept { return window_.max_windows(n); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  /// Where its numbers lie, for who wants them in the cache in time.
-  const T* data() const noexcept { return kernel_.data(); }
-
   void reset(StateRef state) const noexcept {
     if (!pointwise_) window_.reset(state, fill_);
   }
