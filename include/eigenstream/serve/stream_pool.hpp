@@ -213,11 +213,12 @@ class StreamPool {
   EIGENSTREAM_ALWAYS_INLINE Slot& slot_at(std::uint32_t number) const noexcept {
     const Slab* slab = slabs_.data();
     Index begin = 0;
-    while (Index{number} >= slab->end) begin = slab++->end;
-    return *reinterpret_cast<Slot*>(slab->memory.ref().data + (Index{number} - begin) * stride_);
+    const Index at = static_cast<Index>(number);
+    while (at >= slab->end) begin = slab++->end;
+    return *reinterpret_cast<Slot*>(slab->memory.ref().data + (at - begin) * stride_);
   }
   EIGENSTREAM_ALWAYS_INLINE Slot* find(StreamHandle handle) const noexcept {
-    if (Index{handle.number} >= capacity_ || handle.generation % 2 == 0) return nullptr;
+    if (Time{handle.number} >= capacity_ || handle.generation % 2 == 0) return nullptr;
     Slot& slot = slot_at(handle.number);
     return slot.generation.load(std::memory_order_acquire) == handle.generation ? &slot : nullptr;
   }
@@ -236,7 +237,7 @@ class StreamPool {
   }
   [[noreturn]] EIGENSTREAM_NO_INLINE void refuse(StreamHandle handle) const {
     if (handle.generation % 2 == 0) fail("StreamPool: the handle is no stream's");
-    if (Index{handle.number} >= capacity_)
+    if (Time{handle.number} >= capacity_)
       fail("StreamPool: there is no stream ", handle.number, "; there is room for ", capacity_);
     fail("StreamPool: stream ", handle.number, " was closed");
   }
