@@ -35,7 +35,11 @@ one-call output, and the handling of NaN. Build what includes eigenstream withou
 #else
 #define EIGENSTREAM_ALWAYS_INLINE inline __attribute__((always_inline))
 #define EIGENSTREAM_NO_INLINE __attribute__((noinline, cold))
+#if defined(__clang__)
 #define EIGENSTREAM_OUTLINED __attribute__((noinline))
+#else
+#define EIGENSTREAM_OUTLINED __attribute__((noinline, noclone))  // once, not once more for each constant that is handed over
+#endif
 #define EIGENSTREAM_OUTLINED_WHOLE __attribute__((noinline, flatten))  // with all that it calls
 #define EIGENSTREAM_INLINE_LAMBDA __attribute__((always_inline))
 #define EIGENSTREAM_RESTRICT __restrict__

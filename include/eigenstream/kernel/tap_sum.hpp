@@ -76,14 +76,8 @@ class TapSum {
   /// does, and may be y.
   EIGENSTREAM_ALWAYS_INLINE void operator()(const T* x, Index x_step, TapOffsets offset, Index columns, T* y, Index y_step,
                                             const T* addend = nullptr) const noexcept {
-    if constexpr (Out != Dynamic) {
-      if (has_few())
-        few<lanes_for(Out), regs_for(Out)>(x, x_step, offset, columns, y, y_step, addend);
-      else
-        run<lanes_for(Out), regs_for(Out), sums_for(Out)>(x, x_step, offset, columns, y, y_step, addend);
-    } else {
-      dispatch(x, x_step, offset, columns, y, y_step, addend);
-    }
+    if (Out != Dynamic && columns == 1) return column(x, offset, y, addend);
+    dispatch(x, x_step, offset, columns, y, y_step, addend);
   }
 
   /// One column.
@@ -274,8 +268,6 @@ class TapSum {
     constexpr int most = columns_for(Regs, Sums);
     constexpr int width = P::lanes * Regs;
     const T* w = weights_.data();
-    if constexpr (Out != Dynamic)
-      if (columns == 1) return one<Lanes, Regs, Sums>(x, offset, y, addend);
     Index o = 0;
     if constexpr (fits_registers) return resident<P, Sums>(x, x_step, offset, columns, y, y_step, addend);
     for (; o < out(); o += width, w += panel_size_) {
@@ -441,13 +433,21 @@ class TapSum {
 template <class T, Index Out, Index Taps, Index Len>
 void TapSum<T, Out, Taps, Len>::dispatch(const T* x, Index x_step, TapOffsets offset, Index columns, T* y, Index y_step,
                                          const T* addend) const noexcept {
-  with_sizes([&]<int Lanes, int Regs, int Sums>() {
-    if (few_) return few_outlined<Lanes, Regs>(x, x_step, offset, columns, y, y_step, addend);
-    // As many inputs as outputs is the usual case: with the step known, addresses cost nothing.
-    if (columns == 1) return one_outlined<Lanes, Regs, Sums>(x, offset, y, addend);
-    if (x_step == Lanes * Regs) return run<Lanes, Regs, Sums>(x, Lanes * Regs, offset, columns, y, y_step, addend);
-    run<Lanes, Regs, Sums>(x, x_step, offset, columns, y, y_step, addend);
-  });
+  // As many inputs as outputs is the usual case, or as many as are known: with the steps known, addresses cost nothing.
+  if constexpr (Out != Dynamic) {
+    constexpr int lanes = lanes_for(Out), regs = static_cast<int>(regs_for(Out)), sums = sums_for(Out);
+    if (has_few()) return few<lanes, regs>(x, x_step, offset, columns, y, y_step, addend);
+    if constexpr (Len != Dynamic)
+      if (x_step == Len && y_step == Out) return run<lanes, regs, sums>(x, Len, offset, columns, y, Out, addend);
+    run<lanes, regs, sums>(x, x_step, offset, columns, y, y_step, addend);
+  } else {
+    with_sizes([&]<int Lanes, int Regs, int Sums>() {
+      if (few_) return few_outlined<Lanes, Regs>(x, x_step, offset, columns, y, y_step, addend);
+      if (columns == 1) return one_outlined<Lanes, Regs, Sums>(x, offset, y, addend);
+      if (x_step == Lanes * Regs) return run<Lanes, Regs, Sums>(x, Lanes * Regs, offset, columns, y, y_step, addend);
+      run<Lanes, Regs, Sums>(x, x_step, offset, columns, y, y_step, addend);
+    });
+  }
 }
 
 EIGENSTREAM_EXTERN_TEMPLATE(class TapSum<float>);

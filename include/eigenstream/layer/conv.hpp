@@ -20,6 +20,27 @@ struct Conv1dOptions {
   double padding_value = 0;  ///< with PaddingMode::constant
 };
 
+namespace detail {
+// What must hold whatever is known at compile time, so that it is compiled once for all of these.
+template <class T>
+EIGENSTREAM_NO_INLINE void check_conv1d(const Weights<T>& weight, const Weights<T>& bias, const Conv1dOptions& options) {
+  check(weight.shape.size() == 3, "Conv1d: weight has shape ", weight.shape_text(), ", expected (out,in/groups,taps)");
+  const Index groups = options.groups, out = weight.shape[0];
+  check(groups >= 1, "Conv1d: groups = ", groups, ", must be at least 1");
+  check(out >= 1 && weight.shape[1] * groups >= 1 && weight.shape[2] >= 1, "Conv1d: weight has shape ", weight.shape_text(),
+        ", none may be 0");
+  check(out % groups == 0, "Conv1d: ", out, " output channels cannot be split into ", groups, " groups");
+  if (!bias.empty()) bias.expect("Conv1d", "bias", {out});
+  check(options.stride >= 1, "Conv1d: stride = ", options.stride, ", must be at least 1");
+  check(options.dilation >= 1, "Conv1d: dilation = ", options.dilation, ", must be at least 1");
+  const Padding padding = options.padding;
+  check(padding.left >= 0 && padding.right >= 0, "Conv1d: padding = (", padding.left, ",", padding.right, "), must not be negative");
+  check(options.padding_mode == PaddingMode::constant || options.padding_value == 0, "Conv1d: padding_value = ",
+        options.padding_value, " needs padding_mode constant");
+  check(std::isfinite(static_cast<T>(options.padding_value)), "Conv1d: padding_value = ", options.padding_value, ", must be finite");
+}
+}  // namespace detail
+
 /// One-dimensional convolution (cross-correlation) over time.
 ///   y[o,m] = bias[o] + sum_k sum_i w[o,i,k] * x[i, m*stride + k*dilation - left]
 /// where x is 0 outside of the signal, or its nearest frame (replicate), or padding_value (constant)
@@ -39,32 +60,19 @@ class Conv1d {
 
   explicit Conv1d(const Weights<T>& weight, const Weights<T>& bias = {}, Conv1dOptions options = {})
       : has_bias_(!bias.empty()), options_(options) {
-    check(weight.shape.size() == 3, "Conv1d: weight has shape ", weight.shape_text(), ", expected (out,in/groups,taps)");
+    detail::check_conv1d(weight, bias, options);
     const Index groups = options.groups, stride = options.stride, dilation = options.dilation;
-    out_ = weight.shape[0], taps_ = weight.shape[2];
-    check(groups >= 1, "Conv1d: groups = ", groups, ", must be at least 1");
-    in_ = weight.shape[1] * groups;
-    check(out_ >= 1 && in_ >= 1 && taps_ >= 1, "Conv1d: weight has shape ", weight.shape_text(), ", none may be 0");
-    check(out_ % groups == 0, "Conv1d: ", out_, " output channels cannot be split into ", groups, " groups");
+    out_ = weight.shape[0], in_ = weight.shape[1] * groups, taps_ = weight.shape[2];
     check(In == Dynamic || in_ == In, "Conv1d: the weight takes ", in_, " input channels, the type ", In);
     check(Out == Dynamic || out_ == Out, "Conv1d: the weight gives ", out_, " output channels, the type ", Out);
     check(Taps == Dynamic || taps_ == Taps, "Conv1d: the weight has ", taps_, " taps, the type ", Taps);
-    if (has_bias_) bias.expect("Conv1d", "bias", {out_});
-    check(stride >= 1, "Conv1d: stride = ", stride, ", must be at least 1");
-    check(dilation >= 1, "Conv1d: dilation = ", dilation, ", must be at least 1");
+    check(!is_static || groups == Groups, "Conv1d: groups = ", groups, ", the type has ", Groups);
     const Padding padding = options.padding;
-    check(padding.left >= 0 && padding.right >= 0, "Conv1d: padding = (", padding.left, ",", padding.right,
-          "), must not be negative");
-    const PaddingMode mode = options.padding_mode;
     fill_ = static_cast<T>(options.padding_value);
-    check(mode == PaddingMode::constant || options.padding_value == 0, "Conv1d: padding_value = ", options.padding_value,
-          " needs padding_mode constant");
-    check(std::isfinite(fill_), "Conv1d: padding_value = ", options.padding_value, ", must be finite");
     const bool padded = padding.left > 0 || padding.right > 0;
     if (!padded || fill_ == T(0)) fill_ = T(0);  // no -0
-    replicates_ = padded && mode == PaddingMode::replicate;
+    replicates_ = padded && options.padding_mode == PaddingMode::replicate;
     const Index reach = (taps_ - 1) * dilation + 1;
-    check(!is_static || groups == Groups, "Conv1d: groups = ", groups, ", the type has ", Groups);
     window_ = {reach, stride, padding.left, replicates_};
 
     kernel_ = Kernel(
