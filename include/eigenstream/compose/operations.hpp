@@ -10,7 +10,7 @@ namespace detail {
 /// What a plan calls of a layer whose type is known at run time only: plain functions, without a look-up for each frame. Null
 /// where the layer has no such operation.
 ///   add_steps(state, x, n, addend, y)   as steps, but each output is added to the number at the same place of `addend`
-///                                       unless that is null; addend may be y
+///                                       unless that is null; addend may be y, but for depthwise kernels
 ///   map(x, y, n)                        the same to each of n numbers, which begin with channel 0; y may be x
 ///   is_sum()                            whether it is the sum of its two inputs
 template <class T>

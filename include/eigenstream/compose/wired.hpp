@@ -234,6 +234,10 @@ class Wired {
     Index count;
   };
 
+  static bool alike(const std::vector<Place>& shapes, Index a, Index b) {
+    const auto shape = [&](Index v) -> const FrameShape& { return shapes[static_cast<std::size_t>(v)].shape; };
+    return shape(a) == shape(b);
+  }
   // Which of its operands each layer may overwrite. A join may if its frames are known, by `shapes`, to be like those of an
   // operand: of two, the one that is made last, so that what makes it can add the other as well.
   std::vector<Index> works_on(const Wiring& wiring, const std::vector<Place>& shapes = {}) const {
@@ -246,8 +250,7 @@ class Wired {
         for (Index k = 0; k < 2; ++k) {
           const Index own = operands[static_cast<std::size_t>(k)].value;
           const bool later = on < 0 || own > operands[static_cast<std::size_t>(on)].value;
-          const bool alike = FrameShape(shapes[static_cast<std::size_t>(own)].shape) == FrameShape(shapes[static_cast<std::size_t>(v)].shape);
-          if (later && alike && graph()[own].uses == 1) on = k;
+          if (later && alike(shapes, own, v) && graph()[own].uses == 1) on = k;
         }
       all.push_back(on);
     });
@@ -263,17 +266,17 @@ class Wired {
   void find_steps(const std::vector<Place>& shapes)
     requires(known_at_run_time)
   {
-    std::vector<char> alike(static_cast<std::size_t>(graph().values()), 0);
+    std::vector<char> all_alike(static_cast<std::size_t>(graph().values()), 0);
     const auto layer = [&](Index v) -> const auto& { return stages_.layers[static_cast<std::size_t>(v - inputs())]; };
     if (!shapes.empty())
       for (Index v = inputs(); v <= last(); ++v) {
         bool same = true;
         for (const Operand& operand : graph().operands(v))
-          same = same && FrameShape(shapes[static_cast<std::size_t>(operand.value)].shape) == FrameShape(shapes[static_cast<std::size_t>(v)].shape);
-        alike[static_cast<std::size_t>(v)] = same;
+          same = same && alike(shapes, operand.value, v);
+        all_alike[static_cast<std::size_t>(v)] = same;
       }
     steps_ = detail::PlanSteps<T>(graph(), [&](Index v) { return layer(v).operations(); },
-                                  [&](Index v) { return layer(v).is_steady(); }, alike);
+                                  [&](Index v) { return layer(v).is_steady(); }, all_alike);
   }
   // Whether frames of any width, height and batch have shapes like those that were tried: if nothing has to do with space.
   bool shapes_are_known() const {
