@@ -1,0 +1,195 @@
+#ifndef EIGENSTREAM_IMPORT_ONNX_HPP
+#define EIGENSTREAM_IMPORT_ONNX_HPP
+
+// Needs nlohmann-json, as model_file.hpp does.
+
+#include <cstddef>  // byte
+#include <deque>    // operations that are ready
+#include <map>      // cells
+#include <set>      // what is needed
+#include <span>     // bytes
+#include <string>   // names
+#include <vector>   // axes
+
+#include "eigenstream/import/onnx_layers.hpp"
+#include "eigenstream/io/model_file.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+namespace onnx::detail {
+
+// The axes of a tensor that become channels, width and height of a frame: those of more than one number. Of two, the smaller is
+// the channels.
+inline std::vector<std::vector<Index>> frame_axes(const std::vector<Index>& dims, Index channels_axis, const std::string& what) {
+  std::vector<Index> large;
+  for (std::size_t axis = 0; axis < dims.size(); ++axis)
+    if (dims[axis] > 1) large.push_back(static_cast<Index>(axis));
+  check(large.size() <= 3, what, " has shape ", text_of(dims), ", more axes than a frame");
+  Index channels = channels_axis;
+  if (channels < 0 && !large.empty()) {
+    channels = large.front();
+    if (large.size() == 2 && dims[static_cast<std::size_t>(large[1])] < dims[static_cast<std::size_t>(large[0])]) channels = large[1];
+  }
+  check(channels_axis < static_cast<Index>(dims.size()), what, " has shape ", text_of(dims), ", and no axis ", channels_axis);
+  std::vector<std::vector<Index>> axes(3);
+  if (channels >= 0) axes[0] = {channels};
+  std::erase(large, channels);
+  check(large.size() <= 2, what, " has shape ", text_of(dims), ", more axes than a frame");
+  if (!large.empty()) axes[1] = {large.back()};
+  if (large.size() > 1) axes[2] = {large.front()};
+  return axes;
+}
+
+// What is known of files that leave it open: Silero's detector of speech, versions 5 and 6, by its three inputs.
+inline OnnxOptions with_what_is_known(const File& file, OnnxOptions options) {
+  const auto has = [&](const char* name) {
+    for (const Port& port : file.graph.inputs)
+      if (port.name == name) return true;
+    return false;
+  };
+  if (file.graph.inputs.size() != 3 || !has("input") || !has("state") || !has("sr")) return options;
+  if (options.shapes.contains("input") || options.hop != 0) return options;
+  const double rate = options.constants.try_emplace("sr", 16000).first->second;
+  const Index hop = rate == 8000 ? 256 : 512;
+  options.shapes["input"] = {1, hop + hop / 8};
+  options.hop = hop;
+  return options;
+}
+
+/// Puts the operations that the outputs need in an order in which each comes behind what it needs, and makes their layers.
+inline void make_layers(Builder& builder, const Program& program, Index opset, const std::string& where) {
+  const auto count = program.operations.size();
+  std::map<std::size_t, Cell> cells;
+  std::vector<std::set<std::size_t>> needs(count), needed_by(count);
+  std::vector<char> met(count);
+  std::vector<std::size_t> left;
+  const auto look = [&](const Array& array, auto&& found) {
+    Index last = -1;
+    for (const Element& each : array.elements) {
+      if (each.value == Element::constant || each.value == last) continue;
+      last = each.value;
+      const Index operation = program.values[static_cast<std::size_t>(each.value)].operation;
+      if (operation >= 0) found(static_cast<std::size_t>(operation));
+    }
+  };
+  const auto reach = [&](std::size_t operation) {
+    if (met[operation] == 0) left.push_back(operation);
+    met[operation] = 1;
+  };
+  for (const auto& [name, array] : program.outputs) look(array, reach);
+  std::size_t alive = 0;
+  while (!left.empty()) {
+    const std::size_t own = left.back();
+    left.pop_back();
+    ++alive;
+    const Operation& operation = program.operations[own];
+    const auto need = [&](std::size_t other) {
+      needs[own].insert(other), needed_by[other].insert(own);
+      reach(other);
+    };
+    if (std::optional<Cell> cell = lstm_cell(program, operation)) {
+      look(cells.emplace(own, std::move(*cell)).first->second.input, need);
+      continue;
+    }
+    const bool recurrent = operation.op == "LSTM" || operation.op == "GRU" || operation.op == "RNN";
+    for (std::size_t k = 0; k < (recurrent ? 1 : operation.inputs.size()); ++k) look(operation.inputs[k], need);
+  }
+  std::deque<std::size_t> ready;
+  for (std::size_t k = 0; k < count; ++k)
+    if (met[k] != 0 && needs[k].empty()) ready.push_back(k);
+  std::size_t made = 0;
+  for (; !ready.empty(); ++made) {
+    const std::size_t own = ready.front();
+    ready.pop_front();
+    const Operation& operation = program.operations[own];
+    const std::string at = where + operation.node->shown() + ": ";
+#if EIGENSTREAM_EXCEPTIONS
+    try {
+#endif
+      LayerMaker maker(builder, program, operation, opset);
+      const auto cell = cells.find(own);
+      if (cell != cells.end())
+        maker.cell(cell->second);
+      else
+        maker.run();
+#if EIGENSTREAM_EXCEPTIONS
+    } catch (const Error& error) {
+      fail(at, error.what());
+    }
+#endif
+    for (const std::size_t next : needed_by[own])
+      if (needs[next].erase(own), needs[next].empty()) ready.push_back(next);
+  }
+  if (made == alive) return;
+  for (std::size_t k = 0; k < count; ++k)
+    check(met[k] == 0 || needs[k].empty(), where, program.operations[k].node->shown(),
+          ": needs what it gave at an earlier call, a feedback that no layer is known for");
+}
+
+}  // namespace onnx::detail
+
+/// The network of an ONNX file that computes one frame at a call: inputs and outputs that carry a state from call to call become
+/// layers that remember. Convolutions over what a state kept of earlier frames become convolutions over time, LSTM and GRU (an
+/// LSTM also where it is written out) layers over time, and what only moves numbers about is worked out here. `where` begins every
+/// message.
+/// Shapes   a frame is the first input at one call: its axes of more than one number, of two the smaller one as channels. With
+///          `hop`, the input is a window of a signal of one channel, of which so many samples are new
+/// Errors   Error naming the node or input, for a damaged file, for what no layer does, and for what has to be said and is not
+/// Source   the operators of ONNX (github.com/onnx/onnx, docs/Operators.md), opset 9 to 21
+inline ModelFile import_onnx(std::span<const std::byte> bytes, const OnnxOptions& given = {}, const std::string& where = "") {
+  namespace d = onnx::detail;
+  const onnx::File file = onnx::parse(bytes, where);
+  const OnnxOptions options = d::with_what_is_known(file, given);
+  onnx::Program program = onnx::trace(file, options, where);
+  check(program.inputs.size() == 1, where, "the inputs ", [&] {
+    std::string names;
+    for (const Index input : program.inputs) names += (names.empty() ? "\"" : ", \"") + program.values[static_cast<std::size_t>(input)].name + '"';
+    return names;
+  }(), " are all signals; say which are states (--state INPUT=OUTPUT) or known numbers (--set INPUT=NUMBER)");
+  d::find_norms(program);
+
+  const onnx::Value& signal = program.values[static_cast<std::size_t>(program.inputs.front())];
+  const auto axes = d::frame_axes(signal.dims, options.channels_axis, where + "input \"" + signal.name + "\"");
+  const FrameShape frame = onnx::Builder::shape_of(signal.dims, axes);
+  onnx::Builder builder(program, options.hop > 0 ? FrameShape{1} : frame);
+  onnx::Layout& layout = builder.layout();
+  Index input = layout.graph().input();
+  if (options.hop > 0) {
+    check(!frame.has_space() && options.hop <= frame.channels, where, "a window of ", frame.text(), " every ", options.hop, " samples");
+    const Index size = frame.channels;
+    input = layout.add("Pad", "whole_windows", {{"left", std::int64_t{0}}, {"right", std::int64_t{0}}, {"multiple", std::int64_t{options.hop}}}, input, {1});
+    ModuleSpec windows{"Windowed", layout.path("windows"),
+                       {{"size", std::int64_t{size}}, {"stride", std::int64_t{options.hop}}, {"channels", std::int64_t{1}},
+                        {"padding", std::vector<std::int64_t>{size - options.hop, 0}}},
+                       {}};
+    windows.children["net"] = {ModuleSpec{"Sequential", layout.path("windows/all"), {}, {}}};
+    windows.children["net"].front().children["layers"];
+    input = layout.add(std::move(windows), {input}, frame);
+  } else if (frame.has_space()) {
+    input = layout.add("Input", "input",
+                       {{"channels", std::int64_t{frame.channels}}, {"width", std::int64_t{frame.width}}, {"height", std::int64_t{frame.height}}},
+                       input, frame);
+  }
+  builder.settle(program.inputs.front(), input, axes);
+  d::make_layers(builder, program, file.opset, where);
+
+  std::vector<std::int64_t> outputs;
+  std::vector<std::string> names;
+  for (const auto& [name, array] : program.outputs) {
+    const bool alike = array.dims == signal.dims;
+    outputs.push_back(builder.arranged(array, alike ? axes : d::frame_axes(array.dims, -1, where + "output \"" + name + "\"")));
+    names.push_back(name);
+  }
+  ModelFile model;
+  model.network = std::move(layout.graph()).network();
+  const auto last = static_cast<std::int64_t>(model.network.children["nodes"].size());
+  if (outputs.size() > 1 || outputs.front() != last) model.network.fields["outputs"] = outputs;
+  if (outputs.size() > 1) model.network.fields["output_names"] = names;
+  model.weights = std::move(layout.graph()).weights();
+  model.metadata = file.metadata;
+  return model;
+}
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_IMPORT_ONNX_HPP
