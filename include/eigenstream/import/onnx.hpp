@@ -40,6 +40,58 @@ inline std::vector<std::vector<Index>> frame_axes(const std::vector<Index>& dims
   return axes;
 }
 
+// The frames of the signal, and those that a call takes: windows of them, or each by itself.
+struct Input {
+  FrameShape frame, call;
+  std::vector<std::vector<Index>> axes;  // of the call's tensor, as channels, width and height
+};
+inline Input input_of(const Value& signal, const OnnxOptions& options, const std::string& where) {
+  const std::string what = where + "input \"" + signal.name + "\"";
+  Input input{.frame = {}, .call = {}, .axes = frame_axes(signal.dims, options.channels_axis, what)};
+  input.frame = input.call = Builder::shape_of(signal.dims, input.axes);
+  if (options.hop == 0) {
+    check(options.time_axis < 0, what, ": an axis of time is for windows only: say how many frames later the next one begins (--hop)");
+    return input;
+  }
+  std::vector<Index> large;
+  for (std::size_t axis = 0; axis < signal.dims.size(); ++axis)
+    if (signal.dims[axis] > 1) large.push_back(static_cast<Index>(axis));
+  Index time = options.time_axis;
+  if (time < 0 && large.size() == 1) time = large.front();
+  check(time >= 0 && time < static_cast<Index>(signal.dims.size()), what, " has shape ", text_of(signal.dims),
+        ": say which axis are the frames of a window (--time-axis)");
+  std::erase(large, time);
+  check(large.size() <= 1, what, " has shape ", text_of(signal.dims), ": windows of frames with axes of space are not read");
+  const Index size = signal.dims[static_cast<std::size_t>(time)];
+  check(options.hop >= 1 && options.hop <= size, what, ": windows of ", size, " frames, one every ", options.hop);
+  input.axes = large.empty() ? std::vector<std::vector<Index>>{{time}} : std::vector<std::vector<Index>>{large, {time}};
+  input.call = Builder::shape_of(signal.dims, input.axes);
+  input.frame = {large.empty() ? Index{1} : signal.dims[static_cast<std::size_t>(large.front())], 1, 1, 1};
+  return input;
+}
+// The value of the call's tensor. Windows begin so that each ends with its newest frames, and the last one is filled with zeros.
+inline Index add_input(Layout& layout, const Input& input, Index hop) {
+  using Values = std::map<std::string, ModuleSpec::Value>;
+  const auto number = [](Index value) { return std::int64_t{value}; };
+  const Index begin = layout.graph().input();
+  if (hop == 0) {
+    if (!input.frame.has_space()) return begin;
+    const Values fields{{"channels", number(input.frame.channels)}, {"width", number(input.frame.width)}, {"height", number(input.frame.height)}};
+    return layout.add("Input", "input", fields, begin, input.frame);
+  }
+  const bool merge = input.frame.channels == 1;
+  const Index size = input.call.size() / input.frame.channels;
+  const Index whole = layout.add("Pad", "whole_windows", Values{{"left", number(0)}, {"right", number(0)}, {"multiple", number(hop)}}, begin,
+                                 input.frame);
+  ModuleSpec windows{"Windowed", layout.path("windows"),
+                     {{"size", number(size)}, {"stride", number(hop)}, {"channels", number(input.frame.channels)}, {"merge", merge},
+                      {"padding", std::vector<std::int64_t>{size - hop, 0}}},
+                     {}};
+  windows.children["net"] = {ModuleSpec{"Sequential", layout.path("windows/all"), {}, {}}};
+  windows.children["net"].front().children["layers"];
+  return layout.add(std::move(windows), {whole}, input.call);
+}
+
 // What is known of files that leave it open: Silero's detector of speech, versions 5 and 6, by its three inputs.
 inline OnnxOptions with_what_is_known(const File& file, OnnxOptions options) {
   const auto has = [&](const char* name) {
@@ -149,35 +201,17 @@ inline ModelFile import_onnx(std::span<const std::byte> bytes, const OnnxOptions
   d::find_norms(program);
 
   const onnx::Value& signal = program.values[static_cast<std::size_t>(program.inputs.front())];
-  const auto axes = d::frame_axes(signal.dims, options.channels_axis, where + "input \"" + signal.name + "\"");
-  const FrameShape frame = onnx::Builder::shape_of(signal.dims, axes);
-  onnx::Builder builder(program, options.hop > 0 ? FrameShape{1} : frame);
-  onnx::Layout& layout = builder.layout();
-  Index input = layout.graph().input();
-  if (options.hop > 0) {
-    check(!frame.has_space() && options.hop <= frame.channels, where, "a window of ", frame.text(), " every ", options.hop, " samples");
-    const Index size = frame.channels;
-    input = layout.add("Pad", "whole_windows", {{"left", std::int64_t{0}}, {"right", std::int64_t{0}}, {"multiple", std::int64_t{options.hop}}}, input, {1});
-    ModuleSpec windows{"Windowed", layout.path("windows"),
-                       {{"size", std::int64_t{size}}, {"stride", std::int64_t{options.hop}}, {"channels", std::int64_t{1}},
-                        {"padding", std::vector<std::int64_t>{size - options.hop, 0}}},
-                       {}};
-    windows.children["net"] = {ModuleSpec{"Sequential", layout.path("windows/all"), {}, {}}};
-    windows.children["net"].front().children["layers"];
-    input = layout.add(std::move(windows), {input}, frame);
-  } else if (frame.has_space()) {
-    input = layout.add("Input", "input",
-                       {{"channels", std::int64_t{frame.channels}}, {"width", std::int64_t{frame.width}}, {"height", std::int64_t{frame.height}}},
-                       input, frame);
-  }
-  builder.settle(program.inputs.front(), input, axes);
+  const d::Input input = d::input_of(signal, options, where);
+  onnx::Builder builder(program, input.frame);
+  builder.settle(program.inputs.front(), d::add_input(builder.layout(), input, options.hop), input.axes);
   d::make_layers(builder, program, file.opset, where);
 
+  onnx::Layout& layout = builder.layout();
   std::vector<std::int64_t> outputs;
   std::vector<std::string> names;
   for (const auto& [name, array] : program.outputs) {
     const bool alike = array.dims == signal.dims;
-    outputs.push_back(builder.arranged(array, alike ? axes : d::frame_axes(array.dims, -1, where + "output \"" + name + "\"")));
+    outputs.push_back(builder.arranged(array, alike ? input.axes : d::frame_axes(array.dims, -1, where + "output \"" + name + "\"")));
     names.push_back(name);
   }
   ModelFile model;

@@ -93,7 +93,7 @@ inline void find_norms(Program& program) {
 /// Sums of matrix products, element by element.
 class LinearForm {
  public:
-  LinearForm(const Program& program, Index h) : program_(program), h_(h) {}
+  LinearForm(const Program& program, Index state) : program_(program), state_(state) {}
 
   Array input;                          ///< what the products are with, besides h of the frame before
   std::vector<std::vector<double>> x, h;  ///< rows of the two matrices
@@ -135,7 +135,7 @@ class LinearForm {
       const Array& c = operation.inputs[2];
       bias.back() += r.number("beta", 1) * c.at(broadcast_place(c.dims, operation.dims[0], element.index)).number;
     }
-    if (whole_value(program_, a, 1) == h_) return put(h.back(), std::move(row));
+    if (whole_value(program_, a, 1) == state_) return put(h.back(), std::move(row));
     if (input.dims.empty()) input = a;
     return same_elements(input, a) && put(x.back(), std::move(row));
   }
@@ -146,7 +146,7 @@ class LinearForm {
   }
 
   const Program& program_;
-  Index h_;
+  Index state_;
 };
 
 /// A recurrent cell that is written out, as a layer: the rows of its gates in torch's order.

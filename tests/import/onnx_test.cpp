@@ -1,0 +1,151 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "eigenstream/import/onnx.hpp"
+#include "eigenstream/io/safetensors.hpp"
+#include "eigenstream/network/builtin_registry.hpp"
+#include "eigenstream/stream/stream.hpp"
+#include "support/catch.hpp"
+#include "support/contract.hpp"
+#include "support/errors.hpp"
+
+namespace es = eigenstream;
+using es::Index;
+using support::error_of;
+
+namespace {
+
+const std::string onnx_folder = std::string(EIGENSTREAM_SOURCE_DIR) + "/tests/import/";
+
+std::vector<std::byte> bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  REQUIRE(file);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const auto* const first = reinterpret_cast<const std::byte*>(text.data());
+  return {first, first + text.size()};
+}
+
+es::AnyLayer<float> network_of(const es::ModelFile& model) {
+  return es::builtin_registry().create(model.network, model.weights).layer;
+}
+
+// x and y: (frames, numbers of a frame). The greatest difference of y to what the network gives in calls of `chunk` frames.
+double difference(const es::AnyLayer<float>& network, const es::Weights<float>& x, const es::Weights<float>& y, Index chunk) {
+  es::FrameShape in = network.wanted();
+  in = {in.channels, std::max<Index>(in.width, 1), std::max<Index>(in.height, 1), 1};
+  const es::FrameShape out = network.facts(in).out;
+  REQUIRE(in.size() == x.shape[1]);
+  REQUIRE(out.size() == y.shape[1]);
+  es::Stream stream(network);
+  const Index frames = x.shape[0];
+  std::vector<float> given(static_cast<std::size_t>((y.shape[0] + stream.max_outputs(chunk) + stream.max_flush()) * out.size()));
+  Index count = 0;
+  const auto room = [&] { return es::Frames<float>(given.data() + count * out.size(), out, static_cast<Index>(given.size()) / out.size() - count); };
+  for (Index at = 0; at < frames; at += chunk)
+    count += stream.process(es::Frames<const float>(x.values.data() + at * in.size(), in, std::min(chunk, frames - at)), room());
+  count += stream.flush(room());
+  REQUIRE(count == y.shape[0]);
+  double greatest = 0;
+  for (std::size_t k = 0; k < y.values.size(); ++k) {
+    REQUIRE(std::isfinite(given[k]));
+    greatest = std::max(greatest, std::fabs(static_cast<double>(given[k]) - static_cast<double>(y.values[k])));
+  }
+  return greatest;
+}
+
+es::OnnxOptions options_of(const std::string& name) {
+  if (name == "Windows") return {.hop = 16};
+  if (name == "WindowsOfFrames") return {.hop = 2, .time_axis = 1};
+  return {};
+}
+
+}  // namespace
+
+// make_onnx.py wrote the files, with what torch gives.
+TEST_CASE("import_onnx: networks of one call give what torch gives, in calls of any length", "[import][onnx]") {
+  const es::WeightMap signals = es::read_safetensors(onnx_folder + "onnx.safetensors").tensors;
+  Index networks = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(onnx_folder + "onnx")) {
+    const std::string name = entry.path().stem().string();
+    INFO(name);
+    const es::ModelFile model = es::import_onnx(bytes_of(entry.path().string()), options_of(name));
+    const es::AnyLayer<float> network = network_of(model);
+    for (const Index chunk : {1, 3, 100}) CHECK(difference(network, signals.at(name + ".x"), signals.at(name + ".y"), chunk) < 2e-5);
+    // And what is written to a model file is the same network.
+    CHECK(network_of(es::parse_model(es::make_model(model))).fingerprint() == network.fingerprint());
+    ++networks;
+  }
+  CHECK(networks == static_cast<Index>(signals.size()) / 2);
+}
+
+TEST_CASE("import_onnx: what is made obeys the law", "[import][onnx]") {
+  for (const std::string name : {"CachedConv", "Recurrent", "WrittenCell", "Windows"}) {
+    INFO(name);
+    support::check_contract(network_of(es::import_onnx(bytes_of(onnx_folder + "onnx/" + name + ".onnx"), options_of(name))), 1,
+                            {.exact = false, .light = true, .name = name});
+  }
+}
+
+TEST_CASE("import_onnx: a file that is cut off anywhere, or changed, is an error or another network", "[import][onnx]") {
+  const std::vector<std::byte> whole = bytes_of(onnx_folder + "onnx/CachedConv.onnx");
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    CHECK_THROWS_AS(es::import_onnx(std::span(whole).first(size), {}, "it: "), es::Error);
+  for (std::size_t at = 0; at < whole.size(); ++at)
+    for (const unsigned change : {0x01U, 0x80U, 0xffU}) {
+      std::vector<std::byte> changed = whole;
+      changed[at] ^= static_cast<std::byte>(change);
+      const std::string error = error_of([&] { static_cast<void>(es::import_onnx(changed, {}, "it: ")); });
+      CHECK((error.empty() || error.starts_with("it: ")));
+    }
+}
+
+TEST_CASE("import_onnx: says what it cannot read, and what has to be said", "[import][onnx]") {
+  const std::vector<std::byte> cached = bytes_of(onnx_folder + "onnx/CachedConv.onnx"), windows = bytes_of(onnx_folder + "onnx/Windows.onnx");
+  CHECK(error_of([&] { static_cast<void>(es::import_onnx(cached, {.states = {{"state0", "elsewhere"}}}, "a.onnx: ")); }) ==
+        "a.onnx: there is no output \"elsewhere\" for the state \"state0\"");
+  CHECK(error_of([&] { static_cast<void>(es::import_onnx(cached, {.states = {{"state0", "y"}}})); }).find("differ in shape") != std::string::npos);
+  CHECK(error_of([&] { static_cast<void>(es::import_onnx(cached, {.constants = {{"sr", 1}}})); }) == "there is no input \"sr\" to set to 1");
+  CHECK(error_of([&] { static_cast<void>(es::import_onnx(windows, {.hop = 41})); }).find("windows of 40 frames, one every 41") !=
+        std::string::npos);
+  CHECK(error_of([&] { static_cast<void>(es::import_onnx({}, {}, "a.onnx: ")); }) == "a.onnx: is no ONNX file: it has no graph");
+}
+
+// Trained by others: their files lie beside the project where it is developed, and nowhere else.
+TEST_CASE("import_onnx: Silero, DTLN and GTCRN give what their runtime gave", "[import][onnx]") {
+  const std::string models = std::string(EIGENSTREAM_SOURCE_DIR) + "/../shared/models/";
+  if (!std::filesystem::exists(models)) {
+    WARN("skipped: there is no " << models);
+    return;
+  }
+  const auto read = [&](const std::string& name) { return network_of(es::import_onnx(bytes_of(models + name))); };
+  const auto reference = [&](const std::string& name) { return es::read_safetensors(models + "reference/" + name + ".safetensors").tensors; };
+  // (rows, columns) to (columns, rows).
+  const auto turned = [](const es::Weights<float>& x) {
+    es::Weights<float> y({x.shape[1], x.shape[0]}, std::vector<float>(x.values.size()));
+    for (Index r = 0; r < x.shape[0]; ++r)
+      for (Index c = 0; c < x.shape[1]; ++c) y.values[static_cast<std::size_t>(c * x.shape[0] + r)] = x(r, c);
+    return y;
+  };
+  SECTION("Silero") {
+    const es::WeightMap r = reference("silero_v6");
+    const es::AnyLayer<float> network = read("silero/silero_vad_op18_ifless.onnx");
+    for (const Index chunk : {100, 512, 5000}) CHECK(difference(network, turned(r.at("x")), turned(r.at("y")), chunk) < 5e-5);
+  }
+  SECTION("GTCRN") {
+    const es::WeightMap r = reference("gtcrn");
+    const auto frames = [](const es::Weights<float>& x) {  // (2, bins, frames) to frames of 2 channels
+      es::Weights<float> y({x.shape[2], 2 * x.shape[1]}, std::vector<float>(x.values.size()));
+      for (Index c = 0; c < 2; ++c)
+        for (Index f = 0; f < x.shape[1]; ++f)
+          for (Index t = 0; t < x.shape[2]; ++t) y.values[static_cast<std::size_t>((t * x.shape[1] + f) * 2 + c)] = x(c, f, t);
+      return y;
+    };
+    const es::AnyLayer<float> network = read("gtcrn/gtcrn_simple.onnx");
+    for (const Index chunk : {1, 8}) CHECK(difference(network, frames(r.at("spec_in")), frames(r.at("spec_out")), chunk) < 1e-4);
+  }
+}
