@@ -17,6 +17,7 @@
 #include "bench.hpp"
 #include "deps.hpp"
 #include "eigenstream/version.hpp"
+#include "import.hpp"
 #include "info.hpp"
 #include "law.hpp"
 #include "resample.hpp"
@@ -34,9 +35,9 @@ using tool::text;
 using tool::UsageError;
 
 #ifdef EIGENSTREAM_TOOL_STREAMER
-constexpr const char* commands = "info, run, check, bench, deps, resample, types or streamer";
+constexpr const char* commands = "info, run, check, bench, deps, import, resample, types or streamer";
 #else
-constexpr const char* commands = "info, run, check, bench, deps, resample or types";
+constexpr const char* commands = "info, run, check, bench, deps, import, resample or types";
 #endif
 
 constexpr Index longest_block = Index{1} << 24;
@@ -62,6 +63,14 @@ Index parse_number(const char* option, const std::string& written, Index least, 
   if (written.empty() || written.find_first_not_of("-0123456789") != written.npos)
     throw UsageError(text(option, ": ", tool::in_quotes(written), " is not a whole number"));
   return parse_list(option, written, least, most).front();
+}
+
+double parse_share(const char* option, const std::string& written) {
+  double value = -1;
+  const auto [stop, error] = std::from_chars(written.data(), written.data() + written.size(), value);
+  if (error != std::errc() || stop != written.data() + written.size() || !(value >= 0 && value <= 1))
+    throw UsageError(text(option, ": ", tool::in_quotes(written), " is not a number from 0 to 1"));
+  return value;
 }
 
 tool::WavWriter::Format parse_format(const std::string& written) {
@@ -114,7 +123,7 @@ int command_line(int argc, char** argv) {
   const auto add_command = [&](const char* name, const char* description, const char* footer) {
     CLI::App* command = app.add_subcommand(name, description);
     command->group("Commands");
-    command->add_option("model", model, "A model file (.safetensors)")->required()->type_name("");
+    command->add_option("model", model, "A model file (.safetensors), or what import takes")->required()->type_name("");
     command->footer(footer);
     return command;
   };
@@ -227,6 +236,25 @@ int command_line(int argc, char** argv) {
       ->type_name("N");
   deps->add_option("--in-stride", in_stride, "Show only every K-th input (1)")->type_name("K");
 
+  std::string quality_of_model;
+  tool::es::ImportOptions import_options;
+  CLI::App* import = app.add_subcommand("import", "Make a model file of a network in another format");
+  import->group("Commands");
+  import->footer(
+      "What it is, the content tells:\n"
+      "  .nam   Neural Amp Modeler: WaveNet with all its options (A1, A2), LSTM, ConvNet, Linear, containers\n"
+      "Loudness, sample rate and what else it says of itself is kept as metadata. What cannot be done exactly is\n"
+      "refused. info, run, check, bench and deps take such files directly, too.\n"
+      "\n"
+      "Examples:\n"
+      "  eigenstream import amp.nam amp.safetensors\n"
+      "  eigenstream import amp.nam small.safetensors --quality 0");
+  import->add_option("input", input, "A network in another format")->required()->type_name("");
+  import->add_option("output", output, "A model file (.safetensors) to write")->required()->type_name("");
+  CLI::Option* of_model_quality =
+      import->add_option("--quality", quality_of_model, "Of a container of several, from 0 (the cheapest) to 1 (the best)")->type_name("Q");
+  import->add_flag("--fast-tanh", import_options.fast_tanh, "Rational functions for tanh, as most players have");
+
   tool::ResampleFileOptions resampling;
   std::string rate, resample_block = "4096", quality = "high", method = "hann", width = "6";
   CLI::App* resample = app.add_subcommand("resample", "Change the sample rate of an audio file, block by block");
@@ -289,6 +317,7 @@ int command_line(int argc, char** argv) {
       "  eigenstream check denoiser.safetensors\n"
       "  eigenstream bench denoiser.safetensors --block 1,16,64,512\n"
       "  eigenstream deps denoiser.safetensors -o deps.svg\n"
+      "  eigenstream import amp.nam amp.safetensors\n"
       "  eigenstream resample noisy.flac noisy16k.wav --rate 16000\n"
       "  eigenstream types Conv1d\n"
 #ifdef EIGENSTREAM_TOOL_STREAMER
@@ -368,6 +397,9 @@ int command_line(int argc, char** argv) {
     if (!deps_frames.empty()) dependencies.frames = parse_number("--frames", deps_frames, 1);
     dependencies.in_stride = parse_number("--in-stride", in_stride, 1);
     tool::deps(dependencies);
+  } else if (*import) {
+    if (of_model_quality->count() > 0) import_options.quality = parse_share("--quality", quality_of_model);
+    tool::import_file(input, output, import_options);
   } else if (*resample) {
     resampling.rate_hz = parse_number("--rate", rate, 1, std::numeric_limits<int>::max());
     resampling.block = parse_number("--block", resample_block, 1);
@@ -430,7 +462,7 @@ int main(int argc, char** argv) {
   } catch (const UsageError& error) {
     const std::string_view command = argc > 1 ? argv[1] : "";
     const bool known = command == "info" || command == "run" || command == "check" || command == "bench" ||
-                       command == "deps" || command == "resample" || command == "types" || command == "streamer";
+                       command == "deps" || command == "import" || command == "resample" || command == "types" || command == "streamer";
     const std::string_view part = command == "streamer" && argc > 2 ? argv[2] : "";
     const bool of_streamer = part == "train" || part == "segment" || part == "score";
     return complain(text(error.what(), " (see eigenstream ", known ? command : "", known ? " " : "", of_streamer ? part : "",

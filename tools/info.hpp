@@ -9,6 +9,7 @@
 #include <variant>            // values of options
 #include <vector>             // rows
 
+#include "eigenstream/compose/prewarmed.hpp"
 #include "model.hpp"
 #include "text.hpp"
 
@@ -280,9 +281,15 @@ inline std::string info_text(const OpenedModel& model) {
   return all;
 }
 
+/// The graph that a network runs as; null if it is one layer.
+inline const es::AnyGraph<float>* running_graph(const Net& layer) {
+  if (const auto* prewarmed = layer.as<es::Prewarmed<Net>>()) return running_graph(prewarmed->net());
+  return layer.as<es::AnyGraph<float>>();
+}
+
 /// How frames run through the network: the layers that run together, and the values between them.
 inline std::string plan_text(const OpenedModel& model) {
-  const auto* graph = model.layer().as<es::AnyGraph<float>>();
+  const auto* graph = running_graph(model.layer());
   if (graph == nullptr) return "\nplan             one layer, which runs by itself\n";
   const auto plan = graph->plan();
   Table table({{"step", true}, {"layers"}, {"takes"}, {"gives", true}});
@@ -301,7 +308,7 @@ inline std::string plan_text(const OpenedModel& model) {
 inline nlohmann::ordered_json plan_json(const OpenedModel& model) {
   using json = nlohmann::ordered_json;
   json all = json::array();
-  if (const auto* graph = model.layer().as<es::AnyGraph<float>>())
+  if (const auto* graph = running_graph(model.layer()))
     for (const auto& step : graph->plan()) all.push_back({{"layers", step.layers}, {"takes", step.takes}, {"gives", step.gives}});
   return all;
 }

@@ -8,6 +8,7 @@
 #include <optional>    // sample rate
 #include <string>      // string
 
+#include "eigenstream/import/import_model.hpp"
 #include "eigenstream/network/load_model.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
 #include "text.hpp"
@@ -52,8 +53,9 @@ struct OpenedModel {
   }
 };
 
-inline OpenedModel open_model(const std::filesystem::path& path) {
-  es::Model model = es::load_model(path);
+/// Of any format that is known, see import_model.
+inline OpenedModel open_model(const std::filesystem::path& path, const es::ImportOptions& options = {}) {
+  es::Model model = es::build_model(es::import_model(path, options), in_quotes(path.string()) + ": ");
   return {path, std::move(model.description), std::move(model.network), std::move(model.metadata)};
 }
 

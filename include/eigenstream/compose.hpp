@@ -11,6 +11,7 @@
 #include "eigenstream/compose/operations.hpp"
 #include "eigenstream/compose/parallel.hpp"
 #include "eigenstream/compose/plan_step.hpp"
+#include "eigenstream/compose/prewarmed.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/compose/sequential.hpp"
 #include "eigenstream/compose/stages.hpp"

@@ -94,7 +94,7 @@ class Chain {
     const Time seen = codec.frames();
     stages_.for_each([&](Index i, const auto& layer) {
       layer.exchange(stage_state(state, i), codec);
-      codec.set_frames(layer.timing().outputs_after(codec.frames()));
+      if (codec.compares_frames()) codec.set_frames(layer.timing().outputs_after(codec.frames()));
     });
     codec.set_frames(seen);
   }

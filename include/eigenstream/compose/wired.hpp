@@ -160,6 +160,16 @@ class Wired {
     reset_queues(state);
   }
   void exchange(StateRef state, StateCodec& codec) const {
+    if (!codec.compares_frames()) {
+      if (inputs() > 1) codec.count(head(state)->seen, 0);
+      stages_.for_each([&](Index i, const auto& layer) { layer.exchange(layer_state(state, i), codec); });
+      for (const Operand& operand : graph().operands()) {
+        if (operand.direct) continue;
+        codec.count(waiting(state, operand), 0);
+        history(state, operand).exchange(codec);
+      }
+      return;
+    }
     // How many frames each value has had so far; before the operands of a layer are complete, it has none.
     const Time seen = codec.frames();
     std::vector<Time> counts(static_cast<std::size_t>(graph().values()), seen), aligned = counts;

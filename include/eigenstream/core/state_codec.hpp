@@ -4,6 +4,7 @@
 #include <cstddef>      // byte
 #include <cstdint>      // int64_t
 #include <cstring>      // memcpy
+#include <limits>       // any count
 #include <span>         // saved bytes
 #include <type_traits>  // is_trivially_copyable
 
@@ -32,6 +33,14 @@ class StateCodec {
     return StateCodec(nullptr, in.data(), in.size(), frames);
   }
 
+  /// Puts what one signal remembers, as it was saved, into a block, for each of its `signals`. The bytes are the caller's own:
+  /// counts are taken as they are.
+  static StateCodec spreader(std::span<const std::byte> in, Index signals) {
+    StateCodec codec = reader(in, 0);
+    codec.signals_ = signals;
+    return codec;
+  }
+
   /// Notes where everything lies in a block for `map.batch()` signals.
   static StateCodec mapper(StateMap& map, const std::byte* block) {
     StateCodec codec;
@@ -49,6 +58,9 @@ class StateCodec {
   /// its own input sets it before each of them, and back to what it was at the end.
   Time frames() const noexcept { return frames_; }
   void set_frames(Time frames) noexcept { frames_ = frames; }
+  /// Whether anything is compared with frames(). A container need not set it otherwise, and must not allocate then: a block may
+  /// be filled while a stream runs.
+  bool compares_frames() const noexcept { return map_ == nullptr && signals_ == 0; }
 
   /// A number that follows from frames() alone, as every count of frames does: it must be `expected`. `recurrence`: which other
   /// numbers mean the same for all frames to come, so that signals that began at different times can be in one batch.
@@ -57,6 +69,8 @@ class StateCodec {
     if (out_ != nullptr && value != expected) good_ = false;
     if (map_ != nullptr)
       map_->add_count(place_of(&value), sizeof value == sizeof(std::int64_t), recurrence);
+    else if (signals_ != 0)
+      exchange_number(value, std::numeric_limits<Time>::min(), std::numeric_limits<Time>::max());
     else
       exchange_number(value, expected, expected);
   }
@@ -82,13 +96,13 @@ class StateCodec {
     if (map_ != nullptr)
       map_->add(place_of(data), bytes_of_one<T>(size), n);
     else
-      exchange_values(data, n * size);
+      exchange_frames(data, n, size);
   }
   /// The same for the last `n` of the frames that lie in a row from `data` on, of which there are `end`.
   template <class T>
   void last_frames(T* data, const Index& end, Index n, Index size) {
     if (map_ != nullptr) return map_->add_sliding(place_of(data), bytes_of_one<T>(size), n, place_of(&end));
-    exchange_values(data + (end - n) * size, n * size);
+    exchange_frames(data + (end - n) * size, n, size);
   }
   /// `n` values, as `values`, that follow from those before: not saved, but worked out anew when these have been read.
   template <class T>
@@ -107,6 +121,18 @@ class StateCodec {
     if (!reading()) return;
     good_ = good_ && raw >= least && raw <= most;
     if (good_) value = static_cast<Count>(raw);
+  }
+  template <class T>
+  void exchange_frames(T* data, Index n, Index size) {
+    if (signals_ <= 1) return exchange_values(data, n * size);
+    const Index one = size / signals_;
+    for (Index i = 0; i < n; ++i) {
+      const std::size_t before = position_;
+      for (Index signal = 0; signal < signals_; ++signal, data += one) {
+        position_ = before;
+        exchange_values(data, one);
+      }
+    }
   }
   template <class T>
   void exchange_values(T* data, Index n) {
@@ -134,6 +160,7 @@ class StateCodec {
   std::size_t size_ = 0;
   std::size_t position_ = 0;
   Time frames_ = 0;
+  Index signals_ = 0;  // for each of which the bytes are read; 0: they are those of the whole batch
   bool good_ = true;
 };
 

@@ -15,6 +15,8 @@
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
+struct ModelFile;
+
 /// A network read from a model file, ready to be streamed: es::Stream(model.network.layer).
 struct Model {
   Module network;
@@ -26,9 +28,12 @@ struct Model {
 /// Errors   Error naming the file and the module; nothing is built from a file with a mistake
 EIGENSTREAM_LINKAGE Model load_model(const std::filesystem::path& path, const Registry& registry = builtin_registry());
 
+/// Builds the network of what was read already, or imported from another format. `where` begins every message.
+/// Errors   Error naming the module
+EIGENSTREAM_LINKAGE Model build_model(ModelFile file, const std::string& where = "", const Registry& registry = builtin_registry());
+
 #if EIGENSTREAM_DEFINITIONS
-EIGENSTREAM_LINKAGE Model load_model(const std::filesystem::path& path, const Registry& registry) {
-  ModelFile file = read_model(path);
+EIGENSTREAM_LINKAGE Model build_model(ModelFile file, const std::string& where, const Registry& registry) {
 #if EIGENSTREAM_EXCEPTIONS
   try {
 #endif
@@ -36,9 +41,14 @@ EIGENSTREAM_LINKAGE Model load_model(const std::filesystem::path& path, const Re
     return {std::move(network), std::move(file.network), std::move(file.metadata)};
 #if EIGENSTREAM_EXCEPTIONS
   } catch (const Error& error) {
-    fail(detail::in_quotes(path.string()), ": ", error.what());
+    fail(where, error.what());
   }
+#else
+  static_cast<void>(where);
 #endif
+}
+EIGENSTREAM_LINKAGE Model load_model(const std::filesystem::path& path, const Registry& registry) {
+  return build_model(read_model(path), detail::in_quotes(path.string()) + ": ", registry);
 }
 #endif
 

@@ -53,6 +53,8 @@ class ModuleReader {
   const ModuleSpec& spec() const noexcept { return spec_; }
   /// Whether the module is inside a Windowed: what it does over time elsewhere, it does there along the window.
   bool in_window() const noexcept { return in_window_; }
+  /// Whether layers are built with the padding that they have over time.
+  bool pads() const noexcept { return policy_ == PaddingPolicy::exact; }
   /// How errors call the module.
   std::string name() const { return "module \"" + spec_.path + "\" (" + spec_.type + ")"; }
 

@@ -2,6 +2,7 @@
 #define EIGENSTREAM_NETWORK_TYPES_CONTAINERS_HPP
 
 #include "eigenstream/compose/control.hpp"
+#include "eigenstream/compose/prewarmed.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/network/registry.hpp"
 
@@ -84,6 +85,15 @@ inline Built build_control(ModuleReader& r, const FrameShape&) {
   return Built(Control<AnyLayer<float>>(std::move(controls), std::move(layer)), {std::move(net)});
 }
 
+inline Built build_prewarm(ModuleReader& r, const FrameShape& in) {
+  r.check(!r.in_window(), "has no place in a window: it is what a stream begins with");
+  const Index frames = r.integer("frames");
+  Module net = r.child("net", in);
+  AnyLayer<float> layer = AnyGraph<float>::of(net.layer);
+  if (!r.pads()) return Built(std::move(layer), {std::move(net)});
+  return Built(Prewarmed<AnyLayer<float>>(std::move(layer), frames), {std::move(net)});
+}
+
 inline Built build_reduce(ModuleReader& r, const FrameShape&) {
   r.fail("joins values of a Graph, and can only be one of its nodes");
 }
@@ -138,6 +148,14 @@ inline void add_containers_types(Registry& registry) {
                   F::node("net", "an empty Sequential: the numbers themselves")},
        .tensors = {{"default<k>", "channels", "", "of knob k, from 0 on"}},
        .build = build_control});
+  add({.name = "Prewarm",
+       .summary = "A network whose signals begin as if silence had come before",
+       .formula = "y = net(frames zeros, then x), without its first frames",
+       .notes = "The zeros are run when the network is built, and a stream that begins, is reset or flushed gets what they have led "
+                "to. `net` gives a frame at once for each that comes, from one signal, without knobs; `frames` times its "
+                "multiply-adds for a frame, and 64 more, is at most 2^36.",
+       .fields = {F::integer("frames", required, "of silence", 1, Prewarmed<AnyLayer<float>>::max_frames), F::node("net", "the network")},
+       .build = build_prewarm});
   add({.name = "Reduce",
        .summary = "Several values of a Graph joined into one, number by number or as channels",
        .notes = "Only as a node of a Graph, with two values or more. `difference` and `quotient` take exactly two; for all but "

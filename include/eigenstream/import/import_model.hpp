@@ -1,0 +1,80 @@
+#ifndef EIGENSTREAM_IMPORT_IMPORT_MODEL_HPP
+#define EIGENSTREAM_IMPORT_IMPORT_MODEL_HPP
+
+// Needs nlohmann-json, as safetensors.hpp does.
+
+#include <algorithm>    // min
+#include <cstddef>      // byte
+#include <filesystem>   // path
+#include <span>         // bytes
+#include <string>       // file
+#include <string_view>  // text
+#include <vector>       // bytes
+
+#include "eigenstream/import/nam.hpp"
+#include "eigenstream/io/file.hpp"
+
+EIGENSTREAM_BEGIN_NAMESPACE
+
+namespace detail {
+
+// A .safetensors file begins with the length of its header, of which the upper bytes are 0; the formats of text have no such byte.
+inline bool is_safetensors(std::span<const std::byte> bytes) {
+  return bytes.size() >= 9 && bytes[7] == std::byte{0} && bytes[8] == std::byte{'{'};
+}
+// From the first brace on; none if there is something else before it.
+inline std::string_view json_part(std::span<const std::byte> bytes) {
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  return first != text.npos && text[first] == '{' ? text.substr(first, text.find_last_not_of(" \t\r\n") + 1 - first) : std::string_view();
+}
+
+inline void check_no_options(const ImportOptions& options, const std::string& where) {
+  check(!options.quality && !options.fast_tanh, where, "a model file is what it is: it leaves neither a quality nor a tanh to choose");
+}
+
+inline ModelFile import_json(std::string_view text, const ImportOptions& options, const std::string& where) {
+  check(text.size() <= max_json_bytes, where, "has ", text.size(), " bytes of JSON, more than ", max_json_bytes);
+  const json root = strict_json(text, max_module_depth, where, "the file");
+  if (root.contains("architecture")) return import_nam(root, options, where);
+  fail(where, "this JSON is not a network that can be read: a .nam file has \"architecture\"");
+}
+
+}  // namespace detail
+
+/// The network of a file in any format that is known here, which its content tells: a model file, a .nam file. `where` begins
+/// every message.
+/// Errors   Error naming the place in the file; for an option that it has no use for
+inline ModelFile import_model(std::span<const std::byte> bytes, const ImportOptions& options = {}, const std::string& where = "") {
+  if (detail::is_safetensors(bytes)) {
+    detail::check_no_options(options, where);
+    return parse_model(parse_safetensors(bytes), where);
+  }
+  // A format of bytes has its place here: recognised by how it begins, read by a function that gives a ModelFile.
+  const std::string_view text = detail::json_part(bytes);
+  check(!text.empty(), where, "neither a model file (.safetensors) nor one of JSON (.nam)");
+  return detail::import_json(text, options, where);
+}
+
+/// The same of a file.
+/// Errors   those, and of a path that is not a readable regular file; beginning with the path
+inline ModelFile import_model(const std::filesystem::path& path, const ImportOptions& options = {}) {
+  const std::string where = detail::path_in_quotes(path) + ": ";
+  detail::InputFile file(path, where);
+  constexpr std::uint64_t first = 16;
+  std::vector<std::byte> bytes(static_cast<std::size_t>(std::min(first, file.bytes())));
+  if (!bytes.empty()) file.read(bytes);
+  if (detail::is_safetensors(bytes)) {
+    detail::check_no_options(options, where);
+    return read_model(path);  // tensor by tensor
+  }
+  check(file.bytes() <= max_imported_file_bytes, where, "has ", file.bytes(), " bytes, more than ", max_imported_file_bytes);
+  bytes.resize(static_cast<std::size_t>(file.bytes()));
+  if (file.bytes() > first) file.read(std::span(bytes).subspan(static_cast<std::size_t>(first)));
+  return import_model(bytes, options, where);
+}
+
+EIGENSTREAM_END_NAMESPACE
+
+#endif  // EIGENSTREAM_IMPORT_IMPORT_MODEL_HPP
