@@ -73,6 +73,32 @@ double parse_share(const char* option, const std::string& written) {
   return value;
 }
 
+// NAME=REST, with something on both sides.
+std::pair<std::string, std::string> parse_pair(const char* option, const std::string& written) {
+  const std::size_t at = written.find('=');
+  if (at == 0 || at == std::string::npos || at + 1 == written.size())
+    throw UsageError(text(option, ": ", tool::in_quotes(written), " is not a name, \"=\" and what belongs to it"));
+  return {written.substr(0, at), written.substr(at + 1)};
+}
+tool::es::OnnxOptions parse_onnx(const std::vector<std::string>& states, const std::vector<std::string>& constants,
+                                 const std::vector<std::string>& shapes) {
+  tool::es::OnnxOptions options;
+  for (const std::string& written : states) options.states.push_back(parse_pair("--state", written));
+  for (const std::string& written : constants) {
+    const auto [name, number] = parse_pair("--set", written);
+    double value = 0;
+    const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+    if (error != std::errc() || stop != number.data() + number.size() || !std::isfinite(value))
+      throw UsageError(text("--set: ", tool::in_quotes(number), " is not a number"));
+    options.constants[name] = value;
+  }
+  for (const std::string& written : shapes) {
+    const auto [name, list] = parse_pair("--shape", written);
+    options.shapes[name] = parse_list("--shape", list, 1);
+  }
+  return options;
+}
+
 tool::WavWriter::Format parse_format(const std::string& written) {
   if (written == "float32") return tool::WavWriter::Format::float32;
   if (written == "pcm16") return tool::WavWriter::Format::pcm16;
@@ -243,17 +269,29 @@ int command_line(int argc, char** argv) {
   import->footer(
       "What it is, the content tells:\n"
       "  .nam   Neural Amp Modeler: WaveNet with all its options (A1, A2), LSTM, ConvNet, Linear, containers\n"
+      "  .onnx  networks of one frame a call, whose states are inputs and outputs, and networks over windows\n"
       "Loudness, sample rate and what else it says of itself is kept as metadata. What cannot be done exactly is\n"
       "refused. info, run, check, bench and deps take such files directly, too.\n"
       "\n"
       "Examples:\n"
       "  eigenstream import amp.nam amp.safetensors\n"
-      "  eigenstream import amp.nam small.safetensors --quality 0");
+      "  eigenstream import amp.nam small.safetensors --quality 0\n"
+      "  eigenstream import silero_vad.onnx vad.safetensors\n"
+      "  eigenstream import net.onnx net.safetensors --shape input=1,640 --set rate=16000 --state h=h_out --hop 320");
   import->add_option("input", input, "A network in another format")->required()->type_name("");
   import->add_option("output", output, "A model file (.safetensors) to write")->required()->type_name("");
   CLI::Option* of_model_quality =
       import->add_option("--quality", quality_of_model, "Of a container of several, from 0 (the cheapest) to 1 (the best)")->type_name("Q");
   import->add_flag("--fast-tanh", import_options.fast_tanh, "Rational functions for tanh, as most players have");
+  std::vector<std::string> onnx_states, onnx_constants, onnx_shapes;
+  std::string hop, time_axis, channels_axis;
+  import->add_option("--state", onnx_states, "ONNX: an input that is an output of the call before (inputs and outputs of equal shape)")
+      ->type_name("INPUT=OUTPUT");
+  import->add_option("--set", onnx_constants, "ONNX: an input that is the same number at every call")->type_name("INPUT=NUMBER");
+  import->add_option("--shape", onnx_shapes, "ONNX: the shape of an input at one call, where the file leaves it open")->type_name("INPUT=N,N,...");
+  import->add_option("--hop", hop, "ONNX: a call takes a window of frames, and the next one begins N later")->type_name("N");
+  import->add_option("--time-axis", time_axis, "ONNX: which axis of the first input are the frames of a window")->type_name("N");
+  import->add_option("--channels-axis", channels_axis, "ONNX: which axis of the first input becomes the channels of a frame")->type_name("N");
 
   tool::ResampleFileOptions resampling;
   std::string rate, resample_block = "4096", quality = "high", method = "hann", width = "6";
@@ -399,6 +437,10 @@ int command_line(int argc, char** argv) {
     tool::deps(dependencies);
   } else if (*import) {
     if (of_model_quality->count() > 0) import_options.quality = parse_share("--quality", quality_of_model);
+    import_options.onnx = parse_onnx(onnx_states, onnx_constants, onnx_shapes);
+    if (!hop.empty()) import_options.onnx.hop = parse_number("--hop", hop, 1);
+    if (!time_axis.empty()) import_options.onnx.time_axis = parse_number("--time-axis", time_axis, 0);
+    if (!channels_axis.empty()) import_options.onnx.channels_axis = parse_number("--channels-axis", channels_axis, 0);
     tool::import_file(input, output, import_options);
   } else if (*resample) {
     resampling.rate_hz = parse_number("--rate", rate, 1, std::numeric_limits<int>::max());

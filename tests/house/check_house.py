@@ -87,6 +87,10 @@ UNTESTED = {
     "streamer/segment.hpp": "a plain structure; tests/streamer/score_test.cpp is about many of them",
     "streamer/inference.hpp": "tests/streamer/checkpoint_test.cpp has the checkpoints that it needs",
     "import/import_options.hpp": "a plain structure and bounds; tests/import/import_model_test.cpp tries them",
+    **{
+        f"import/onnx_{part}.hpp": "tests/import/onnx_test.cpp reads networks that torch wrote, which have every operation"
+        for part in ("array", "shape", "patterns", "layout", "builder", "layers")
+    },
     "import/nam_part.hpp": "tests/import/nam_test.cpp reads every kind of layer",
     "import/nam_wavenet.hpp": "tests/import/nam_test.cpp reads every option",
     "core/description.hpp": "a plain structure without functions; tests/io/model_file_test.cpp fills it",

@@ -44,7 +44,7 @@ TEST_CASE("import_model: the content tells the format", "[import]") {
   CHECK(es::import_model(own).network.type == "Affine");
   CHECK(import_text(std::string(linear)).network.type == "Graph");
   CHECK(import_text("\xef\xbb\xbf \r\n\t" + std::string(linear) + "\n").network.type == "Graph");
-  CHECK_THAT(text_error(""), Contains("file: neither a model file (.safetensors) nor one of JSON"));
+  CHECK_THAT(text_error(""), Contains("file: neither a model file (.safetensors) nor one of ONNX or of JSON"));
   CHECK_THAT(text_error("hello"), Contains("neither a model file"));
   CHECK_THAT(text_error("[1, 2]"), Contains("neither a model file"));
   CHECK_THAT(text_error("{}"), Contains("this JSON is not a network that can be read"));
@@ -76,7 +76,7 @@ TEST_CASE("import_model: from a file", "[import]") {
 
 TEST_CASE("import_model: options that a file has no use for", "[import]") {
   const std::vector<std::byte> own = es::serialise_safetensors(es::make_model(own_model()));
-  CHECK_THAT(error_of([&] { es::import_model(own, {.quality = 1.0}); }), Contains("neither a quality nor a tanh"));
-  CHECK_THAT(error_of([&] { es::import_model(own, {.fast_tanh = true}); }), Contains("neither a quality nor a tanh"));
+  CHECK_THAT(error_of([&] { es::import_model(own, {.quality = 1.0}); }), Contains("leaves nothing to choose"));
+  CHECK_THAT(error_of([&] { es::import_model(own, {.fast_tanh = true}); }), Contains("leaves nothing to choose"));
   CHECK_THAT(text_error(std::string(linear), {.quality = 1.0}), Contains("there is no quality to choose"));
 }

@@ -12,6 +12,7 @@
 #include <vector>       // bytes
 
 #include "eigenstream/import/nam.hpp"
+#include "eigenstream/import/onnx.hpp"
 #include "eigenstream/io/file.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -31,8 +32,11 @@ inline std::string_view json_part(std::span<const std::byte> bytes) {
 }
 
 inline void check_no_options(const ImportOptions& options, const std::string& where) {
-  check(!options.quality && !options.fast_tanh, where, "a model file is what it is: it leaves neither a quality nor a tanh to choose");
+  check(!options.quality && !options.fast_tanh && options.onnx == OnnxOptions(), where,
+        "a model file is what it is: it leaves nothing to choose");
 }
+// An ONNX file begins with the version of its format, a field of one byte; no text does.
+inline bool is_onnx(std::span<const std::byte> bytes) { return !bytes.empty() && bytes[0] == std::byte{8}; }
 
 inline ModelFile import_json(std::string_view text, const ImportOptions& options, const std::string& where) {
   check(text.size() <= max_json_bytes, where, "has ", text.size(), " bytes of JSON, more than ", max_json_bytes);
@@ -43,7 +47,7 @@ inline ModelFile import_json(std::string_view text, const ImportOptions& options
 
 }  // namespace detail
 
-/// The network of a file in any format that is known here, which its content tells: a model file, a .nam file. `where` begins
+/// The network of a file in any format that is known here, which its content tells: a model file, a .nam file, an ONNX file. `where` begins
 /// every message.
 /// Errors   Error naming the place in the file; for an option that it has no use for
 inline ModelFile import_model(std::span<const std::byte> bytes, const ImportOptions& options = {}, const std::string& where = "") {
@@ -51,9 +55,13 @@ inline ModelFile import_model(std::span<const std::byte> bytes, const ImportOpti
     detail::check_no_options(options, where);
     return parse_model(parse_safetensors(bytes), where);
   }
-  // A format of bytes has its place here: recognised by how it begins, read by a function that gives a ModelFile.
+  if (detail::is_onnx(bytes)) {
+    check(!options.quality && !options.fast_tanh, where, "an ONNX file leaves neither a quality nor a tanh to choose");
+    return import_onnx(bytes, options.onnx, where);
+  }
+  check(options.onnx == OnnxOptions(), where, "shapes, states, known inputs and windows are for ONNX files, which this is not");
   const std::string_view text = detail::json_part(bytes);
-  check(!text.empty(), where, "neither a model file (.safetensors) nor one of JSON (.nam)");
+  check(!text.empty(), where, "neither a model file (.safetensors) nor one of ONNX or of JSON (.nam)");
   return detail::import_json(text, options, where);
 }
 

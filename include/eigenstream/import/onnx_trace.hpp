@@ -11,22 +11,11 @@
 #include <utility>      // pair
 #include <vector>       // operations
 
+#include "eigenstream/import/import_options.hpp"
 #include "eigenstream/import/onnx_array.hpp"
 #include "eigenstream/import/onnx_shape.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
-
-/// What an ONNX file does not say of itself.
-struct OnnxOptions {
-  std::map<std::string, std::vector<Index>, std::less<>> shapes = {};  ///< of inputs whose extents the file leaves open
-  std::map<std::string, double, std::less<>> constants = {};           ///< inputs that are the same number at every call
-  /// Pairs of an input and the output that is its value at the next call. Without any, those of equal shape are paired, in
-  /// their order, but for the first input and the first output.
-  std::vector<std::pair<std::string, std::string>> states = {};
-  Index hop = 0;             ///< with it, a call takes a window of frames, and the next one begins so many later
-  Index time_axis = -1;      ///< of the first input: which axis are the frames of the window; needed where it has several
-  Index channels_axis = -1;  ///< of the first input: which axis becomes the channels of a frame
-};
 
 namespace onnx {
 
