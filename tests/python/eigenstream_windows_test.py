@@ -294,6 +294,26 @@ class DescriptionTest(WindowCase):
                 with self.subTest(net=net, padding=padding):
                     self.assertEqual(self.kinds(self.assert_windows(net, 4, padding=padding, inputs=[4])), kinds)
 
+    def test_one_number_along_the_other_axes(self) -> None:
+        """What is written for images, of which the window is the first axis and the others have one number."""
+
+        class Columns(nn.Module):
+            def __init__(self, *layers: nn.Module) -> None:
+                super().__init__()
+                self.net = nn.Sequential(*layers)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.net(x[..., None]).squeeze(3)
+
+        for layers, kinds in (
+            ([nn.Conv2d(4, 6, (3, 1), stride=(2, 1), padding=(1, 0)), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d((2, 1))],
+             ["Conv1d", "BatchNorm1d", "ReLU", "MaxPool1d"]),
+            ([nn.ZeroPad2d((0, 0, 2, 3)), nn.Conv2d(4, 4, (3, 1), dilation=(2, 1), groups=2), nn.AvgPool2d((3, 1), 1, (1, 0))],
+             ["Conv1d", "AvgPool1d"]),
+            ([nn.Conv2d(4, 3, (2, 1), padding="same"), nn.AvgPool2d((2, 1), count_include_pad=False)], ["Conv1d", "AvgPool1d"]),
+        ):
+            self.assertEqual([kind for kind in self.kinds(self.assert_windows(Columns(*layers), 4)) if kind in kinds], kinds)
+
     def test_after_flatten(self) -> None:
         """There (N, F) is a window of a single frame, with F channels."""
         for layers, kinds in (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from ..graph import Builder
 from ..known import OF_IMAGES, USE_A_WINDOW
 from ..signals import BATCH, MIXED, ROWS, SPACE, TIME, Signal, index_of_frames, what
 from .arithmetic import constants
-from .registry import handles
+from .registry import HANDLERS, handles
 
 
 class Frames(NamedTuple):
@@ -46,6 +46,21 @@ def frames_of(b: Builder, x: Any, axes: int, name: str) -> Frames:
         raise Refused(f"{name} takes ({wanted}), but gets ({', '.join(x.axes)})")
     time = x.axes.index(TIME) - 2
     return Frames(x, time, [axis for axis in range(axes) if axis != time])
+
+
+def of_one_axis(b: Builder, name: str, x: Any, options: Mapping[str, Tuple[Any, int]], **others: Any) -> Optional[Signal]:
+    """What a layer of several axes makes of a window that has one number along all of them but the first: the same as one of that axis,
+    if the options are neutral along the others. None for anything else."""
+    if not b.windows or not isinstance(x, Signal) or x.axes[:3] != (BATCH, SPACE, TIME) or len(x.axes) < 4:
+        return None
+    more = len(x.axes) - 3
+    given = {key: value if isinstance(value, str) else each_axis(key, value, 1 + more) for key, (value, _) in options.items()}
+    neutral = all(isinstance(values, str) or values[1:] == [options[key][1]] * more for key, values in given.items())
+    if not neutral or x.index.numel() != x.extent(1):
+        return None
+    one = {key: values if isinstance(values, str) else values[0] for key, values in given.items()}
+    y = HANDLERS[name](b, x.replaced(axes=x.axes[:3], index=x.index.flatten()), **one, **others)
+    return y.replaced(axes=x.axes, index=y.index.reshape(-1, *[1] * more))
 
 
 def each_axis(name: str, value: Any, axes: int) -> List[int]:
@@ -108,6 +123,11 @@ def conv(b: Builder, input: Any, weight: Any, bias: Any = None, stride: Any = 1,
          groups: int = 1) -> Signal:
     axes = int(b.step.name[4])
     weight, bias = constants(b, weight=weight, bias=bias)
+    if all(taps == 1 for taps in weight.shape[3:]):
+        y = of_one_axis(b, "conv1d", input, {"stride": (stride, 1), "padding": (padding, 0), "dilation": (dilation, 1)},
+                        weight=weight.flatten(2), bias=bias, groups=groups)
+        if y is not None:
+            return y
     frames = frames_of(b, input, axes, f"Conv{axes}d")
     stride, dilation = each_axis("stride", stride, axes), each_axis("dilation", dilation, axes)
     fields = [step * (taps - 1) for step, taps in zip(dilation, weight.shape[2:])]
@@ -169,9 +189,18 @@ def conv_transpose(b: Builder, input: Any, weight: Any, bias: Any = None, stride
 
 def _pool(b: Builder, input: Any, kind: str, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, **fields: Any) -> Signal:
     axes = int(b.step.name[-2])
+    given_stride = kernel_size if stride is None or stride in ((), []) else stride
+    per_axis = {"kernel_size": (kernel_size, 1), "stride": (given_stride, 1), "padding": (padding, 0)}
+    if "dilation" in fields:
+        per_axis["dilation"] = (fields["dilation"], 1)
+    if "divisor_override" not in fields:
+        y = of_one_axis(b, "max_pool1d" if kind == "MaxPool" else "avg_pool1d", input, per_axis, ceil_mode=ceil_mode,
+                        **{key: value for key, value in fields.items() if key not in per_axis})
+        if y is not None:
+            return y
     frames = frames_of(b, input, axes, f"{kind}{axes}d")
     size = each_axis("kernel_size", kernel_size, axes)
-    step = size if stride is None or stride in ((), []) else each_axis("stride", stride, axes)
+    step = each_axis("stride", given_stride, axes)
     given = {key: frames.time_first(each_axis(key, value, axes), 1) if key == "dilation" else value for key, value in fields.items()}
     return over_frames(b, frames, {"type": f"{kind}{frames.axes}d", "path": b.own_path(), "kernel_size": frames.time_first(size, 1),
                                    "stride": frames.time_first(step, 1),
