@@ -5,7 +5,9 @@
 #   eigenstream::mpi          adds the header that lets processes learn together, and with it MPI
 #   eigenstream::compiled     with EIGENSTREAM_BUILD_COMPILED: a library of what is large and no template, for programs that
 #                             load model files: they compile in a fraction of the time, and need no nlohmann-json. Build it
-#                             and them for the same processor; otherwise they do not link
+#                             and them for the same processor; otherwise they do not link. With
+#                             EIGENSTREAM_SIMD_CHOICE, build both for a plain one: the library holds its functions
+#                             for AVX2 and AVX-512, too, and takes what the processor has
 
 if(NOT TARGET Eigen3::Eigen)
   find_package(Eigen3 REQUIRED NO_MODULE)
@@ -112,7 +114,40 @@ function(add_compiled_library target)
   target_link_libraries(${target} PUBLIC eigenstream_core PRIVATE nlohmann_json::nlohmann_json)
   target_compile_definitions(${target} PRIVATE EIGENSTREAM_COMPILING INTERFACE EIGENSTREAM_COMPILED)
 endfunction()
+
+# add_simd_choice(<target>): for a compiled library that is built for a plain processor, the same for AVX2 and for AVX-512, of which
+# it takes what it finds at run time. Each is linked into one object whose names are local but for its table of functions.
+function(add_simd_choice target)
+  get_filename_component(tools "${CMAKE_LINKER}" DIRECTORY)
+  find_program(EIGENSTREAM_LD NAMES ld.bfd ld HINTS "${tools}")
+  find_program(EIGENSTREAM_OBJCOPY NAMES objcopy HINTS "${tools}")
+  if(NOT EIGENSTREAM_LD OR NOT EIGENSTREAM_OBJCOPY OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$" OR NOT CMAKE_SYSTEM_NAME
+                                                                                                    STREQUAL "Linux")
+    message(FATAL_ERROR "eigenstream: EIGENSTREAM_SIMD_CHOICE needs an x86-64 with Linux, ld and objcopy (GNU binutils)")
+  endif()
+  foreach(width IN ITEMS 32 64)
+    set(wide ${target}_width_${width})
+    add_library(${wide} OBJECT "${PROJECT_SOURCE_DIR}/src/other_width.cpp")
+    set_target_properties(${wide} PROPERTIES CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON INTERPROCEDURAL_OPTIMIZATION OFF)
+    target_link_libraries(${wide} PRIVATE eigenstream_core nlohmann_json::nlohmann_json)
+    target_compile_options(${wide} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique> $<IF:$<EQUAL:${width},64>,-march=x86-64-v4,-march=x86-64-v3>)
+    set(object "${CMAKE_CURRENT_BINARY_DIR}/${wide}.o")
+    add_custom_command(
+      OUTPUT "${object}"
+      COMMAND "${EIGENSTREAM_LD}" -r --force-group-allocation -o "${object}.all" $<TARGET_OBJECTS:${wide}>
+      COMMAND "${EIGENSTREAM_OBJCOPY}" --keep-global-symbol=eigenstream_width_${width} "${object}.all" "${object}"
+      DEPENDS ${wide} $<TARGET_OBJECTS:${wide}>
+      COMMAND_EXPAND_LISTS VERBATIM)
+    set_source_files_properties("${object}" PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+    target_sources(${target} PRIVATE "${object}")
+  endforeach()
+  target_compile_definitions(${target} PRIVATE EIGENSTREAM_SIMD_CHOICE)
+endfunction()
+
 if(EIGENSTREAM_BUILD_COMPILED AND TARGET nlohmann_json::nlohmann_json)
   add_compiled_library(eigenstream_compiled)
   add_library(eigenstream::compiled ALIAS eigenstream_compiled)
+  if(EIGENSTREAM_SIMD_CHOICE)
+    add_simd_choice(eigenstream_compiled)
+  endif()
 endif()

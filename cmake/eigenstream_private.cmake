@@ -30,6 +30,10 @@ if(TARGET eigenstream_compiled)
   if(EIGENSTREAM_BUILD_TESTS AND EIGENSTREAM_TEST_BASELINE)  # the same for the CPU that the compiler takes by itself
     add_compiled_library(eigenstream_compiled_baseline)
     target_link_libraries(eigenstream_compiled_baseline PRIVATE eigenstream_warnings)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$" AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+      add_compiled_library(eigenstream_compiled_choice)
+      add_simd_choice(eigenstream_compiled_choice)
+    endif()
   endif()
 endif()
 

@@ -9,5 +9,6 @@
 #include "eigenstream/network/module_reader.hpp"
 #include "eigenstream/network/module_type.hpp"
 #include "eigenstream/network/registry.hpp"
+#include "eigenstream/network/simd_choice.hpp"
 
 #endif  // EIGENSTREAM_NETWORK_HPP

@@ -10,13 +10,19 @@
 
 #include "eigenstream/config.hpp"
 
-EIGENSTREAM_BEGIN_NAMESPACE
+namespace eigenstream {
+inline namespace abi0 {  // one type for every SIMD width: a program may hold networks of several, and catches what any of them reports
 
 /// Every failure that the library reports: a network that cannot be built, a file that cannot be trusted, a call with
 /// the wrong shape. what() names the culprit and the numbers involved.
 class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+}  // namespace abi0
+}  // namespace eigenstream
+
+EIGENSTREAM_BEGIN_NAMESPACE
 
 #if !EIGENSTREAM_EXCEPTIONS
 /// Built without exceptions, a failure calls this handler instead of throwing. It must not return; if it does, or none

@@ -21,6 +21,7 @@ EIGENSTREAM_LINKAGE Registry builtin_registry();
 
 #if EIGENSTREAM_DEFINITIONS
 EIGENSTREAM_LINKAGE Registry builtin_registry() {
+  if (const detail::OtherWidth* const other = detail::other_width()) return other->builtin_registry();
   Registry registry;
   detail::add_containers_types(registry);
   detail::add_convolution_types(registry);

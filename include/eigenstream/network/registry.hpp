@@ -9,6 +9,7 @@
 
 #include "eigenstream/compose/along.hpp"
 #include "eigenstream/network/module_reader.hpp"
+#include "eigenstream/network/simd_choice.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
 
@@ -47,14 +48,8 @@ class Registry {
   /// Builds a network, with the padding of its modules or without. Every tensor must be used, every field known, and the
   /// channels must agree from layer to layer.
   /// Errors   Error naming the module's path, and both shapes where one is wrong
-  Module create(const ModuleSpec& spec, const WeightMap& weights, PaddingPolicy policy = PaddingPolicy::exact) const {
-    std::set<std::string> used;
-    Module network = create(spec, weights, used, policy, {0, 1, 1, 1}, false);
-    for (const auto& [name, values] : weights)
-      check(used.contains(name), "tensor \"", name, "\" ", values.shape_text(), " belongs to no module");
-    network.layer = AnyGraph<float>::of(std::move(network.layer));
-    return network;
-  }
+  Module create(const ModuleSpec& spec, const WeightMap& weights,
+                PaddingPolicy policy = PaddingPolicy::exact) const;
 
  private:
   friend class ModuleReader;
@@ -103,6 +98,18 @@ class Registry {
 
   std::vector<ModuleType> types_;
 };
+
+#if EIGENSTREAM_DEFINITIONS
+EIGENSTREAM_LINKAGE Module Registry::create(const ModuleSpec& spec, const WeightMap& weights, PaddingPolicy policy) const {
+  if (const detail::OtherWidth* const other = detail::other_width()) return other->create(*this, spec, weights, policy);
+  std::set<std::string> used;
+  Module network = create(spec, weights, used, policy, {0, 1, 1, 1}, false);
+  for (const auto& [name, values] : weights)
+    check(used.contains(name), "tensor \"", name, "\" ", values.shape_text(), " belongs to no module");
+  network.layer = AnyGraph<float>::of(std::move(network.layer));
+  return network;
+}
+#endif
 
 inline Module ModuleReader::build(const ModuleSpec& spec, const FrameShape& in) const {
   return registry_.create(spec, weights_, used_weights_, policy_, in, in_window_);
