@@ -23,12 +23,12 @@ struct IstftOptions {
 /// The signal whose short-time Fourier transform is nearest to some spectra: their inverses, weighted and added.
 ///   y[c, t] = sum over j of w[p] X_j[p] / sum over j of w[p] a[p],  p = t + left - j * hop_length, 0 <= p < n_fft
 /// with X_j the inverse transform of the complex numbers x[2c, k, j] + i x[2c + 1, k, j] divided by the scale, w the window and a
-/// the analysis window, both sums over the windows that there are; left = n_fft / 2 (rounded down) if centred, else 0. Shapes   x
-/// (2C, bins, T) or (2C, bins, B, T), as Stft gives them -> y (C,T') or (C,B,T'), T' = (T - 1) hop_length + n_fft - left - right
+/// the analysis window, both sums over the windows that there are; left = n_fft / 2 (rounded down) if centred, else 0.
+/// Shapes   x (2C, bins, T) or (2C, bins, B, T), as Stft gives them -> y (C,T') or (C,B,T'),
+///          T' = (T - 1) hop_length + n_fft - left - right
 /// Timing   a spectrum completes `hop_length` samples; the end gives the rest. rate hop_length/1. Behind an Stft of the same
-/// options, y is
-///          the signal, up to the last whole hop. The imaginary parts of bin 0 and, of even n_fft, of the last bin count for
-///          nothing
+///          options, y is the signal, up to the last whole hop. The imaginary parts of bin 0 and, of even n_fft, of the last bin
+///          count for nothing
 /// Errors   constructor: Error on any impossible size, naming it, and where the windows do not add up: where their sum is nearly 0,
 ///          no signal can be found. steps/flush: noexcept, no allocation
 /// Source   torch.istft, torchaudio.transforms.InverseSpectrogram; D. Griffin, J. Lim, "Signal estimation from modified short-time

@@ -88,11 +88,13 @@ class SpectralFrames {
     for (const double value : window) window_.push_back(static_cast<T>(scale * value));
   }
 
-  void check_plain(const char* who, const FrameShape& in) const {
+  /// With room for `more` numbers of scratch memory.
+  Facts facts_for(const char* who, const FrameShape& in, const FrameShape& out, Index more = 0) const {
     check(!in.has_space(), who, ": takes a plain signal, not frames with space (", in.text(), ")");
-  }
-  Index scratch_bytes(Index more = 0) const noexcept {
-    return (3 * buffer() + fft_.scratch() + more) * static_cast<Index>(sizeof(T));
+    return {.out = out,
+            .state_bytes = cutter_.state_bytes(in),
+            .scratch_bytes = (3 * buffer() + fft_.scratch() + more) * static_cast<Index>(sizeof(T)),
+            .max_flush = cutter_.max_flush()};
   }
   /// Scratch memory behind that of the transform.
   T* more_scratch(StateRef state) const noexcept { return scratch(state) + 3 * buffer() + fft_.scratch(); }
@@ -160,13 +162,7 @@ class Stft : public detail::SpectralFrames<T> {
     this->add_to(fingerprint_);
   }
 
-  Facts facts(const FrameShape& in) const {
-    this->check_plain("Stft", in);
-    return {.out = {2 * in.channels, this->bins(), 1, in.batch},
-            .state_bytes = this->cutter_.state_bytes(in),
-            .scratch_bytes = this->scratch_bytes(),
-            .max_flush = this->cutter_.max_flush()};
-  }
+  Facts facts(const FrameShape& in) const { return this->facts_for("Stft", in, {2 * in.channels, this->bins(), 1, in.batch}); }
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
   Index steps(StateRef state, Frames<const T> x, Frames<T> y) const noexcept { return this->advance(state, x, writer(y)); }
   Index flush(StateRef state, Frames<T> y) const noexcept { return this->finish(state, writer(y)); }
