@@ -34,9 +34,11 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "python"))
 
 try:
+    import torchaudio
+    from torchaudio.compliance.kaldi import fbank
     from torchaudio.functional import resample
 except (ImportError, OSError):  # a torchaudio that does not fit torch fails to load
-    resample = None
+    torchaudio = resample = None
 
 from branched_networks import NETWORKS, RECURRENT_NETWORKS, WINDOW_NETWORKS  # noqa: E402
 from eigenstream_export import (  # noqa: E402
@@ -45,7 +47,7 @@ from eigenstream_export import (  # noqa: E402
 )
 
 TOLERANCE = 1e-5  # absolute for small values, relative for large ones
-SIZE_LIMIT_BYTES = 1_100_000
+SIZE_LIMIT_BYTES = 1_300_000
 
 # Zeros of both signs, the corners of the piecewise activations, tiny and large values.
 SPECIAL = tuple(sign * value for value in (0.0, 1e-6, 0.5, 1.0, 2.5, 3.0, 6.0, 9.0, 20.0, 30.0) for sign in (1.0, -1.0))
@@ -1066,6 +1068,137 @@ def make_resample_file() -> Tuple[List[Dict[str, Any]], Dict[str, Tensor]]:
     return entries, tensors
 
 
+class Spectral(nn.Module):
+    """What `function` makes of each signal (N,T), complex spectra as pairs of channels: (B,C,T) to (B,C',T',W); or the way back."""
+
+    def __init__(self, function: Callable[..., Tensor], inverse: bool = False, window: Optional[Tensor] = None) -> None:
+        super().__init__()
+        self.function, self.inverse = function, inverse
+        if window is not None:
+            self.window = nn.Parameter(window)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Dict[str, Tensor]:
+        """Without what torchaudio computes from its arguments, as the layer does, too."""
+        return {"window": self.window.detach()} if hasattr(self, "window") else {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        given = {"window": self.window.detach()} if hasattr(self, "window") else {}
+        if self.inverse:  # (B,2C,T,W)
+            pairs = x.reshape(len(x), -1, 2, *x.shape[2:])
+            spectra = torch.complex(pairs[:, :, 0], pairs[:, :, 1]).transpose(-1, -2)
+            y = self.function(spectra.flatten(0, 1), **given)
+            return y.reshape(len(x), -1, y.shape[-1])
+        y = self.function(x.flatten(0, 1), **given).transpose(-1, -2)  # (N,T',W)
+        y = y.reshape(*x.shape[:2], *y.shape[1:])
+        return torch.stack([y.real, y.imag], 2).flatten(1, 2) if y.is_complex() else y
+
+
+def windows(name: str, length: int, periodic: bool = True) -> Callable[[Tensor], Tensor]:
+    made = {"rectangular": lambda n, periodic: torch.ones(n, dtype=torch.float64), "hann": torch.hann_window,
+            "sqrt_hann": lambda n, **k: torch.hann_window(n, **k).sqrt(), "hamming": torch.hamming_window,
+            "blackman": torch.blackman_window, "bartlett": torch.bartlett_window}[name]
+    return lambda x: made(length, periodic=periodic).to(x.real.dtype)
+
+
+def stft_cases() -> List[Case]:
+    def case(n_fft: int, hop: int, T: int = 60, B: int = 1, channels: int = 1, custom: bool = False, **options: Any) -> Case:
+        length = options.get("win_length", n_fft)
+        window = windows(options.get("window", "hann"), length, options.get("periodic_window", True))
+        own = torch.rand(length) + 0.1 if custom else None
+        scale = options.get("scale", "none")
+
+        def function(x: Tensor, **given: Tensor) -> Tensor:
+            w = given["window"].to(x.dtype) if custom else window(x)
+            y = torch.stft(x, n_fft, hop, length, w, options.get("center", True), options.get("pad_mode", "reflect"),
+                           scale == "frame_length", return_complex=True)
+            return y / w.square().sum().sqrt() if scale == "window" else y
+
+        node = {"type": "Stft", "n_fft": n_fft, "hop_length": hop, **options, **({"custom_window": True} if custom else {})}
+        name = f"stft_{_slug(n=n_fft, hop=hop, T=T, b=B, c=channels)}_{'_'.join(map(str, options.values()))}{'_own' if custom else ''}"
+        return Case(name, lambda: Spectral(function, window=own), channels, T, B, node=node)
+
+    return [
+        case(16, 4), case(16, 4, B=2, channels=3), case(15, 5, T=40), case(31, 8, win_length=20, window="hamming"),
+        case(32, 8, window="rectangular", pad_mode="constant"), case(32, 16, window="sqrt_hann", pad_mode="replicate"),
+        case(40, 10, center=False, window="blackman", scale="frame_length"), case(24, 6, window="bartlett", scale="window"),
+        case(64, 16, T=200, window="hamming", periodic_window=False), case(20, 7, custom=True, win_length=12, B=2),
+        case(512, 128, T=700), case(400, 160, T=900), case(17, 3, T=9),
+    ]
+
+
+def istft_cases() -> List[Case]:
+    def case(n_fft: int, hop: int, T: int = 7, B: int = 1, channels: int = 2, custom: bool = False, **options: Any) -> Case:
+        length = options.get("win_length", n_fft)
+        window = windows(options.get("window", "hann"), length, options.get("periodic_window", True))
+        own = torch.rand(length) + 0.3 if custom else None
+        scale = options.get("scale", "none")
+
+        def function(spectra: Tensor, **given: Tensor) -> Tensor:
+            w = given["window"].to(spectra.real.dtype) if custom else window(spectra)
+            if scale == "window":
+                spectra = spectra * w.square().sum().sqrt()
+            return torch.istft(spectra, n_fft, hop, length, w, options.get("center", True), scale == "frame_length")
+
+        node = {"type": "Istft", "n_fft": n_fft, "hop_length": hop, **options, **({"custom_window": True} if custom else {})}
+        name = f"istft_{_slug(n=n_fft, hop=hop, T=T, b=B, c=channels)}_{'_'.join(map(str, options.values()))}{'_own' if custom else ''}"
+        return Case(name, lambda: Spectral(function, True, own), channels, T, B, node=node, space=(n_fft // 2 + 1,))
+
+    return [
+        case(16, 4), case(16, 4, B=2, channels=6), case(15, 5), case(32, 16, window="sqrt_hann"), case(32, 8, scale="frame_length"),
+        case(24, 6, window="hamming", scale="window", center=False), case(20, 5, custom=True), case(30, 5, win_length=20, window="blackman"),
+        case(128, 32, T=9), case(16, 4, T=2), case(16, 4, T=1, window="hamming", center=False),
+    ]
+
+
+def feature_cases() -> List[Case]:
+    """Those of torchaudio; none without it."""
+    if torchaudio is None:
+        return []
+    from torchaudio import transforms
+
+    def case(kind: str, build: Callable[[], nn.Module], T: int = 700, B: int = 1, channels: int = 1, scale: float = 1.0,
+             **options: Any) -> Case:
+        name = f"{kind}_{_slug(T=T, b=B, c=channels)}_{'_'.join(map(str, options.values()))}"
+        return Case(name, lambda: Spectral(build()), channels, T, B, scale, node={"type": kind, **options})
+
+    def spectrogram(n_fft: int, hop: int, power: int, **options: Any) -> Case:
+        return case("Spectrogram", lambda: transforms.Spectrogram(n_fft, hop_length=hop, power=float(power)), T=150, n_fft=n_fft,
+                    hop_length=hop, power=power, **options)
+
+    def mel(n_fft: int, hop: int, n_mels: int, T: int = 700, B: int = 1, channels: int = 1, **options: Any) -> Case:
+        others = {key: value for key, value in options.items() if value != "none"}
+        if "norm" in options and options["norm"] == "none":
+            others["norm"] = None
+        build = lambda: transforms.MelSpectrogram(n_fft=n_fft, hop_length=hop, n_mels=n_mels, **{**others, "power": float(others.get("power", 2))})
+        return case("MelSpectrogram", build, T, B, channels, n_fft=n_fft, hop_length=hop, n_mels=n_mels, **options)
+
+    def mfcc(n_mfcc: int, n_mels: int, ortho: bool = True, log_mels: bool = False) -> Case:
+        class Faint(transforms.MFCC):  # without what raises all that is 80 dB below the loudest
+            def __init__(self) -> None:
+                super().__init__(n_mfcc=n_mfcc, norm="ortho" if ortho else None, log_mels=log_mels,
+                                 melkwargs={"n_fft": 256, "hop_length": 100, "n_mels": n_mels})
+                self.amplitude_to_DB.top_db = None
+
+        # Near 0 dB, as torchaudio's cosines are rounded.
+        return case("MFCC", Faint, scale=0.05, n_fft=256, hop_length=100, n_mels=n_mels, n_mfcc=n_mfcc, ortho=ortho, log_mels=log_mels)
+
+    def kaldi(T: int = 1200, B: int = 1, channels: int = 1, **options: Any) -> Case:
+        def build() -> Callable[[Tensor], Tensor]:
+            return lambda x: torch.stack([fbank(one[None], dither=0.0, **options) for one in x]).transpose(-1, -2)
+        return case("Fbank", build, T, B, channels, **options)
+
+    return [
+        spectrogram(40, 10, 1), spectrogram(40, 16, 2), spectrogram(25, 7, 1),
+        mel(256, 100, 20), mel(256, 100, 20, B=2, channels=2, mel_scale="slaney", norm="slaney"), mel(200, 80, 12, f_min=100.0, f_max=3000.0),
+        mel(128, 64, 10, power=1, sample_rate=8000.0, mel_scale="slaney"), mel(255, 100, 9, sample_rate=11025.0, norm="slaney"),
+        mfcc(6, 8), mfcc(4, 4, ortho=False), mfcc(10, 30, log_mels=True),
+        kaldi(), kaldi(num_mel_bins=40, window_type="hamming", use_energy=True), kaldi(B=2, channels=2, use_power=False, preemphasis_coefficient=0.0),
+        kaldi(use_energy=True, raw_energy=False, htk_compat=True, energy_floor=0.0), kaldi(window_type="hanning", remove_dc_offset=False),
+        kaldi(sample_frequency=8000.0, frame_length=30.0, frame_shift=12.5, low_freq=50.0, high_freq=-300.0, use_log_fbank=False),
+        kaldi(round_to_power_of_two=False, window_type="rectangular", energy_floor=0.0, use_energy=True),
+    ]
+
+
 def all_cases() -> Dict[str, List[Case]]:
     """The cases of each file, by the file's name without its ending."""
     return {
@@ -1132,6 +1265,8 @@ def all_cases() -> Dict[str, List[Case]]:
         "Snapshotter": snapshotter_cases(),
         "OverlapAdd": overlap_add_cases(),
         "OnlineAverager": online_averager_cases(),
+        "Stft": [*stft_cases(), *istft_cases()],
+        "Features": feature_cases(),
     }
 
 
@@ -1222,6 +1357,8 @@ def main() -> int:
     files = all_cases()
     jobs: Dict[Path, Callable[[], Any]] = {}
     for layer, cases in files.items():
+        if not cases:  # that of torchaudio's where it is missing
+            continue
         jobs[options.out / f"{layer}.safetensors"] = lambda layer=layer, cases=cases: make_file(layer, cases)
     if resample is not None:
         jobs[options.out / "audio" / "Resample.safetensors"] = make_resample_file

@@ -92,3 +92,25 @@ TEMPLATE_TEST_CASE("column_sum: sums each column, in an order of its own", "[ker
     CHECK(std::abs(static_cast<double>(squares_of) - squares) < margin);
   }
 }
+
+TEMPLATE_TEST_CASE("dot, to_pairs, from_pairs: the plain loops, and nothing beyond", "[kernel]", float, double) {
+  using T = TestType;
+  support::Random random(5);
+  for (Index n = 0; n <= 70; ++n) {
+    const std::vector<T> a = support::random_values<T>(n, random), b = support::random_values<T>(n, random);
+    const std::size_t size = static_cast<std::size_t>(n);
+    double sum = 0;
+    for (std::size_t i = 0; i < size; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    CHECK(std::abs(static_cast<double>(es::kernel::dot(a.data(), b.data(), n)) - sum) < 1e-5);
+
+    std::vector<T> pairs(2 * size + 1, T(-7)), first(size + 1, T(-7)), second(first), products(first);
+    es::kernel::to_pairs(a.data(), b.data(), pairs.data(), n);
+    es::kernel::from_pairs(pairs.data(), first.data(), second.data(), n);
+    es::kernel::multiply_pointwise(a.data(), b.data(), products.data(), n);
+    for (std::size_t i = 0; i < size; ++i) {
+      CHECK((pairs[2 * i] == a[i] && pairs[2 * i + 1] == b[i]));
+      CHECK((first[i] == a[i] && second[i] == b[i] && products[i] == a[i] * b[i]));
+    }
+    CHECK((pairs.back() == T(-7) && first.back() == T(-7) && second.back() == T(-7) && products.back() == T(-7)));
+  }
+}

@@ -124,3 +124,32 @@ TEMPLATE_TEST_CASE("Packet: powers of two go to the exponent", "[kernel]", float
     }
   });
 }
+
+TEMPLATE_TEST_CASE("Packet: lanes in another order", "[kernel]", float, double) {
+  using T = TestType;
+  for_each_width<T>([]<int N>() {
+    using P = simd::Packet<T, N>;
+    INFO("lanes " << N);
+    support::Random random;
+    const std::vector<T> x = support::random_values<T>(N * N + 2 * N, random);
+    const std::vector<T> turned = lanes_of(simd::reversed(P::load(x.data())));
+    for (std::size_t k = 0; k < N; ++k) CHECK(turned[k] == x[N - 1 - k]);
+
+    P even, odd;
+    simd::load_pairs(x.data(), even, odd);
+    for (std::size_t k = 0; k < N; ++k) {
+      CHECK(lanes_of(even)[k] == x[2 * k]);
+      CHECK(lanes_of(odd)[k] == x[2 * k + 1]);
+    }
+    std::vector<T> y(2 * N + 1, T(-7));
+    simd::store_pairs(y.data(), even, odd);
+    for (std::size_t k = 0; k < 2 * N; ++k) CHECK(y[k] == x[k]);
+    CHECK(y.back() == T(-7));
+
+    P rows[N];
+    for (int i = 0; i < N; ++i) rows[i] = P::load(x.data() + i * N);
+    simd::transpose(rows);
+    for (std::size_t i = 0; i < N; ++i)
+      for (std::size_t k = 0; k < N; ++k) CHECK(lanes_of(rows[i])[k] == x[k * N + i]);
+  });
+}

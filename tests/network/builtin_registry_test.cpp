@@ -36,7 +36,7 @@ Fields least_fields(const es::ModuleType& type) {
     if (field.kind == es::FieldKind::integers && field.axes > 0)
       fields[std::string(field.name)] = std::int64_t{field.name == "output_size" ? 1 : 2};
     if (field.kind == es::FieldKind::text) fields[std::string(field.name)] = std::string(field.choices.front());
-    if (field.kind == es::FieldKind::integer) fields[std::string(field.name)] = std::int64_t{field.name == "stride_size" ? 1 : 2};
+    if (field.kind == es::FieldKind::integer) fields[std::string(field.name)] = std::int64_t{field.name == "stride_size" || field.name == "hop_length" ? 1 : 2};
   }
   return fields;
 }
@@ -130,7 +130,7 @@ TEST_CASE("builtin_registry: a type needs no more than its description asks for,
     const auto module = [&](const Fields& fields) -> es::ModuleSpec {
       const es::ModuleSpec own{type.name, "x", fields, {}};
       const Fields frames{{"channels", std::int64_t{2}}, {"width", std::int64_t{4}}, {"height", std::int64_t{4}}};
-      if (type.space == es::Space::used && type.name != "SpaceNorm") return {"Sequential", "", {}, {{"layers", {{"Input", "", frames, {}}, own}}}};
+      if (type.space == es::Space::used && type.name != "SpaceNorm" && type.name != "Istft") return {"Sequential", "", {}, {{"layers", {{"Input", "", frames, {}}, own}}}};
       if (type.space != es::Space::needed) return own;
       return {"Windowed", "", {{"size", std::int64_t{4}}, {"stride", std::int64_t{2}}, {"channels", std::int64_t{2}}}, {{"net", {own}}}};
     };

@@ -11,6 +11,7 @@
 #include "eigenstream/layer/linear.hpp"
 #include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/rearrange.hpp"
+#include "eigenstream/layer/reflection_pad.hpp"
 #include "eigenstream/layer/softmax.hpp"
 #include "eigenstream/stream/tensor_calls.hpp"
 #include "eigenstream/window/unfold_windows.hpp"
@@ -75,6 +76,27 @@ TEST_CASE("Windowed: each output is the network's for that window", "[window]") 
     REQUIRE(expected.size() == 4);
     CHECK(std::equal(expected.data(), expected.data() + 4, &y(0, w)));
   }
+}
+
+TEST_CASE("Windowed: a window has an end, so that it can be mirrored there", "[window]") {
+  // As voice detectors take spectra: 576 samples, of which the last 64 come once more in reverse order.
+  constexpr Index size = 576, stride = 512, more = 64, frames = 1500;
+  const Windowed layer(es::along(es::ReflectionPad<float>(0, more)), size, stride, {.padding = {size - stride, 0}, .channels = 2});
+  support::check_contract(Windowed(es::sequential(es::along(es::ReflectionPad<float>(0, 4)), es::along(conv<float>(2, 3, 8, {.stride = 4}))),
+                                   36, 32, {.padding = {4, 0}}), 2, {.exact = false});
+  support::Random random(8);
+  const auto x = support::random_tensor<float>(random, 2, 1, frames);
+  es::Stream stream(layer, {.channels = 2});
+  const es::FrameShape out = stream.out_shape();
+  REQUIRE((out.channels == 2 && out.width == size + more));
+  std::vector<float> y(static_cast<std::size_t>(3 * out.size()));
+  REQUIRE(stream.process(es::Frames<const float>(x), es::Frames<float>(y.data(), out, 3), es::final) == 2);
+  for (Index w = 0; w < 2; ++w)
+    for (Index p = 0; p < size + more; ++p)
+      for (Index c = 0; c < 2; ++c) {
+        const Index t = w * stride - (size - stride) + (p < size ? p : 2 * (size - 1) - p);
+        REQUIRE(y[static_cast<std::size_t>((w * out.width + p) * 2 + c)] == (t < 0 ? 0.0f : x(c, 0, t)));
+      }
 }
 
 TEST_CASE("Windowed: over the windows of a snapshotter", "[window]") {

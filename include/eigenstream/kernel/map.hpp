@@ -141,6 +141,46 @@ EIGENSTREAM_ALWAYS_INLINE void map_two(const T* a, const T* b, T* y, Index n, F&
   if (i < n) f(P::load_first(a + i, n - i), P::load_first(b + i, n - i)).store_first(y + i, n - i);
 }
 
+/// sum of a[i] * b[i] over n numbers, in an order that depends on n alone.
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE T dot(const T* a, const T* b, Index n) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  P sum = P::broadcast(T(0));
+  Index i = 0;
+  for (; i + P::lanes <= n; i += P::lanes) sum = multiply_add(P::load(a + i), P::load(b + i), sum);
+  if (i < n) sum = multiply_add(P::load_first(a + i, n - i), P::load_first(b + i, n - i), sum);
+  T lane[P::lanes];
+  sum.store(lane);
+  T total = lane[0];
+  for (Index k = 1; k < P::lanes; ++k) total += lane[k];
+  return total;
+}
+
+/// y[2 i] = a[i] and y[2 i + 1] = b[i] for n pairs; and back.
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE void to_pairs(const T* a, const T* b, T* y, Index n) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  Index i = 0;
+  for (; i + P::lanes <= n; i += P::lanes) simd::store_pairs(y + 2 * i, P::load(a + i), P::load(b + i));
+  for (; i < n; ++i) y[2 * i] = a[i], y[2 * i + 1] = b[i];
+}
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE void from_pairs(const T* x, T* a, T* b, Index n) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  Index i = 0;
+  for (P even, odd; i + P::lanes <= n; i += P::lanes) {
+    simd::load_pairs(x + 2 * i, even, odd);
+    even.store(a + i), odd.store(b + i);
+  }
+  for (; i < n; ++i) a[i] = x[2 * i], b[i] = x[2 * i + 1];
+}
+
+/// y[i] = a[i] * b[i] for n numbers; y may be one of them.
+template <class T>
+EIGENSTREAM_ALWAYS_INLINE void multiply_pointwise(const T* a, const T* b, T* y, Index n) noexcept {
+  map_two(a, b, y, n, [](auto x, auto w) { return x * w; });
+}
+
 }  // namespace kernel
 
 EIGENSTREAM_END_NAMESPACE

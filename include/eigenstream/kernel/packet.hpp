@@ -6,6 +6,7 @@
 #include <cstdint>      // int32_t
 #include <cstring>      // memcpy
 #include <type_traits>  // is_same
+#include <utility>      // index_sequence
 
 #include "eigenstream/config.hpp"
 
@@ -318,6 +319,93 @@ EIGENSTREAM_ALWAYS_INLINE void broadcast4(const T* from, Packet<T, N> (&out)[4])
   }
 #endif
   for (int k = 0; k < 4; ++k) out[k] = Packet<T, N>::broadcast(from[k]);
+}
+
+/// The lanes in reverse order.
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE Packet<T, N> reversed(Packet<T, N> a) noexcept {
+  return {ei::preverse(a.native)};
+}
+/// Numbers that lie in pairs, the first of each pair in `even` and the second in `odd`; and back.
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE void load_pairs(const T* from, Packet<T, N>& even, Packet<T, N>& odd) noexcept {
+  const Packet<T, N> a = Packet<T, N>::load(from), b = Packet<T, N>::load(from + N);
+#if defined(EIGEN_VECTORIZE_AVX512)
+  if constexpr (std::is_same_v<T, float> && N == 16) {
+    const __m512i first = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(1));
+    even.native = _mm512_permutex2var_ps(a.native, first, b.native);
+    odd.native = _mm512_permutex2var_ps(a.native, second, b.native);
+    return;
+  }
+#endif
+#if defined(EIGEN_VECTORIZE_AVX)
+  if constexpr (std::is_same_v<T, float> && N == 8) {
+    const __m256 low = _mm256_permute2f128_ps(a.native, b.native, 0x20), high = _mm256_permute2f128_ps(a.native, b.native, 0x31);
+    even.native = _mm256_shuffle_ps(low, high, 0x88);
+    odd.native = _mm256_shuffle_ps(low, high, 0xdd);
+    return;
+  }
+#endif
+#if defined(EIGEN_VECTORIZE_SSE)
+  if constexpr (std::is_same_v<T, float> && N == 4) {
+    even.native = _mm_shuffle_ps(a.native, b.native, 0x88);
+    odd.native = _mm_shuffle_ps(a.native, b.native, 0xdd);
+    return;
+  }
+#endif
+  T evens[N], odds[N];
+  for (int k = 0; k < N; ++k) evens[k] = from[2 * k], odds[k] = from[2 * k + 1];
+  even = Packet<T, N>::load(evens), odd = Packet<T, N>::load(odds);
+}
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE void store_pairs(T* to, Packet<T, N> even, Packet<T, N> odd) noexcept {
+#if defined(EIGEN_VECTORIZE_AVX512)
+  if constexpr (std::is_same_v<T, float> && N == 16) {
+    const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+    _mm512_storeu_ps(to, _mm512_permutex2var_ps(even.native, first, odd.native));
+    _mm512_storeu_ps(to + 16, _mm512_permutex2var_ps(even.native, second, odd.native));
+    return;
+  }
+#endif
+#if defined(EIGEN_VECTORIZE_AVX)
+  if constexpr (std::is_same_v<T, float> && N == 8) {
+    const __m256 low = _mm256_unpacklo_ps(even.native, odd.native), high = _mm256_unpackhi_ps(even.native, odd.native);
+    _mm256_storeu_ps(to, _mm256_permute2f128_ps(low, high, 0x20));
+    _mm256_storeu_ps(to + 8, _mm256_permute2f128_ps(low, high, 0x31));
+    return;
+  }
+#endif
+#if defined(EIGEN_VECTORIZE_SSE)
+  if constexpr (std::is_same_v<T, float> && N == 4) {
+    _mm_storeu_ps(to, _mm_unpacklo_ps(even.native, odd.native));
+    _mm_storeu_ps(to + 4, _mm_unpackhi_ps(even.native, odd.native));
+    return;
+  }
+#endif
+  T evens[N], odds[N];
+  even.store(evens), odd.store(odds);
+  for (int k = 0; k < N; ++k) to[2 * k] = evens[k], to[2 * k + 1] = odds[k];
+}
+/// rows[i] lane k becomes rows[k] lane i.
+template <class T, int N>
+EIGENSTREAM_ALWAYS_INLINE void transpose(Packet<T, N> (&rows)[N]) noexcept {
+  using Block = ei::PacketBlock<typename Packet<T, N>::Native, N>;
+  if constexpr (requires(Block& block) { ei::ptranspose(block); }) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) EIGENSTREAM_INLINE_LAMBDA {
+      Block block{{rows[I].native...}};
+      ei::ptranspose(block);
+      ((rows[I].native = block.packet[I]), ...);
+    }(std::make_index_sequence<N>());
+  } else {
+    T all[N][N], turned[N];
+    for (int i = 0; i < N; ++i) rows[i].store(all[i]);
+    for (int i = 0; i < N; ++i) {
+      for (int k = 0; k < N; ++k) turned[k] = all[k][i];
+      rows[i] = Packet<T, N>::load(turned);
+    }
+  }
 }
 
 /// SIMD registers of the machine.
