@@ -569,6 +569,25 @@ def pointwise_cases(build: Callable[..., nn.Module], *variants: Dict[str, Any]) 
     return cases
 
 
+def fast_tanh(x: Tensor) -> Tensor:
+    """A quotient of polynomials near tanh; https://github.com/sdatkinson/NeuralAmpModelerCore."""
+    x = x.clamp(-1e9, 1e9)
+    s = x.abs()
+    above = x * (2.45550750702956 + 2.45550750702956 * s + (0.893229853513558 + 0.821226666969744 * s) * x * x)
+    return above / (2.44506634652299 + (2.44506634652299 + x * x) * (x + 0.814642734961073 * x * s).abs())
+
+
+class LeakyHardtanh(nn.Module):
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, min_slope: float = 0.01, max_slope: float = 0.01) -> None:
+        super().__init__()
+        self.min_val, self.max_val, self.min_slope, self.max_slope = min_val, max_val, min_slope, max_slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        low, high = self.min_val, self.max_val
+        y = torch.where(x < low, low + self.min_slope * (x - low), x)
+        return torch.where(x > high, high + self.max_slope * (x - high), y)
+
+
 def prelu(channels: int, shared: bool) -> nn.PReLU:
     layer = nn.PReLU(1 if shared else channels)
     nn.init.uniform_(layer.weight, -0.5, 1.5)
@@ -699,6 +718,33 @@ def decoder(channels: Tuple[int, ...], strides: Tuple[int, ...]) -> nn.Module:
         extra = stride % 2 if stride > 1 else 0
         layers += [Snake(inputs), nn.ConvTranspose1d(inputs, outputs, 2 * stride, stride, (stride + 1) // 2, extra)]
     return nn.Sequential(*layers)
+
+
+class Prewarmed(nn.Module):
+    """A convolution after frames of silence."""
+
+    def __init__(self, frames: int, taps: int, dilation: int) -> None:
+        super().__init__()
+        self.frames, self.padding = frames, (taps - 1) * dilation
+        inner = nn.Conv1d(2, 3, taps, dilation=dilation)
+        self.weight, self.bias, self.dilation = inner.weight, inner.bias, dilation
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Two layers, so that the zeros show.
+        x = nn.functional.pad(x, (self.frames, 0)) + 1
+        y = nn.functional.conv1d(nn.functional.pad(x, (self.padding, 0)), self.weight, self.bias, dilation=self.dilation)
+        return y[..., self.frames :]
+
+
+def prewarm_cases() -> List[Case]:
+    def case(frames: int, taps: int, dilation: int, T: int, B: int) -> Case:
+        conv = {"type": "Conv1d", "path": "", "in_channels": 2, "out_channels": 3, "kernel_size": taps, "dilation": dilation,
+                "padding": [(taps - 1) * dilation, 0]}
+        plus_one = {"type": "Affine", "path": "plus_one", "offset": 1.0}
+        node = {"type": "Prewarm", "frames": frames, "net": {"type": "Sequential", "path": "net", "layers": [plus_one, conv]}}
+        return Case(f"k{taps}_d{dilation}_n{frames}_T{T}_B{B}", lambda: Prewarmed(frames, taps, dilation), 2, T, B, node=node)
+
+    return [case(1, 3, 2, 9, 1), case(4, 3, 2, 9, 2), case(300, 2, 5, 7, 3)]
 
 
 def parallel_cases() -> List[Case]:
@@ -856,6 +902,28 @@ def recurrent_cases() -> List[Case]:
         *(Case(name, build, channels, frames, batch, traced=True)
           for name, (build, channels, frames, batch) in RECURRENT_NETWORKS.items()),
     ]
+
+
+class FastLstm(nn.LSTM):
+    """An LSTM of one layer with fast_tanh, frame by frame."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x.new_zeros(x.shape[0], self.hidden_size)
+        c, outputs = h, []
+        for frame in x.unbind(2):
+            gates = frame @ self.weight_ih_l0.T + self.bias_ih_l0 + h @ self.weight_hh_l0.T + self.bias_hh_l0
+            i, f, g, o = gates.chunk(4, 1)
+            i, f, o = ((fast_tanh(gate / 2) + 1) / 2 for gate in (i, f, o))
+            c = f * c + i * fast_tanh(g)
+            h = o * fast_tanh(c)
+            outputs.append(h)
+        return torch.stack(outputs, 2)
+
+
+def fast_lstm_cases() -> List[Case]:
+    return [Case(f"FastLSTM_{inputs}to{hidden}", lambda inputs=inputs, hidden=hidden: FastLstm(inputs, hidden), inputs, frames,
+                 batch, scale=3, node={"type": "LSTM", "input_size": inputs, "hidden_size": hidden, "fast_tanh": True})
+            for inputs, hidden, frames, batch in ((1, 3, 20, 1), (2, 9, 9, 2))]
 
 
 class Attention(nn.Module):
@@ -1225,6 +1293,9 @@ def all_cases() -> Dict[str, List[Case]]:
             *pointwise_cases(nn.Hardtanh, {"min_val": -2.5, "max_val": 0.5}),
             Case("relu6_c3_wide", nn.ReLU6, 3, scale=9),
         ],
+        "LeakyHardtanh": function_cases("LeakyHardtanh", LeakyHardtanh, {
+            "min_val": -0.5, "max_val": 2.0, "min_slope": 0.25, "max_slope": -0.125}),
+        "Fasttanh": function_cases("Fasttanh", lambda: Function(fast_tanh)),
         "Hardsigmoid": pointwise_cases(nn.Hardsigmoid),
         "Hardswish": pointwise_cases(nn.Hardswish),
         "GLU": glu_cases(),
@@ -1254,12 +1325,13 @@ def all_cases() -> Dict[str, List[Case]]:
         "ChannelSlice": slice_cases(),
         "ChannelSelect": select_cases(),
         "Pad": pad_cases(),
+        "Prewarm": prewarm_cases(),
         "Residual": residual_cases(),
         "Sequential": sequential_cases(),
         "Graph": [Case(name, build, channels, frames, batch, traced=True)
                   for name, (build, channels, frames, batch) in NETWORKS.items()],
         "Parallel": parallel_cases(),
-        "Recurrent": recurrent_cases(),
+        "Recurrent": [*recurrent_cases(), *fast_lstm_cases()],
         "Attention": attention_cases(),
         "Windowed": windowed_cases(),
         "Snapshotter": snapshotter_cases(),

@@ -26,6 +26,7 @@ TEST_CASE("activation functions: on a packet as on a number", "[kernel][property
   check_lanes(k::Selu<float>{}), check_lanes(k::Silu<float>{}), check_lanes(k::Gelu<float>{});
   check_lanes(k::GeluTanh<float>{}), check_lanes(k::Sigmoid<float>{}), check_lanes(k::Tanh<float>{});
   check_lanes(k::Softplus<float>{}), check_lanes(k::Softsign<float>{}), check_lanes(k::Hardtanh<float>{});
+  check_lanes(k::LeakyHardtanh<float>{}), check_lanes(k::FastTanh<float>{});
   check_lanes(k::Hardsigmoid<float>{}), check_lanes(k::Hardswish<float>{}), check_lanes(k::Celu<float>{});
   check_lanes(k::Mish<float>{}), check_lanes(k::LogSigmoid<float>{}), check_lanes(k::Tanhshrink<float>{});
   check_lanes(k::Softshrink<float>{}), check_lanes(k::Hardshrink<float>{}), check_lanes(k::Threshold<float>{});

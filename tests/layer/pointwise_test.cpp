@@ -55,6 +55,16 @@ std::vector<Function<T>> functions() {
       {"Softsign", es::Softsign<T>(), [](double x) { return x / (1 + std::abs(x)); }},
       {"Hardtanh", es::Hardtanh<T>(), [](double x) { return clamp(x, -1, 1); }},
       {"ReLU6", es::Hardtanh<T>(T(0), T(6)), [](double x) { return clamp(x, 0, 6); }},
+      {"LeakyHardtanh", es::LeakyHardtanh<T>(),
+       [](double x) { return x > 1 ? 1 + 0.01 * (x - 1) : x < -1 ? -1 + 0.01 * (x + 1) : x; }},
+      {"LeakyHardtanh -0.5, 2, 0.25, -0.125", es::LeakyHardtanh<T>(T(-0.5), T(2), T(0.25), T(-0.125)),
+       [](double x) { return x > 2 ? 2 - 0.125 * (x - 2) : x < -0.5 ? -0.5 + 0.25 * (x + 0.5) : x; }},
+      {"Fasttanh", es::FastTanh<T>(),
+       [](double given) {
+         const double x = clamp(given, -1e9, 1e9), s = std::abs(x), q = x * x;
+         return x * (2.45550750702956 + 2.45550750702956 * s + (0.893229853513558 + 0.821226666969744 * s) * q) /
+                (2.44506634652299 + (2.44506634652299 + q) * std::abs(x + 0.814642734961073 * x * s));
+       }},
       {"Hardsigmoid", es::Hardsigmoid<T>(), [](double x) { return clamp(x + 3, 0, 6) / 6; }},
       {"Hardswish", es::Hardswish<T>(), [](double x) { return x * clamp(x + 3, 0, 6) / 6; }},
       {"CELU", es::Celu<T>(), elu(1)},

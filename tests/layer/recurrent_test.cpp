@@ -37,7 +37,7 @@ RecurrentWeights<T> random_recurrent(RecurrentCell cell, Index in, Index hidden,
   if (options.bias) all.input_bias = weights({rows}), all.hidden_bias = weights({rows});
   if (options.projection > 0) all.projection = weights({out, hidden});
   if (options.initial) all.h0 = weights({out});
-  if (options.initial && cell == RecurrentCell::lstm) all.c0 = weights({hidden});
+  if (options.initial && es::is_lstm_cell(cell)) all.c0 = weights({hidden});
   return all;
 }
 
@@ -48,9 +48,15 @@ void with_cell(RecurrentCell cell, F&& f) {
   if (cell == RecurrentCell::rnn_relu) f.template operator()<es::RnnRelu<T>>();
   if (cell == RecurrentCell::gru) f.template operator()<es::Gru<T>>();
   if (cell == RecurrentCell::lstm) f.template operator()<es::Lstm<T>>();
+  if (cell == RecurrentCell::lstm_fast) f.template operator()<es::FastLstm<T>>();
 }
 
 double sigmoid(double v) { return 1 / (1 + std::exp(-v)); }
+double fast_tanh(double x) {
+  const double s = std::abs(x), q = x * x;
+  return x * (2.45550750702956 * (1 + s) + (0.893229853513558 + 0.821226666969744 * s) * q) /
+         (2.44506634652299 + (2.44506634652299 + q) * std::abs(x + 0.814642734961073 * x * s));
+}
 
 // The formulas, unit by unit, of each signal of a batch.
 template <class T>
@@ -82,10 +88,13 @@ Eigen::Tensor<double, 3> naive(RecurrentCell cell, const RecurrentWeights<T>& w,
           const double fresh = std::tanh(from_input(2 * hidden + u) + sigmoid(gate(0)) * from_hidden(2 * hidden + u));
           own = (1 - z) * fresh + z * h[static_cast<std::size_t>(u)];
         }
-        if (cell == RecurrentCell::lstm) {
+        if (es::is_lstm_cell(cell)) {
+          const bool fast = cell == RecurrentCell::lstm_fast;
+          const auto opened = [&](Index g) { return fast ? (fast_tanh(gate(g) / 2) + 1) / 2 : sigmoid(gate(g)); };
+          const auto bent = [&](double v) { return fast ? fast_tanh(v) : std::tanh(v); };
           double& kept = c[static_cast<std::size_t>(u)];
-          kept = sigmoid(gate(1)) * kept + sigmoid(gate(0)) * std::tanh(gate(2));
-          own = sigmoid(gate(3)) * std::tanh(kept);
+          kept = opened(1) * kept + opened(0) * bent(gate(2));
+          own = opened(3) * bent(kept);
         }
       }
       for (Index o = 0; o < out; ++o) {
@@ -105,17 +114,17 @@ Eigen::Tensor<double, 3> naive(RecurrentCell cell, const RecurrentWeights<T>& w,
 }
 
 constexpr RecurrentCell cells[] = {RecurrentCell::rnn_tanh, RecurrentCell::rnn_relu, RecurrentCell::gru,
-                                   RecurrentCell::lstm};
+                                   RecurrentCell::lstm, RecurrentCell::lstm_fast};
 
 }  // namespace
 
 TEMPLATE_TEST_CASE("Recurrent: the definition", "[layer]", float, double) {
   using T = TestType;
-  const RecurrentCell cell = cells[GENERATE(0, 1, 2, 3)];
+  const RecurrentCell cell = cells[GENERATE(0, 1, 2, 3, 4)];
   const auto [in, hidden] = GENERATE(table<Index, Index>({{1, 1}, {3, 5}, {2, 16}, {20, 33}}));
   const bool bias = GENERATE(true, false), initial = GENERATE(false, true);
   for (const Index projection : {Index{0}, hidden / 2}) {
-    if (projection > 0 && cell != RecurrentCell::lstm) continue;
+    if (projection > 0 && !es::is_lstm_cell(cell)) continue;
     INFO("cell " << static_cast<int>(cell) << ", " << in << " channels to " << hidden << ", projection " << projection);
     const auto weights = random_recurrent<T>(cell, in, hidden, {bias, projection, initial});
     support::Random random(3);
@@ -131,7 +140,7 @@ TEMPLATE_TEST_CASE("Recurrent: the definition", "[layer]", float, double) {
 
 TEMPLATE_TEST_CASE("Recurrent: any chunking gives the offline output", "[layer][property]", float, double) {
   using T = TestType;
-  const RecurrentCell cell = cells[GENERATE(0, 1, 2, 3)];
+  const RecurrentCell cell = cells[GENERATE(0, 1, 2, 3, 4)];
   for (const auto& [in, hidden, batch] : {std::tuple<Index, Index, Index>(1, 1, 1), {3, 5, 2}, {2, 16, 1}, {8, support::cases<Index>(70), 3}})
     with_cell<T>(cell, [&]<class L>() {
       support::check_contract(L(random_recurrent<T>(cell, in, hidden, {.initial = hidden == 5})), batch,

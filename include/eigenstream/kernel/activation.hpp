@@ -124,6 +124,35 @@ struct Tanh {
   }
 };
 
+/// A quotient of polynomials near tanh, by which many players of amplifier models replace it: off by up to 0.012, and 1.008
+/// far out. With s = |x|: x (a + a s + (b + c s) x^2) / (d + (d + x^2) |x + e x s|).
+template <class T>
+struct FastTanh {
+  static constexpr const char* name = "Fasttanh";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    return simd::fast_tanh(x);
+  }
+};
+
+/// x between `least` and `most`, and lines of other slopes beyond
+template <class T>
+struct LeakyHardtanh {
+  static constexpr const char* name = "LeakyHardtanh";
+  template <class P>
+  EIGENSTREAM_ALWAYS_INLINE P operator()(P x) const noexcept {
+    const P low = P::broadcast(least), high = P::broadcast(most);
+    const P above = multiply_add(P::broadcast(most_slope), x - high, high);
+    const P below = multiply_add(P::broadcast(least_slope), x - low, low);
+    return select_greater(x, high, above, select_greater(low, x, below, x));
+  }
+  template <class Visit>
+  void options(Visit&& visit) const {
+    visit(least); visit(most); visit(least_slope); visit(most_slope);
+  }
+  T least = T(-1), most = T(1), least_slope = T(0.01), most_slope = T(0.01);
+};
+
 /// log(1 + e^(beta x)) / beta; x itself where beta * x > threshold
 template <class T>
 struct Softplus {

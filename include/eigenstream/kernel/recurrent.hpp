@@ -11,11 +11,12 @@
 EIGENSTREAM_BEGIN_NAMESPACE
 
 /// What a recurrent layer does with each frame.
-enum class RecurrentCell { rnn_tanh, rnn_relu, gru, lstm };
+enum class RecurrentCell { rnn_tanh, rnn_relu, gru, lstm, lstm_fast };
+constexpr bool is_lstm_cell(RecurrentCell cell) noexcept { return cell == RecurrentCell::lstm || cell == RecurrentCell::lstm_fast; }
 
 /// Gates of a cell: how often the hidden units are in the rows of its weights.
 constexpr Index gates_of(RecurrentCell cell) noexcept {
-  return cell == RecurrentCell::gru ? 3 : cell == RecurrentCell::lstm ? 4 : 1;
+  return cell == RecurrentCell::gru ? 3 : is_lstm_cell(cell) ? 4 : 1;
 }
 
 namespace kernel {
@@ -56,6 +57,7 @@ EIGENSTREAM_ALWAYS_INLINE simd::Packet<T, N> gate_tanh(simd::Packet<T, N> x) noe
 ///   rnn    y = f(s),  s = a + V h,  a = W x + both biases
 ///   gru    r, z = sigmoid(s_r), sigmoid(s_z),  n = tanh(r b_n + a_n),  y = (1 - z) n + z h,  b_n = its bias + V_n h
 ///   lstm   i, f, o = sigmoid(s),  g = tanh(s_g),  cell = f cell + i g,  y = o tanh(cell)
+///   lstm_fast   the same with fast_tanh(v) for tanh(v), and (fast_tanh(v / 2) + 1) / 2 for sigmoid(v)
 /// Order of operations, the same for every unit wherever it stands and however many columns are computed at once:
 /// `sums` partial sums; input i, and then unit i of h, belong to partial sum i mod sums; the first starts with the
 /// bias, the others with 0; each is a chain of multiply-adds in order of i; at the end they are added as ((p0 + p1) +
@@ -117,7 +119,7 @@ class RecurrentSteps {
 
  private:
   static constexpr int gates = static_cast<int>(gates_of(Cell));
-  static constexpr bool is_gru = Cell == RecurrentCell::gru, is_lstm = Cell == RecurrentCell::lstm;
+  static constexpr bool is_gru = Cell == RecurrentCell::gru, is_lstm = is_lstm_cell(Cell);
   static constexpr int sums_of_gates = gates + (is_gru ? 1 : 0);  // the last one of a gru: b_n
   static constexpr int widest = simd::max_lanes<T>;
   static constexpr int narrowest = std::min(widest, std::max(4, simd::min_lanes<T>));
@@ -146,6 +148,12 @@ class RecurrentSteps {
     } else if constexpr (is_gru) {
       const P r = simd::sigmoid(sum[0]), z = simd::sigmoid(sum[1]), fresh = gate_tanh(multiply_add(r, sum[3], sum[2]));
       return multiply_add(P::broadcast(T(1)) - z, fresh, z * before);
+    } else if constexpr (Cell == RecurrentCell::lstm_fast) {
+      const P half = P::broadcast(T(0.5));
+      const auto sigmoid = [half](P v) EIGENSTREAM_INLINE_LAMBDA { return multiply_add(half, simd::fast_tanh(half * v), half); };
+      const P in = sigmoid(sum[0]), forget = sigmoid(sum[1]), out = sigmoid(sum[3]);
+      cell = multiply_add(forget, cell, in * simd::fast_tanh(sum[2]));
+      return out * simd::fast_tanh(cell);
     } else {
       const P in = simd::sigmoid(sum[0]), forget = simd::sigmoid(sum[1]), out = simd::sigmoid(sum[3]);
       cell = multiply_add(forget, cell, in * gate_tanh(sum[2]));

@@ -108,6 +108,19 @@ struct Hardtanh : Pointwise<T, kernel::Hardtanh<T>> {
   }
 };
 
+/// x held within [least, most], but beyond it goes on with a slope
+template <class T>
+struct LeakyHardtanh : Pointwise<T, kernel::LeakyHardtanh<T>> {
+  explicit LeakyHardtanh(T least_ = T(-1), T most_ = T(1), T least_slope_ = T(0.01), T most_slope_ = T(0.01))
+      : Pointwise<T, kernel::LeakyHardtanh<T>>({least_, most_, least_slope_, most_slope_}) {
+    check(least_ <= most_, "LeakyHardtanh: min_val = ", least_, " above max_val = ", most_);
+  }
+};
+
+/// A quotient of polynomials near tanh, see kernel/activation.hpp: what players of amplifier models have in its place
+template <class T>
+using FastTanh = Pointwise<T, kernel::FastTanh<T>>;
+
 /// (x + 3) / 6 held within [0, 1]
 template <class T>
 using Hardsigmoid = Pointwise<T, kernel::Hardsigmoid<T>>;
@@ -206,7 +219,7 @@ using Elementary = Pointwise<T, kernel::Elementary<T, f>>;
 static_assert(Layer<Power<float>> && Layer<Compare<float>> && Layer<Elementary<float, Function::expm1>>);
 static_assert(Layer<Relu<float>> && Layer<LeakyRelu<float>> && Layer<Elu<float>> && Layer<Selu<float>> && Layer<Silu<float>> &&
               Layer<Gelu<float>> && Layer<GeluTanh<float>> && Layer<Sigmoid<float>> && Layer<Tanh<float>> && Layer<Softplus<float>> &&
-              Layer<Softsign<float>> && Layer<Hardtanh<float>> && Layer<Hardsigmoid<float>> && Layer<Hardswish<float>> && Layer<Celu<float>> &&
+              Layer<Softsign<float>> && Layer<Hardtanh<float>> && Layer<LeakyHardtanh<float>> && Layer<FastTanh<float>> && Layer<Hardsigmoid<float>> && Layer<Hardswish<float>> && Layer<Celu<float>> &&
               Layer<Mish<float>> && Layer<LogSigmoid<float>> && Layer<Tanhshrink<float>> && Layer<Softshrink<float>> && Layer<Hardshrink<float>> &&
               Layer<Threshold<float>> && Layer<Abs<float>> && Layer<Exp<float>> && Layer<Log<float>> && Layer<Sqrt<float>> &&
               Layer<Square<float>> && Layer<Sin<float>> && Layer<Cos<float>> && Layer<Reciprocal<float>>);

@@ -28,7 +28,7 @@ struct RecurrentWeights {
 ///   rnn    h = tanh(a),  a = W x + b + V h' + c           (or max(a, 0)); h' is h of the frame before
 ///   gru    r, z = sigmoid(a_r), sigmoid(a_z),  n = tanh(W_n x + b_n + r (V_n h' + c_n)),  h = (1 - z) n + z h'
 ///   lstm   i, f, o = sigmoid(a_i), sigmoid(a_f), sigmoid(a_o),  g = tanh(a_g),  c = f c' + i g,  h = o tanh(c), or with
-///          a projection P o tanh(c)
+///          a projection P o tanh(c); lstm_fast: with rational functions near tanh and the sigmoid
 /// Before the first frame h' and c' are 0, or h0 and c0.
 /// Shapes   x (C,T) or (C,B,T) -> y (R,T) or (R,B,T); the gates of the weights are in the order r, z, n and i, f, g, o
 /// Timing   a frame in, a frame out, at once; the receptive field is unbounded
@@ -159,7 +159,7 @@ class Recurrent {
 
  private:
   static constexpr Index gate_count = gates_of(Cell);
-  static constexpr bool is_lstm = Cell == RecurrentCell::lstm, is_gru = Cell == RecurrentCell::gru;
+  static constexpr bool is_lstm = is_lstm_cell(Cell), is_gru = Cell == RecurrentCell::gru;
   static constexpr bool is_static = In != Dynamic && Hidden != Dynamic;
   static constexpr const char* name = Cell == RecurrentCell::gru ? "GRU" : is_lstm ? "LSTM" : "RNN";
   static constexpr Index size = static_cast<Index>(sizeof(T));
@@ -194,9 +194,12 @@ template <class T, Index In = Dynamic, Index Hidden = Dynamic>
 using Gru = Recurrent<RecurrentCell::gru, T, In, Hidden>;
 template <class T, Index In = Dynamic, Index Hidden = Dynamic>
 using Lstm = Recurrent<RecurrentCell::lstm, T, In, Hidden>;
+/// With FastTanh in the place of tanh, and of the sigmoid by tanh(x / 2): what players of amplifier models do.
+template <class T, Index In = Dynamic, Index Hidden = Dynamic>
+using FastLstm = Recurrent<RecurrentCell::lstm_fast, T, In, Hidden>;
 
 static_assert(Layer<Rnn<float>> && Layer<RnnRelu<float>> && Layer<Gru<float>> && Layer<Gru<float, 3, 8>> &&
-              Layer<Lstm<float>> && Layer<Lstm<float, 2, 16>>);
+              Layer<Lstm<float>> && Layer<Lstm<float, 2, 16>> && Layer<FastLstm<float>>);
 
 EIGENSTREAM_END_NAMESPACE
 

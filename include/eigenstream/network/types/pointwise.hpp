@@ -168,6 +168,15 @@ inline void add_pointwise_types(Registry& registry) {
         return Built(Hardtanh<float>(least, r.number("max_val")));
       },
       {F::number("min_val", -1, "the least"), F::number("max_val", 1, "the greatest")});
+  add("LeakyHardtanh", "", "x from min_val to max_val, and lines of min_slope and max_slope beyond",
+      [](ModuleReader& r, const FrameShape&) {
+        const float least = r.number("min_val"), most = r.number("max_val"), least_slope = r.number("min_slope");
+        return Built(LeakyHardtanh<float>(least, most, least_slope, r.number("max_slope")));
+      },
+      {F::number("min_val", -1, "where the lower line begins"), F::number("max_val", 1, "where the upper one does"),
+       F::number("min_slope", 0.01, "of the lower line"), F::number("max_slope", 0.01, "of the upper one")});
+  add("Fasttanh", "", "x (a + a s + (b + c s) x x) / (d + (d + x x) abs(x + e x s)), near tanh(x); s = abs(x), a = 2.45550750702956, "
+      "b = 0.893229853513558, c = 0.821226666969744, d = 2.44506634652299, e = 0.814642734961073", build_plain<FastTanh<float>>);
   add("Hardsigmoid", "torch.nn.Hardsigmoid", "min(max(x/6 + 1/2, 0), 1)", build_plain<Hardsigmoid<float>>);
   add("Hardswish", "torch.nn.Hardswish", "x times Hardsigmoid", build_plain<Hardswish<float>>);
   add("CELU", "torch.nn.CELU", "x if x > 0, else alpha (exp(x / alpha) - 1)",

@@ -15,7 +15,7 @@ namespace detail {
 template <RecurrentCell Cell, class Add>
 void read_recurrent(ModuleReader& r, bool both, Add&& add) {
   using L = Recurrent<Cell, float>;
-  constexpr bool is_lstm = Cell == RecurrentCell::lstm;
+  constexpr bool is_lstm = is_lstm_cell(Cell);
   Index in = r.integer("input_size");
   const Index hidden = r.integer("hidden_size"), layers = r.integer("num_layers");
   const Index projected = is_lstm ? r.integer("proj_size") : 0;
@@ -67,6 +67,11 @@ inline constexpr std::string_view nonlinearities[] = {"tanh", "relu"};
 inline Built build_rnn(ModuleReader& r, const FrameShape&) {
   if (r.text("nonlinearity") == "tanh") return build_recurrent<RecurrentCell::rnn_tanh>(r);
   return build_recurrent<RecurrentCell::rnn_relu>(r);
+}
+
+inline Built build_lstm(ModuleReader& r, const FrameShape&) {
+  if (r.boolean("fast_tanh")) return build_recurrent<RecurrentCell::lstm_fast>(r);
+  return build_recurrent<RecurrentCell::lstm>(r);
 }
 
 /// Recurrent layers, and what else goes on for ever: the types that model files may hold.
@@ -127,10 +132,11 @@ inline void add_recurrent_types(Registry& registry) {
                   "h[t] = weight_hr (sigmoid(a_o + b_o) * tanh(c[t]))    with proj_size",
        .notes = notes,
        .fields = {input, hidden, layers, bias, both,
-                  F::integer("proj_size", 0, "channels of h, less than `H`; 0: `H` of them", 0), initial},
+                  F::integer("proj_size", 0, "channels of h, less than `H`; 0: `H` of them", 0), initial,
+                  F::boolean("fast_tanh", false, "whether Fasttanh stands for tanh, and (Fasttanh(x / 2) + 1) / 2 for sigmoid")},
        .tensors = {{"c0", "num_layers, hidden_size", "initial_state"},
                    {"weight_hr_l<k>", "proj_size, hidden_size", "proj_size"}},
-       .build = [](ModuleReader& r, const FrameShape&) { return build_recurrent<RecurrentCell::lstm>(r); }},
+       .build = build_lstm},
       "4 * hidden_size", "4 * hidden_size, input_size", "4 * hidden_size, hidden_size");
 }
 
