@@ -1,7 +1,6 @@
 // Streams a WAV file through a network, block by block, as a real-time host would, and reports what that costs and
 // what it brings. The program behind scripts/demo.
 //   denoise model.safetensors noisy.wav [--clean clean.wav] [--block 128] [-o denoised.wav]
-#include <sndfile.h>
 #include <unistd.h>  // isatty
 
 #include <CLI/CLI.hpp>
@@ -12,62 +11,15 @@
 #include <cstring>
 #include <eigenstream.hpp>
 #include <eigenstream/network/load_model.hpp>
-#include <filesystem>
 #include <limits>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "../mono_wav.hpp"
+
 namespace es = eigenstream;
 using es::Index;
-
-struct Recording {
-  SF_INFO info{};
-  std::vector<float> samples;
-
-  Index frames() const { return static_cast<Index>(samples.size()); }
-  es::Frames<const float> view() const { return {samples.data(), {.channels = 1}, frames()}; }
-};
-
-using SoundFile = std::unique_ptr<SNDFILE, int (*)(SNDFILE*)>;
-
-Recording read_mono(const std::string& path) {
-  Recording recording;
-  const SoundFile file(sf_open(path.c_str(), SFM_READ, &recording.info), sf_close);
-  es::check(file != nullptr, path, ": ", sf_strerror(nullptr));
-  es::check(recording.info.channels == 1, path, ": has ", recording.info.channels, " channels, this takes one");
-  es::check(recording.info.frames > 0, path, ": holds no samples");
-  // What a header says of the length may be unknown or wrong: grow with what is really there.
-  constexpr sf_count_t piece = 65536;
-  for (sf_count_t got = piece; got == piece;) {
-    const std::size_t before = recording.samples.size();
-    recording.samples.resize(before + piece);
-    got = sf_readf_float(file.get(), recording.samples.data() + before, piece);
-    recording.samples.resize(before + static_cast<std::size_t>(got));
-  }
-  es::check(!recording.samples.empty(), path, ": holds no samples");
-  if (recording.info.frames != SF_COUNT_MAX && recording.frames() < recording.info.frames)
-    std::fprintf(stderr, "denoise: %s: ends after %lld of the %lld samples that its header promises\n", path.c_str(),
-                 static_cast<long long>(recording.frames()), static_cast<long long>(recording.info.frames));
-  return recording;
-}
-
-// Appears under `path` whole or not at all.
-void write_mono(const std::string& path, const std::vector<float>& samples, SF_INFO info) {
-  const std::string partial = path + ".partial";
-  SoundFile file(sf_open(partial.c_str(), SFM_WRITE, &info), sf_close);
-  es::check(file != nullptr, path, ": ", sf_strerror(nullptr));
-  sf_command(file.get(), SFC_SET_CLIPPING, nullptr, SF_TRUE);
-  const auto count = static_cast<sf_count_t>(samples.size());
-  bool good = sf_writef_float(file.get(), samples.data(), count) == count;
-  good = sf_close(file.release()) == 0 && good;
-  std::error_code error;
-  if (good) std::filesystem::rename(partial, path, error);
-  if (good && !error) return;
-  std::filesystem::remove(partial, error);
-  es::fail(path, ": cannot be written");
-}
 
 // Scale-invariant signal-to-distortion ratio in dB, of signals whose mean was taken away:
 //   10 log10(|a s|^2 / |e - a s|^2) with a = <e,s> / |s|^2, s the clean signal and e the estimate.

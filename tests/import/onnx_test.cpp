@@ -136,6 +136,53 @@ TEST_CASE("import_onnx: Silero, DTLN and GTCRN give what their runtime gave", "[
     const es::AnyLayer<float> network = read("silero/silero_vad_op18_ifless.onnx");
     for (const Index chunk : {100, 512, 5000}) CHECK(difference(network, turned(r.at("x")), turned(r.at("y")), chunk) < 5e-5);
   }
+  SECTION("DTLN") {
+    // Windows of 512 samples, every 128, the first with 384 zeros: magnitudes, mask, back, the second network, added.
+    const es::WeightMap r = reference("dtln");
+    const es::Weights<float>&x = r.at("x"), &mask = r.at("mask"), &y = r.at("y");
+    const es::AnyLayer<float> masks = read("dtln/model_1.onnx"), cleans = read("dtln/model_2.onnx");
+    constexpr Index size = 512, hop = 128, bins = 257;
+    const Index windows = x.size() / hop;
+    std::vector<double> re(static_cast<std::size_t>(windows * bins)), im(re.size());
+    std::vector<float> magnitudes(re.size()), masked(re.size());
+    const auto angle = [](Index k, Index n) { return 2 * 3.14159265358979323846 * static_cast<double>(k * n % size) / size; };
+    for (Index w = 0, at = 0; w < windows; ++w)
+      for (Index k = 0; k < bins; ++k, ++at) {
+        double real = 0, imaginary = 0;
+        for (Index n = std::max<Index>(0, size - hop - w * hop); n < size; ++n) {
+          const double value = static_cast<double>(x(w * hop + n - (size - hop)));
+          real += value * std::cos(angle(k, n)), imaginary -= value * std::sin(angle(k, n));
+        }
+        const auto place = static_cast<std::size_t>(at);
+        re[place] = real, im[place] = imaginary, magnitudes[place] = static_cast<float>(std::hypot(real, imaginary));
+      }
+    es::Stream first(masks), second(cleans);
+    first.process(es::Frames<const float>(magnitudes.data(), {bins}, windows), es::Frames<float>(masked.data(), {bins}, windows));
+    double apart = 0;
+    for (Index w = 0; w < windows; ++w)
+      for (Index k = 0; k < bins; ++k)
+        apart = std::max(apart, std::fabs(static_cast<double>(masked[static_cast<std::size_t>(w * bins + k)]) - static_cast<double>(mask(k, w))));
+    CHECK(apart < 2e-5);
+    std::vector<float> samples(static_cast<std::size_t>(windows * size)), cleaned(samples.size());
+    for (Index w = 0; w < windows; ++w)
+      for (Index n = 0; n < size; ++n) {
+        double sum = 0;
+        for (Index k = 0; k < bins; ++k) {
+          const auto at = static_cast<std::size_t>(w * bins + k);
+          const double both = (k == 0 || k == bins - 1 ? 1.0 : 2.0) * static_cast<double>(masked[at]) / size;
+          sum += both * (re[at] * std::cos(angle(k, n)) - im[at] * std::sin(angle(k, n)));
+        }
+        samples[static_cast<std::size_t>(w * size + n)] = static_cast<float>(sum);
+      }
+    second.process(es::Frames<const float>(samples.data(), {size}, windows), es::Frames<float>(cleaned.data(), {size}, windows));
+    std::vector<double> added(static_cast<std::size_t>(x.size() + size), 0.0);
+    for (Index w = 0; w < windows; ++w)
+      for (Index n = 0; n < size; ++n)
+        added[static_cast<std::size_t>(w * hop + n)] += static_cast<double>(cleaned[static_cast<std::size_t>(w * size + n)]);
+    apart = 0;
+    for (Index k = 0; k < y.size(); ++k) apart = std::max(apart, std::fabs(added[static_cast<std::size_t>(k)] - static_cast<double>(y(k))));
+    CHECK(apart < 2e-6);
+  }
   SECTION("GTCRN") {
     const es::WeightMap r = reference("gtcrn");
     const auto frames = [](const es::Weights<float>& x) {  // (2, bins, frames) to frames of 2 channels

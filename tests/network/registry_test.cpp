@@ -194,6 +194,19 @@ TEST_CASE("registry: user types are added, names are not taken twice", "[network
   mentions(error_of([&] { registry.replace("Relu", nullptr); }), {"Relu", "no factory"});
 }
 
+// Behind a layer that takes any number of channels, and makes frames of a width that is known only then.
+TEST_CASE("registry: an Input behind what says nothing of its frames tells what comes", "[network]") {
+  using Fields = std::map<std::string, es::ModuleSpec::Value>;
+  const auto n = [](std::int64_t value) { return es::ModuleSpec::Value(value); };
+  const es::ModuleSpec windows{"Stft", "s", Fields{{"n_fft", n(8)}, {"hop_length", n(4)}}, {}},
+      input{"Input", "i", {{"channels", n(2)}, {"width", n(5)}}, {}},
+      pool{"AdaptiveAvgPool1d", "p", {{"output_size", n(1)}}, {}};
+  const auto network =
+      es::builtin_registry().create({"Sequential", "", {}, {{"layers", {windows, {"Sequential", "", {}, {{"layers", {input, pool}}}}}}}}, {});
+  CHECK(network.layer.facts({1}).out == es::FrameShape{2});
+  mentions(error_of([&] { network.layer.facts({2}); }), {"Input", "2 channels"});
+}
+
 TEST_CASE("registry: a number for each axis, or one for all", "[network]") {
   const es::Registry registry = es::builtin_registry();
   using List = std::vector<std::int64_t>;

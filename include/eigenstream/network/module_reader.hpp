@@ -26,7 +26,8 @@ inline constexpr FrameShape unknown_frame{0, 0, 0, 1};
 inline FrameShape out_of_layer(const AnyLayer<float>& layer, FrameShape& in) {
   const FrameShape wanted = layer.wanted();
   if (in.channels == 0) in.channels = wanted.channels;
-  if (!in.has_space() && wanted.width > 0 && wanted.height > 0) in.width = wanted.width, in.height = wanted.height;
+  const bool open = !in.has_space() || in.width == 0 || in.height == 0;
+  if (open && wanted.width > 0 && wanted.height > 0) in.width = wanted.width, in.height = wanted.height;
   if (in.size() > 0) return layer.facts(in).out;
   return layer.in_place() && layer.keeps_channels() ? in : unknown_frame;
 }
