@@ -290,6 +290,8 @@ int command_line(int argc, char** argv) {
   import->add_option("--set", onnx_constants, "ONNX: an input that is the same number at every call")->type_name("INPUT=NUMBER");
   import->add_option("--shape", onnx_shapes, "ONNX: the shape of an input at one call, where the file leaves it open")->type_name("INPUT=N,N,...");
   import->add_option("--hop", hop, "ONNX: a call takes a window of frames, and the next one begins N later")->type_name("N");
+  import->add_flag("--stream", import_options.onnx.stream,
+                   "ONNX: with --hop, works out once what windows have in common, if convolutions have no padding over time");
   import->add_option("--time-axis", time_axis, "ONNX: which axis of the first input are the frames of a window")->type_name("N");
   import->add_option("--channels-axis", channels_axis, "ONNX: which axis of the first input becomes the channels of a frame")->type_name("N");
 
@@ -437,7 +439,9 @@ int command_line(int argc, char** argv) {
     tool::deps(dependencies);
   } else if (*import) {
     if (of_model_quality->count() > 0) import_options.quality = parse_share("--quality", quality_of_model);
+    const bool over_stream = import_options.onnx.stream;
     import_options.onnx = parse_onnx(onnx_states, onnx_constants, onnx_shapes);
+    import_options.onnx.stream = over_stream;
     if (!hop.empty()) import_options.onnx.hop = parse_number("--hop", hop, 1);
     if (!time_axis.empty()) import_options.onnx.time_axis = parse_number("--time-axis", time_axis, 0);
     if (!channels_axis.empty()) import_options.onnx.channels_axis = parse_number("--channels-axis", channels_axis, 0);

@@ -11,6 +11,7 @@
 #include "eigenstream/import/onnx_layout.hpp"
 #include "eigenstream/import/onnx_patterns.hpp"
 #include "eigenstream/import/onnx_shape.hpp"
+#include "eigenstream/import/onnx_stream.hpp"
 #include "eigenstream/import/onnx_trace.hpp"
 
 #endif  // EIGENSTREAM_IMPORT_HPP

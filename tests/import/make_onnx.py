@@ -183,6 +183,24 @@ class WindowsOfFrames(nn.Module):
         return self.second(y).flatten(1)
 
 
+@case(inputs=[(1, 32, 6, 1)], hop=4, time_axis=1)
+class Overlapping(nn.Module):
+    """Windows that overlap by most of their frames, as a picture: no padding over time, strides that add up to half the hop, what looks
+    at several rows, and in the end at the whole window."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(1, 5, (3, 3), padding=(0, 1)), nn.Conv2d(5, 6, (4, 1), stride=(2, 1), dilation=(2, 1))
+        self.bins, self.norm, self.slopes = nn.Linear(3, 4), nn.LayerNorm(4), nn.PReLU(6)
+        self.last = nn.Linear(6, 3)
+
+    def forward(self, x):
+        y = F.max_pool2d(F.leaky_relu(self.first(x.permute(0, 3, 1, 2)), 0.2).clamp(min=-0.4), (1, 2))
+        y = self.slopes(self.second(y))
+        y = self.norm(self.bins(y))[:, :, 1:] + y.mean(3, keepdim=True)[:, :, :-1]
+        return self.last(torch.softmax(y, 1).amax(3).mean(2))
+
+
 def run(module, options):
     """The signal and what comes out, as frames in the order of memory: time, height, width, channels."""
     generator = torch.Generator().manual_seed(7)

@@ -61,6 +61,7 @@ double difference(const es::AnyLayer<float>& network, const es::Weights<float>& 
 es::OnnxOptions options_of(const std::string& name) {
   if (name == "Windows") return {.hop = 16};
   if (name == "WindowsOfFrames") return {.hop = 2, .time_axis = 1};
+  if (name == "Overlapping") return {.hop = 4, .time_axis = 1};
   return {};
 }
 
@@ -81,6 +82,24 @@ TEST_CASE("import_onnx: networks of one call give what torch gives, in calls of 
     ++networks;
   }
   CHECK(networks == static_cast<Index>(signals.size()) / 2);
+}
+
+TEST_CASE("import_onnx: what windows have in common is worked out once", "[import][onnx]") {
+  const es::WeightMap signals = es::read_safetensors(onnx_folder + "onnx.safetensors").tensors;
+  for (const std::string name : {"WindowsOfFrames", "Overlapping"}) {
+    INFO(name);
+    es::OnnxOptions options = options_of(name);
+    const std::vector<std::byte> bytes = bytes_of(onnx_folder + "onnx/" + name + ".onnx");
+    const es::AnyLayer<float> windows = network_of(es::import_onnx(bytes, options));
+    options.stream = true;
+    const es::AnyLayer<float> stream = network_of(es::import_onnx(bytes, options));
+    for (const Index chunk : {1, 3, 100}) CHECK(difference(stream, signals.at(name + ".x"), signals.at(name + ".y"), chunk) < 2e-5);
+    CHECK(stream.facts({stream.wanted().channels}).macs < 0.7 * windows.facts({windows.wanted().channels}).macs);
+  }
+  const std::vector<std::byte> bytes = bytes_of(onnx_folder + "onnx/Overlapping.onnx");
+  CHECK(error_of([&] { static_cast<void>(es::import_onnx(bytes, {.stream = true, .time_axis = 1})); }).find("--hop") != std::string::npos);
+  CHECK(error_of([&] { static_cast<void>(es::import_onnx(bytes, {.hop = 3, .stream = true, .time_axis = 1})); })
+            .find("comes every 2 frames, but windows begin every 3") != std::string::npos);
 }
 
 TEST_CASE("import_onnx: what is made obeys the law", "[import][onnx]") {

@@ -6,12 +6,14 @@
 #include <cstddef>  // byte
 #include <deque>    // operations that are ready
 #include <map>      // cells
+#include <optional> // streamer
 #include <set>      // what is needed
 #include <span>     // bytes
 #include <string>   // names
 #include <vector>   // axes
 
 #include "eigenstream/import/onnx_layers.hpp"
+#include "eigenstream/import/onnx_stream.hpp"
 #include "eigenstream/io/model_file.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -44,6 +46,7 @@ inline std::vector<std::vector<Index>> frame_axes(const std::vector<Index>& dims
 struct Input {
   FrameShape frame, call;
   std::vector<std::vector<Index>> axes;  // of the call's tensor, as channels, width and height
+  Index time = -1;                       // of a window
 };
 inline Input input_of(const Value& signal, const OnnxOptions& options, const std::string& where) {
   const std::string what = where + "input \"" + signal.name + "\"";
@@ -66,11 +69,12 @@ inline Input input_of(const Value& signal, const OnnxOptions& options, const std
   check(options.hop >= 1 && options.hop <= size, what, ": windows of ", size, " frames, one every ", options.hop);
   input.axes = large.empty() ? std::vector<std::vector<Index>>{{time}} : std::vector<std::vector<Index>>{large, {time}};
   input.call = Builder::shape_of(signal.dims, input.axes);
+  input.time = time;
   input.frame = {large.empty() ? Index{1} : signal.dims[static_cast<std::size_t>(large.front())], 1, 1, 1};
   return input;
 }
 // The value of the call's tensor. Windows begin so that each ends with its newest frames, and the last one is filled with zeros.
-inline Index add_input(Layout& layout, const Input& input, Index hop) {
+inline Index add_input(Layout& layout, const Input& input, Index hop, bool stream) {
   using Values = std::map<std::string, ModuleSpec::Value>;
   const auto number = [](Index value) { return std::int64_t{value}; };
   const Index begin = layout.graph().input();
@@ -83,6 +87,8 @@ inline Index add_input(Layout& layout, const Input& input, Index hop) {
   const Index size = input.call.size() / input.frame.channels;
   const Index whole = layout.add("Pad", "whole_windows", Values{{"left", number(0)}, {"right", number(0)}, {"multiple", number(hop)}}, begin,
                                  input.frame);
+  if (stream)
+    return layout.add("Pad", "first_window", Values{{"left", number(size - hop)}, {"right", number(0)}}, whole, input.frame);
   ModuleSpec windows{"Windowed", layout.path("windows"),
                      {{"size", number(size)}, {"stride", number(hop)}, {"channels", number(input.frame.channels)}, {"merge", merge},
                       {"padding", std::vector<std::int64_t>{size - hop, 0}}},
@@ -93,7 +99,7 @@ inline Index add_input(Layout& layout, const Input& input, Index hop) {
 }
 
 // What is known of files that leave it open: Silero's detector of speech, versions 5 and 6, by its three inputs.
-inline OnnxOptions with_what_is_known(const File& file, OnnxOptions options) {
+inline OnnxOptions with_what_is_known(const File& file, OnnxOptions options, std::map<std::string, std::string>& metadata) {
   const auto has = [&](const char* name) {
     for (const Port& port : file.graph.inputs)
       if (port.name == name) return true;
@@ -105,6 +111,7 @@ inline OnnxOptions with_what_is_known(const File& file, OnnxOptions options) {
   const Index hop = rate == 8000 ? 256 : 512;
   options.shapes["input"] = {1, hop + hop / 8};
   options.hop = hop;
+  metadata["sample_rate_hz"] = rate == 8000 ? "8000" : "16000";
   return options;
 }
 
@@ -191,7 +198,9 @@ inline void make_layers(Builder& builder, const Program& program, Index opset, c
 inline ModelFile import_onnx(std::span<const std::byte> bytes, const OnnxOptions& given = {}, const std::string& where = "") {
   namespace d = onnx::detail;
   const onnx::File file = onnx::parse(bytes, where);
-  const OnnxOptions options = d::with_what_is_known(file, given);
+  ModelFile model;
+  model.metadata = file.metadata;
+  const OnnxOptions options = d::with_what_is_known(file, given, model.metadata);
   onnx::Program program = onnx::trace(file, options, where);
   check(program.inputs.size() == 1, where, "the inputs ", [&] {
     std::string names;
@@ -200,27 +209,39 @@ inline ModelFile import_onnx(std::span<const std::byte> bytes, const OnnxOptions
   }(), " are all signals; say which are states (--state INPUT=OUTPUT) or known numbers (--set INPUT=NUMBER)");
   d::find_norms(program);
 
-  const onnx::Value& signal = program.values[static_cast<std::size_t>(program.inputs.front())];
+  const onnx::Value signal = program.values[static_cast<std::size_t>(program.inputs.front())];
   const d::Input input = d::input_of(signal, options, where);
+  check(!options.stream || options.hop > 0, where, "what windows have in common is worked out once where there are windows (--hop)");
+  std::optional<d::Streamer> streamer;
+  if (options.stream) streamer.emplace(program, input.time);
   onnx::Builder builder(program, input.frame);
-  builder.settle(program.inputs.front(), d::add_input(builder.layout(), input, options.hop), input.axes);
+  onnx::Layout& layout = builder.layout();
+  std::vector<std::vector<Index>> axes = input.axes;
+  if (options.stream && input.frame.channels == 1) axes = {{}};  // a window of one sample
+  if (options.stream && axes.size() > 1) axes.resize(1);
+  builder.settle(program.inputs.front(), d::add_input(layout, input, options.hop, options.stream), axes);
   d::make_layers(builder, program, file.opset, where);
 
-  onnx::Layout& layout = builder.layout();
   std::vector<std::int64_t> outputs;
   std::vector<std::string> names;
   for (const auto& [name, array] : program.outputs) {
-    const bool alike = array.dims == signal.dims;
-    outputs.push_back(builder.arranged(array, alike ? input.axes : d::frame_axes(array.dims, -1, where + "output \"" + name + "\"")));
+    const std::string what = where + "output \"" + name + "\"";
+    const bool alike = array.dims == signal.dims && !options.stream;
+    Index value = builder.arranged(array, alike ? input.axes : d::frame_axes(array.dims, -1, what));
+    if (streamer) {
+      const Index period = streamer->period(array);
+      check(options.hop % period == 0, what, ": comes every ", period, " frames, but windows begin every ", options.hop,
+            ": import it without --stream");
+      value = layout.every(value, options.hop / period);
+    }
+    outputs.push_back(value);
     names.push_back(name);
   }
-  ModelFile model;
   model.network = std::move(layout.graph()).network();
   const auto last = static_cast<std::int64_t>(model.network.children["nodes"].size());
   if (outputs.size() > 1 || outputs.front() != last) model.network.fields["outputs"] = outputs;
   if (outputs.size() > 1) model.network.fields["output_names"] = names;
   model.weights = std::move(layout.graph()).weights();
-  model.metadata = file.metadata;
   return model;
 }
 

@@ -7,6 +7,7 @@
 #include <map>        // simple operations
 #include <optional>   // axis of time
 #include <string>     // names
+#include <utility>    // exchange
 #include <vector>     // axes
 
 #include "eigenstream/import/onnx_builder.hpp"
@@ -120,6 +121,13 @@ class LayerMaker {
     if (o_.op == "Celu") return plain("CELU", {{"alpha", r_.number("alpha", 1)}});
     if (o_.op == "ThresholdedRelu") return plain("Threshold", {{"threshold", r_.number("alpha", 1)}, {"value", 0.0}});
     if (o_.op == "Gelu") return plain("GELU", {{"approximate", r_.text("approximate", "none")}});
+    if (o_.op == "Clip" && ((r_.has_input(1) && !r_.input(1).constant()) || (r_.has_input(2) && !r_.input(2).constant()))) {
+      // Limits that depend on the signal.
+      Array y = x();
+      if (r_.has_input(1)) two("Max", y, broadcast_to(r_.input(1), x().dims)), y = array_of(out());
+      if (r_.has_input(2)) two("Min", y, broadcast_to(r_.input(2), x().dims));
+      return;
+    }
     if (o_.op == "Clip") {
       const double least = limit("min", 1, -greatest), most = limit("max", 2, greatest);
       return plain("Hardtanh", {{"min_val", least}, {"max_val", most}});
@@ -426,15 +434,18 @@ class LayerMaker {
     std::vector<Index> space;  // axes, the width last
     Index time = -1;           // the axis of time, if any
     Taps taps = {};
+    Index before = 0, stride = 1;  // zeros before the first frame, and frames from one result to the next
     Index from = 0;
   };
-  Field field_of(const Sliding& s, bool transposed) {
+  // With may_pad false, an axis of time only if the taps need no frames before the first.
+  Field field_of(const Sliding& s, bool transposed, bool may_pad = true) {
     check(x().dims[0] == 1, "of shape ", text_of(x().dims), " is of several signals at once");
     Field field;
     Array in = x();
     const TimeAxis time = time_axis();
     if (time.axis >= 0) {
-      if (const std::optional<Taps> taps = taps_of(time, s, transposed)) field.taps = *taps, field.time = time.axis;
+      const std::optional<Taps> taps = taps_of(time, s, transposed);
+      if (taps && (may_pad || (taps->count - 1) * taps->dilation + taps->latest <= 0)) field.taps = *taps, field.time = time.axis;
     }
     for (Index axis = 2; axis < in.rank(); ++axis)
       if (axis != field.time) field.space.push_back(axis);
@@ -450,8 +461,14 @@ class LayerMaker {
       in = cut(in, cuts);
       for (Element& each : in.elements) each.lag = 0;
     }
-    const Index from = b_.arranged(in, frame_axes(field));
-    field.from = field.taps.latest == 0 ? from : layout_.late(from, field.taps.latest);
+    field.from = b_.arranged(in, frame_axes(field));
+    field.before = (field.taps.count - 1) * field.taps.dilation;
+    // What is later than now takes the place of zeros before the first frame.
+    const Index later = std::clamp<Index>(-field.taps.latest, 0, field.before);
+    field.before -= later;
+    field.from = layout_.late(field.from, field.taps.latest + later);
+    field.stride = o_.time_stride;
+    if (field.time < 0) field.from = layout_.every(field.from, std::exchange(field.stride, 1));
     return field;
   }
   // Channels, width, height.
@@ -521,7 +538,7 @@ class LayerMaker {
     sliding_layer(field, s, plain ? "Conv1d" : field.space.size() == 1 ? "ConvTranspose2d" : "ConvTranspose3d", true);
   }
   void sliding_layer(const Field& field, const Sliding& s, const char* type, bool transposed) {
-    const Index groups = r_.integer("group", 1), before = (field.taps.count - 1) * field.taps.dilation;
+    const Index groups = r_.integer("group", 1), before = field.before;
     const bool plain = field.space.empty(), turned = transposed && plain;
     const std::string path = layout_.path(name());
     ModuleSpec spec{type, path, {}, {}};
@@ -533,9 +550,10 @@ class LayerMaker {
       spec.fields["kernel_size"] = std::int64_t{field.taps.count};
       spec.fields["dilation"] = std::int64_t{field.taps.dilation};
       spec.fields["padding"] = std::vector<std::int64_t>{before, 0};
+      spec.fields["stride"] = std::int64_t{field.stride};
     } else {
       spec.fields["kernel_size"] = per_axis(field, field.taps.count, [&](std::size_t k) { return s.taps[k]; });
-      spec.fields["stride"] = per_axis(field, 1, [&](std::size_t k) { return s.strides[k]; });
+      spec.fields["stride"] = per_axis(field, field.stride, [&](std::size_t k) { return s.strides[k]; });
       spec.fields["dilation"] = per_axis(field, field.taps.dilation, [&](std::size_t k) { return s.dilations[k]; });
       std::vector<std::int64_t> padding = transposed ? std::vector<std::int64_t>{0, before} : std::vector<std::int64_t>{before, 0};
       for (const Index axis : field.space)
@@ -554,21 +572,24 @@ class LayerMaker {
     check(o_.node->outputs.size() < 2 || o_.node->outputs[1].empty(), "its indices are used");
     const bool most = o_.op == "MaxPool";
     const Sliding s = sliding_of(r_, r_.integers("kernel_shape"), x().dims, false);
-    Field field;
-    for (Index axis = 2; axis < x().rank(); ++axis) field.space.push_back(axis);
-    check(field.space.size() <= 2, "slides over more than two axes within a frame");
+    const Field field = field_of(s, false, false);
     for (std::size_t k = 0; k < s.before.size(); ++k)
       check(s.before[k] == s.after[k] && 2 * s.before[k] <= s.taps[k], "padding ", s.before[k], " and ", s.after[k], " of a pool of ", s.taps[k]);
-    field.from = b_.arranged(x(), frame_axes(field));
-    const bool two = field.space.size() == 1;
-    ModuleSpec spec{most ? (two ? "MaxPool2d" : "MaxPool3d") : (two ? "AvgPool2d" : "AvgPool3d"), layout_.path(name()), {}, {}};
-    spec.fields["kernel_size"] = per_axis(field, 1, [&](std::size_t k) { return s.taps[k]; });
-    spec.fields["stride"] = per_axis(field, 1, [&](std::size_t k) { return s.strides[k]; });
-    spec.fields["padding"] = per_axis(field, 0, [&](std::size_t k) { return s.before[k]; });
+    const char* const types[2][3] = {{"AvgPool1d", "AvgPool2d", "AvgPool3d"}, {"MaxPool1d", "MaxPool2d", "MaxPool3d"}};
+    ModuleSpec spec{types[most ? 1 : 0][field.space.size()], layout_.path(name()), {}, {}};
+    const auto set = [&](const char* key, const std::vector<std::int64_t>& numbers) {
+      if (field.space.empty())
+        spec.fields[key] = numbers.front();
+      else
+        spec.fields[key] = numbers;
+    };
+    set("kernel_size", per_axis(field, field.taps.count, [&](std::size_t k) { return s.taps[k]; }));
+    set("stride", per_axis(field, field.stride, [&](std::size_t k) { return s.strides[k]; }));
+    set("padding", per_axis(field, 0, [&](std::size_t k) { return s.before[k]; }));
     spec.fields["ceil_mode"] = r_.integer("ceil_mode", 0) != 0;
-    const auto dilations = per_axis(field, 1, [&](std::size_t k) { return s.dilations[k]; });
+    const auto dilations = per_axis(field, field.taps.dilation, [&](std::size_t k) { return s.dilations[k]; });
     if (most)
-      spec.fields["dilation"] = dilations;
+      set("dilation", dilations);
     else
       for (const std::int64_t each : dilations) check(each == 1, "a mean of every ", each, " numbers is not read");
     if (!most) spec.fields["count_include_pad"] = r_.integer("count_include_pad", 0) != 0;

@@ -54,7 +54,9 @@ class Layout {
     return add(ModuleSpec{type, path(name), std::move(fields), {}}, {from}, shape);
   }
   Index join(const char* op, const std::string& name, const std::vector<Index>& from, const FrameShape& shape) {
-    return add(ModuleSpec{"Reduce", path(name), {{"op", std::string(op)}}, {}}, from, shape);
+    ModuleSpec spec{"Reduce", path(name), {{"op", std::string(op)}}, {}};
+    if (has_early_) spec.fields["align"] = std::string("lagging");  // what is without its first frames ends sooner
+    return add(std::move(spec), from, shape);
   }
 
   /// The same numbers as frames of another shape.
@@ -65,11 +67,20 @@ class Layout {
                  to);
     });
   }
-  /// The value so many frames ago; 0 before the first.
+  /// The value so many frames ago, 0 before the first; or so many frames later, without the first ones.
   Index late(Index value, std::int64_t frames) {
     if (frames == 0) return value;
+    has_early_ = has_early_ || frames < 0;
     return once({-2, value, frames, 0}, [&] {
-      return add("Pad", "late", {{"left", frames}, {"right", -frames}}, value, shape(value));
+      return add("Pad", frames > 0 ? "late" : "early", {{"left", frames}, {"right", frames > 0 ? -frames : std::int64_t{0}}}, value, shape(value));
+    });
+  }
+
+  /// Every so manieth frame.
+  Index every(Index value, Index frames) {
+    if (frames == 1) return value;
+    return once({-5, value, frames, 0}, [&] {
+      return add("AvgPool1d", "every", {{"kernel_size", std::int64_t{1}}, {"stride", std::int64_t{frames}}}, value, shape(value));
     });
   }
 
@@ -208,6 +219,7 @@ class Layout {
   eigenstream::detail::GraphDescription graph_;
   std::vector<FrameShape> shapes_;
   std::set<std::string> paths_;
+  bool has_early_ = false;
   std::map<std::vector<Index>, Index> made_;
   std::map<std::pair<std::vector<Place>, std::tuple<Index, Index, Index>>, Index> gathered_;
 };

@@ -26,6 +26,7 @@ struct Operation {
   std::vector<Array> inputs = {};             ///< without numbers and extents: left out
   std::vector<Index> outputs = {};            ///< values
   std::vector<std::vector<Index>> dims = {};  ///< of each output
+  Index time_stride = 1;                      ///< frames of its inputs from one of its own to the next
 };
 
 /// A value that arrays refer to: an input of the graph, a state, or what an operation gives.
