@@ -242,7 +242,10 @@ int command_line(int argc, char** argv) {
   import->group("Commands");
   import->footer(
       "What it is, the content tells:\n"
-      "  .nam   Neural Amp Modeler: WaveNet with all its options (A1, A2), LSTM, ConvNet, Linear, containers\n"
+      "  .nam             Neural Amp Modeler: WaveNet with all its options (A1, A2), LSTM, ConvNet, Linear,\n"
+      "                   containers of several\n"
+      "  .json, .aidax    RTNeural (Keras' layers), AIDA-X with gains and skip, GuitarML (Proteus, NeuralPi);\n"
+      "                   knobs become controls. Test vectors in the file are run, and the difference is printed\n"
       "Loudness, sample rate and what else it says of itself is kept as metadata. What cannot be done exactly is\n"
       "refused. info, run, check, bench and deps take such files directly, too.\n"
       "\n"
