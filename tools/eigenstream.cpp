@@ -238,25 +238,26 @@ int command_line(int argc, char** argv) {
 
   std::string quality_of_model;
   tool::es::ImportOptions import_options;
-  CLI::App* import = app.add_subcommand("import", "Make a model file of a network in another format");
-  import->group("Commands");
-  import->footer(
+  CLI::App* importing = app.add_subcommand("import", "Make a model file of a network in another format");
+  importing->group("Commands");
+  importing->footer(
       "What it is, the content tells:\n"
       "  .nam             Neural Amp Modeler: WaveNet with all its options (A1, A2), LSTM, ConvNet, Linear,\n"
       "                   containers of several\n"
-      "  .json, .aidax    RTNeural (Keras' layers), AIDA-X with gains and skip, GuitarML (Proteus, NeuralPi);\n"
-      "                   knobs become controls. Test vectors in the file are run, and the difference is printed\n"
-      "Loudness, sample rate and what else it says of itself is kept as metadata. What cannot be done exactly is\n"
-      "refused. info, run, check, bench and deps take such files directly, too.\n"
+      "  .json, .aidax    RTNeural (Keras' layers), AIDA-X with gains and skip, GuitarML (Proteus,\n"
+      "                   NeuralPi); knobs become controls. Test vectors in the file are run, and the\n"
+      "                   largest difference is printed\n"
+      "Loudness, sample rate and what else it says of itself is kept as metadata. What cannot be done\n"
+      "exactly is refused. info, run, check, bench and deps take such files directly, too.\n"
       "\n"
       "Examples:\n"
       "  eigenstream import amp.nam amp.safetensors\n"
       "  eigenstream import amp.nam small.safetensors --quality 0");
-  import->add_option("input", input, "A network in another format")->required()->type_name("");
-  import->add_option("output", output, "A model file (.safetensors) to write")->required()->type_name("");
+  importing->add_option("input", input, "A network in another format")->required()->type_name("");
+  importing->add_option("output", output, "A model file (.safetensors) to write")->required()->type_name("");
   CLI::Option* of_model_quality =
-      import->add_option("--quality", quality_of_model, "Of a container of several, from 0 (the cheapest) to 1 (the best)")->type_name("Q");
-  import->add_flag("--fast-tanh", import_options.fast_tanh, "Rational functions for tanh, as most players have");
+      importing->add_option("--quality", quality_of_model, "Of a container of several, from 0 (the cheapest) to 1 (the best)")->type_name("Q");
+  importing->add_flag("--fast-tanh", import_options.fast_tanh, "Rational functions for tanh, as most players have");
 
   tool::ResampleFileOptions resampling;
   std::string rate, resample_block = "4096", quality = "high", method = "hann", width = "6";
@@ -400,7 +401,7 @@ int command_line(int argc, char** argv) {
     if (!deps_frames.empty()) dependencies.frames = parse_number("--frames", deps_frames, 1);
     dependencies.in_stride = parse_number("--in-stride", in_stride, 1);
     tool::deps(dependencies);
-  } else if (*import) {
+  } else if (*importing) {
     if (of_model_quality->count() > 0) import_options.quality = parse_share("--quality", quality_of_model);
     tool::import_file(input, output, import_options);
   } else if (*resample) {
