@@ -80,6 +80,10 @@ TEST_CASE("nam: what it says of itself is kept", "[import]") {
   CHECK(metadata.at("sample_rate_hz") == "44100");
   CHECK(metadata.at("imported_from") == ".nam 0.5.4, Linear");
   CHECK_FALSE(metadata.contains("gain"));
+  for (const json& unknown : {json(-1), json(0), json(nullptr)}) {
+    file["sample_rate"] = unknown;
+    CHECK(es::import_nam(file.dump()).metadata.at("sample_rate_hz") == "48000");
+  }
 }
 
 TEST_CASE("nam: a container has a network for each quality", "[import]") {

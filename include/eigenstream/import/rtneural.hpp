@@ -323,7 +323,7 @@ inline ModelFile import_rtneural(const json& root, const ImportOptions& options,
   // Players take a sample rate that is a text, or missing, for 48 kHz.
   std::optional<JsonNode> rate = file.find("samplerate");
   if (!rate && metadata && metadata->value().is_object()) rate = metadata->find("samplerate");
-  if (amp) result.metadata["sample_rate_hz"] = rate && rate->value().is_number() ? json(rate->number()).dump() : "48000";
+  if (amp) result.metadata["sample_rate_hz"] = sample_rate_text(rate && rate->value().is_number() ? rate->number() : 0);
   result.metadata["imported_from"] = amp ? "AIDA-X" : "RTNeural";
   result.network = std::move(graph).network();
   result.weights = std::move(graph).weights();
