@@ -264,36 +264,41 @@ int command_line(int argc, char** argv) {
 
   std::string quality_of_model;
   tool::es::ImportOptions import_options;
-  CLI::App* import = app.add_subcommand("import", "Make a model file of a network in another format");
-  import->group("Commands");
-  import->footer(
+  CLI::App* importing = app.add_subcommand("import", "Make a model file of a network in another format");
+  importing->group("Commands");
+  importing->footer(
       "What it is, the content tells:\n"
-      "  .nam   Neural Amp Modeler: WaveNet with all its options (A1, A2), LSTM, ConvNet, Linear, containers\n"
-      "  .onnx  networks of one frame a call, whose states are inputs and outputs, and networks over windows\n"
-      "Loudness, sample rate and what else it says of itself is kept as metadata. What cannot be done exactly is\n"
-      "refused. info, run, check, bench and deps take such files directly, too.\n"
+      "  .nam             Neural Amp Modeler: WaveNet with all its options (A1, A2), LSTM, ConvNet, Linear,\n"
+      "                   containers of several\n"
+      "  .json, .aidax    RTNeural (Keras' layers), AIDA-X with gains and skip, GuitarML (Proteus,\n"
+      "                   NeuralPi); knobs become controls. Test vectors in the file are run, and the\n"
+      "                   largest difference is printed\n"
+      "  .onnx            networks that compute one frame at a call, with their states as inputs and outputs, and\n"
+      "                   networks over windows; what such a file leaves open is said by the options\n"
+      "Loudness, sample rate and what else it says of itself is kept as metadata. What cannot be done\n"
+      "exactly is refused. info, run, check, bench and deps take such files directly, too.\n"
       "\n"
       "Examples:\n"
       "  eigenstream import amp.nam amp.safetensors\n"
       "  eigenstream import amp.nam small.safetensors --quality 0\n"
       "  eigenstream import silero_vad.onnx vad.safetensors\n"
-      "  eigenstream import net.onnx net.safetensors --shape input=1,640 --set rate=16000 --state h=h_out --hop 320");
-  import->add_option("input", input, "A network in another format")->required()->type_name("");
-  import->add_option("output", output, "A model file (.safetensors) to write")->required()->type_name("");
+      "  eigenstream import net.onnx net.safetensors --shape input=1,640 --set rate=16000 --hop 320");
+  importing->add_option("input", input, "A network in another format")->required()->type_name("");
+  importing->add_option("output", output, "A model file (.safetensors) to write")->required()->type_name("");
   CLI::Option* of_model_quality =
-      import->add_option("--quality", quality_of_model, "Of a container of several, from 0 (the cheapest) to 1 (the best)")->type_name("Q");
-  import->add_flag("--fast-tanh", import_options.fast_tanh, "Rational functions for tanh, as most players have");
+      importing->add_option("--quality", quality_of_model, "Of a container of several, from 0 (the cheapest) to 1 (the best)")->type_name("Q");
+  importing->add_flag("--fast-tanh", import_options.fast_tanh, "Rational functions for tanh, as most players have");
   std::vector<std::string> onnx_states, onnx_constants, onnx_shapes;
   std::string hop, time_axis, channels_axis;
-  import->add_option("--state", onnx_states, "ONNX: an input that is an output of the call before (inputs and outputs of equal shape)")
+  importing->add_option("--state", onnx_states, "ONNX: an input that is an output of the call before (inputs and outputs of equal shape)")
       ->type_name("INPUT=OUTPUT");
-  import->add_option("--set", onnx_constants, "ONNX: an input that is the same number at every call")->type_name("INPUT=NUMBER");
-  import->add_option("--shape", onnx_shapes, "ONNX: the shape of an input at one call, where the file leaves it open")->type_name("INPUT=N,N,...");
-  import->add_option("--hop", hop, "ONNX: a call takes a window of frames, and the next one begins N later")->type_name("N");
-  import->add_flag("--stream", import_options.onnx.stream,
+  importing->add_option("--set", onnx_constants, "ONNX: an input that is the same number at every call")->type_name("INPUT=NUMBER");
+  importing->add_option("--shape", onnx_shapes, "ONNX: the shape of an input at one call, where the file leaves it open")->type_name("INPUT=N,N,...");
+  importing->add_option("--hop", hop, "ONNX: a call takes a window of frames, and the next one begins N later")->type_name("N");
+  importing->add_flag("--stream", import_options.onnx.stream,
                    "ONNX: with --hop, works out once what windows have in common, if convolutions have no padding over time");
-  import->add_option("--time-axis", time_axis, "ONNX: which axis of the first input are the frames of a window")->type_name("N");
-  import->add_option("--channels-axis", channels_axis, "ONNX: which axis of the first input becomes the channels of a frame")->type_name("N");
+  importing->add_option("--time-axis", time_axis, "ONNX: which axis of the first input are the frames of a window")->type_name("N");
+  importing->add_option("--channels-axis", channels_axis, "ONNX: which axis of the first input becomes the channels of a frame")->type_name("N");
 
   tool::ResampleFileOptions resampling;
   std::string rate, resample_block = "4096", quality = "high", method = "hann", width = "6";
@@ -437,7 +442,7 @@ int command_line(int argc, char** argv) {
     if (!deps_frames.empty()) dependencies.frames = parse_number("--frames", deps_frames, 1);
     dependencies.in_stride = parse_number("--in-stride", in_stride, 1);
     tool::deps(dependencies);
-  } else if (*import) {
+  } else if (*importing) {
     if (of_model_quality->count() > 0) import_options.quality = parse_share("--quality", quality_of_model);
     const bool over_stream = import_options.onnx.stream;
     import_options.onnx = parse_onnx(onnx_states, onnx_constants, onnx_shapes);

@@ -70,6 +70,17 @@ const bool registered = [] {
   register_function<es::Mish<float>>(
       "Mish", [](double x) { return x * std::tanh(std::log1p(std::exp(x))); },
       [](auto x) { return x * x.exp().log1p().tanh(); });
+  register_function<es::FastTanh<float>>(
+      "Fasttanh",
+      [](double x) {
+        const double s = std::abs(x);
+        return x * (2.45550750702956 + 2.45550750702956 * s + (0.893229853513558 + 0.821226666969744 * s) * x * x) /
+               (2.44506634652299 + (2.44506634652299 + x * x) * std::abs(x + 0.814642734961073 * x * s));
+      },
+      [](auto x) {
+        return x * (2.45550750702956f + 2.45550750702956f * x.abs() + (0.893229853513558f + 0.821226666969744f * x.abs()) * x.square()) /
+               (2.44506634652299f + (2.44506634652299f + x.square()) * (x + 0.814642734961073f * x * x.abs()).abs());
+      });
   register_function<es::Exp<float>>(
       "Exp", [](double x) { return std::exp(x); }, [](auto x) { return x.exp(); });
   return true;

@@ -31,6 +31,7 @@ void register_ours() {
   register_recurrent<Ours<es::Gru<float>>>(Cell::gru, "ours-dynamic", Units);
   register_recurrent<Ours<es::Lstm<float, Units, Units>>>(Cell::lstm, "ours-static", Units);
   register_recurrent<Ours<es::Lstm<float>>>(Cell::lstm, "ours-dynamic", Units);
+  register_recurrent<Ours<es::FastLstm<float>>>(Cell::fast_lstm, "ours-dynamic", Units);
 }
 
 const bool registered =

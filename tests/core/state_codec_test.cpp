@@ -100,3 +100,45 @@ TEST_CASE("StateCodec: a count is what follows from the frames that came, or it 
   container.set_frames(3);
   CHECK(container.frames() == 3);
 }
+
+TEST_CASE("StateCodec: what one signal remembers, for each of a batch", "[core]") {
+  struct Remembered {
+    Index count = 0, end = 4;
+    std::vector<float> frames, sliding;
+    void walk(StateCodec& codec, Index batch) {
+      codec.count(count, codec.frames());
+      codec.frames(frames.data(), 2, 3 * batch);
+      codec.last_frames(sliding.data(), end, 2, batch);
+    }
+  };
+  Remembered one{.count = 7, .frames = {1, 2, 3, 4, 5, 6}, .sliding = {0, 0, 8, 9}};
+  StateCodec count;
+  one.walk(count, 1);
+  Bytes bytes(count.position());
+  StateCodec writer = StateCodec::writer(bytes, 7);
+  one.walk(writer, 1);
+  CHECK(writer.good());
+  CHECK(writer.compares_frames());
+
+  Remembered two{.end = 3, .frames = std::vector<float>(12), .sliding = std::vector<float>(8)};
+  StateCodec spreader = StateCodec::spreader(bytes, 2);
+  CHECK_FALSE(spreader.compares_frames());
+  CHECK(spreader.reading());
+  two.walk(spreader, 2);
+  CHECK(spreader.good());
+  CHECK(spreader.position() == bytes.size());
+  CHECK(two.count == 7);  // taken as it is, though the codec knows of no frames
+  CHECK(two.frames == std::vector<float>{1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6});
+  CHECK(two.sliding == std::vector<float>{0, 0, 8, 8, 9, 9, 0, 0});  // up to where the block's own frames end
+
+  Remembered alone{.frames = std::vector<float>(6), .sliding = std::vector<float>(4)};
+  StateCodec single = StateCodec::spreader(bytes, 1);
+  alone.walk(single, 1);
+  CHECK(single.good());
+  CHECK(alone.frames == one.frames);
+  CHECK(alone.sliding == one.sliding);
+
+  StateCodec short_of_bytes = StateCodec::spreader(std::span(bytes).first(20), 2);
+  two.walk(short_of_bytes, 2);
+  CHECK_FALSE(short_of_bytes.good());
+}

@@ -57,3 +57,10 @@ TEST_CASE("JsonNode: errors name the place", "[import]") {
   CHECK(error_of([&] { (void)list.tensor({2, 2}); }) == "file: in.list: has 3 items, expected 2 of a tensor (2,2)");
   CHECK(error_of([&] { root.expect_only({"n", "x", "s", "in"}); }) == "file: unknown key \"big\"");
 }
+
+TEST_CASE("JsonNode: sample rates for metadata", "[import]") {
+  CHECK(es::detail::sample_rate_text(44100) == "44100");
+  CHECK(es::detail::sample_rate_text(44100.5) == "44100.5");
+  CHECK(es::detail::sample_rate_text(0) == "48000");
+  CHECK(es::detail::sample_rate_text(-1) == "48000");
+}

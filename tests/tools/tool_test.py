@@ -191,7 +191,7 @@ class HelpTest(ToolTest):
     def test_help_and_version(self):
         header = (ROOT / "include/eigenstream/version.hpp").read_text()
         self.assertEqual(self.good("--version"), "eigenstream " + ".".join(re.findall(r"_(?:MAJOR|MINOR|PATCH) (\d+)", header)) + "\n")
-        for command in ([], ["info"], ["run"], ["check"], ["bench"], ["deps"], ["resample"], ["types"]):
+        for command in ([], ["info"], ["run"], ["check"], ["bench"], ["deps"], ["import"], ["resample"], ["types"]):
             out = self.good(*command, "--help")
             self.assertIn("Usage: eigenstream", out)
             self.assertIn("Examples:\n  eigenstream " + " ".join(command), out)
@@ -253,6 +253,11 @@ class HelpTest(ToolTest):
             (["deps", "model.safetensors", "--frames", "0"], "--frames: 0 "),
             (["deps", "model.safetensors", "--frames", "many"], "--frames"),
             (["deps", "model.safetensors", "--in-stride", "0"], "--in-stride: 0 "),
+            (["import", "amp.nam"], "output"),
+            (["import", "amp.nam", "amp.safetensors", "--quality", "best"], "--quality"),
+            (["import", "amp.nam", "amp.safetensors", "--quality", "1.5"], "--quality"),
+            (["import", "amp.nam", "amp.safetensors", "--quality", "nan"], "--quality"),
+            (["import", "amp.nam", "amp.safetensors", "--quality", ""], "--quality"),
             (["resample", "in.wav", "out.wav"], "--rate"),
             (["resample", "in.wav", "--rate", "8000"], "output"),
             (["resample", "in.wav", "out.flac", "--rate", "8000"], ".wav"),
@@ -1410,6 +1415,94 @@ class CheckTest(ToolTest):
         self.assertTrue(models)
         for model in models:
             self.assertIn("the law holds", self.good("check", model, "--trials", 2, "--frames", 400))
+
+
+class ImportTest(ToolTest):
+    """Networks in others' files; what they give is compared in tests/import."""
+
+    def golden(self, file, name, path):
+        cases = json.loads((ROOT / "tests/import/golden" / file).read_text(encoding="utf-8"))
+        case = next(each for each in cases if each["name"] == name)
+        self.path(path).write_text(json.dumps(case["file"]), encoding="utf-8")
+        return case
+
+    def check_output(self, model, case, *options):
+        write_safetensors(self.path("x.safetensors"), {"x": ((1, len(case["x"])), case["x"])})
+        self.good("run", model, "x.safetensors", "y.safetensors", "--block", 5, *options)
+        raw = read_safetensors(self.path("y.safetensors"))["y"][1]
+        y = struct.unpack(f"<{len(raw) // 4}f", raw)
+        self.assertLess(max(abs(a - b) for a, b in zip(y, case["y"])), 2e-6)
+        self.assertEqual(len(y), len(case["y"]))
+
+    def test_every_command_takes_them(self):
+        case = self.golden("nam.json", "a2", "amp.nam")
+        self.check_output("amp.nam", case)
+        out = self.good("info", "amp.nam", "--plan")
+        self.assertIn("imported_from = .nam 0.7.0, WaveNet", out)
+        self.assertIn("Prewarm", out)
+        self.assertRegex(out, r"plan +\d+ layers in \d+ steps")
+        self.assertIn("the law holds", self.good("check", "amp.nam", "--trials", 2, "--frames", 300))
+        self.assertIn("64", self.good("bench", "amp.nam", "--block", 64, "--seconds", 0.01))
+        self.good("deps", "amp.nam", "-o", "deps.svg", "--frames", 30)
+
+    def test_import_and_run(self):
+        case = self.golden("nam.json", "films", "amp.nam")
+        out = self.good("import", "amp.nam", "amp.safetensors")
+        self.assertRegex(out, r'\Awrote "amp.safetensors": \d+ parameters, \d+ bytes\n\Z')
+        self.check_output("amp.safetensors", case)
+        self.assertEqual(json.loads(self.good("info", "amp.safetensors", "--json"))["plan"], json.loads(self.good("info", "amp.nam", "--json"))["plan"])
+
+    def test_fast_tanh(self):
+        case = self.golden("nam.json", "lstm_2_fast", "amp.nam")
+        self.good("import", "amp.nam", "amp.safetensors", "--fast-tanh")
+        self.check_output("amp.safetensors", case)
+
+    def test_quality(self):
+        submodels = []
+        for most, name in ((0.5, "linear"), (1.0, "a1")):
+            case = self.golden("nam.json", name, "part.nam")
+            submodels.append({"max_value": most, "model": case["file"]})
+            if name == "linear":
+                small = case
+        container = {"version": "0.7.0", "architecture": "SlimmableContainer", "config": {"submodels": submodels}, "weights": []}
+        self.path("amp.nam").write_text(json.dumps(container), encoding="utf-8")
+        self.check_output("amp.nam", case)
+        self.good("import", "amp.nam", "amp.safetensors", "--quality", "0.25")
+        self.check_output("amp.safetensors", small)
+        self.bad("import", "part.nam", "amp.safetensors", "--quality", "0", says="there is no quality to choose")
+
+    def test_test_vectors(self):
+        case = self.golden("rtneural.json", "aida", "amp.json")
+        out = self.good("import", "amp.json", "amp.safetensors")
+        self.assertRegex(out, r"its own test vectors, 24 frames: largest difference \S+e-0[789]\n")
+        self.check_output("amp.safetensors", case)
+        case["file"]["output_batch"][3] += 0.5
+        self.path("amp.json").write_text(json.dumps(case["file"]), encoding="utf-8")
+        self.assertIn("largest difference 0.5", self.warned("test vectors", "import", "amp.json", "amp.safetensors"))
+
+    def test_knobs(self):
+        case = self.golden("rtneural.json", "guitarml_knobs", "amp.json")
+        self.check_output("amp.json", case)
+        self.check_output("amp.json", case, "--control", "param1=0.5")
+        self.assertRegex(self.good("info", "amp.json"), r"knobs +param1 = 0.5")
+
+    def test_errors_leave_nothing(self):
+        self.path("amp.safetensors").write_text("before")
+        case = self.golden("nam.json", "linear", "amp.nam")
+        for change, says in (({"weights": []}, '"bad.nam": weights: holds 0 numbers'), ({"version": "2.0.0"}, '"bad.nam": version: is 2.0.0'),
+                             ({"architecture": 5}, '"bad.nam": architecture: 5 is not a text')):
+            self.path("bad.nam").write_text(json.dumps({**case["file"], **change}), encoding="utf-8")
+            self.bad("import", "bad.nam", "amp.safetensors", says=says)
+            self.bad("info", "bad.nam", says=says)
+        self.path("bad.nam").write_text("{")
+        self.bad("import", "bad.nam", "amp.safetensors", says="not valid JSON at its byte 2")
+        self.path("bad.nam").write_bytes(b"RIFF")
+        self.bad("import", "bad.nam", "amp.safetensors", says="neither a model file (.safetensors) nor one of JSON")
+        self.bad("import", "missing.nam", "amp.safetensors", says="no such file")
+        self.bad("import", "amp.nam", "amp.nam", says="is the input too")
+        self.good("import", "amp.nam", "other.safetensors")
+        self.bad("import", "other.safetensors", "amp.safetensors", "--fast-tanh", says="neither a quality nor a tanh to choose")
+        self.assertEqual(self.path("amp.safetensors").read_text(), "before")
 
 
 class BenchTest(ToolTest):

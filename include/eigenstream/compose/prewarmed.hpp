@@ -27,7 +27,7 @@ class Prewarmed {
 
   /// The longest silence, and most multiply-adds that it may take: files come from anywhere.
   static constexpr Time max_frames = Time{1} << 22;
-  static constexpr double max_macs = 68719476736.0;  // 2^36
+  static constexpr double max_macs = 17179869184.0;  // 2^34
 
   Prewarmed(Net net, Time frames) : net_(std::move(net)), frames_(frames) {
     check_one_signal("Prewarm", net_);
@@ -42,7 +42,7 @@ class Prewarmed {
     in = {.channels = in.channels};
     const double each = net_.facts(in).macs + 64;  // nothing costs nothing
     check(static_cast<double>(frames) * each <= max_macs, "Prewarm: ", frames, " frames of ", each,
-          " multiply-adds take more than 2^36 of them");
+          " multiply-adds take more than 2^34 of them");
     check_separable(in);
     remember(in);
   }

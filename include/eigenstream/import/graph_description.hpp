@@ -1,6 +1,7 @@
 #ifndef EIGENSTREAM_IMPORT_GRAPH_DESCRIPTION_HPP
 #define EIGENSTREAM_IMPORT_GRAPH_DESCRIPTION_HPP
 
+#include <map>      // fields
 #include <string>   // names
 #include <utility>  // move
 #include <vector>   // operands

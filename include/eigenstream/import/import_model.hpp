@@ -6,6 +6,7 @@
 #include <algorithm>    // min
 #include <cstddef>      // byte
 #include <filesystem>   // path
+#include <optional>     // bytes, test vectors
 #include <span>         // bytes
 #include <string>       // file
 #include <string_view>  // text
@@ -13,6 +14,7 @@
 
 #include "eigenstream/import/nam.hpp"
 #include "eigenstream/import/onnx.hpp"
+#include "eigenstream/import/rtneural.hpp"
 #include "eigenstream/io/file.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -31,6 +33,19 @@ inline std::string_view json_part(std::span<const std::byte> bytes) {
   return first != text.npos && text[first] == '{' ? text.substr(first, text.find_last_not_of(" \t\r\n") + 1 - first) : std::string_view();
 }
 
+// All of a file; nothing of one that is a .safetensors file.
+inline std::optional<std::vector<std::byte>> read_foreign(const std::filesystem::path& path, const std::string& where) {
+  InputFile file(path, where);
+  constexpr std::uint64_t first = 16;
+  std::vector<std::byte> bytes(static_cast<std::size_t>(std::min(first, file.bytes())));
+  if (!bytes.empty()) file.read(bytes);
+  if (is_safetensors(bytes)) return std::nullopt;
+  check(file.bytes() <= max_imported_file_bytes, where, "has ", file.bytes(), " bytes, more than ", max_imported_file_bytes);
+  bytes.resize(static_cast<std::size_t>(file.bytes()));
+  if (file.bytes() > first) file.read(std::span(bytes).subspan(static_cast<std::size_t>(first)));
+  return bytes;
+}
+
 inline void check_no_options(const ImportOptions& options, const std::string& where) {
   check(!options.quality && !options.fast_tanh && options.onnx == OnnxOptions(), where,
         "a model file is what it is: it leaves nothing to choose");
@@ -42,13 +57,16 @@ inline ModelFile import_json(std::string_view text, const ImportOptions& options
   check(text.size() <= max_json_bytes, where, "has ", text.size(), " bytes of JSON, more than ", max_json_bytes);
   const json root = strict_json(text, max_module_depth, where, "the file");
   if (root.contains("architecture")) return import_nam(root, options, where);
-  fail(where, "this JSON is not a network that can be read: a .nam file has \"architecture\"");
+  if (root.contains("layers")) return import_rtneural(root, options, where);
+  if (root.contains("model_data")) return import_guitarml(root, options, where);
+  fail(where, "this JSON is not a network that can be read: that of Neural Amp Modeler has \"architecture\", RTNeural's and AIDA-X's "
+       "\"layers\", GuitarML's \"model_data\"");
 }
 
 }  // namespace detail
 
-/// The network of a file in any format that is known here, which its content tells: a model file, a .nam file, an ONNX file. `where` begins
-/// every message.
+/// The network of a file in any format that is known here, which its content tells: a model file, ONNX, .nam, or the JSON of RTNeural,
+/// AIDA-X and GuitarML. `where` begins every message.
 /// Errors   Error naming the place in the file; for an option that it has no use for
 inline ModelFile import_model(std::span<const std::byte> bytes, const ImportOptions& options = {}, const std::string& where = "") {
   if (detail::is_safetensors(bytes)) {
@@ -61,7 +79,7 @@ inline ModelFile import_model(std::span<const std::byte> bytes, const ImportOpti
   }
   check(options.onnx == OnnxOptions(), where, "shapes, states, known inputs and windows are for ONNX files, which this is not");
   const std::string_view text = detail::json_part(bytes);
-  check(!text.empty(), where, "neither a model file (.safetensors) nor one of ONNX or of JSON (.nam)");
+  check(!text.empty(), where, "neither a model file (.safetensors) nor one of ONNX or of JSON (.nam, .json, .aidax)");
   return detail::import_json(text, options, where);
 }
 
@@ -69,18 +87,25 @@ inline ModelFile import_model(std::span<const std::byte> bytes, const ImportOpti
 /// Errors   those, and of a path that is not a readable regular file; beginning with the path
 inline ModelFile import_model(const std::filesystem::path& path, const ImportOptions& options = {}) {
   const std::string where = detail::path_in_quotes(path) + ": ";
-  detail::InputFile file(path, where);
-  constexpr std::uint64_t first = 16;
-  std::vector<std::byte> bytes(static_cast<std::size_t>(std::min(first, file.bytes())));
-  if (!bytes.empty()) file.read(bytes);
-  if (detail::is_safetensors(bytes)) {
-    detail::check_no_options(options, where);
-    return read_model(path);  // tensor by tensor
-  }
-  check(file.bytes() <= max_imported_file_bytes, where, "has ", file.bytes(), " bytes, more than ", max_imported_file_bytes);
-  bytes.resize(static_cast<std::size_t>(file.bytes()));
-  if (file.bytes() > first) file.read(std::span(bytes).subspan(static_cast<std::size_t>(first)));
-  return import_model(bytes, options, where);
+  const auto bytes = detail::read_foreign(path, where);
+  if (bytes) return import_model(*bytes, options, where);
+  detail::check_no_options(options, where);
+  return read_model(path);  // tensor by tensor
+}
+
+/// Test vectors that a file carries; none in most formats.
+/// Errors   those of import_model
+inline std::optional<ImportTest> import_test(std::span<const std::byte> bytes, const std::string& where = "") {
+  const std::string_view text = detail::json_part(bytes);
+  if (detail::is_safetensors(bytes) || text.empty() || text.size() > max_json_bytes) return std::nullopt;
+  const detail::json root = detail::strict_json(text, max_module_depth, where, "the file");
+  if (root.contains("architecture") || !root.contains("layers")) return std::nullopt;
+  return detail::rtneural_test(root, where);
+}
+inline std::optional<ImportTest> import_test(const std::filesystem::path& path) {
+  const std::string where = detail::path_in_quotes(path) + ": ";
+  const auto bytes = detail::read_foreign(path, where);
+  return bytes ? import_test(*bytes, where) : std::nullopt;
 }
 
 EIGENSTREAM_END_NAMESPACE

@@ -152,6 +152,13 @@ class JsonNode {
   std::string place_;
 };
 
+/// A sample rate as metadata have it; of one that is unknown, 0 or less, what players take, 48 kHz.
+inline std::string sample_rate_text(double rate_hz) {
+  if (!(rate_hz > 0)) return "48000";
+  if (rate_hz == std::floor(rate_hz) && rate_hz < 1e9) return std::to_string(static_cast<std::int64_t>(rate_hz));
+  return json(rate_hz).dump();
+}
+
 }  // namespace detail
 
 EIGENSTREAM_END_NAMESPACE

@@ -6,6 +6,7 @@
 #include <algorithm>    // reverse
 #include <charconv>     // from_chars
 #include <cmath>        // sqrt
+#include <map>          // metadata
 #include <string>       // names
 #include <string_view>  // file
 #include <vector>       // weights
@@ -228,10 +229,8 @@ inline ModelFile import_nam(const json& root, const ImportOptions& options, cons
       metadata->check(metadata->value().is_object(), "is not an object");
       keep_metadata(*metadata, "", result.metadata);
     }
-  // Old files do not say; they are all made for this one.
-  const double rate = model.number_or("sample_rate", file.number_or("sample_rate", 48000));
-  result.metadata["sample_rate_hz"] = json(rate).dump();
-  if (rate == std::floor(rate) && std::abs(rate) < 1e9) result.metadata["sample_rate_hz"] = std::to_string(static_cast<std::int64_t>(rate));
+  // Old files do not say; they are all made for 48 kHz.
+  result.metadata["sample_rate_hz"] = sample_rate_text(model.number_or("sample_rate", file.number_or("sample_rate", 0)));
   result.metadata["imported_from"] = ".nam " + model["version"].text() + ", " + model["architecture"].text();
   return result;
 }

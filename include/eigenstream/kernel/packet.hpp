@@ -45,8 +45,9 @@ constexpr int narrowest() {
 }
 
 // The first n lanes of a register, from memory and to it, by masks: overloads for the registers of machines that have them.
-void load_masked() = delete;
-void store_masked() = delete;
+// These two, for machines with none, fit no call; deleted ones clang 14 would not let anybody ask for.
+void load_masked();
+void store_masked();
 #if defined(__AVX512F__)
 // Half a register by half a register's instruction: what was just stored so is not forwarded to a wider load.
 EIGENSTREAM_ALWAYS_INLINE __m512 load_masked(const float* from, Index n, const __m512*) noexcept {

@@ -153,7 +153,7 @@ inline void add_containers_types(Registry& registry) {
        .formula = "y = net(frames zeros, then x), without its first frames",
        .notes = "The zeros are run when the network is built, and a stream that begins, is reset or flushed gets what they have led "
                 "to. `net` gives a frame at once for each that comes, from one signal, without knobs; `frames` times its "
-                "multiply-adds for a frame, and 64 more, is at most 2^36.",
+                "multiply-adds for a frame, and 64 more, is at most 2^34.",
        .fields = {F::integer("frames", required, "of silence", 1, Prewarmed<AnyLayer<float>>::max_frames), F::node("net", "the network")},
        .build = build_prewarm});
   add({.name = "Reduce",
