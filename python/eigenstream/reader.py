@@ -90,6 +90,8 @@ def channels_after(node: Node, channels: Optional[int], given: Mapping[str, int]
         return values[-1] if kind == "Graph" else joined_channels(node, node["reduce"], values[1:])
     if kind == "Control":
         return channels_after(node["net"], sum(node["channels"]), given)
+    if kind in ("Stft", "Istft") and channels is not None:
+        return 2 * channels if kind == "Stft" else channels // 2
     if kind == "GLU" and channels is not None:
         if channels % 2:
             raise unreadable(node, f"takes an even number of channels, but {channels} come")
@@ -255,12 +257,15 @@ def _stage_of(node: Node) -> Iterator[_Stage]:
     kind = node["type"]
     gathers = {"Conv1d": ("kernel_size", "stride"), "AvgPool1d": ("kernel_size", "stride"), "Windowed": ("size", "stride"),
                "MaxPool1d": ("kernel_size", "stride"), "Snapshotter": ("snapshot_size", "stride_size")}
-    scatters = {"ConvTranspose1d": ("kernel_size", "stride"), "OverlapAdd": ("size", "stride")}
+    scatters = {"ConvTranspose1d": ("kernel_size", "stride"), "OverlapAdd": ("size", "stride"), "Istft": ("n_fft", "hop_length")}
+    gathers.update(dict.fromkeys(("Stft", "Spectrogram", "MelSpectrogram", "MFCC"), ("n_fft", "hop_length")))
     if kind in gathers or kind in scatters:
         size, stride = (node[field] for field in {**gathers, **scatters}[kind])
         reach, (left, right) = dilated(size, node.get("dilation", 1)), both_sides(node.get("padding", 0))
         if kind == "Snapshotter":
             left = size - stride
+        if node.get("center", "n_fft" in node):
+            left = right = size // 2
     elif kind == "OnlineAverager":
         reach, stride, left, right = node["num_updates"] * node["update_size"], node["update_size"], 0, 0
     elif kind == "Pad":
