@@ -289,6 +289,12 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
 
         fields = {key: value for key, value in node.items() if key not in ("type", "path", "from")}
         return resample(x, **fields)
+    if kind == "RecursiveFilter":
+        from torchaudio.functional import lfilter
+
+        for a, b in zip(tensor("a"), tensor("b")):
+            x = lfilter(x, *((a[0], b[0]) if len(a) == 1 else (a, b)), clamp=False)
+        return x
     if kind == "Linear":
         return F.linear(x.transpose(1, 2), tensor("weight"), tensor("bias", node["bias"])).transpose(1, 2)
     if kind == "LayerNorm":

@@ -131,9 +131,10 @@ class Walk:
         args, kwargs = [*([] if filled is None else [filled]), *self.known(rest)], self.known(dict(step.kwargs))
         if "input" in kwargs:
             args.insert(0, kwargs.pop("input"))
-        if has_complex(args, kwargs):
+        handler = own_handler(self.builder, step.name, args, kwargs)
+        if handler is None and has_complex(args, kwargs):
             return self.checked(step, self.handled(step, functools.partial(complex_call, self.builder, step.name), args, kwargs))
-        handler = own_handler(self.builder, step.name, args, kwargs) or HANDLERS.get(step.name) or HANDLERS.get(step.name.rstrip("_"))
+        handler = handler or HANDLERS.get(step.name) or HANDLERS.get(step.name.rstrip("_"))
         if handler is None:
             if of_images(step.name):
                 raise Refused(f"{step.name}: {OF_IMAGES}")

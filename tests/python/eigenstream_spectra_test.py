@@ -167,6 +167,16 @@ class TransformsTest(SpectraCase):
         self.assert_exported(own(lambda m, x: m.istft(m.stft(x) * 0.5, x.shape[-1]), **both))
         self.assert_exported(own(lambda m, x: m.istft(m.stft(x) * 0.5), **both), 2)
 
+    def test_filters(self) -> None:
+        a, b = torch.tensor([[1.0, -1.143, 0.413], [1.1, -1.6, 0.8]]), torch.tensor([[0.067, 0.135, 0.067], [1.2, -1.6, 0.7]])
+        functional = torchaudio.functional
+        for function in (lambda x: functional.lfilter(x, a[0], b[0], clamp=False), lambda x: functional.lfilter(x * 3, a[1], b[1]),
+                         lambda x: functional.lfilter(x, a, b, clamp=False), lambda x: functional.lowpass_biquad(x, 16000, 1000.0),
+                         lambda x: functional.highpass_biquad(functional.treble_biquad(x, 16000, 3.0), 16000, 80.0),
+                         lambda x: functional.lfilter(x.sum(1), a[0, :2], b[0, :2]).unsqueeze(1)):
+            node = self.assert_exported(own(lambda m, x, function=function: function(x)), 2, tolerance=3e-5)
+            self.assertIn("RecursiveFilter", types_in(node))
+
     def test_what_is_refused(self) -> None:
         self.assert_refused(own(lambda m, x: m.t(x), t=transforms.MFCC(16000, 6, melkwargs={"n_fft": 64, "n_mels": 8})),
                             r"its top_db is below the loudest of the whole signal.*log_mels=True")
