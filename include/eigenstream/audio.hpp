@@ -2,6 +2,7 @@
 #define EIGENSTREAM_AUDIO_HPP
 
 // All of audio/.
+#include "eigenstream/audio/biquad.hpp"
 #include "eigenstream/audio/fbank.hpp"
 #include "eigenstream/audio/frame_cutter.hpp"
 #include "eigenstream/audio/istft.hpp"

@@ -82,13 +82,45 @@ _OF_WINDOWS: Dict[str, Callable[[Tensor, Node], Tensor]] = {
 
 
 # What treats each frame as a whole, with the space that it has; anything else that has no branches goes over its columns.
-_OVER_FRAMES = {*OVER_SPACE, "Input", "Reshape", "SpaceNorm",
+_OVER_FRAMES = {*OVER_SPACE, "Input", "Reshape", "SpaceNorm", "Stft", "Istft",
                 *(f"Adaptive{op}Pool{axes}d" for op in ("Avg", "Max") for axes in (2, 3))}
 
 
 def _with_space(x: Tensor) -> Tensor:
     """A signal as (batch, channels, height, width, time)."""
     return x.reshape(*x.shape[:2], *(1,) * (5 - x.dim()), *x.shape[2:])
+
+
+def _spectra(node: Node, tensor: Callable[..., Optional[Tensor]], x: Tensor) -> Tensor:
+    """The short-time Fourier transform of x, (batch, channels, 1, 1, time), or its inverse of (batch, channels, 1, bins, time)."""
+    length, hop, n_fft = node["win_length"], node["hop_length"], node["n_fft"]
+    window = tensor("window") if node.get("custom_window") else window_named(node["window"], length)
+    options = {"hop_length": hop, "win_length": length, "window": window.to(x.dtype), "center": node["center"],
+               "normalized": node["scale"] == "frame_length"}
+    batch, left = x.shape[0], n_fft // 2 if node["center"] else 0
+    if node["type"] == "Stft":
+        frames = (x.shape[-1] + 2 * left - n_fft) // hop + 1
+        if frames < 1 or left >= x.shape[-1] and node["pad_mode"] == "reflect":
+            return x.new_zeros(batch, 2 * x.shape[1], 1, n_fft // 2 + 1, 0)
+        y = torch.view_as_real(torch.stft(x.flatten(0, 3), n_fft, pad_mode=node["pad_mode"], return_complex=True, **options))
+        return y.reshape(batch, -1, *y.shape[1:]).permute(0, 1, 4, 2, 3).flatten(1, 2).unsqueeze(2)
+    if x.shape[-1] == 0:
+        return x.new_zeros(batch, x.shape[1] // 2, 1, 1, 0)
+    pairs = x.squeeze(2).unflatten(1, (-1, 2)).permute(0, 1, 3, 4, 2).flatten(0, 1).contiguous()
+    right = node.get("right", -1)
+    count = (x.shape[-1] - 1) * hop + n_fft - left - (left if right < 0 else right)
+    if count < 1:
+        return x.new_zeros(batch, x.shape[1] // 2, 1, 1, 0)
+    y = torch.istft(torch.view_as_complex(pairs), n_fft, length=count, **options)
+    return y.reshape(batch, -1, 1, 1, count)
+
+
+def window_named(name: str, length: int) -> Tensor:
+    """The periodic window that a model file calls so."""
+    if name == "rectangular":
+        return torch.ones(length, dtype=torch.float64)
+    function = getattr(torch, f"{name.replace('sqrt_', '')}_window")(length, dtype=torch.float64)
+    return function.clamp(min=0).sqrt() if name.startswith("sqrt") else function
 
 
 def _over_frames(node: Node, tensor: Callable[..., Optional[Tensor]], x: Tensor) -> Tensor:
@@ -105,6 +137,8 @@ def _over_frames(node: Node, tensor: Callable[..., Optional[Tensor]], x: Tensor)
         if node["elementwise_affine"]:
             y = y * tensor("weight") + tensor("bias")
         return y.permute(0, 2, 3, 4, 1)
+    if kind in ("Stft", "Istft"):
+        return _spectra(node, tensor, x)
     axes = int(kind[-2])
     own = x.permute(0, 1, 4, 2, 3) if axes == 3 else x.squeeze(2).transpose(2, 3)
     if kind.startswith("Adaptive"):
@@ -255,6 +289,12 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
 
         fields = {key: value for key, value in node.items() if key not in ("type", "path", "from")}
         return resample(x, **fields)
+    if kind == "RecursiveFilter":
+        from torchaudio.functional import lfilter
+
+        for a, b in zip(tensor("a"), tensor("b")):
+            x = lfilter(x, *((a[0], b[0]) if len(a) == 1 else (a, b)), clamp=False)
+        return x
     if kind == "Linear":
         return F.linear(x.transpose(1, 2), tensor("weight"), tensor("bias", node["bias"])).transpose(1, 2)
     if kind == "LayerNorm":

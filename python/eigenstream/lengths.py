@@ -17,10 +17,15 @@ LONG = 1 << 24  # longer than what any layer looks at
 LARGEST_SWEEP = 4096  # lengths of which the frames are counted
 # Types that make one frame of one frame, and look at no later one.
 FRAME_BY_FRAME = {*POINTWISE, "Linear", "LayerNorm", "BatchNorm1d", "PReLU", "GLU", "Softmax", "LogSoftmax", "Affine",
-                   "ChannelSlice", "ChannelSelect", "Snake", "Control", "RNN", "GRU", "LSTM", "Cumulative", "Embedding", "ArgMax",
+                   "ChannelSlice", "ChannelSelect", "Snake", "Control", "RNN", "GRU", "LSTM", "Cumulative", "ExponentialAverage", "ExponentialNorm",
+                   "CumulativeNorm", "RecursiveFilter", "Embedding", "ArgMax",
                    "ArgMin", "Input", "Reshape", "EachFrame", "SpaceNorm", "BatchNorm2d", "BatchNorm3d", "RecyclingPositionalEncoding",
                    # of these, what is written pools each frame by itself
                    *(f"Adaptive{op}Pool{axes}d" for op in ("Avg", "Max") for axes in (2, 3))}
+
+
+# Types that give spectra of a signal's windows, or what is made of them.
+SPECTRA = ("Stft", "Spectrogram", "MelSpectrogram", "MFCC")
 
 
 class OwnType(Exception):
@@ -67,6 +72,15 @@ def frames_after(node: Node, n: int) -> int:
     if kind == "Pad":
         n += node["left"] + node["right"]
         return max(0, n + missing(n, node))
+    if kind in SPECTRA:
+        n_fft, left = node["n_fft"], node["n_fft"] // 2 if node.get("center", True) else 0
+        if left and node.get("pad_mode", "reflect") == "reflect" and n <= left:
+            return 0
+        return max(0, (n + 2 * left - n_fft) // node["hop_length"] + 1)
+    if kind == "Istft":
+        left = node["n_fft"] // 2 if node.get("center", True) else 0
+        right = node.get("right", -1)
+        return max(0, (n - 1) * node["hop_length"] + node["n_fft"] - left - (left if right < 0 else right))
     if kind == "Resample":
         return -(-n * node["new_freq"] // node["orig_freq"])
     if kind == "Snapshotter":
@@ -103,6 +117,10 @@ def pace(node: Node) -> Tuple[Fraction, int]:
         return Fraction(1, node["stride"]), node["stride"]
     if kind in ("ConvTranspose1d", "OverlapAdd"):
         return Fraction(node["stride"]), 1
+    if kind in SPECTRA:
+        return Fraction(1, node["hop_length"]), node["hop_length"]
+    if kind == "Istft":
+        return Fraction(node["hop_length"]), 1
     if kind == "Resample":
         rate = Fraction(node["new_freq"], node["orig_freq"])
         return rate, rate.denominator
@@ -125,6 +143,8 @@ def looks_back(node: Node) -> bool:
         return all(map(looks_back, node["layers"]))
     if kind in ("Conv1d", "Windowed", "AvgPool1d", "MaxPool1d"):
         return both_sides(node["padding"])[1] == 0 and not node.get("ceil_mode", False)
+    if kind in SPECTRA:
+        return not node.get("center", True)
     if kind in ATTENTION:
         return span_of(node).ahead == 0 and span_of(node).chunk == 1
     if kind == "ConvTranspose1d":

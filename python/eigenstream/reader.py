@@ -18,7 +18,8 @@ from .module_types import TYPES
 
 # Types that give as many channels as they take.
 _SAME_CHANNELS = {*(each.name for each in TYPES.values() if each.group == "Activations"), "AvgPool1d", "MaxPool1d", "Pad",
-                  "Resample", "BatchNorm1d", "LayerNorm", "Softmax", "LogSoftmax", "Affine", "Cumulative", "Input", "SpaceNorm",
+                  "Resample", "BatchNorm1d", "LayerNorm", "Softmax", "LogSoftmax", "Affine", "Cumulative", "ExponentialAverage",
+                  "ExponentialNorm", "CumulativeNorm", "RecursiveFilter", "Input", "SpaceNorm",
                   "RecyclingPositionalEncoding",
                   *(f"BatchNorm{axes}d" for axes in (2, 3)),
                   *(f"{op}Pool{axes}d" for op in ("Avg", "Max", "AdaptiveAvg", "AdaptiveMax") for axes in (2, 3))}
@@ -43,12 +44,15 @@ def takes(node: Node) -> Optional[int]:
         return next((channels for channels in map(takes, node["branches"]) if channels is not None), None)
     if kind == "OverlapAdd":
         return node["channels"] * node["size"]
+    if kind == "RecursiveFilter":
+        return node["rows"] if node["rows"] > 1 else None
     if kind == "PReLU":
         return node["num_parameters"] if node["num_parameters"] > 1 else None
     fields = {"Conv1d": "in_channels", "ConvTranspose1d": "in_channels", "Graph": "in_channels", "Linear": "in_features",
               "BatchNorm1d": "num_features", "LayerNorm": "normalized_shape", "Snapshotter": "num_channels",
               "Windowed": "channels", "Affine": "channels", "Snake": "channels", "Input": "channels", "SpaceNorm": "channels",
-              "EachFrame": "channels", "RecyclingPositionalEncoding": "embed_dim",
+              "EachFrame": "channels", "ExponentialAverage": "channels", "ExponentialNorm": "channels", "CumulativeNorm": "channels",
+              "RecyclingPositionalEncoding": "embed_dim",
               **{f"{kind}{axes}d": "num_features" if kind == "BatchNorm" else "in_channels"
                  for kind in ("Conv", "ConvTranspose", "BatchNorm") for axes in (2, 3)},
               **dict.fromkeys(("RNN", "GRU", "LSTM"), "input_size")}
@@ -90,6 +94,8 @@ def channels_after(node: Node, channels: Optional[int], given: Mapping[str, int]
         return values[-1] if kind == "Graph" else joined_channels(node, node["reduce"], values[1:])
     if kind == "Control":
         return channels_after(node["net"], sum(node["channels"]), given)
+    if kind in ("Stft", "Istft") and channels is not None:
+        return 2 * channels if kind == "Stft" else channels // 2
     if kind == "GLU" and channels is not None:
         if channels % 2:
             raise unreadable(node, f"takes an even number of channels, but {channels} come")
@@ -206,6 +212,8 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
         return f"stride_size {node['stride_size']} must be less than snapshot_size {node['snapshot_size']}"
     if kind == "OverlapAdd" and not max(both_sides(node["padding"])) <= node["size"] - node["stride"] >= 0:
         return f"stride {node['stride']} and padding {node['padding']} are more than size {node['size']} has"
+    if kind == "RecursiveFilter" and bool((tensor("a")[..., 0] == 0).any()):
+        return "the first number of a is 0"
     if kind == "Resample" and node["rolloff"] == 0:
         return "rolloff is 0.0, must be greater than 0"
     return None
@@ -255,12 +263,15 @@ def _stage_of(node: Node) -> Iterator[_Stage]:
     kind = node["type"]
     gathers = {"Conv1d": ("kernel_size", "stride"), "AvgPool1d": ("kernel_size", "stride"), "Windowed": ("size", "stride"),
                "MaxPool1d": ("kernel_size", "stride"), "Snapshotter": ("snapshot_size", "stride_size")}
-    scatters = {"ConvTranspose1d": ("kernel_size", "stride"), "OverlapAdd": ("size", "stride")}
+    scatters = {"ConvTranspose1d": ("kernel_size", "stride"), "OverlapAdd": ("size", "stride"), "Istft": ("n_fft", "hop_length")}
+    gathers.update(dict.fromkeys(("Stft", "Spectrogram", "MelSpectrogram", "MFCC"), ("n_fft", "hop_length")))
     if kind in gathers or kind in scatters:
         size, stride = (node[field] for field in {**gathers, **scatters}[kind])
         reach, (left, right) = dilated(size, node.get("dilation", 1)), both_sides(node.get("padding", 0))
         if kind == "Snapshotter":
             left = size - stride
+        if node.get("center", "n_fft" in node):
+            left = right = size // 2
     elif kind == "OnlineAverager":
         reach, stride, left, right = node["num_updates"] * node["update_size"], node["update_size"], 0, 0
     elif kind == "Pad":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set
+import functools
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Union
 
 from torch import Tensor, nn
 
 from .align import Aligned, Number, Step, Varying, contains
 from .calls import HANDLERS
 from .calls.attention import own_handler
+from .calls.spectra import Complex, complex_call, has_complex
 from .calls.writes import Written
 from .controls import Knobs
 from .errors import ExportError, Refused, Unknown, one_line
@@ -129,22 +131,31 @@ class Walk:
         args, kwargs = [*([] if filled is None else [filled]), *self.known(rest)], self.known(dict(step.kwargs))
         if "input" in kwargs:
             args.insert(0, kwargs.pop("input"))
-        handler = own_handler(self.builder, step.name, args, kwargs) or HANDLERS.get(step.name) or HANDLERS.get(step.name.rstrip("_"))
+        handler = own_handler(self.builder, step.name, args, kwargs)
+        if handler is None and has_complex(args, kwargs):
+            return self.checked(step, self.handled(step, functools.partial(complex_call, self.builder, step.name), args, kwargs))
+        handler = handler or HANDLERS.get(step.name) or HANDLERS.get(step.name.rstrip("_"))
         if handler is None:
             if of_images(step.name):
                 raise Refused(f"{step.name}: {OF_IMAGES}")
             raise Unknown(f"{step.name} is not supported")
+        return self.checked(step, self.handled(step, lambda given, named: handler(self.builder, *given, **named), args, kwargs))
+
+    @staticmethod
+    def handled(step: Step, handler: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         try:
-            result = handler(self.builder, *args, **kwargs)
+            return handler(args, kwargs)
         except ExportError:
             raise
         except (TypeError, ValueError, AttributeError, KeyError, IndexError, RuntimeError) as error:
             raise Refused(f"{step.name.strip('_')}: {one_line(error)}") from error
-        if isinstance(result, Signal):
+
+    def checked(self, step: Step, result: Any) -> Any:
+        if isinstance(result, (Signal, Complex)):
             self.check_shape(step, result)
         return result
 
-    def check_shape(self, step: Step, result: Signal) -> None:
+    def check_shape(self, step: Step, result: Union[Signal, Complex]) -> None:
         """Throw if a value has not the shape of the tensor that it stands for."""
         for i, (run, shapes) in enumerate(zip(self.builder.runs, step.shapes)):
             shape = result.shape(i, run.batch)
@@ -164,6 +175,8 @@ class Walk:
         b = self.builder
         if isinstance(result, Replayed):
             raise result.refusal
+        if isinstance(result, Complex):
+            raise Refused(f"its forward gives {result!r}; a stream has real ones: torch.view_as_real(x), or x.abs()")
         if not isinstance(result, Signal) or isinstance(result, Scores):
             raise Refused(f"its forward gives {what(result)}, not one signal")
         if b.step is None:  # the input itself

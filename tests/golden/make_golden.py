@@ -1267,6 +1267,102 @@ def feature_cases() -> List[Case]:
     ]
 
 
+class Running(nn.Module):
+    """What remembers all that has been, frame by frame: step(x[t], state) -> (y[t], state)."""
+
+    def __init__(self, start: Callable[[Tensor], Any], step: Callable[..., Tuple[Tensor, Any]], **tensors: Tensor) -> None:
+        super().__init__()
+        self.start, self.step = start, step
+        for name, value in tensors.items():
+            self.register_parameter(name, nn.Parameter(value))
+
+    def forward(self, x: Tensor) -> Tensor:
+        state, frames = self.start(self, x[:, :, 0]), []
+        for t in range(x.shape[2]):
+            y, state = self.step(self, x[:, :, t], state)
+            frames.append(y)
+        return torch.stack(frames, 2)
+
+
+def running_cases() -> List[Case]:
+    def average(factor: float, initial: bool, channels: int, B: int = 1) -> Case:
+        def step(m: Running, x: Tensor, last: Tensor) -> Tuple[Tensor, Tensor]:
+            y = factor * last + (1 - factor) * x
+            return y, y
+
+        given = {"initial": torch.linspace(-60, -90, channels)} if initial else {}
+        start = lambda m, x: torch.zeros_like(x) + (m.initial if initial else 0)
+        node = {"type": "ExponentialAverage", "channels": channels, "factor": factor, **({"initial_state": True} if initial else {})}
+        return Case(f"average_{_slug(f=factor, c=channels, b=B)}_{initial}", lambda: Running(start, step, **given), channels, 30, B, node=node)
+
+    def norm(factor: float, initial: bool, channels: int, B: int = 1, **options: Any) -> Case:
+        def step(m: Running, x: Tensor, state: Tuple[Tensor, Tensor]) -> Tuple[Tensor, Any]:
+            mean, variance = state
+            away = x - mean
+            mean, variance = mean + (1 - factor) * away, factor * (variance + (1 - factor) * away * away)
+            y = x - mean if options.get("center", True) else x
+            return y / torch.sqrt(variance + options.get("eps", 1e-5)) if options.get("scale", True) else y, (mean, variance)
+
+        def start(m: Running, x: Tensor) -> Tuple[Tensor, Tensor]:
+            if not initial:
+                return torch.zeros_like(x), torch.ones_like(x)
+            return torch.zeros_like(x) + m.initial_mean, torch.zeros_like(x) + m.initial_var
+
+        given = {"initial_mean": torch.rand(channels), "initial_var": torch.rand(channels) + 0.5} if initial else {}
+        node = {"type": "ExponentialNorm", "channels": channels, "factor": factor, **options, **({"initial_state": True} if initial else {})}
+        name = f"norm_{_slug(f=factor, c=channels, b=B)}_{initial}_{'_'.join(map(str, options.values()))}"
+        return Case(name, lambda: Running(start, step, **given), channels, 30, B, node=node)
+
+    class Cumulated(nn.Module):
+        """cLN as the authors of Conv-TasNet have it: with cumulative sums."""
+
+        def __init__(self, channels: int, eps: float, affine: bool) -> None:
+            super().__init__()
+            self.eps = eps
+            if affine:
+                self.weight, self.bias = nn.Parameter(torch.rand(channels) + 0.5), nn.Parameter(torch.rand(channels))
+
+        def forward(self, x: Tensor) -> Tensor:
+            count = x.shape[1] * torch.arange(1, x.shape[2] + 1, dtype=x.dtype)
+            mean = x.sum(1).cumsum(1) / count
+            variance = x.square().sum(1).cumsum(1) / count - mean.square()
+            y = (x - mean[:, None]) / torch.sqrt(variance + self.eps)[:, None]
+            return y * self.weight[:, None] + self.bias[:, None] if hasattr(self, "weight") else y
+
+    def cumulated(channels: int, B: int = 1, eps: float = 1e-8, affine: bool = True) -> Case:
+        node = {"type": "CumulativeNorm", "channels": channels, **({} if eps == 1e-8 else {"eps": eps}), **({} if affine else {"affine": False})}
+        return Case(f"cln_{_slug(c=channels, b=B)}_{eps}_{affine}", lambda: Cumulated(channels, eps, affine), channels, 30, B, node=node)
+
+    class Filter(nn.Module):
+        def __init__(self, b: List[Any], a: List[Any], clamp: bool) -> None:
+            super().__init__()
+            self.b, self.a, self.clamp = nn.Parameter(torch.tensor(b)), nn.Parameter(torch.tensor(a)), clamp
+
+        def forward(self, x: Tensor) -> Tensor:
+            for b, a in zip(self.b, self.a):
+                filters = (a[0], b[0]) if len(b) == 1 else (a, b)
+                x = torchaudio.functional.lfilter(x, *filters, clamp=self.clamp)
+            return x
+
+    def filtered(name: str, b: List[Any], a: List[Any], channels: int, B: int = 1, clamp: bool = False, T: int = 60) -> Case:
+        node = {"type": "RecursiveFilter", "sections": len(b), "rows": len(b[0]), "taps": len(b[0][0]), **({"clamp": True} if clamp else {})}
+        return Case(f"filter_{name}_{_slug(c=channels, b=B)}", lambda: Filter(b, a, clamp), channels, T, B, node=node)
+
+    low, peak = ([0.067, 0.135, 0.067], [1.0, -1.143, 0.413]), ([1.2, -1.6, 0.7], [1.1, -1.6, 0.8])
+    cases = [
+        average(0.9, False, 1), average(0.99, True, 4, 2), norm(0.9, False, 1), norm(0.95, True, 3, 2), norm(0.9, False, 2, center=False),
+        norm(0.5, True, 2, scale=False), norm(0.9, False, 2, eps=0.1), cumulated(1), cumulated(5, 2), cumulated(4, eps=1e-3, affine=False),
+    ]
+    if torchaudio is not None:
+        cases += [
+            filtered("one_pole", [[[0.1, 0.0]]], [[[1.0, -0.9]]], 1), filtered("biquad", [[low[0]]], [[low[1]]], 2, 2),
+            filtered("cascade", [[low[0]], [peak[0]], [low[0]]], [[low[1]], [peak[1]], [low[1]]], 2),
+            filtered("own", [[low[0], peak[0]]], [[low[1], peak[1]]], 2, 2), filtered("clamped", [[[5.0, 0.0, 1.0]]], [[[1.0, -0.5, 0.1]]], 1, clamp=True),
+            filtered("long", [[[0.5, 0.1, -0.2, 0.3, 0.1]]], [[[2.0, 0.3, -0.2, 0.1, 0.05]]], 1),
+        ]
+    return cases
+
+
 def all_cases() -> Dict[str, List[Case]]:
     """The cases of each file, by the file's name without its ending."""
     return {
@@ -1339,6 +1435,7 @@ def all_cases() -> Dict[str, List[Case]]:
         "OnlineAverager": online_averager_cases(),
         "Stft": [*stft_cases(), *istft_cases()],
         "Features": feature_cases(),
+        "Running": running_cases(),
     }
 
 

@@ -78,7 +78,7 @@ UNTESTED = {
     **{
         f"network/types/{family}.hpp": "tests/network/registry_test.cpp and the golden files build every type"
         for family in (
-            "attention", "audio", "containers", "convolution", "normalisation", "pointwise", "pooling", "recurrent", "windows"
+            "attention", "audio", "containers", "convolution", "normalisation", "pointwise", "pooling", "recurrent", "running", "windows"
         )
     },
     "streamer/layer.hpp": "tests/streamer/model_test.cpp runs whole stacks of them, number by number",

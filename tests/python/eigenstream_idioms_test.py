@@ -1663,7 +1663,6 @@ class RefusalTest(IdiomCase):
             (own(lambda m, x: x / (x.mean(1, keepdim=True).std(-1, keepdim=True) + 1e-5)), 2,
              r"a deviation over the time: it needs the whole signal, .*Windowed.*; of all frames so far it can: .*cumsum.*std\(-1.*, "
              r"which gives \(2, 1, 1\)"),
-            (own(lambda m, x: torch.stft(x[:, 0], 16, return_complex=True).abs()), 1, "stft needs the whole signal"),
             (own(lambda m, x: x + m.pe[:, :, :x.shape[-1]], pe=torch.rand(1, 2, 9000)), 2,
              "values depend on the place in time"),
             (own(lambda m, x: x / x.abs().max()), 2, "over all axes"),

@@ -1497,7 +1497,7 @@ class ImportTest(ToolTest):
         self.path("bad.nam").write_text("{")
         self.bad("import", "bad.nam", "amp.safetensors", says="not valid JSON at its byte 2")
         self.path("bad.nam").write_bytes(b"RIFF")
-        self.bad("import", "bad.nam", "amp.safetensors", says="neither a model file (.safetensors) nor one of JSON")
+        self.bad("import", "bad.nam", "amp.safetensors", says="neither a model file (.safetensors) nor one of ONNX or of JSON")
         self.bad("import", "missing.nam", "amp.safetensors", says="no such file")
         self.bad("import", "amp.nam", "amp.nam", says="is the input too")
         self.good("import", "amp.nam", "other.safetensors")

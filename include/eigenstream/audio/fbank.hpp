@@ -8,6 +8,7 @@
 #include "eigenstream/audio/frame_cutter.hpp"
 #include "eigenstream/audio/mel_filters.hpp"
 #include "eigenstream/audio/spectrogram.hpp"
+#include "eigenstream/audio/stft.hpp"
 #include "eigenstream/audio/window_function.hpp"
 #include "eigenstream/kernel/fft.hpp"
 
@@ -83,7 +84,8 @@ class Fbank {
     return {.out = {in.channels, features(), 1, in.batch},
             .state_bytes = cutter_.state_bytes(in),
             .scratch_bytes = (3 * buffer() + fft_.scratch()) * static_cast<Index>(sizeof(T)),
-            .max_flush = 0};
+            .macs = static_cast<double>(in.size()) * (detail::transform_macs(fft_.size()) + static_cast<double>(filters_.weights())) /
+                    static_cast<double>(cutter_.hop())};
   }
   Timing timing() const { return cutter_.timing(); }
   Index max_outputs(Index n) const noexcept { return cutter_.max_windows(n); }

@@ -72,7 +72,8 @@ class Istft {
     return {.out = out(in),
             .state_bytes = memory_alignment + aligned_bytes(keep() * out(in).size() * scalar_bytes),
             .scratch_bytes = (3 * buffer() + fft_.scratch() + n_fft() * out(in).size()) * scalar_bytes,
-            .max_flush = keep() - right_};
+            .max_flush = keep() - right_,
+            .macs = static_cast<double>(out(in).size()) * detail::transform_macs(n_fft())};
   }
   Timing timing() const {
     return TimingStage{.kind = TimingStage::Kind::scatter, .reach = n_fft(), .stride = hop_, .left = left_, .right = right_};

@@ -1,7 +1,7 @@
 #ifndef EIGENSTREAM_AUDIO_STFT_HPP
 #define EIGENSTREAM_AUDIO_STFT_HPP
 
-#include <cmath>   // isfinite, sqrt
+#include <cmath>   // isfinite, log2, sqrt
 #include <vector>  // windows
 
 #include "eigenstream/audio/frame_cutter.hpp"
@@ -49,6 +49,10 @@ inline std::vector<double> centred_window(const char* who, const std::vector<dou
   std::copy(window.begin(), window.end(), all.begin() + (n_fft - length) / 2);
   return all;
 }
+/// Multiply-adds of a transform and its window, about.
+inline double transform_macs(Index n_fft) noexcept {
+  return static_cast<double>(n_fft) * (1 + std::log2(static_cast<double>(n_fft)));
+}
 inline double scale_of(const char* who, SpectrumScale scale, const std::vector<double>& window) {
   if (scale == SpectrumScale::none) return 1;
   if (scale == SpectrumScale::frame_length) return 1 / std::sqrt(static_cast<double>(window.size()));
@@ -94,7 +98,8 @@ class SpectralFrames {
     return {.out = out,
             .state_bytes = cutter_.state_bytes(in),
             .scratch_bytes = (3 * buffer() + fft_.scratch() + more) * static_cast<Index>(sizeof(T)),
-            .max_flush = cutter_.max_flush()};
+            .max_flush = cutter_.max_flush(),
+            .macs = static_cast<double>(in.size()) * transform_macs(n_fft()) / static_cast<double>(hop_length())};
   }
   /// Scratch memory behind that of the transform.
   T* more_scratch(StateRef state) const noexcept { return scratch(state) + 3 * buffer() + fft_.scratch(); }

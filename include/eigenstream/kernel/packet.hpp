@@ -330,7 +330,7 @@ EIGENSTREAM_ALWAYS_INLINE Packet<T, N> reversed(Packet<T, N> a) noexcept {
 /// Numbers that lie in pairs, the first of each pair in `even` and the second in `odd`; and back.
 template <class T, int N>
 EIGENSTREAM_ALWAYS_INLINE void load_pairs(const T* from, Packet<T, N>& even, Packet<T, N>& odd) noexcept {
-  const Packet<T, N> a = Packet<T, N>::load(from), b = Packet<T, N>::load(from + N);
+  [[maybe_unused]] const Packet<T, N> a = Packet<T, N>::load(from), b = Packet<T, N>::load(from + N);
 #if defined(EIGEN_VECTORIZE_AVX512)
   if constexpr (std::is_same_v<T, float> && N == 16) {
     const __m512i first = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);

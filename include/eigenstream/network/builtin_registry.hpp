@@ -11,6 +11,7 @@
 #include "eigenstream/network/types/pointwise.hpp"
 #include "eigenstream/network/types/pooling.hpp"
 #include "eigenstream/network/types/recurrent.hpp"
+#include "eigenstream/network/types/running.hpp"
 #include "eigenstream/network/types/windows.hpp"
 #endif
 
@@ -29,6 +30,7 @@ EIGENSTREAM_LINKAGE Registry builtin_registry() {
   detail::add_normalisation_types(registry);
   detail::add_pointwise_types(registry);
   detail::add_recurrent_types(registry);
+  detail::add_running_types(registry);
   detail::add_attention_types(registry);
   detail::add_windows_types(registry);
   detail::add_audio_types(registry);

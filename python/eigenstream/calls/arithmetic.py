@@ -11,7 +11,7 @@ from torch import Tensor
 from ..align import Varying
 from ..errors import Refused
 from ..graph import Builder
-from ..signals import BATCH, SPACE, TIME, Signal, in_order, inverse, what
+from ..signals import BATCH, COLUMNS, SPACE, TIME, Signal, in_order, inverse, what
 from .registry import handles
 
 LARGEST = 3.4028234e38  # of float32
@@ -86,8 +86,19 @@ def _broadcast(x: Signal, shape: _Shape) -> Tensor:
     return x.index.reshape(own).expand(shape.extents) if shape.extents else x.index.reshape(())
 
 
+def _are_columns(values: Sequence[Any]) -> bool:
+    """Whether the first axis of all signals here is batch and channels as one."""
+    return all(x.axes[:1] == (COLUMNS,) for x in values) and len({len(x.axes) for x in values}) == 1
+
+
+def _first_as(role: str, x: Any) -> Any:
+    return x.replaced(axes=(role, *x.axes[1:])) if isinstance(x, Signal) else x
+
+
 def join_signals(b: Builder, op: str, *signals: Signal) -> Signal:
     """A Reduce of signals, number by number."""
+    if _are_columns(signals):
+        return _first_as(COLUMNS, join_signals(b, op, *(_first_as(SPACE, x) for x in signals)))
     signals, shape = alike(b, signals)
     for each in zip(*(x.frames for x in b.in_step(signals))):
         lengths = set(each) - ({1} if b.windows else set())
@@ -321,6 +332,9 @@ def binary(b: Builder, op: str, left: Any, right: Any) -> Signal:
     known = (recycled(b, left, right) or recycled(b, right, left)) if op == "add" else None
     if known is not None:
         return known
+    signals = [x for x in (left, right) if isinstance(x, Signal)]
+    if _are_columns(signals):
+        return _first_as(COLUMNS, binary(b, op, _first_as(SPACE, left), _first_as(SPACE, right)))
     left, right = beside(b, left, right)
     if isinstance(left, Signal) and isinstance(right, Signal):
         return join_signals(b, {"add": "sum", "sub": "difference", "mul": "product", "div": "quotient"}[op], left, right)

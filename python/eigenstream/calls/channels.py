@@ -91,6 +91,9 @@ def _axes(b: Builder, x: Signal, dim: Any, name: str) -> List[int]:
         where = "all axes" if not dims or None in dims else "the batch"
         raise Refused(f"{name} over {where}: that mixes what does not belong together")
     if not b.windows and any(x.axis(each) == TIME for each in dims):
+        if type(b.step.place.module).__name__ == "AmplitudeToDB":
+            raise Refused("its top_db is below the loudest of the whole signal, which a stream does not know; use AmplitudeToDB(top_db=None), "
+                          "in an MFCC log_mels=True")
         so_far = _SO_FAR.get(name)
         raise Refused(f"{name} over the time: it {USE_A_WINDOW}" + (f"; of all frames so far it can: {so_far}" if so_far else ""))
     return sorted({each % len(x.axes) for each in dims}, reverse=True)

@@ -14,7 +14,7 @@ from ..graph import Builder
 from ..scores import Rotary, Turning, decoded, of_run
 from ..signals import BATCH, SPACE, TIME, Signal, what
 from .arithmetic import counted, without_lengths
-from .registry import Handler, handles
+from .registry import Handler
 
 _FEWEST = 4  # frames, of which two steps tell how fast something turns, and the third whether it always does
 
@@ -60,7 +60,6 @@ def begin(b: Builder, input: Any, other: Any) -> Turning:
     return Turning.of(x, b.runs, refusal).times([each.double() for each in factor.values])
 
 
-@handles("view_as_complex")
 @of_turning("view_as_complex")
 def view_as_complex(b: Builder, input: Any) -> Turning:
     if isinstance(input, Signal):

@@ -11,7 +11,8 @@ from ..align import Number, Varying
 from ..errors import Refused, join
 from ..graph import Builder
 from ..known import USE_A_WINDOW
-from ..signals import BATCH, SPACE, TIME, Signal, in_order, what
+from ..signals import BATCH, COLUMNS, SPACE, TIME, Signal, in_order, what
+from .arithmetic import constants
 from .registry import handles
 from .space import patches
 
@@ -95,6 +96,26 @@ def flip_time(b: Builder, x: Signal) -> Signal:
     if not b.windows:
         raise Refused(f"flip {USE_A_WINDOW}")
     return over_time(b, x, {"type": "Reverse", "path": b.own_path()})
+
+
+@handles("_lfilter")
+def lfilter(b: Builder, input: Any, a_coeffs: Any, b_coeffs: Any) -> Signal:
+    """torchaudio's, to which lfilter and all its biquads come: (batch, filters, time), a row of numbers for each filter."""
+    x = input
+    back, forth = constants(b, a_coeffs=a_coeffs, b_coeffs=b_coeffs)
+    if not isinstance(x, Signal) or x.axes[-1:] != (TIME,) or len(x.axes) != 3 or x.axes[1] != SPACE or BATCH not in x.axes[:1] and (
+            COLUMNS not in x.axes[:1]):
+        raise Refused(f"lfilter takes (..., time), but gets {what(x)}")
+    if b.windows:
+        raise Refused("lfilter inside a Windowed is not supported: it begins anew with every window")
+    filters, taps = back.shape
+    path = b.own_path("lfilter")
+    x = b.compact(x) if filters == 1 else b.ordered(x)
+    rows = 1 if filters == 1 else x.index.numel()
+    for name, numbers in (("a", back), ("b", forth)):
+        b.keep(path, name, numbers.detach().repeat(rows // filters, 1).unsqueeze(0), (1, rows, taps))
+    y = b.emit({"type": "RecursiveFilter", "path": path, "rows": rows, "taps": taps}, b.whole(x))
+    return y.replaced(axes=x.axes, index=x.index)
 
 
 # --- repetitions ----------------------------------------------------------------------------------------------------
