@@ -41,7 +41,8 @@ void allow_errors(F&& f) {
 inline void build_and_run(const es::ModelFile& file) {
   const es::Model model = es::build_model(file);
   const es::AnyLayer<float>& net = model.network.layer;
-  const es::FrameShape in = {.channels = std::max<Index>(1, net.wanted().channels)};
+  const es::FrameShape wanted = net.wanted();
+  const es::FrameShape in{std::max<Index>(1, wanted.channels), std::max<Index>(1, wanted.width), std::max<Index>(1, wanted.height)};
   constexpr Index most = Index{1} << 26;
   const es::Facts facts = net.facts(in);
   if (facts.state_bytes > most || facts.scratch_bytes > most || facts.macs > 1e7 || facts.max_flush > 4096) return;

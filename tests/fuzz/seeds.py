@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes what the fuzzers begin with, from the golden files: seeds.py DIR makes DIR/safetensors, DIR/model_file and DIR/import."""
+"""Writes what the fuzzers begin with, from the golden files: seeds.py DIR makes DIR/safetensors, DIR/model_file, DIR/import, DIR/onnx and
+DIR/wav."""
 
 import json
 import struct
@@ -11,11 +12,15 @@ TESTS = Path(__file__).resolve().parents[1]
 
 def main():
     out = Path(sys.argv[1])
-    for name in ("safetensors", "model_file", "import"):
+    for name in ("safetensors", "model_file", "import", "onnx", "wav"):
         (out / name).mkdir(parents=True, exist_ok=True)
     for name in ("nam", "rtneural"):
         for case in json.loads((TESTS / "import" / "golden" / f"{name}.json").read_text(encoding="utf-8")):
             (out / "import" / f"{name}_{case['name']}.json").write_text(json.dumps(case["file"], separators=(",", ":")), encoding="utf-8")
+    for path in sorted((TESTS / "import" / "onnx").glob("*.onnx")):
+        (out / "import" / path.name).write_bytes(path.read_bytes())
+        (out / "onnx" / path.name).write_bytes(bytes([0, 0, 0]) + path.read_bytes())
+    (out / "wav" / "short").write_bytes((TESTS.parent / "examples" / "denoise" / "noisy.wav").read_bytes()[:1000])
     header = {"a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]}, "b": {"dtype": "F16", "shape": [], "data_offsets": [8, 10]},
               "__metadata__": {"k": "v"}}
     text = json.dumps(header).encode()
