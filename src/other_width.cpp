@@ -1,6 +1,7 @@
-// The functions of eigenstream::compiled once more, for wider SIMD registers than those of the program around it. Compiled with the
-// flags of a newer processor, so nothing of it but the one table may be seen from outside: an inline function that the linker took
-// from here for everybody would need that processor everywhere. cmake/eigenstream_library.cmake makes all other names local.
+// The functions of eigenstream::compiled once more, for wider SIMD registers than those of the program around it.
+// Compiled with the flags of a newer processor, so nothing of it but the one table may be seen from outside: an inline
+// function that the linker took from here for everybody would need that processor everywhere.
+// cmake/eigenstream_library.cmake makes all other names local.
 
 #include "eigenstream/network/load_model.hpp"
 
@@ -11,6 +12,7 @@ extern const eigenstream::detail::OtherWidth EIGENSTREAM_WIDTH;
 const eigenstream::detail::OtherWidth EIGENSTREAM_WIDTH = {
     .bytes = EIGENSTREAM_SIMD_BYTES,
     .builtin_registry = &eigenstream::builtin_registry,
-    .create = [](const eigenstream::Registry& registry, const eigenstream::ModuleSpec& spec, const eigenstream::WeightMap& weights,
+    .create = [](const eigenstream::Registry& registry, const eigenstream::ModuleSpec& spec,
+                 const eigenstream::WeightMap& weights,
                  eigenstream::PaddingPolicy policy) { return registry.create(spec, weights, policy); }};
 }

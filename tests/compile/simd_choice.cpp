@@ -1,5 +1,5 @@
-// A program for a plain processor whose library chooses the width of SIMD registers when it runs: networks of all widths give the same
-// numbers, take each other's states, and report errors that are caught here.
+// A program for a plain processor whose library chooses the width of SIMD registers when it runs: networks of all
+// widths give the same numbers, take each other's states, and report errors that are caught here.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -53,14 +53,16 @@ int main(int count, char** arguments) {
   Index widths = 0;
   for (const Index width : {16, 32, 64}) {
     if (width > widest) {
-      expect(error_of([&] { es::set_simd_bytes(width); }).find("none of " + std::to_string(width)) != std::string::npos, "is there", width);
+      expect(error_of([&] { es::set_simd_bytes(width); }).find("none of " + std::to_string(width)) != std::string::npos,
+             "is there", width);
       continue;
     }
     ++widths;
     es::set_simd_bytes(width);
     expect(es::simd_bytes() == width, "not taken", width);
     const es::Model model = es::load_model(arguments[1]);
-    expect(error_of([&] { static_cast<void>(model.network.layer.facts({7})); }).find("takes 1 channels, not 7") != std::string::npos,
+    expect(error_of([&] { static_cast<void>(model.network.layer.facts({7})); }).find("takes 1 channels, not 7") !=
+               std::string::npos,
            "no error caught", width);
     expect(!error_of([&] { es::load_model("nowhere.safetensors"); }).empty(), "reads what is not there", width);
     es::Stream stream(model.network.layer);
@@ -74,7 +76,8 @@ int main(int count, char** arguments) {
     const Index rest = other.process(es::Frames<const float>(x.data() + half, stream.in_shape(), frames - half),
                                      es::Frames<float>(z.data(), stream.out_shape(), 2 * frames), es::final);
     const Index before = given;
-    given += stream.process(es::Frames<const float>(x.data() + half, stream.in_shape(), frames - half), room(given), es::final);
+    given += stream.process(es::Frames<const float>(x.data() + half, stream.in_shape(), frames - half), room(given),
+                            es::final);
     y.resize(static_cast<std::size_t>(given));
     expect(rest == given - before, "other frames", width);
     if (first.empty()) first = y;

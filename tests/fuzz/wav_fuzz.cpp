@@ -1,7 +1,7 @@
 // Any bytes as an audio file, as the tool reads them.
+#include <unistd.h>
 #include <cstdio>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "../../tools/audio_file.hpp"

@@ -89,7 +89,7 @@ UNTESTED = {
     "import/import_options.hpp": "a plain structure and bounds; tests/import/import_model_test.cpp tries them",
     **{
         f"import/onnx_{part}.hpp": "tests/import/onnx_test.cpp reads networks that torch wrote, which have every operation"
-        for part in ("array", "shape", "patterns", "layout", "builder", "layers", "stream")
+        for part in ("array", "node", "move", "shape", "patterns", "layout", "builder", "maker", "layers", "sliding", "recurrent", "stream")
     },
     "import/nam_part.hpp": "tests/import/nam_test.cpp reads every kind of layer",
     "import/nam_wavenet.hpp": "tests/import/nam_test.cpp reads every option",

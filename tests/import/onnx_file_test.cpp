@@ -17,7 +17,9 @@ std::string varint(std::uint64_t value) {
   for (; value >= 128; value >>= 7) text += static_cast<char>(value | 128);
   return text + static_cast<char>(value);
 }
-std::string integer(int field, std::uint64_t value) { return varint(static_cast<std::uint64_t>(field) << 3) + varint(value); }
+std::string integer(int field, std::uint64_t value) {
+  return varint(static_cast<std::uint64_t>(field) << 3) + varint(value);
+}
 std::string bytes(int field, const std::string& content) {
   return varint(static_cast<std::uint64_t>(field) << 3 | 2) + varint(content.size()) + content;
 }
@@ -42,7 +44,8 @@ TEST_CASE("onnx::parse: numbers of every kind, packed or not, raw or in fields",
   const std::vector<double> expected{1.5, -2};
   CHECK(numbers(of_type(1) + bytes(9, little(0x3fc00000, 4) + little(0xc0000000, 4))) == expected);
   CHECK(numbers(of_type(1) + bytes(4, little(0x3fc00000, 4) + little(0xc0000000, 4))) == expected);
-  CHECK(numbers(of_type(1) + varint(4 << 3 | 5) + little(0x3fc00000, 4) + varint(4 << 3 | 5) + little(0xc0000000, 4)) == expected);
+  CHECK(numbers(of_type(1) + varint(4 << 3 | 5) + little(0x3fc00000, 4) + varint(4 << 3 | 5) + little(0xc0000000, 4)) ==
+        expected);
   CHECK(numbers(of_type(10) + bytes(9, little(0x3e00, 2) + little(0xc000, 2))) == expected);
   CHECK(numbers(of_type(10) + integer(5, 0x3e00) + integer(5, 0xc000)) == expected);
   CHECK(numbers(of_type(10) + bytes(9, little(0x0001, 2) + little(0x8000, 2)))[0] == std::ldexp(1.0, -24));
@@ -64,8 +67,10 @@ TEST_CASE("onnx::parse: what is damaged is an error that names it", "[import][on
   CHECK(error(std::string("\x0b", 1)) == "it: damaged: a field of unknown kind 3");
   CHECK(error(std::string(11, '\xff')) == "it: damaged: an integer of more than 64 bits");
   CHECK(error(integer(7, 1)) == "it: damaged: field 7 is no message or text");
-  CHECK(error(with_tensor(w + integer(2, 8))) == "it: tensor \"w\": numbers of kind 8 of the format are not read (floats and integers are)");
-  CHECK(error(with_tensor(w + integer(2, 1) + integer(1, 3) + bytes(9, little(0, 8)))) == "it: tensor \"w\": holds 2 numbers, expected 3");
+  CHECK(error(with_tensor(w + integer(2, 8))) ==
+        "it: tensor \"w\": numbers of kind 8 of the format are not read (floats and integers are)");
+  CHECK(error(with_tensor(w + integer(2, 1) + integer(1, 3) + bytes(9, little(0, 8)))) ==
+        "it: tensor \"w\": holds 2 numbers, expected 3");
   CHECK(error(with_tensor(w + integer(2, 1) + integer(1, ~std::uint64_t{0}))) == "it: tensor \"w\": an extent of -1");
   CHECK(error(with_tensor(w + integer(2, 1) + integer(1, 1) + bytes(9, little(0x7fc00000, 4)))) ==
         "it: tensor \"w\": holds a number that is not finite");
@@ -73,10 +78,11 @@ TEST_CASE("onnx::parse: what is damaged is an error that names it", "[import][on
         "it: tensor \"w\": 3 bytes are no numbers of 4 bytes");
   CHECK(error(with_tensor(w + integer(2, 1) + integer(14, 1))) ==
         "it: the numbers of a tensor lie in another file: put all into one first");
-  CHECK(error(with_tensor(w + integer(2, 1) + integer(1, std::uint64_t{1} << 62) + integer(1, std::uint64_t{1} << 62))).find("holds 0 numbers") !=
-        std::string::npos);
+  CHECK(error(with_tensor(w + integer(2, 1) + integer(1, std::uint64_t{1} << 62) + integer(1, std::uint64_t{1} << 62)))
+            .find("holds 0 numbers") != std::string::npos);
   const std::string node = bytes(3, "n") + bytes(4, "Op") + bytes(7, "com.example");
-  CHECK(error(bytes(7, bytes(1, node))) == "it: node \"n\" (Op): is of the extension \"com.example\", which is not read");
+  CHECK(error(bytes(7, bytes(1, node))) ==
+        "it: node \"n\" (Op): is of the extension \"com.example\", which is not read");
   std::string graph;
   for (int depth = 0; depth < 40; ++depth) graph = bytes(1, bytes(5, bytes(1, "g") + bytes(6, graph)));
   CHECK(error(bytes(7, graph)) == "it: graphs are nested more than 16 deep");
@@ -87,8 +93,8 @@ TEST_CASE("onnx::parse: nodes, attributes, inputs and metadata", "[import][onnx]
   const std::string node = bytes(1, "x") + bytes(1, "") + bytes(2, "y") + bytes(4, "Pad") + bytes(5, attribute);
   const std::string shape = bytes(1, integer(1, 4)) + bytes(1, bytes(2, "T"));
   const std::string port = bytes(1, "x") + bytes(2, bytes(1, integer(1, 1) + bytes(2, shape)));
-  const es::onnx::File file =
-      read(bytes(7, bytes(1, node) + bytes(11, port)) + bytes(8, integer(2, 17)) + bytes(2, "me") + bytes(14, bytes(1, "a") + bytes(2, "b")));
+  const es::onnx::File file = read(bytes(7, bytes(1, node) + bytes(11, port)) + bytes(8, integer(2, 17)) +
+                                   bytes(2, "me") + bytes(14, bytes(1, "a") + bytes(2, "b")));
   CHECK(file.opset == 17);
   CHECK(file.producer == "me");
   CHECK(file.metadata.at("a") == "b");

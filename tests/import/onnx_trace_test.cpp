@@ -67,7 +67,8 @@ std::vector<Index> moved(const onnx::File& file, std::vector<Index> dims) {
   const onnx::Array& y = program.outputs.at(0).second;
   CHECK(y.dims == dims);
   std::vector<Index> numbers;
-  for (const onnx::Element& each : y.elements) numbers.push_back(each.value == onnx::Element::constant ? -1 : static_cast<Index>(each.index));
+  for (const onnx::Element& each : y.elements)
+    numbers.push_back(each.value == onnx::Element::constant ? -1 : static_cast<Index>(each.index));
   return numbers;
 }
 using Numbers = std::vector<Index>;
@@ -76,28 +77,43 @@ using Numbers = std::vector<Index>;
 
 TEST_CASE("onnx::trace: what only moves numbers leaves nothing to compute", "[import][onnx]") {
   CHECK(moved(file_of({2, 3}, {node("Transpose", {"x"}, {"y"})}), {3, 2}) == Numbers{0, 3, 1, 4, 2, 5});
-  CHECK(moved(file_of({1, 2, 3}, {node("Transpose", {"x"}, {"y"}, {{"perm", ints({2, 0, 1})}})}), {3, 1, 2}) == Numbers{0, 3, 1, 4, 2, 5});
-  CHECK(moved(file_of({2, 3}, {node("Reshape", {"x", "s"}, {"y"})}, {whole("s", {0, -1, 1})}), {2, 3, 1}) == Numbers{0, 1, 2, 3, 4, 5});
-  CHECK(moved(file_of({2, 3}, {node("Flatten", {"x"}, {"y"}, {{"axis", one(0)}})}), {1, 6}) == Numbers{0, 1, 2, 3, 4, 5});
-  CHECK(moved(file_of({1, 3}, {node("Squeeze", {"x"}, {"z"}), node("Unsqueeze", {"z", "a"}, {"y"})}, {whole("a", {-1, 0})}), {1, 3, 1}) ==
-        Numbers{0, 1, 2});
-  CHECK(moved(file_of({2, 3}, {node("Gather", {"x", "i"}, {"y"}, {{"axis", one(1)}})}, {whole("i", {2, -3})}), {2, 2}) == Numbers{2, 0, 5, 3});
-  CHECK(moved(file_of({2, 3}, {node("Concat", {"x", "c", "x"}, {"y"}, {{"axis", one(1)}})}, {{"c", {2, 1}, false, {7, 8}}}), {2, 7}) ==
-        Numbers{0, 1, 2, -1, 0, 1, 2, 3, 4, 5, -1, 3, 4, 5});
-  CHECK(moved(file_of({2, 3}, {node("Split", {"x", "s"}, {"a", "b"}, {{"axis", one(1)}}), node("Concat", {"b", "a"}, {"y"}, {{"axis", one(1)}})},
+  CHECK(moved(file_of({1, 2, 3}, {node("Transpose", {"x"}, {"y"}, {{"perm", ints({2, 0, 1})}})}), {3, 1, 2}) ==
+        Numbers{0, 3, 1, 4, 2, 5});
+  CHECK(moved(file_of({2, 3}, {node("Reshape", {"x", "s"}, {"y"})}, {whole("s", {0, -1, 1})}), {2, 3, 1}) ==
+        Numbers{0, 1, 2, 3, 4, 5});
+  CHECK(moved(file_of({2, 3}, {node("Flatten", {"x"}, {"y"}, {{"axis", one(0)}})}), {1, 6}) ==
+        Numbers{0, 1, 2, 3, 4, 5});
+  CHECK(moved(file_of({1, 3}, {node("Squeeze", {"x"}, {"z"}), node("Unsqueeze", {"z", "a"}, {"y"})},
+                      {whole("a", {-1, 0})}),
+              {1, 3, 1}) == Numbers{0, 1, 2});
+  CHECK(moved(file_of({2, 3}, {node("Gather", {"x", "i"}, {"y"}, {{"axis", one(1)}})}, {whole("i", {2, -3})}),
+              {2, 2}) == Numbers{2, 0, 5, 3});
+  CHECK(moved(file_of({2, 3}, {node("Concat", {"x", "c", "x"}, {"y"}, {{"axis", one(1)}})},
+                      {{"c", {2, 1}, false, {7, 8}}}),
+              {2, 7}) == Numbers{0, 1, 2, -1, 0, 1, 2, 3, 4, 5, -1, 3, 4, 5});
+  CHECK(moved(file_of({2, 3},
+                      {node("Split", {"x", "s"}, {"a", "b"}, {{"axis", one(1)}}),
+                       node("Concat", {"b", "a"}, {"y"}, {{"axis", one(1)}})},
                       {whole("s", {1, 2})}),
               {2, 3}) == Numbers{1, 2, 0, 4, 5, 3});
-  CHECK(moved(file_of({2, 1}, {node("Expand", {"x", "s"}, {"y"})}, {whole("s", {2, 3})}), {2, 3}) == Numbers{0, 0, 0, 1, 1, 1});
-  CHECK(moved(file_of({2, 1}, {node("Tile", {"x", "s"}, {"y"})}, {whole("s", {2, 2})}), {4, 2}) == Numbers{0, 0, 1, 1, 0, 0, 1, 1});
-  CHECK(moved(file_of({3}, {node("Cast", {"x"}, {"z"}, {{"to", one(1)}}), node("Identity", {"z"}, {"y"})}), {3}) == Numbers{0, 1, 2});
+  CHECK(moved(file_of({2, 1}, {node("Expand", {"x", "s"}, {"y"})}, {whole("s", {2, 3})}), {2, 3}) ==
+        Numbers{0, 0, 0, 1, 1, 1});
+  CHECK(moved(file_of({2, 1}, {node("Tile", {"x", "s"}, {"y"})}, {whole("s", {2, 2})}), {4, 2}) ==
+        Numbers{0, 0, 1, 1, 0, 0, 1, 1});
+  CHECK(moved(file_of({3}, {node("Cast", {"x"}, {"z"}, {{"to", one(1)}}), node("Identity", {"z"}, {"y"})}), {3}) ==
+        Numbers{0, 1, 2});
   const std::vector<onnx::Tensor> space{whole("b", {-1}), whole("e", {-10}), whole("a", {0}), whole("s", {-2})};
   CHECK(moved(file_of({5}, {node("Slice", {"x", "b", "e", "a", "s"}, {"y"})}, space), {3}) == Numbers{4, 2, 0});
-  CHECK(moved(file_of({1, 4, 1, 1}, {node("DepthToSpace", {"x"}, {"y"}, {{"blocksize", one(2)}})}), {1, 1, 2, 2}) == Numbers{0, 1, 2, 3});
-  CHECK(moved(file_of({1, 1, 2, 2}, {node("SpaceToDepth", {"x"}, {"y"}, {{"blocksize", one(2)}})}), {1, 4, 1, 1}) == Numbers{0, 1, 2, 3});
-  CHECK(moved(file_of({2, 2}, {node("ScatterND", {"x", "i", "u"}, {"y"})}, {{"i", {1, 1}, true, {1}}, {"u", {1, 2}, false, {5, 6}}}), {2, 2}) ==
-        Numbers{0, 1, -1, -1});
-  CHECK(moved(file_of({3}, {node("Where", {"c", "x", "z"}, {"y"})}, {{"c", {3}, true, {1, 0, 1}}, {"z", {1}, false, {9}}}), {3}) ==
-        Numbers{0, -1, 2});
+  CHECK(moved(file_of({1, 4, 1, 1}, {node("DepthToSpace", {"x"}, {"y"}, {{"blocksize", one(2)}})}), {1, 1, 2, 2}) ==
+        Numbers{0, 1, 2, 3});
+  CHECK(moved(file_of({1, 1, 2, 2}, {node("SpaceToDepth", {"x"}, {"y"}, {{"blocksize", one(2)}})}), {1, 4, 1, 1}) ==
+        Numbers{0, 1, 2, 3});
+  CHECK(moved(file_of({2, 2}, {node("ScatterND", {"x", "i", "u"}, {"y"})},
+                      {{"i", {1, 1}, true, {1}}, {"u", {1, 2}, false, {5, 6}}}),
+              {2, 2}) == Numbers{0, 1, -1, -1});
+  CHECK(moved(file_of({3}, {node("Where", {"c", "x", "z"}, {"y"})},
+                      {{"c", {3}, true, {1, 0, 1}}, {"z", {1}, false, {9}}}),
+              {3}) == Numbers{0, -1, 2});
 }
 
 TEST_CASE("onnx::trace: every way to pad", "[import][onnx]") {
@@ -109,14 +125,16 @@ TEST_CASE("onnx::trace: every way to pad", "[import][onnx]") {
   CHECK(moved(pad("reflect", 3, 2), {9}) == Numbers{3, 2, 1, 0, 1, 2, 3, 2, 1});
   CHECK(moved(pad("edge", 2, 1), {7}) == Numbers{0, 0, 0, 1, 2, 3, 3});
   CHECK(moved(pad("wrap", 2, 1), {7}) == Numbers{2, 3, 0, 1, 2, 3, 0});
-  CHECK(error_of([&] { static_cast<void>(onnx::trace(pad("reflect", 4, 0))); }).find("reflects more than there is: 4 and 0 around 4") !=
-        std::string::npos);
+  CHECK(error_of([&] {
+          static_cast<void>(onnx::trace(pad("reflect", 4, 0)));
+        }).find("reflects more than there is: 4 and 0 around 4") != std::string::npos);
 }
 
 TEST_CASE("onnx::trace: a state is what it was of earlier frames", "[import][onnx]") {
   // The three frames before, and one of them written back by its place.
-  onnx::File file = file_of({1, 2}, {node("Concat", {"s", "x"}, {"all"}, {{"axis", one(0)}}), node("Slice", {"all", "b", "e"}, {"next"}),
-                                     node("Identity", {"all"}, {"y"})},
+  onnx::File file = file_of({1, 2},
+                            {node("Concat", {"s", "x"}, {"all"}, {{"axis", one(0)}}),
+                             node("Slice", {"all", "b", "e"}, {"next"}), node("Identity", {"all"}, {"y"})},
                             {whole("b", {1}), whole("e", {4})});
   file.graph.inputs.push_back(port("s", {3, 2}));
   file.graph.outputs.push_back(port("next", {}));
@@ -133,7 +151,8 @@ TEST_CASE("onnx::trace: a state is what it was of earlier frames", "[import][onn
 }
 
 TEST_CASE("onnx::trace: states that never change, and what no layer does", "[import][onnx]") {
-  onnx::File file = file_of({1, 2}, {node("Concat", {"s", "x"}, {"y"}, {{"axis", one(0)}}), node("Identity", {"s"}, {"next"})});
+  onnx::File file =
+      file_of({1, 2}, {node("Concat", {"s", "x"}, {"y"}, {{"axis", one(0)}}), node("Identity", {"s"}, {"next"})});
   file.graph.inputs.push_back(port("s", {1, 2}));
   file.graph.outputs.push_back(port("next", {}));
   const onnx::Program program = onnx::trace(file);
@@ -153,9 +172,11 @@ TEST_CASE("onnx::trace: known numbers are worked out, also which branch is taken
     graph.nodes = {node(branch == &then_branch ? "Relu" : "Tanh", {"x"}, {"given"})};
     branch->graph = {graph};
   }
-  onnx::File file = file_of({2}, {node("Equal", {"rate", "high"}, {"is_high"}),
-                                  node("If", {"is_high"}, {"y"}, {{"then_branch", then_branch}, {"else_branch", else_branch}})},
-                            {whole("high", {16000})});
+  onnx::File file =
+      file_of({2},
+              {node("Equal", {"rate", "high"}, {"is_high"}),
+               node("If", {"is_high"}, {"y"}, {{"then_branch", then_branch}, {"else_branch", else_branch}})},
+              {whole("high", {16000})});
   onnx::Port rate = port("rate", {});
   rate.whole = true;
   file.graph.inputs.push_back(rate);
@@ -166,8 +187,11 @@ TEST_CASE("onnx::trace: known numbers are worked out, also which branch is taken
 }
 
 TEST_CASE("onnx::trace: errors name the node", "[import][onnx]") {
-  const auto error = [](const onnx::File& file) { return error_of([&] { static_cast<void>(onnx::trace(file, {}, "it: ")); }); };
-  CHECK(error(file_of({2, 3}, {node("NonZero", {"x"}, {"y"})})) == "it: node \"y\" (NonZero): is not among the operations that are read");
+  const auto error = [](const onnx::File& file) {
+    return error_of([&] { static_cast<void>(onnx::trace(file, {}, "it: ")); });
+  };
+  CHECK(error(file_of({2, 3}, {node("NonZero", {"x"}, {"y"})})) ==
+        "it: node \"y\" (NonZero): is not among the operations that are read");
   CHECK(error(file_of({2, 3}, {node("Relu", {"q"}, {"y"})})) == "it: node \"y\" (Relu): nothing gives its input \"q\"");
   CHECK(error(file_of({2, -1}, {node("Relu", {"x"}, {"y"})})).starts_with("it: input \"x\" leaves its axis 1 open"));
   CHECK(error(file_of({2, 3}, {node("Relu", {"x"}, {"z"})})) == "it: nothing gives the output \"y\"");
@@ -177,7 +201,10 @@ TEST_CASE("onnx::trace: errors name the node", "[import][onnx]") {
         "it: node \"y\" (Reshape): makes (4,2) of 6 numbers");
   CHECK(error(file_of({2, 3}, {node("Transpose", {"x"}, {"y"}, {{"perm", ints({0, 0})}})})) ==
         "it: node \"y\" (Transpose): names an axis twice");
-  CHECK(error(file_of({2, 3}, {node("Expand", {"x", "s"}, {"y"})}, {whole("s", {4194304, 2, 3})})).find("is too large") != std::string::npos);
-  CHECK(error(file_of({1, 2, 5}, {node("Conv", {"x", "w"}, {"y"})}, {{"w", {1, 2, 6}, false, std::vector<double>(12, 1.0)}})) ==
+  CHECK(
+      error(file_of({2, 3}, {node("Expand", {"x", "s"}, {"y"})}, {whole("s", {4194304, 2, 3})})).find("is too large") !=
+      std::string::npos);
+  CHECK(error(file_of({1, 2, 5}, {node("Conv", {"x", "w"}, {"y"})},
+                      {{"w", {1, 2, 6}, false, std::vector<double>(12, 1.0)}})) ==
         "it: node \"y\" (Conv): a kernel that reaches over 6 of 5 numbers");
 }

@@ -3,14 +3,14 @@
 
 // Needs nlohmann-json, as model_file.hpp does.
 
-#include <cstddef>  // byte
-#include <deque>    // operations that are ready
-#include <map>      // cells
-#include <optional> // streamer
-#include <set>      // what is needed
-#include <span>     // bytes
-#include <string>   // names
-#include <vector>   // axes
+#include <cstddef>   // byte
+#include <deque>     // operations that are ready
+#include <map>       // cells
+#include <optional>  // streamer
+#include <set>       // what is needed
+#include <span>      // bytes
+#include <string>    // names
+#include <vector>    // axes
 
 #include "eigenstream/import/onnx_layers.hpp"
 #include "eigenstream/import/onnx_stream.hpp"
@@ -20,9 +20,10 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace onnx::detail {
 
-// The axes of a tensor that become channels, width and height of a frame: those of more than one number. Of two, the smaller is
-// the channels.
-inline std::vector<std::vector<Index>> frame_axes(const std::vector<Index>& dims, Index channels_axis, const std::string& what) {
+// The axes of a tensor that become channels, width and height of a frame: those of more than one number. Of two, the
+// smaller is the channels.
+inline std::vector<std::vector<Index>> frame_axes(const std::vector<Index>& dims, Index channels_axis,
+                                                  const std::string& what) {
   std::vector<Index> large;
   for (std::size_t axis = 0; axis < dims.size(); ++axis)
     if (dims[axis] > 1) large.push_back(static_cast<Index>(axis));
@@ -30,9 +31,11 @@ inline std::vector<std::vector<Index>> frame_axes(const std::vector<Index>& dims
   Index channels = channels_axis;
   if (channels < 0 && !large.empty()) {
     channels = large.front();
-    if (large.size() == 2 && dims[static_cast<std::size_t>(large[1])] < dims[static_cast<std::size_t>(large[0])]) channels = large[1];
+    if (large.size() == 2 && dims[static_cast<std::size_t>(large[1])] < dims[static_cast<std::size_t>(large[0])])
+      channels = large[1];
   }
-  check(channels_axis < static_cast<Index>(dims.size()), what, " has shape ", text_of(dims), ", and no axis ", channels_axis);
+  check(channels_axis < static_cast<Index>(dims.size()), what, " has shape ", text_of(dims), ", and no axis ",
+        channels_axis);
   std::vector<std::vector<Index>> axes(3);
   if (channels >= 0) axes[0] = {channels};
   std::erase(large, channels);
@@ -53,7 +56,8 @@ inline Input input_of(const Value& signal, const OnnxOptions& options, const std
   Input input{.frame = {}, .call = {}, .axes = frame_axes(signal.dims, options.channels_axis, what)};
   input.frame = input.call = Builder::shape_of(signal.dims, input.axes);
   if (options.hop == 0) {
-    check(options.time_axis < 0, what, ": an axis of time is for windows only: say how many frames later the next one begins (--hop)");
+    check(options.time_axis < 0, what,
+          ": an axis of time is for windows only: say how many frames later the next one begins (--hop)");
     return input;
   }
   std::vector<Index> large;
@@ -64,7 +68,8 @@ inline Input input_of(const Value& signal, const OnnxOptions& options, const std
   check(time >= 0 && time < static_cast<Index>(signal.dims.size()), what, " has shape ", text_of(signal.dims),
         ": say which axis are the frames of a window (--time-axis)");
   std::erase(large, time);
-  check(large.size() <= 1, what, " has shape ", text_of(signal.dims), ": windows of frames with axes of space are not read");
+  check(large.size() <= 1, what, " has shape ", text_of(signal.dims),
+        ": windows of frames with axes of space are not read");
   const Index size = signal.dims[static_cast<std::size_t>(time)];
   check(options.hop >= 1 && options.hop <= size, what, ": windows of ", size, " frames, one every ", options.hop);
   input.axes = large.empty() ? std::vector<std::vector<Index>>{{time}} : std::vector<std::vector<Index>>{large, {time}};
@@ -73,24 +78,33 @@ inline Input input_of(const Value& signal, const OnnxOptions& options, const std
   input.frame = {large.empty() ? Index{1} : signal.dims[static_cast<std::size_t>(large.front())], 1, 1, 1};
   return input;
 }
-// The value of the call's tensor. Windows begin so that each ends with its newest frames, and the last one is filled with zeros.
+// The value of the call's tensor. Windows begin so that each ends with its newest frames, and the last one is filled
+// with zeros.
 inline Index add_input(Layout& layout, const Input& input, Index hop, bool stream) {
   using Values = std::map<std::string, ModuleSpec::Value>;
   const auto number = [](Index value) { return std::int64_t{value}; };
   const Index begin = layout.graph().input();
   if (hop == 0) {
     if (!input.frame.has_space()) return begin;
-    const Values fields{{"channels", number(input.frame.channels)}, {"width", number(input.frame.width)}, {"height", number(input.frame.height)}};
+    const Values fields{{"channels", number(input.frame.channels)},
+                        {"width", number(input.frame.width)},
+                        {"height", number(input.frame.height)}};
     return layout.add("Input", "input", fields, begin, input.frame);
   }
   const bool merge = input.frame.channels == 1;
   const Index size = input.call.size() / input.frame.channels;
-  const Index whole = layout.add("Pad", "whole_windows", Values{{"left", number(0)}, {"right", number(0)}, {"multiple", number(hop)}}, begin,
-                                 input.frame);
+  const Index whole =
+      layout.add("Pad", "whole_windows", Values{{"left", number(0)}, {"right", number(0)}, {"multiple", number(hop)}},
+                 begin, input.frame);
   if (stream)
-    return layout.add("Pad", "first_window", Values{{"left", number(size - hop)}, {"right", number(0)}}, whole, input.frame);
-  ModuleSpec windows{"Windowed", layout.path("windows"),
-                     {{"size", number(size)}, {"stride", number(hop)}, {"channels", number(input.frame.channels)}, {"merge", merge},
+    return layout.add("Pad", "first_window", Values{{"left", number(size - hop)}, {"right", number(0)}}, whole,
+                      input.frame);
+  ModuleSpec windows{"Windowed",
+                     layout.path("windows"),
+                     {{"size", number(size)},
+                      {"stride", number(hop)},
+                      {"channels", number(input.frame.channels)},
+                      {"merge", merge},
                       {"padding", std::vector<std::int64_t>{size - hop, 0}}},
                      {}};
   windows.children["net"] = {ModuleSpec{"Sequential", layout.path("windows/all"), {}, {}}};
@@ -99,7 +113,8 @@ inline Index add_input(Layout& layout, const Input& input, Index hop, bool strea
 }
 
 // What is known of files that leave it open: Silero's detector of speech, versions 5 and 6, by its three inputs.
-inline OnnxOptions with_what_is_known(const File& file, OnnxOptions options, std::map<std::string, std::string>& metadata) {
+inline OnnxOptions with_what_is_known(const File& file, OnnxOptions options,
+                                      std::map<std::string, std::string>& metadata) {
   const auto has = [&](const char* name) {
     for (const Port& port : file.graph.inputs)
       if (port.name == name) return true;
@@ -115,7 +130,8 @@ inline OnnxOptions with_what_is_known(const File& file, OnnxOptions options, std
   return options;
 }
 
-/// Puts the operations that the outputs need in an order in which each comes behind what it needs, and makes their layers.
+/// Puts the operations that the outputs need in an order in which each comes behind what it needs, and makes their
+/// layers.
 inline void make_layers(Builder& builder, const Program& program, Index opset, const std::string& where) {
   const auto count = program.operations.size();
   std::map<std::size_t, Cell> cells;
@@ -168,7 +184,7 @@ inline void make_layers(Builder& builder, const Program& program, Index opset, c
       LayerMaker maker(builder, program, operation, opset);
       const auto cell = cells.find(own);
       if (cell != cells.end())
-        maker.cell(cell->second);
+        RecurrentMaker(maker).cell(cell->second);
       else
         maker.run();
 #if EIGENSTREAM_EXCEPTIONS
@@ -187,31 +203,37 @@ inline void make_layers(Builder& builder, const Program& program, Index opset, c
 
 }  // namespace onnx::detail
 
-/// The network of an ONNX file that computes one frame at a call: inputs and outputs that carry a state from call to call become
-/// layers that remember. Convolutions over what a state kept of earlier frames become convolutions over time, LSTM and GRU (an
-/// LSTM also where it is written out) layers over time, and what only moves numbers about is worked out here. `where` begins every
-/// message.
-/// Shapes   a frame is the first input at one call: its axes of more than one number, of two the smaller one as channels. With
+/// The network of an ONNX file that computes one frame at a call: inputs and outputs that carry a state from call to
+/// call become layers that remember. Convolutions over what a state kept of earlier frames become convolutions over
+/// time, LSTM and GRU (an LSTM also where it is written out) layers over time, and what only moves numbers about is
+/// worked out here. `where` begins every message. Shapes   a frame is the first input at one call: its axes of more
+/// than one number, of two the smaller one as channels. With
 ///          `hop`, the input is a window of a signal of one channel, of which so many samples are new
-/// Errors   Error naming the node or input, for a damaged file, for what no layer does, and for what has to be said and is not
-/// Source   the operators of ONNX (github.com/onnx/onnx, docs/Operators.md), opset 9 to 21
-inline ModelFile import_onnx(std::span<const std::byte> bytes, const OnnxOptions& given = {}, const std::string& where = "") {
+/// Errors   Error naming the node or input, for a damaged file, for what no layer does, and for what has to be said and
+/// is not Source   the operators of ONNX (github.com/onnx/onnx, docs/Operators.md), opset 9 to 21
+inline ModelFile import_onnx(std::span<const std::byte> bytes, const OnnxOptions& given = {},
+                             const std::string& where = "") {
   namespace d = onnx::detail;
   const onnx::File file = onnx::parse(bytes, where);
   ModelFile model;
   model.metadata = file.metadata;
   const OnnxOptions options = d::with_what_is_known(file, given, model.metadata);
   onnx::Program program = onnx::trace(file, options, where);
-  check(program.inputs.size() == 1, where, "the inputs ", [&] {
-    std::string names;
-    for (const Index input : program.inputs) names += (names.empty() ? "\"" : ", \"") + program.values[static_cast<std::size_t>(input)].name + '"';
-    return names;
-  }(), " are all signals; say which are states (--state INPUT=OUTPUT) or known numbers (--set INPUT=NUMBER)");
+  check(
+      program.inputs.size() == 1, where, "the inputs ",
+      [&] {
+        std::string names;
+        for (const Index input : program.inputs)
+          names += (names.empty() ? "\"" : ", \"") + program.values[static_cast<std::size_t>(input)].name + '"';
+        return names;
+      }(),
+      " are all signals; say which are states (--state INPUT=OUTPUT) or known numbers (--set INPUT=NUMBER)");
   d::find_norms(program);
 
   const onnx::Value signal = program.values[static_cast<std::size_t>(program.inputs.front())];
   const d::Input input = d::input_of(signal, options, where);
-  check(!options.stream || options.hop > 0, where, "what windows have in common is worked out once where there are windows (--hop)");
+  check(!options.stream || options.hop > 0, where,
+        "what windows have in common is worked out once where there are windows (--hop)");
   std::optional<d::Streamer> streamer;
   if (options.stream) streamer.emplace(program, input.time);
   onnx::Builder builder(program, input.frame);

@@ -38,8 +38,8 @@ inline std::string text_of(std::span<const Index> dims) {
   return text + ")";
 }
 
-/// A tensor of the graph while it is followed: numbers that are known, or where each of them comes from. What only moves
-/// numbers about (transpose, slice, concatenate ...) is then the same for both, and leaves nothing to compute.
+/// A tensor of the graph while it is followed: numbers that are known, or where each of them comes from. What only
+/// moves numbers about (transpose, slice, concatenate ...) is then the same for both, and leaves nothing to compute.
 struct Array {
   std::vector<Index> dims = {};
   bool whole = false;
@@ -92,11 +92,12 @@ void for_each_place(std::span<const Index> dims, Visit&& visit) {
   }
 }
 
-/// The places in `from` that each place of an array of `dims` takes its number from: source(where) is one, row-major, or -1 for
-/// a constant of 0.
+/// The places in `from` that each place of an array of `dims` takes its number from: source(where) is one, row-major,
+/// or -1 for a constant of 0.
 template <class Source>
 Array rearranged(const Array& from, std::vector<Index> dims, Source&& source) {
-  check(size_of(dims) <= (from.constant() ? max_constant : max_array), "an array of ", text_of(dims), " numbers is too large");
+  check(size_of(dims) <= (from.constant() ? max_constant : max_array), "an array of ", text_of(dims),
+        " numbers is too large");
   Array to{.dims = std::move(dims), .whole = from.whole};
   for_each_place(to.dims, [&](std::span<const Index> where) {
     const Index k = source(where);

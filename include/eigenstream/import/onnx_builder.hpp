@@ -14,12 +14,13 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace onnx {
 
-/// Makes layers of operations. What an operation gives has a home: frames of a value of the graph, and where each of its numbers
-/// stands in them. Layers that treat every number by itself leave the numbers where they are; what needs them in an order of its
-/// own (channels of a convolution, of a matrix) has them gathered.
+/// Makes layers of operations. What an operation gives has a home: frames of a value of the graph, and where each of
+/// its numbers stands in them. Layers that treat every number by itself leave the numbers where they are; what needs
+/// them in an order of its own (channels of a convolution, of a matrix) has them gathered.
 class Builder {
  public:
-  Builder(const Program& program, const FrameShape& input) : program_(program), layout_(input), homes_(program.values.size()) {}
+  Builder(const Program& program, const FrameShape& input)
+      : program_(program), layout_(input), homes_(program.values.size()) {}
 
   Layout& layout() noexcept { return layout_; }
 
@@ -37,7 +38,9 @@ class Builder {
     Index position = 0;
     for (const Index k : order_of(array.dims, axes)) {
       const Place &place = all[static_cast<std::size_t>(k)], &first = all.front();
-      if (place.value == Place::constant || place.value != first.value || place.lag != first.lag || place.position != position++) return false;
+      if (place.value == Place::constant || place.value != first.value || place.lag != first.lag ||
+          place.position != position++)
+        return false;
     }
     return layout_.shape(all.front().value) == shape_of(array.dims, axes);
   }
@@ -78,7 +81,8 @@ class Builder {
     Index value = -1;
     std::vector<std::int64_t> positions = {};
   };
-  /// Frames that hold each number of an array once, near to how they lie already, and where each of its numbers is in them.
+  /// Frames that hold each number of an array once, near to how they lie already, and where each of its numbers is in
+  /// them.
   Home native(const Array& array) {
     const std::vector<Place> all = places(array);
     std::vector<Place> held = all;
@@ -116,18 +120,22 @@ class Builder {
     for (std::size_t k = 0; k < held.size(); ++k) sorted.emplace_back(held[k], static_cast<std::int64_t>(k));
     std::sort(sorted.begin(), sorted.end());
     for (const Place& each : all)
-      home.positions.push_back(std::lower_bound(sorted.begin(), sorted.end(), std::pair{each, std::int64_t{-1}})->second);
+      home.positions.push_back(
+          std::lower_bound(sorted.begin(), sorted.end(), std::pair{each, std::int64_t{-1}})->second);
     return home;
   }
 
   /// A layer that treats every number by itself.
-  void pointwise(const char* type, const std::string& name, std::map<std::string, ModuleSpec::Value> fields, const Array& x, Index value) {
+  void pointwise(const char* type, const std::string& name, std::map<std::string, ModuleSpec::Value> fields,
+                 const Array& x, Index value) {
     Home home = native(x);
-    settle_places(value, layout_.add(type, name, std::move(fields), home.value, layout_.shape(home.value)), std::move(home.positions));
+    settle_places(value, layout_.add(type, name, std::move(fields), home.value, layout_.shape(home.value)),
+                  std::move(home.positions));
   }
 
   /// x scale + offset, number by number.
-  void affine(const std::string& name, const Array& x, const std::vector<double>& scale, const std::vector<double>& offset, Index value) {
+  void affine(const std::string& name, const Array& x, const std::vector<double>& scale,
+              const std::vector<double>& offset, Index value) {
     Spread own = spread(x, {scale, offset});
     const FrameShape shape = layout_.shape(own.home.value);
     Index made = own.home.value;
@@ -138,7 +146,8 @@ class Builder {
       const std::string path = layout_.path(name);
       set(path + ".weight", {own.period}, own.numbers[0]);
       set(path + ".bias", {own.period}, own.numbers[1]);
-      made = layout_.add(ModuleSpec{"Affine", path, {{"channels", std::int64_t{own.period}}}, {}}, {layout_.reshaped(made, wide)}, wide);
+      made = layout_.add(ModuleSpec{"Affine", path, {{"channels", std::int64_t{own.period}}}, {}},
+                         {layout_.reshaped(made, wide)}, wide);
       made = layout_.reshaped(made, shape);
     }
     settle_places(value, made, std::move(own.home.positions));
@@ -159,7 +168,8 @@ class Builder {
   void join(const char* op, const std::string& name, const Array& first, const Array& second, Index value) {
     const std::vector<Index>& dims = program_.values[static_cast<std::size_t>(value)].dims;
     const Array a = broadcast_to(first, dims), b = broadcast_to(second, dims);
-    if (std::string_view(op) == "product" && detail::same_elements(a, b)) return pointwise("Square", name, {}, a, value);
+    if (std::string_view(op) == "product" && detail::same_elements(a, b))
+      return pointwise("Square", name, {}, a, value);
     const bool lead = first.size() >= second.size();
     Home home = native(lead ? a : b);
     if (layout_.shape(home.value).size() != a.size()) {  // both are spread
@@ -182,7 +192,8 @@ class Builder {
     layout_.graph().set_weight(name, std::move(weights));
   }
   static float as_float(double number) {
-    check(std::fabs(number) <= static_cast<double>(std::numeric_limits<float>::max()), "the number ", number, " is not one of 32 bits");
+    check(std::fabs(number) <= static_cast<double>(std::numeric_limits<float>::max()), "the number ", number,
+          " is not one of 32 bits");
     return static_cast<float>(number);
   }
 
@@ -208,7 +219,8 @@ class Builder {
     return {home.value, element.lag, home.positions[static_cast<std::size_t>(element.index)]};
   }
 
-  // Numbers for each of an array's, where these lie: `period` of them are told apart, 1, as many as channels, or all of a frame's.
+  // Numbers for each of an array's, where these lie: `period` of them are told apart, 1, as many as channels, or all of
+  // a frame's.
   struct Spread {
     Home home;
     std::vector<std::vector<double>> numbers = {};
@@ -230,7 +242,8 @@ class Builder {
         met[at] = 1;
       }
       if (fits || again) break;
-      own.home = {layout_.gather(places(x), {x.size(), 1, 1, 1})};  // one number meets several: each has its own place then
+      own.home = {
+          layout_.gather(places(x), {x.size(), 1, 1, 1})};  // one number meets several: each has its own place then
       own.home.positions.resize(static_cast<std::size_t>(x.size()));
       std::iota(own.home.positions.begin(), own.home.positions.end(), std::int64_t{0});
     }
@@ -257,7 +270,8 @@ class Builder {
       for (const Index axis : axes[k]) {
         std::vector<Index> longer;
         for (const Index offset : offsets)
-          for (Index at = 0; at < dims[static_cast<std::size_t>(axis)]; ++at) longer.push_back(offset + at * strides[static_cast<std::size_t>(axis)]);
+          for (Index at = 0; at < dims[static_cast<std::size_t>(axis)]; ++at)
+            longer.push_back(offset + at * strides[static_cast<std::size_t>(axis)]);
         offsets = std::move(longer);
       }
       std::vector<Index> around;
@@ -276,13 +290,15 @@ class Builder {
     for (int axis = 0; axis < 3; step *= extents[axis], ++axis) {
       bool same = true;
       for (Index k = 0; same && k < static_cast<Index>(wanted.size()); ++k)
-        same = wanted[static_cast<std::size_t>(k)] == wanted[static_cast<std::size_t>(k - k / step % extents[axis] * step)];
+        same = wanted[static_cast<std::size_t>(k)] ==
+               wanted[static_cast<std::size_t>(k - k / step % extents[axis] * step)];
       if (same) own[axis] = 1;
     }
     std::vector<Place> few;
     for (Index h = 0; h < own[2]; ++h)
       for (Index w = 0; w < own[1]; ++w)
-        for (Index c = 0; c < own[0]; ++c) few.push_back(wanted[static_cast<std::size_t>(c + extents[0] * (w + extents[1] * h))]);
+        for (Index c = 0; c < own[0]; ++c)
+          few.push_back(wanted[static_cast<std::size_t>(c + extents[0] * (w + extents[1] * h))]);
     return layout_.gather(few, {own[0], own[1], own[2], 1});
   }
 

@@ -21,8 +21,8 @@ EIGENSTREAM_BEGIN_NAMESPACE
 /// Source   the message definitions of onnx.proto3; field numbers are theirs
 namespace onnx {
 
-/// A tensor of numbers. Every kind that is read fits a double, but for whole numbers beyond 2^53, which only stand for "to the
-/// end" in real files.
+/// A tensor of numbers. Every kind that is read fits a double, but for whole numbers beyond 2^53, which only stand for
+/// "to the end" in real files.
 struct Tensor {
   std::string name;
   std::vector<Index> dims;
@@ -91,11 +91,24 @@ class Fields {
     const std::uint64_t key = varint();
     number_ = static_cast<int>(key >> 3);
     switch (key & 7) {
-      case 0: value_ = varint(); wire_ = 0; break;
-      case 1: data_ = take(8); wire_ = 1; break;
-      case 2: data_ = take(varint()); wire_ = 2; break;
-      case 5: data_ = take(4); wire_ = 5; break;
-      default: fail(where_, "damaged: a field of unknown kind ", key & 7);
+      case 0:
+        value_ = varint();
+        wire_ = 0;
+        break;
+      case 1:
+        data_ = take(8);
+        wire_ = 1;
+        break;
+      case 2:
+        data_ = take(varint());
+        wire_ = 2;
+        break;
+      case 5:
+        data_ = take(4);
+        wire_ = 5;
+        break;
+      default:
+        fail(where_, "damaged: a field of unknown kind ", key & 7);
     }
     return true;
   }
@@ -133,8 +146,10 @@ class Fields {
   /// A number at the beginning of bytes, little end first.
   template <class T>
   static double little(std::span<const std::byte> from) noexcept {
-    using Bits = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::conditional_t<sizeof(T) == 4, std::uint32_t,
-                                    std::conditional_t<sizeof(T) == 2, std::uint16_t, std::uint8_t>>>;
+    using Bits =
+        std::conditional_t<sizeof(T) == 8, std::uint64_t,
+                           std::conditional_t<sizeof(T) == 4, std::uint32_t,
+                                              std::conditional_t<sizeof(T) == 2, std::uint16_t, std::uint8_t>>>;
     std::uint64_t bits = 0;
     for (std::size_t k = 0; k < sizeof(T); ++k) bits |= std::to_integer<std::uint64_t>(from[k]) << (8 * k);
     return static_cast<double>(std::bit_cast<T>(static_cast<Bits>(bits)));
@@ -170,7 +185,8 @@ class Fields {
 inline double half(std::uint16_t bits) noexcept {
   const int exponent = (bits >> 10) & 31, fraction = bits & 1023;
   const double sign = (bits & 0x8000) != 0 ? -1.0 : 1.0;
-  if (exponent == 31) return fraction == 0 ? sign * std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
+  if (exponent == 31)
+    return fraction == 0 ? sign * std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
   return sign * (exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25));
 }
 
@@ -181,21 +197,41 @@ inline Tensor read_tensor(std::span<const std::byte> bytes, const std::string& w
   bool has_raw = false;
   std::vector<double> small;  // int32_data: integers, truth values and bits of half precision
   for (Fields field(bytes, where); field.next();) switch (field.number()) {
-      case 1: field.integers(tensor.dims); break;
-      case 2: type = field.integer(); break;
-      case 4: field.floats(tensor.numbers); break;
-      case 5: field.integers(small); break;
-      case 7: field.integers(tensor.numbers); break;
-      case 8: tensor.name = field.text(); break;
-      case 9: raw = field.bytes(), has_raw = true; break;
-      case 10: field.doubles(tensor.numbers); break;
-      case 14: check(field.integer() == 0, where, "the numbers of a tensor lie in another file: put all into one first"); break;
-      default: break;
+      case 1:
+        field.integers(tensor.dims);
+        break;
+      case 2:
+        type = field.integer();
+        break;
+      case 4:
+        field.floats(tensor.numbers);
+        break;
+      case 5:
+        field.integers(small);
+        break;
+      case 7:
+        field.integers(tensor.numbers);
+        break;
+      case 8:
+        tensor.name = field.text();
+        break;
+      case 9:
+        raw = field.bytes(), has_raw = true;
+        break;
+      case 10:
+        field.doubles(tensor.numbers);
+        break;
+      case 14:
+        check(field.integer() == 0, where, "the numbers of a tensor lie in another file: put all into one first");
+        break;
+      default:
+        break;
     }
   const std::string named = where + "tensor \"" + tensor.name + "\": ";
   const auto numbers = [&]<class T>(T, auto&& decoded) {
     check(raw.size() % sizeof(T) == 0, named, raw.size(), " bytes are no numbers of ", sizeof(T), " bytes");
-    for (std::size_t at = 0; at < raw.size(); at += sizeof(T)) tensor.numbers.push_back(decoded(Fields::little<T>(raw.subspan(at))));
+    for (std::size_t at = 0; at < raw.size(); at += sizeof(T))
+      tensor.numbers.push_back(decoded(Fields::little<T>(raw.subspan(at))));
   };
   const auto plain = [](double number) { return number; };
   const auto from_half = [](double bits) { return half(static_cast<std::uint16_t>(bits)); };
@@ -203,11 +239,22 @@ inline Tensor read_tensor(std::span<const std::byte> bytes, const std::string& w
     return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16));
   };
   switch (type) {
-    case 1: if (has_raw) numbers(0.0F, plain); break;
-    case 2: case 9: if (has_raw) numbers(std::uint8_t{}, plain); break;
-    case 3: if (has_raw) numbers(std::int8_t{}, plain); break;
-    case 6: if (has_raw) numbers(std::int32_t{}, plain); break;
-    case 7: if (has_raw) numbers(std::int64_t{}, plain); break;
+    case 1:
+      if (has_raw) numbers(0.0F, plain);
+      break;
+    case 2:
+    case 9:
+      if (has_raw) numbers(std::uint8_t{}, plain);
+      break;
+    case 3:
+      if (has_raw) numbers(std::int8_t{}, plain);
+      break;
+    case 6:
+      if (has_raw) numbers(std::int32_t{}, plain);
+      break;
+    case 7:
+      if (has_raw) numbers(std::int64_t{}, plain);
+      break;
     case 10:
     case 16:
       if (has_raw) numbers(std::uint16_t{}, plain), std::swap(small, tensor.numbers);
@@ -217,8 +264,11 @@ inline Tensor read_tensor(std::span<const std::byte> bytes, const std::string& w
       }
       small.clear();
       break;
-    case 11: if (has_raw) numbers(0.0, plain); break;
-    default: fail(named, "numbers of kind ", type, " of the format are not read (floats and integers are)");
+    case 11:
+      if (has_raw) numbers(0.0, plain);
+      break;
+    default:
+      fail(named, "numbers of kind ", type, " of the format are not read (floats and integers are)");
   }
   tensor.numbers.insert(tensor.numbers.end(), small.begin(), small.end());
   tensor.whole = type == 2 || type == 3 || type == 6 || type == 7 || type == 9;
@@ -227,21 +277,24 @@ inline Tensor read_tensor(std::span<const std::byte> bytes, const std::string& w
     check(extent >= 0, named, "an extent of ", extent);
     count *= static_cast<double>(extent);
   }
-  check(count == static_cast<double>(tensor.numbers.size()), named, "holds ", tensor.numbers.size(), " numbers, expected ", count);
-  for (const double number : tensor.numbers)
-    check(std::isfinite(number), named, "holds a number that is not finite");
+  check(count == static_cast<double>(tensor.numbers.size()), named, "holds ", tensor.numbers.size(),
+        " numbers, expected ", count);
+  for (const double number : tensor.numbers) check(std::isfinite(number), named, "holds a number that is not finite");
   return tensor;
 }
 
 inline constexpr int deepest_graph = 16;
 inline Graph read_graph(std::span<const std::byte> bytes, const std::string& where, int depth);
 
-inline Attribute read_attribute(std::span<const std::byte> bytes, const std::string& where, std::string& name, int depth) {
+inline Attribute read_attribute(std::span<const std::byte> bytes, const std::string& where, std::string& name,
+                                int depth) {
   using Kind = Attribute::Kind;
   Attribute attribute;
   std::int64_t type = 0;
   for (Fields field(bytes, where); field.next();) switch (field.number()) {
-      case 1: name = field.text(); break;
+      case 1:
+        name = field.text();
+        break;
       case 2: {
         std::vector<double> one;
         field.floats(one);
@@ -249,20 +302,38 @@ inline Attribute read_attribute(std::span<const std::byte> bytes, const std::str
         attribute.number = one.front();
         break;
       }
-      case 3: attribute.integer = field.integer(); break;
-      case 4: attribute.text = field.text(); break;
-      case 5: attribute.tensor = read_tensor(field.bytes(), where); break;
-      case 6: attribute.graph = {read_graph(field.bytes(), where, depth + 1)}; break;
-      case 7: field.floats(attribute.numbers); break;
-      case 8: field.integers(attribute.integers); break;
-      case 9: attribute.texts.push_back(field.text()); break;
-      case 20: type = field.integer(); break;
-      default: break;
+      case 3:
+        attribute.integer = field.integer();
+        break;
+      case 4:
+        attribute.text = field.text();
+        break;
+      case 5:
+        attribute.tensor = read_tensor(field.bytes(), where);
+        break;
+      case 6:
+        attribute.graph = {read_graph(field.bytes(), where, depth + 1)};
+        break;
+      case 7:
+        field.floats(attribute.numbers);
+        break;
+      case 8:
+        field.integers(attribute.integers);
+        break;
+      case 9:
+        attribute.texts.push_back(field.text());
+        break;
+      case 20:
+        type = field.integer();
+        break;
+      default:
+        break;
     }
-  constexpr Kind kinds[] = {Kind::none, Kind::number, Kind::integer, Kind::text, Kind::tensor, Kind::graph, Kind::numbers,
-                            Kind::integers, Kind::texts};
+  constexpr Kind kinds[] = {Kind::none,  Kind::number,  Kind::integer,  Kind::text, Kind::tensor,
+                            Kind::graph, Kind::numbers, Kind::integers, Kind::texts};
   if (type >= 1 && type <= 8) attribute.kind = kinds[type];
-  check(attribute.kind != Kind::graph || attribute.graph.size() == 1, where, "damaged: attribute \"", name, "\" has no graph");
+  check(attribute.kind != Kind::graph || attribute.graph.size() == 1, where, "damaged: attribute \"", name,
+        "\" has no graph");
   return attribute;
 }
 
@@ -270,20 +341,32 @@ inline Node read_node(std::span<const std::byte> bytes, const std::string& where
   Node node;
   std::string domain;
   for (Fields field(bytes, where); field.next();) switch (field.number()) {
-      case 1: node.inputs.push_back(field.text()); break;
-      case 2: node.outputs.push_back(field.text()); break;
-      case 3: node.name = field.text(); break;
-      case 4: node.op = field.text(); break;
+      case 1:
+        node.inputs.push_back(field.text());
+        break;
+      case 2:
+        node.outputs.push_back(field.text());
+        break;
+      case 3:
+        node.name = field.text();
+        break;
+      case 4:
+        node.op = field.text();
+        break;
       case 5: {
         std::string name;
         Attribute attribute = read_attribute(field.bytes(), where, name, depth);
         node.attributes[name] = std::move(attribute);
         break;
       }
-      case 7: domain = field.text(); break;
-      default: break;
+      case 7:
+        domain = field.text();
+        break;
+      default:
+        break;
     }
-  check(domain.empty() || domain == "ai.onnx", where, node.shown(), ": is of the extension \"", domain, "\", which is not read");
+  check(domain.empty() || domain == "ai.onnx", where, node.shown(), ": is of the extension \"", domain,
+        "\", which is not read");
   return node;
 }
 
@@ -320,12 +403,22 @@ inline Graph read_graph(std::span<const std::byte> bytes, const std::string& whe
   check(depth <= deepest_graph, where, "graphs are nested more than ", deepest_graph, " deep");
   Graph graph;
   for (Fields field(bytes, where); field.next();) switch (field.number()) {
-      case 1: graph.nodes.push_back(read_node(field.bytes(), where, depth)); break;
-      case 5: graph.tensors.push_back(read_tensor(field.bytes(), where)); break;
-      case 11: graph.inputs.push_back(read_port(field.bytes(), where)); break;
-      case 12: graph.outputs.push_back(read_port(field.bytes(), where)); break;
-      case 15: fail(where, "holds sparse tensors, which are not read");
-      default: break;
+      case 1:
+        graph.nodes.push_back(read_node(field.bytes(), where, depth));
+        break;
+      case 5:
+        graph.tensors.push_back(read_tensor(field.bytes(), where));
+        break;
+      case 11:
+        graph.inputs.push_back(read_port(field.bytes(), where));
+        break;
+      case 12:
+        graph.outputs.push_back(read_port(field.bytes(), where));
+        break;
+      case 15:
+        fail(where, "holds sparse tensors, which are not read");
+      default:
+        break;
     }
   return graph;
 }
@@ -333,14 +426,19 @@ inline Graph read_graph(std::span<const std::byte> bytes, const std::string& whe
 }  // namespace detail
 
 /// Takes the bytes of an ONNX file apart. `where` begins every message.
-/// Errors   Error if they are damaged, end too early, hold numbers that are not finite or of a kind that is not read, or use
+/// Errors   Error if they are damaged, end too early, hold numbers that are not finite or of a kind that is not read,
+/// or use
 ///          extensions of the format
 inline File parse(std::span<const std::byte> bytes, const std::string& where = "") {
   File file;
   bool has_graph = false;
   for (detail::Fields field(bytes, where); field.next();) switch (field.number()) {
-      case 2: file.producer = field.text(); break;
-      case 7: file.graph = detail::read_graph(field.bytes(), where, 0), has_graph = true; break;
+      case 2:
+        file.producer = field.text();
+        break;
+      case 7:
+        file.graph = detail::read_graph(field.bytes(), where, 0), has_graph = true;
+        break;
       case 8: {
         std::string domain;
         std::int64_t version = 0;
@@ -360,7 +458,8 @@ inline File parse(std::span<const std::byte> bytes, const std::string& where = "
         file.metadata[key] = value;
         break;
       }
-      default: break;
+      default:
+        break;
     }
   check(has_graph && file.opset > 0, where, "is no ONNX file: it has no ", has_graph ? "version" : "graph");
   return file;

@@ -28,7 +28,8 @@ struct Place {
   auto operator<=>(const Place&) const = default;
 };
 
-/// The graph of layers that is made, with the shape of each value's frames, and the layers that do nothing but move numbers about.
+/// The graph of layers that is made, with the shape of each value's frames, and the layers that do nothing but move
+/// numbers about.
 class Layout {
  public:
   explicit Layout(const FrameShape& input) : graph_(input.channels), shapes_{input} {}
@@ -63,7 +64,8 @@ class Layout {
   Index reshaped(Index value, const FrameShape& to) {
     if (shape(value) == to) return value;
     return once({value, to.channels, to.width, to.height}, [&] {
-      return add("Reshape", "reshape", {{"channels", Index{to.channels}}, {"width", Index{to.width}}, {"height", Index{to.height}}}, value,
+      return add("Reshape", "reshape",
+                 {{"channels", Index{to.channels}}, {"width", Index{to.width}}, {"height", Index{to.height}}}, value,
                  to);
     });
   }
@@ -72,7 +74,8 @@ class Layout {
     if (frames == 0) return value;
     has_early_ = has_early_ || frames < 0;
     return once({-2, value, frames, 0}, [&] {
-      return add("Pad", frames > 0 ? "late" : "early", {{"left", frames}, {"right", frames > 0 ? -frames : std::int64_t{0}}}, value, shape(value));
+      return add("Pad", frames > 0 ? "late" : "early",
+                 {{"left", frames}, {"right", frames > 0 ? -frames : std::int64_t{0}}}, value, shape(value));
     });
   }
 
@@ -80,13 +83,15 @@ class Layout {
   Index every(Index value, Index frames) {
     if (frames == 1) return value;
     return once({-5, value, frames, 0}, [&] {
-      return add("AvgPool1d", "every", {{"kernel_size", std::int64_t{1}}, {"stride", std::int64_t{frames}}}, value, shape(value));
+      return add("AvgPool1d", "every", {{"kernel_size", std::int64_t{1}}, {"stride", std::int64_t{frames}}}, value,
+                 shape(value));
     });
   }
 
   /// A value whose frames of `to` hold the numbers of these places, in the order of memory: channels, width, height.
   Index gather(const std::vector<Place>& wanted, const FrameShape& to) {
-    check(to.size() == static_cast<Index>(wanted.size()), "puts ", wanted.size(), " numbers into frames of ", to.size());
+    check(to.size() == static_cast<Index>(wanted.size()), "puts ", wanted.size(), " numbers into frames of ",
+          to.size());
     const auto known = gathered_.find({wanted, {to.channels, to.width, to.height}});
     if (known != gathered_.end()) return known->second;
     const Index value = put_together(wanted, to);
@@ -114,7 +119,8 @@ class Layout {
     std::vector<Source> sources;
     for (const Place& place : wanted) {
       const Source source{place.value, place.lag};
-      if (place.value != Place::constant && std::find(sources.begin(), sources.end(), source) == sources.end()) sources.push_back(source);
+      if (place.value != Place::constant && std::find(sources.begin(), sources.end(), source) == sources.end())
+        sources.push_back(source);
     }
     check(!sources.empty(), "needs numbers that do not depend on the signal");
     check(sources.size() <= 4096, "is put together of too many signals: ", sources.size());
@@ -157,7 +163,8 @@ class Layout {
     return true;
   }
   // Channels of several values side by side, in each column or of frames laid flat.
-  Index of_channels(const std::vector<Place>& wanted, const std::vector<Source>& sources, const FrameShape& to, bool in_columns) {
+  Index of_channels(const std::vector<Place>& wanted, const std::vector<Source>& sources, const FrameShape& to,
+                    bool in_columns) {
     struct Run {
       Index value;
       Index first, count;
@@ -172,7 +179,8 @@ class Layout {
       const Place& place = wanted[static_cast<std::size_t>(c)];
       Index value, channel;
       if (place.value == Place::constant) {
-        value = constants.contains(place.number) ? constants[place.number] : constant_channel(whole(sources.front()), place.number);
+        value = constants.contains(place.number) ? constants[place.number]
+                                                 : constant_channel(whole(sources.front()), place.number);
         constants[place.number] = value;
         channel = 0;
       } else {

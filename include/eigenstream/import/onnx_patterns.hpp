@@ -18,7 +18,8 @@ inline Index whole_value(const Program& program, const Array& array, std::int32_
   if (array.constant()) return -1;
   const Element& first = array.elements.front();
   if (first.value == Element::constant || first.index != 0 || first.lag != lag) return -1;
-  if (size_of(program.values[static_cast<std::size_t>(first.value)].dims) != static_cast<double>(array.size())) return -1;
+  if (size_of(program.values[static_cast<std::size_t>(first.value)].dims) != static_cast<double>(array.size()))
+    return -1;
   for (std::size_t k = 1; k < array.elements.size(); ++k) {
     const Element& each = array.elements[k];
     if (each.value != first.value || each.lag != lag || each.index != static_cast<std::int64_t>(k)) return -1;
@@ -82,7 +83,9 @@ inline void find_norms(Program& program) {
       square = source_of(program, variance->inputs[0], "Pow");
       is_square = square != nullptr && one_number(square->inputs[1]) == 2.0;
     }
-    if (!is_square || !is_centred(square->inputs[0]) || !same_elements(mean->inputs[0], x) || mean->inputs[0].dims != x.dims) continue;
+    if (!is_square || !is_centred(square->inputs[0]) || !same_elements(mean->inputs[0], x) ||
+        mean->inputs[0].dims != x.dims)
+      continue;
     Array input = x, axes_array{.dims = {static_cast<Index>(axes.size())}, .whole = true};
     for (const Index axis : axes) axes_array.numbers.push_back(static_cast<double>(axis));
     operation.op = "Normalise";
@@ -95,7 +98,7 @@ class LinearForm {
  public:
   LinearForm(const Program& program, Index state) : program_(program), state_(state) {}
 
-  Array input;                          ///< what the products are with, besides h of the frame before
+  Array input;                            ///< what the products are with, besides h of the frame before
   std::vector<std::vector<double>> x, h;  ///< rows of the two matrices
   std::vector<double> bias;
 
@@ -116,7 +119,8 @@ class LinearForm {
     const Operation& operation = program_.operations[static_cast<std::size_t>(number)];
     if (operation.op == "Add") {
       for (const Array& operand : operation.inputs)
-        if (!follow(operand.at(broadcast_place(operand.dims, operation.dims[0], element.index)), depth + 1)) return false;
+        if (!follow(operand.at(broadcast_place(operand.dims, operation.dims[0], element.index)), depth + 1))
+          return false;
       return true;
     }
     if (operation.op != "MatMul" && operation.op != "Gemm") return false;
@@ -129,7 +133,8 @@ class LinearForm {
     const double alpha = r.number("alpha", 1);
     std::vector<double> row;
     for (Index k = 0; k < columns; ++k)
-      row.push_back(alpha * w.numbers[static_cast<std::size_t>(across ? element.index * columns + k : k * rows + element.index)]);
+      row.push_back(
+          alpha * w.numbers[static_cast<std::size_t>(across ? element.index * columns + k : k * rows + element.index)]);
     if (operation.inputs.size() > 2 && operation.inputs[2].size() > 0) {
       if (!operation.inputs[2].constant()) return false;
       const Array& c = operation.inputs[2];
@@ -156,8 +161,8 @@ struct Cell {
   std::vector<double> bias;
 };
 
-// An LSTM cell:  h = sigmoid(o) tanh(c),  c = sigmoid(f) c[t-1] + sigmoid(i) tanh(g),  where i, f, g, o are sums of products with
-// x and h[t-1].
+// An LSTM cell:  h = sigmoid(o) tanh(c),  c = sigmoid(f) c[t-1] + sigmoid(i) tanh(g),  where i, f, g, o are sums of
+// products with x and h[t-1].
 inline std::optional<Cell> lstm_cell(const Program& program, const Operation& operation) {
   if (operation.op != "Mul" || operation.inputs.size() != 2) return std::nullopt;
   const Index h = operation.outputs.front();

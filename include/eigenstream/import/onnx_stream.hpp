@@ -11,13 +11,15 @@ EIGENSTREAM_BEGIN_NAMESPACE
 
 namespace onnx::detail {
 
-/// Turns a program for windows of a signal into one for the signal itself. Where the rows of a result along the time of the window
-/// are the same of later and later frames, only the first is left, to be worked out once for all windows that it is in: what was
-/// row r of it is now r frames later, in frames of the result's own. So a convolution without padding runs over the stream, and only
-/// what looks at the whole window still does so. Its rate is that of its strides.
+/// Turns a program for windows of a signal into one for the signal itself. Where the rows of a result along the time of
+/// the window are the same of later and later frames, only the first is left, to be worked out once for all windows
+/// that it is in: what was row r of it is now r frames later, in frames of the result's own. So a convolution without
+/// padding runs over the stream, and only what looks at the whole window still does so. Its rate is that of its
+/// strides.
 class Streamer {
  public:
-  Streamer(Program& program, Index time_axis) : program_(program), lifts_(program.values.size()), periods_(program.values.size(), 1) {
+  Streamer(Program& program, Index time_axis)
+      : program_(program), lifts_(program.values.size()), periods_(program.values.size(), 1) {
     lift(program.inputs.front(), time_axis);
     for (Operation& operation : program.operations) {
       for (Array& input : operation.inputs) rewrite(input);
@@ -38,7 +40,8 @@ class Streamer {
     for (const Element& each : array.elements) {
       if (each.value == Element::constant) continue;
       const Index own = periods_[static_cast<std::size_t>(each.value)];
-      check(period == 0 || own == period, "puts together what comes every ", period, " and every ", own, " frames: import it without --stream");
+      check(period == 0 || own == period, "puts together what comes every ", period, " and every ", own,
+            " frames: import it without --stream");
       period = own;
     }
     return period;
@@ -73,8 +76,8 @@ class Streamer {
     Index period = 0;
     for (const Array& input : operation.inputs) {
       const Index own = this->period(input);
-      check(period == 0 || own == 0 || own == period, operation.node->shown(), ": puts together what comes every ", period, " and every ", own,
-            " frames: import it without --stream");
+      check(period == 0 || own == 0 || own == period, operation.node->shown(), ": puts together what comes every ",
+            period, " and every ", own, " frames: import it without --stream");
       if (own != 0) period = own;
     }
     return period;
@@ -96,14 +99,17 @@ class Streamer {
       const std::vector<double>& axes = operation.inputs[1].numbers;
       return std::find(axes.begin(), axes.end(), static_cast<double>(axis)) != axes.end() ? std::nullopt : same();
     }
-    if (op == "LayerNormalization") return axis >= r.axis(r.integer("axis", -1), rank) ? std::nullopt : k == 0 ? same() : Follow{};
+    if (op == "LayerNormalization")
+      return axis >= r.axis(r.integer("axis", -1), rank) ? std::nullopt : k == 0 ? same() : Follow{};
     if (op == "BatchNormalization") return axis == 1 ? std::nullopt : k == 0 ? same() : Follow{};
     if (is_among(op, unary_ops) || is_among(op, binary_ops)) return same();
     if (op == "Conv" || op == "MaxPool" || op == "AveragePool") {
       if (k > 0) return Follow{};
       if (axis < 2) return std::nullopt;
       const auto at = static_cast<std::size_t>(axis - 2);
-      const std::vector<Index> taps = op == "Conv" ? std::vector<Index>(r.input(1).dims.begin() + 2, r.input(1).dims.end()) : r.integers("kernel_shape");
+      const std::vector<Index> taps = op == "Conv"
+                                          ? std::vector<Index>(r.input(1).dims.begin() + 2, r.input(1).dims.end())
+                                          : r.integers("kernel_shape");
       const Sliding s = sliding_of(r, taps, input.dims, false);
       if (s.before[at] != 0 || s.after[at] != 0 || r.integer("ceil_mode", 0) != 0) return std::nullopt;
       return Follow{axis, s.strides[at], (s.taps[at] - 1) * s.dilations[at] + 1};
@@ -123,8 +129,8 @@ class Streamer {
     return std::nullopt;
   }
 
-  // The frames of its values that an input goes on from one row of the result to the next, if it does nothing but that; 0 if all rows need
-  // the same known numbers.
+  // The frames of its values that an input goes on from one row of the result to the next, if it does nothing but that;
+  // 0 if all rows need the same known numbers.
   static std::optional<Index> shift(const Array& input, const Follow& follow, Index rows) {
     if (follow.axis < 0) return input.constant() ? std::optional<Index>(0) : std::nullopt;
     const auto axis = static_cast<std::size_t>(follow.axis);

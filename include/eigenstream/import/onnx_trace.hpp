@@ -13,6 +13,7 @@
 
 #include "eigenstream/import/import_options.hpp"
 #include "eigenstream/import/onnx_array.hpp"
+#include "eigenstream/import/onnx_move.hpp"
 #include "eigenstream/import/onnx_shape.hpp"
 
 EIGENSTREAM_BEGIN_NAMESPACE
@@ -37,8 +38,8 @@ struct Value {
   bool is_state = false;
 };
 
-/// A graph for one call: the operations, in an order in which each comes behind what it needs of the same call, the inputs, and
-/// where the outputs come from.
+/// A graph for one call: the operations, in an order in which each comes behind what it needs of the same call, the
+/// inputs, and where the outputs come from.
 struct Program {
   std::vector<Value> values;
   std::vector<Operation> operations;
@@ -81,8 +82,8 @@ inline double folded_binary(std::string_view op, double a, double b, bool whole,
   return 0;
 }
 inline bool gives_truth(std::string_view op) {
-  return op == "Equal" || op == "Less" || op == "Greater" || op == "LessOrEqual" || op == "GreaterOrEqual" || op == "And" ||
-         op == "Or" || op == "Not";
+  return op == "Equal" || op == "Less" || op == "Greater" || op == "LessOrEqual" || op == "GreaterOrEqual" ||
+         op == "And" || op == "Or" || op == "Not";
 }
 
 /// Follows a graph node by node: works out what is constant, moves numbers about, and writes down the rest.
@@ -109,7 +110,8 @@ class Tracer {
 
  private:
   bool is_input(const std::string& name) const {
-    return std::any_of(file_.graph.inputs.begin(), file_.graph.inputs.end(), [&](const Port& port) { return port.name == name; });
+    return std::any_of(file_.graph.inputs.begin(), file_.graph.inputs.end(),
+                       [&](const Port& port) { return port.name == name; });
   }
   void add_constants(const Graph& graph) {
     for (const Tensor& tensor : graph.tensors)
@@ -120,26 +122,29 @@ class Tracer {
     std::vector<Index> dims = port.dims;
     const auto given = options_.shapes.find(port.name);
     if (given != options_.shapes.end()) {
-      check(dims.empty() || dims.size() == given->second.size(), where_, "input \"", port.name, "\" has ", dims.size(), " axes, not ",
-            given->second.size());
+      check(dims.empty() || dims.size() == given->second.size(), where_, "input \"", port.name, "\" has ", dims.size(),
+            " axes, not ", given->second.size());
       for (std::size_t axis = 0; axis < dims.size(); ++axis)
-        check(dims[axis] < 0 || dims[axis] == given->second[axis], where_, "input \"", port.name, "\" has shape ", text_of(dims),
-              ", not ", text_of(given->second));
+        check(dims[axis] < 0 || dims[axis] == given->second[axis], where_, "input \"", port.name, "\" has shape ",
+              text_of(dims), ", not ", text_of(given->second));
       dims = given->second;
     }
     for (std::size_t axis = 0; axis < dims.size(); ++axis) {
-      const bool is_batch = (dims.size() > 1 && axis == 0) || (axis < port.symbols.size() && port.symbols[axis].starts_with("batch"));
+      const bool is_batch =
+          (dims.size() > 1 && axis == 0) || (axis < port.symbols.size() && port.symbols[axis].starts_with("batch"));
       if (dims[axis] < 0 && is_batch) dims[axis] = 1;
-      check(dims[axis] >= 1, where_, "input \"", port.name, "\" leaves its axis ", axis, " open", shown_symbol(port, axis),
-            ": say its shape at one call (--shape ", port.name, "=1,...)");
+      check(dims[axis] >= 1, where_, "input \"", port.name, "\" leaves its axis ", axis, " open",
+            shown_symbol(port, axis), ": say its shape at one call (--shape ", port.name, "=1,...)");
     }
     check(size_of(dims) <= max_array, where_, "input \"", port.name, "\" of shape ", text_of(dims), " is too large");
     const auto constant = options_.constants.find(port.name);
     if (constant != options_.constants.end()) {
-      arrays_[port.name] = {dims, port.whole, std::vector<double>(static_cast<std::size_t>(size_of(dims)), constant->second), {}};
+      arrays_[port.name] = {
+          dims, port.whole, std::vector<double>(static_cast<std::size_t>(size_of(dims)), constant->second), {}};
       return;
     }
-    check(!port.whole, where_, "input \"", port.name, "\" takes whole numbers: say which one (--set ", port.name, "=...)");
+    check(!port.whole, where_, "input \"", port.name, "\" takes whole numbers: say which one (--set ", port.name,
+          "=...)");
     program_.inputs.push_back(new_value(port.name, dims, -1));
     arrays_[port.name] = array_of(program_.inputs.back());
   }
@@ -233,7 +238,8 @@ class Tracer {
     check(!operation.dims.empty(), "is not among the operations that are read");
     const Index number = static_cast<Index>(program_.operations.size());
     for (std::size_t k = 0; k < operation.dims.size(); ++k) {
-      const std::string name = k < node.outputs.size() && !node.outputs[k].empty() ? node.outputs[k] : at + std::to_string(k);
+      const std::string name =
+          k < node.outputs.size() && !node.outputs[k].empty() ? node.outputs[k] : at + std::to_string(k);
       operation.outputs.push_back(new_value(name, operation.dims[k], number));
       give(node, k, array_of(operation.outputs.back()));
     }
@@ -265,9 +271,11 @@ class Tracer {
   // Each number of one array or the other, by a condition that is known.
   static Array chosen(const std::vector<Array>& inputs) {
     const std::vector<Index> dims = broadcast(broadcast(inputs[0].dims, inputs[1].dims), inputs[2].dims);
-    const Array which = broadcast_to(inputs[0], dims), a = broadcast_to(inputs[1], dims), b = broadcast_to(inputs[2], dims);
+    const Array which = broadcast_to(inputs[0], dims), a = broadcast_to(inputs[1], dims),
+                b = broadcast_to(inputs[2], dims);
     std::vector<Element> elements;
-    for (Index k = 0; k < which.size(); ++k) elements.push_back((which.numbers[static_cast<std::size_t>(k)] != 0 ? a : b).at(k));
+    for (Index k = 0; k < which.size(); ++k)
+      elements.push_back((which.numbers[static_cast<std::size_t>(k)] != 0 ? a : b).at(k));
     Array array = Array::of(dims, std::move(elements));
     array.whole = a.whole;
     return array;
@@ -316,7 +324,9 @@ class Tracer {
         if (program_.values[static_cast<std::size_t>(input)].name == name) return input;
       fail(where_, "there is no input \"", name, "\" to be a state");
     };
-    const auto dims_of = [&](Index value) -> const std::vector<Index>& { return program_.values[static_cast<std::size_t>(value)].dims; };
+    const auto dims_of = [&](Index value) -> const std::vector<Index>& {
+      return program_.values[static_cast<std::size_t>(value)].dims;
+    };
     const auto is_taken = [&](const std::string& output) {
       return std::any_of(states.begin(), states.end(), [&](const auto& state) { return state.second == output; });
     };
@@ -324,8 +334,8 @@ class Tracer {
       const auto found = outputs.find(output);
       check(found != outputs.end(), where_, "there is no output \"", output, "\" for the state \"", input, "\"");
       const Index value = value_of(input);
-      check(found->second.dims == dims_of(value), where_, "state \"", input, "\" ", text_of(dims_of(value)), " and output \"", output,
-            "\" ", text_of(found->second.dims), " differ in shape");
+      check(found->second.dims == dims_of(value), where_, "state \"", input, "\" ", text_of(dims_of(value)),
+            " and output \"", output, "\" ", text_of(found->second.dims), " differ in shape");
       check(states.emplace(value, output).second, where_, "state \"", input, "\" is named twice");
     }
     if (!options_.states.empty()) return states;
@@ -339,8 +349,8 @@ class Tracer {
     return states;
   }
 
-  // Replaces every number of a state by what it was when it was no state yet, so many calls ago. One that only ever becomes
-  // itself, or goes round in circles, stays 0, as it begins.
+  // Replaces every number of a state by what it was when it was no state yet, so many calls ago. One that only ever
+  // becomes itself, or goes round in circles, stays 0, as it begins.
   void settle_states() {
     std::vector<std::vector<char>> met(next_.size());  // 1: on the way, 2: settled
     for (std::size_t v = 0; v < next_.size(); ++v) met[v].resize(next_[v].size());
@@ -349,7 +359,8 @@ class Tracer {
       for (std::size_t k = 0; k < next_[v].size(); ++k) {
         Element found;
         std::size_t value = v, index = k;
-        for (path.clear();; value = static_cast<std::size_t>(found.value), index = static_cast<std::size_t>(found.index)) {
+        for (path.clear();;
+             value = static_cast<std::size_t>(found.value), index = static_cast<std::size_t>(found.index)) {
           if (met[value][index] != 0) {
             found = met[value][index] == 2 ? next_[value][index] : Element{};
             break;

@@ -12,17 +12,18 @@ struct Module;
 class Registry;
 
 /// Bytes of the SIMD registers that networks are built for: those of the compiler's flags; in a program that links an
-/// eigenstream::compiled with several (EIGENSTREAM_SIMD_CHOICE), the widest that the library has and the processor, too.
+/// eigenstream::compiled with several (EIGENSTREAM_SIMD_CHOICE), the widest that the library has and the processor,
+/// too.
 EIGENSTREAM_LINKAGE Index simd_bytes();
-/// Builds networks for narrower registers from now on: 16, 32 or 64 bytes. What was built stays as it is. Not while another thread
-/// builds some.
-/// Errors   Error if there are none of that width, here or in the library
+/// Builds networks for narrower registers from now on: 16, 32 or 64 bytes. What was built stays as it is. Not while
+/// another thread builds some. Errors   Error if there are none of that width, here or in the library
 EIGENSTREAM_LINKAGE void set_simd_bytes(Index bytes);
 
 namespace detail {
 
-/// The functions that build networks, of one width. They are those of this header's types under other names, as the namespace says
-/// the width, with the same members in the same places: the library is compiled from one source by one compiler.
+/// The functions that build networks, of one width. They are those of this header's types under other names, as the
+/// namespace says the width, with the same members in the same places: the library is compiled from one source by one
+/// compiler.
 struct OtherWidth {
   Index bytes;
   Registry (*builtin_registry)();
@@ -41,7 +42,8 @@ constexpr const OtherWidth* other_width() { return nullptr; }
 #if EIGENSTREAM_DEFINITIONS && !defined(EIGENSTREAM_SIMD_CHOICE)
 EIGENSTREAM_LINKAGE Index simd_bytes() { return EIGENSTREAM_SIMD_BYTES; }
 EIGENSTREAM_LINKAGE void set_simd_bytes(Index bytes) {
-  check(bytes == EIGENSTREAM_SIMD_BYTES, "this program has SIMD registers of ", EIGENSTREAM_SIMD_BYTES, " bytes only, none of ", bytes);
+  check(bytes == EIGENSTREAM_SIMD_BYTES, "this program has SIMD registers of ", EIGENSTREAM_SIMD_BYTES,
+        " bytes only, none of ", bytes);
 }
 #endif
 
