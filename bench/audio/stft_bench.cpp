@@ -55,8 +55,7 @@ void analysis(benchmark::State& state, const Sizes& s) {
     spectra += stream.process(In(x.data(), 1, s.chunk), es::Frames<float>(y.data(), out, room));
     benchmark::ClobberMemory();
   }
-  state.counters["per_spectrum"] =
-      benchmark::Counter(1e-9 * static_cast<double>(spectra), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.SetItemsProcessed(spectra);
 }
 void synthesis(benchmark::State& state, const Sizes& s) {
   const es::Istft<float> istft(s.n_fft, {.hop_length = s.hop, .window = options(s).window});
@@ -70,8 +69,7 @@ void synthesis(benchmark::State& state, const Sizes& s) {
                    es::Frames<float>(y.data(), stream.out_shape(), static_cast<Index>(y.size())));
     benchmark::ClobberMemory();
   }
-  state.counters["per_spectrum"] = benchmark::Counter(1e-9 * static_cast<double>(spectra * state.iterations()),
-                                                      benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.SetItemsProcessed(spectra * state.iterations());
 }
 
 const bool registered = [] {

@@ -25,6 +25,7 @@
 #include "eigenstream/layer/join.hpp"
 #include "eigenstream/layer/lambda.hpp"
 #include "eigenstream/layer/linear.hpp"
+#include "eigenstream/layer/magnitude.hpp"
 #include "eigenstream/layer/norm.hpp"
 #include "eigenstream/layer/pad.hpp"
 #include "eigenstream/layer/pointwise.hpp"

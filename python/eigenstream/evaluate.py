@@ -289,6 +289,9 @@ def apply_node(node: Node, tensors: Mapping[str, Tensor], x: Tensor, window: boo
 
         fields = {key: value for key, value in node.items() if key not in ("type", "path", "from")}
         return resample(x, **fields)
+    if kind == "Magnitude":
+        squares = x.unflatten(1, (-1, 2)).square().sum(2)
+        return squares if node["power"] == 2 else squares.sqrt()
     if kind == "RecursiveFilter":
         from torchaudio.functional import lfilter
 

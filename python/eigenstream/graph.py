@@ -299,6 +299,11 @@ class Builder:
 
     def simple(self, kind: str, x: Signal, **fields: Any) -> Signal:
         """A node that treats all numbers alike."""
+        source = self.made_by(x)
+        if kind == "Square" and source["type"] == "Magnitude" and source["power"] == 1:  # the root is not needed
+            whole = self.whole(Signal(source["from"][0], x.axes, x.index, x.frames, x.cut))
+            y = self.emit({"type": "Magnitude", "path": self.own_path(), "power": 2}, whole, shape=self.values[x.number].shape)
+            return y.replaced(axes=x.axes, index=x.index)
         x = self.compact(x)
         y = self.emit({"type": kind, "path": self.own_path(), **fields}, self.whole(x))
         return y.replaced(axes=x.axes, index=x.index)

@@ -18,7 +18,7 @@ LARGEST_SWEEP = 4096  # lengths of which the frames are counted
 # Types that make one frame of one frame, and look at no later one.
 FRAME_BY_FRAME = {*POINTWISE, "Linear", "LayerNorm", "BatchNorm1d", "PReLU", "GLU", "Softmax", "LogSoftmax", "Affine",
                    "ChannelSlice", "ChannelSelect", "Snake", "Control", "RNN", "GRU", "LSTM", "Cumulative", "ExponentialAverage", "ExponentialNorm",
-                   "CumulativeNorm", "RecursiveFilter", "Embedding", "ArgMax",
+                   "CumulativeNorm", "RecursiveFilter", "Magnitude", "Embedding", "ArgMax",
                    "ArgMin", "Input", "Reshape", "EachFrame", "SpaceNorm", "BatchNorm2d", "BatchNorm3d", "RecyclingPositionalEncoding",
                    # of these, what is written pools each frame by itself
                    *(f"Adaptive{op}Pool{axes}d" for op in ("Avg", "Max") for axes in (2, 3))}

@@ -94,7 +94,7 @@ def channels_after(node: Node, channels: Optional[int], given: Mapping[str, int]
         return values[-1] if kind == "Graph" else joined_channels(node, node["reduce"], values[1:])
     if kind == "Control":
         return channels_after(node["net"], sum(node["channels"]), given)
-    if kind in ("Stft", "Istft") and channels is not None:
+    if kind in ("Stft", "Istft", "Magnitude") and channels is not None:
         return 2 * channels if kind == "Stft" else channels // 2
     if kind == "GLU" and channels is not None:
         if channels % 2:

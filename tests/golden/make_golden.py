@@ -1172,7 +1172,7 @@ def stft_cases() -> List[Case]:
     def case(n_fft: int, hop: int, T: int = 60, B: int = 1, channels: int = 1, custom: bool = False, **options: Any) -> Case:
         length = options.get("win_length", n_fft)
         window = windows(options.get("window", "hann"), length, options.get("periodic_window", True))
-        own = torch.rand(length) + 0.1 if custom else None
+        own = lambda: torch.rand(length) + 0.1 if custom else None
         scale = options.get("scale", "none")
 
         def function(x: Tensor, **given: Tensor) -> Tensor:
@@ -1183,7 +1183,7 @@ def stft_cases() -> List[Case]:
 
         node = {"type": "Stft", "n_fft": n_fft, "hop_length": hop, **options, **({"custom_window": True} if custom else {})}
         name = f"stft_{_slug(n=n_fft, hop=hop, T=T, b=B, c=channels)}_{'_'.join(map(str, options.values()))}{'_own' if custom else ''}"
-        return Case(name, lambda: Spectral(function, window=own), channels, T, B, node=node)
+        return Case(name, lambda: Spectral(function, window=own()), channels, T, B, node=node)
 
     return [
         case(16, 4), case(16, 4, B=2, channels=3), case(15, 5, T=40), case(31, 8, win_length=20, window="hamming"),
@@ -1198,7 +1198,7 @@ def istft_cases() -> List[Case]:
     def case(n_fft: int, hop: int, T: int = 7, B: int = 1, channels: int = 2, custom: bool = False, **options: Any) -> Case:
         length = options.get("win_length", n_fft)
         window = windows(options.get("window", "hann"), length, options.get("periodic_window", True))
-        own = torch.rand(length) + 0.3 if custom else None
+        own = lambda: torch.rand(length) + 0.3 if custom else None
         scale = options.get("scale", "none")
 
         def function(spectra: Tensor, **given: Tensor) -> Tensor:
@@ -1209,7 +1209,7 @@ def istft_cases() -> List[Case]:
 
         node = {"type": "Istft", "n_fft": n_fft, "hop_length": hop, **options, **({"custom_window": True} if custom else {})}
         name = f"istft_{_slug(n=n_fft, hop=hop, T=T, b=B, c=channels)}_{'_'.join(map(str, options.values()))}{'_own' if custom else ''}"
-        return Case(name, lambda: Spectral(function, True, own), channels, T, B, node=node, space=(n_fft // 2 + 1,))
+        return Case(name, lambda: Spectral(function, True, own()), channels, T, B, node=node, space=(n_fft // 2 + 1,))
 
     return [
         case(16, 4), case(16, 4, B=2, channels=6), case(15, 5), case(32, 16, window="sqrt_hann"), case(32, 8, scale="frame_length"),
@@ -1308,10 +1308,10 @@ def running_cases() -> List[Case]:
                 return torch.zeros_like(x), torch.ones_like(x)
             return torch.zeros_like(x) + m.initial_mean, torch.zeros_like(x) + m.initial_var
 
-        given = {"initial_mean": torch.rand(channels), "initial_var": torch.rand(channels) + 0.5} if initial else {}
+        given = lambda: {"initial_mean": torch.rand(channels), "initial_var": torch.rand(channels) + 0.5} if initial else {}
         node = {"type": "ExponentialNorm", "channels": channels, "factor": factor, **options, **({"initial_state": True} if initial else {})}
         name = f"norm_{_slug(f=factor, c=channels, b=B)}_{initial}_{'_'.join(map(str, options.values()))}"
-        return Case(name, lambda: Running(start, step, **given), channels, 30, B, node=node)
+        return Case(name, lambda: Running(start, step, **given()), channels, 30, B, node=node)
 
     class Cumulated(nn.Module):
         """cLN as the authors of Conv-TasNet have it: with cumulative sums."""
@@ -1349,8 +1349,17 @@ def running_cases() -> List[Case]:
         return Case(f"filter_{name}_{_slug(c=channels, b=B)}", lambda: Filter(b, a, clamp), channels, T, B, node=node)
 
     low, peak = ([0.067, 0.135, 0.067], [1.0, -1.143, 0.413]), ([1.2, -1.6, 0.7], [1.1, -1.6, 0.8])
+    def magnitude(channels: int, power: int, B: int = 1) -> Case:
+        def absolute(x: Tensor) -> Tensor:
+            pairs = x.reshape(len(x), -1, 2, x.shape[-1])
+            y = torch.complex(pairs[:, :, 0], pairs[:, :, 1]).abs()
+            return y if power == 1 else y * y
+
+        return Case(f"magnitude_{_slug(c=channels, p=power, b=B)}", lambda: Function(absolute), channels, 20, B,
+                    node={"type": "Magnitude", "power": power})
+
     cases = [
-        average(0.9, False, 1), average(0.99, True, 4, 2), norm(0.9, False, 1), norm(0.95, True, 3, 2), norm(0.9, False, 2, center=False),
+        magnitude(2, 1), magnitude(6, 1, 2), magnitude(4, 2), average(0.9, False, 1), average(0.99, True, 4, 2), norm(0.9, False, 1), norm(0.95, True, 3, 2), norm(0.9, False, 2, center=False),
         norm(0.5, True, 2, scale=False), norm(0.9, False, 2, eps=0.1), cumulated(1), cumulated(5, 2), cumulated(4, eps=1e-3, affine=False),
     ]
     if torchaudio is not None:

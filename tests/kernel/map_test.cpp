@@ -107,6 +107,10 @@ TEMPLATE_TEST_CASE("dot, to_pairs, from_pairs: the plain loops, and nothing beyo
     es::kernel::to_pairs(a.data(), b.data(), pairs.data(), n);
     es::kernel::from_pairs(pairs.data(), first.data(), second.data(), n);
     es::kernel::multiply_pointwise(a.data(), b.data(), products.data(), n);
+    std::vector<T> differences(size + 1, T(-7));
+    es::kernel::map_pairs(pairs.data(), differences.data(), n, [](auto x, auto y) { return x - y; });
+    for (std::size_t i = 0; i < size; ++i) CHECK(differences[i] == a[i] - b[i]);
+    CHECK(differences.back() == T(-7));
     for (std::size_t i = 0; i < size; ++i) {
       CHECK((pairs[2 * i] == a[i] && pairs[2 * i + 1] == b[i]));
       CHECK((first[i] == a[i] && second[i] == b[i] && products[i] == a[i] * b[i]));

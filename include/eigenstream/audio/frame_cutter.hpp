@@ -48,8 +48,11 @@ class FrameCutter {
     cut.left = cut.right = 0;
     return Timing(TimingStage{.left = left_, .right = right_, .reflects = true}).then(cut);
   }
-  Index max_windows(Index n) const noexcept { return n == 0 ? 0 : (n + first_ + left_) / hop_ + 1; }
-  Index max_flush() const noexcept { return right_ / hop_ + 1; }
+  Index max_windows(Index n) const noexcept {
+    if (n == 0) return 0;
+    return std::max<Index>(ceil_div(n, hop_), static_cast<Index>(whole_windows(first_ + n + left_)));  // or those that come first, at once
+  }
+  Index max_flush() const noexcept { return ceil_div(right_, hop_); }
   void add_to(Fingerprint& print) const noexcept {
     print.add(size_).add(hop_).add(left_).add(right_);
     if (left_ > 0 || right_ > 0) print.add(static_cast<int>(padding_));

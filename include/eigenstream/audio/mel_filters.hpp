@@ -49,8 +49,8 @@ inline std::vector<double> mel_weights(const char* who, Index n_fft, const MelOp
   check(options.n_mels >= 1 && options.n_mels <= most, who, ": n_mels = ", options.n_mels, ", must be from 1 to ", most);
   check(options.sample_rate > 0 && options.sample_rate < 1e12, who, ": sample_rate = ", options.sample_rate, ", must be above 0");
   const Index bins = n_fft / 2 + 1;
-  check(static_cast<double>(bins) * static_cast<double>(options.n_mels) <= 67108864.0, who, ": n_mels = ", options.n_mels,
-        " filters over ", bins, " bins are more than 2^26 weights");
+  check(static_cast<double>(bins) * static_cast<double>(options.n_mels) <= 4194304.0, who, ": n_mels = ", options.n_mels,
+        " filters over ", bins, " bins are more than 2^22 weights");
   const bool in_mel = options.scale == MelScale::kaldi;  // triangles are straight there
   const double half = in_mel ? options.sample_rate / 2 : std::floor(options.sample_rate / 2),
                f_max = options.f_max > 0 ? options.f_max : half + options.f_max;

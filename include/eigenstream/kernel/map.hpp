@@ -1,7 +1,7 @@
 #ifndef EIGENSTREAM_KERNEL_MAP_HPP
 #define EIGENSTREAM_KERNEL_MAP_HPP
 
-#include <algorithm>  // min, fill_n
+#include <algorithm>  // min, copy_n, fill_n
 #include <numeric>    // lcm
 
 #include "eigenstream/kernel/aligned_vector.hpp"
@@ -173,6 +173,23 @@ EIGENSTREAM_ALWAYS_INLINE void from_pairs(const T* x, T* a, T* b, Index n) noexc
     even.store(a + i), odd.store(b + i);
   }
   for (; i < n; ++i) a[i] = x[2 * i], b[i] = x[2 * i + 1];
+}
+
+/// y[i] = f(x[2 i], x[2 i + 1]) for n pairs.
+template <class T, class F>
+EIGENSTREAM_ALWAYS_INLINE void map_pairs(const T* x, T* y, Index n, F&& f) noexcept {
+  using P = simd::Packet<T, simd::max_lanes<T>>;
+  Index i = 0;
+  for (P even, odd; i + P::lanes <= n; i += P::lanes) {
+    simd::load_pairs(x + 2 * i, even, odd);
+    f(even, odd).store(y + i);
+  }
+  if (i == n) return;
+  T rest[2 * P::lanes] = {};  // through the same operations
+  std::copy_n(x + 2 * i, 2 * (n - i), rest);
+  P even, odd;
+  simd::load_pairs(rest, even, odd);
+  f(even, odd).store_first(y + i, n - i);
 }
 
 /// y[i] = a[i] * b[i] for n numbers; y may be one of them.

@@ -258,7 +258,16 @@ def _squares(b: Builder, x: Complex) -> Signal:
 
 @_for_complex("abs", "__abs__", "absolute")
 def _abs(b: Builder, input: Complex) -> Signal:
-    return b.simple("Sqrt", _squares(b, input))
+    pairs = _paired(input)
+    if pairs is None:
+        return b.simple("Sqrt", _squares(b, input))
+    numbers, places = torch.unique(pairs.index.reshape(-1, 2), dim=0, return_inverse=True)  # each pair once, in the order of the value
+    own, width, height = b.values[pairs.number].shape
+    whole = torch.equal(numbers.flatten(), in_order(own * width * height)) and own % 2 == 0
+    x = b.whole(pairs) if whole else b.with_shape(b.gather(pairs, numbers.flatten().tolist()), (2 * len(numbers), 1, 1))
+    shape = (own // 2, width, height) if whole else (len(numbers), 1, 1)
+    y = b.emit({"type": "Magnitude", "path": b.own_path(), "power": 1}, x, shape=shape)
+    return y.replaced(axes=input.axes, index=places.reshape(input.re.index.shape))
 
 
 @_for_complex("angle")

@@ -128,7 +128,7 @@ inline void add_spectral_types(Registry& registry) {
     type.group = "Spectra";
     registry.add(std::move(type));
   };
-  constexpr Index highest = Index{1} << 20;
+  constexpr Index highest = Index{1} << 18;
   const auto framing = [&](std::initializer_list<ModuleField> others) {
     std::vector<ModuleField> fields = {
         F::integer("n_fft", required, "samples of a window, and of its transform", 1, highest),

@@ -11,6 +11,7 @@
 #include "eigenstream/layer/constant.hpp"
 #include "eigenstream/layer/embedding.hpp"
 #include "eigenstream/layer/glu.hpp"
+#include "eigenstream/layer/magnitude.hpp"
 #include "eigenstream/layer/pointwise.hpp"
 #include "eigenstream/layer/softmax.hpp"
 #include "eigenstream/network/registry.hpp"
@@ -84,6 +85,12 @@ inline void add_pointwise_types(Registry& registry) {
                  .notes = "The input has more channels than the greatest of `indices`, of which there is at least one.",
                  .fields = {F::per_axis("indices", 0, required, "the channels", 0)},
                  .build = build_channel_select});
+  over_channels({.name = "Magnitude",
+                 .torch = "torch.abs",
+                 .summary = "Absolute values of complex numbers, whose parts are two channels each",
+                 .formula = "y[c,t] = (x[2c,t]^2 + x[2c + 1,t]^2)^(power / 2)",
+                 .fields = {F::integer("power", Index{1}, "1: absolute values, 2: their squares", 1, 2)},
+                 .build = [](ModuleReader& r, const FrameShape&) { return Built(Magnitude<float>(r.integer("power"))); }});
   over_channels({.name = "Affine",
                  .summary = "A factor and an offset, the same for all or for each channel its own",
                  .formula = "y[c,t] = x[c,t] * scale + offset\n"
