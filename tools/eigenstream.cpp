@@ -274,7 +274,8 @@ int command_line(int argc, char** argv) {
       "                   NeuralPi); knobs become controls. Test vectors in the file are run, and the\n"
       "                   largest difference is printed\n"
       "  .onnx            networks that compute one frame at a call, with their states as inputs and outputs, and\n"
-      "                   networks over windows; what such a file leaves open is said by the options\n"
+      "                   networks over windows or whole signals; what such a file leaves open is said by\n"
+      "                   the options\n"
       "Loudness, sample rate and what else it says of itself is kept as metadata. What cannot be done\n"
       "exactly is refused. info, run, check, bench and deps take such files directly, too.\n"
       "\n"
@@ -297,7 +298,7 @@ int command_line(int argc, char** argv) {
   importing->add_option("--hop", hop, "ONNX: a call takes a window of frames, and the next one begins N later")->type_name("N");
   importing->add_flag("--stream", import_options.onnx.stream,
                    "ONNX: with --hop, works out once what windows have in common, if convolutions have no padding over time");
-  importing->add_option("--time-axis", time_axis, "ONNX: which axis of the first input are the frames of a window")->type_name("N");
+  importing->add_option("--time-axis", time_axis, "ONNX: which axis of the first input is the time: of a window, or with no --hop of a signal of any length")->type_name("N");
   importing->add_option("--channels-axis", channels_axis, "ONNX: which axis of the first input becomes the channels of a frame")->type_name("N");
 
   tool::ResampleFileOptions resampling;

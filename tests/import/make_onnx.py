@@ -201,12 +201,87 @@ class Overlapping(nn.Module):
         return self.last(torch.softmax(y, 1).amax(3).mean(2))
 
 
+@case(inputs=[(1, 3, 40)], whole=2)
+class Tcn(nn.Module):
+    """Causal convolutions that reach further and further, for signals of any length: padded by hand, or cut off behind."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(3, 6, 1)
+        self.padded, self.cut = nn.Conv1d(6, 6, 3, dilation=2), nn.Conv1d(6, 6, 2, dilation=4, padding=4)
+        self.norm, self.last = nn.BatchNorm1d(6), nn.Conv1d(6, 2, 1)
+        self.norm.running_mean.uniform_(-1, 1), self.norm.running_var.uniform_(0.5, 2)
+
+    def forward(self, x):
+        x = self.first(x)
+        x = x + torch.relu(self.padded(F.pad(x, (4, 0))))
+        x = x + torch.tanh(self.norm(self.cut(x)[:, :, :-4]))
+        return self.last(x)
+
+
+@case(inputs=[(1, 2, 48)], whole=2)
+class Strided(nn.Module):
+    """Convolutions and pools that give fewer frames, with zeros at both ends, and branches of different reach."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv1d(2, 5, 4, stride=2, padding=1), nn.Conv1d(5, 4, 3, padding=1)
+        self.valid, self.norm = nn.Conv1d(4, 4, 5), nn.LayerNorm(4)
+
+    def forward(self, x):
+        x = F.gelu(self.first(x))
+        x = self.second(F.max_pool1d(x, 2)) * F.avg_pool1d(x, 2)[:, :4]
+        y = self.norm(self.valid(x).transpose(1, 2)).transpose(1, 2)
+        return torch.cat([y, x[:, 1:3, 2:-2], x.mean(1, keepdim=True)[:, :, 4:]], 1)
+
+
+@case(inputs=[(1, 30, 6)], whole=1)
+class WholeRecurrent(nn.Module):
+    """Spectra through convolutions over time and frequency with zeros all around, then recurrent layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.gru, self.lstm = nn.Conv2d(1, 3, 3, padding=1), nn.GRU(18, 7, batch_first=True), nn.LSTM(7, 5, batch_first=True)
+        self.out = nn.Linear(5, 4)
+
+    def forward(self, x):
+        y = F.elu(self.conv(x[:, None]))
+        y = self.lstm(self.gru(y.permute(0, 2, 1, 3).flatten(2))[0])[0]
+        return torch.softmax(self.out(y), 2)
+
+
+@case(inputs=[(1, 2, 30)], whole=2, refused=True)
+class MeanOverTime(nn.Module):
+    """What looks at a whole signal."""
+
+    def forward(self, x):
+        return x - x.mean(2, keepdim=True)
+
+
+@case(inputs=[(1, 2, 30)], whole=2, refused=True)
+class ReflectedEnds(nn.Module):
+    """What looks at the ends of a whole signal in another way than with zeros."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(2, 2, 3)
+
+    def forward(self, x):
+        return self.conv(F.pad(x, (1, 1), mode="reflect"))
+
+
 def run(module, options):
     """The signal and what comes out, as frames in the order of memory: time, height, width, channels."""
     generator = torch.Generator().manual_seed(7)
     shapes = options["inputs"]
     states = [torch.zeros(shape) for shape in shapes[1:]]
     xs, ys = [], []
+    if "whole" in options:
+        axis = options["whole"]
+        signal = torch.randn([n + 5 if k == axis else n for k, n in enumerate(shapes[0])], generator=generator)  # not as it was exported
+        with torch.no_grad():
+            given = module(signal)
+        return tuple(np.stack([as_frame(each, None) for each in whole.split(1, axis)]) for whole in (signal, given))
     if "hop" in options:
         axis, hop = options.get("time_axis", 1), options["hop"]
         size, frames = shapes[0][axis], 5 * options["hop"]
@@ -267,10 +342,14 @@ def files():
         names = ["x"] + [f"state{k}" for k in range(len(inputs) - 1)]
         outputs = ["y"] + [f"next{k}" for k in range(len(inputs) - 1)]
         buffer = io.BytesIO()
-        torch.onnx.export(module, inputs, buffer, opset_version=13, input_names=names, output_names=outputs)
+        dynamic = {name: {options["whole"]: "T"} for name in ("x", "y")} if "whole" in options else None
+        torch.onnx.export(module, inputs, buffer, opset_version=13, input_names=names, output_names=outputs, dynamic_axes=dynamic)
         model = onnx.load_from_string(buffer.getvalue())
         for node in model.graph.node:
             node.ClearField("doc_string")
+        if options.get("refused"):
+            written[f"onnx/refused/{name}.onnx"] = model.SerializeToString()
+            continue
         written[f"onnx/{name}.onnx"] = model.SerializeToString()
         tensors[f"{name}.x"], tensors[f"{name}.y"] = run(module, options)
     written["onnx.safetensors"] = safetensors(tensors)
@@ -286,7 +365,7 @@ def main():
             wrong += not same
             print(f"{name}: {'as written' if same else 'differs'}")
         else:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
             print(f"{name}: {len(data)} bytes")
     sys.exit(wrong > 0)

@@ -68,6 +68,8 @@ double difference(const es::AnyLayer<float>& network, const es::Weights<float>& 
 es::OnnxOptions options_of(const std::string& name) {
   if (name == "Windows") return {.hop = 16};
   if (name == "WindowsOfFrames") return {.hop = 2, .time_axis = 1};
+  if (name == "Tcn" || name == "Strided") return {.time_axis = 2};
+  if (name == "WholeRecurrent") return {.time_axis = 1};
   if (name == "Overlapping") return {.hop = 4, .time_axis = 1};
   return {};
 }
@@ -79,6 +81,7 @@ TEST_CASE("import_onnx: networks of one call give what torch gives, in calls of 
   const es::WeightMap signals = es::read_safetensors(onnx_folder + "onnx.safetensors").tensors;
   Index networks = 0;
   for (const auto& entry : std::filesystem::directory_iterator(onnx_folder + "onnx")) {
+    if (entry.path().extension() != ".onnx") continue;
     const std::string name = entry.path().stem().string();
     INFO(name);
     const es::ModelFile model = es::import_onnx(bytes_of(entry.path().string()), options_of(name));
@@ -114,7 +117,7 @@ TEST_CASE("import_onnx: what windows have in common is worked out once", "[impor
 }
 
 TEST_CASE("import_onnx: what is made obeys the law", "[import][onnx]") {
-  for (const std::string name : {"CachedConv", "Recurrent", "WrittenCell", "Windows"}) {
+  for (const std::string name : {"CachedConv", "Recurrent", "WrittenCell", "Windows", "Tcn", "Strided"}) {
     INFO(name);
     support::check_contract(
         network_of(es::import_onnx(bytes_of(onnx_folder + "onnx/" + name + ".onnx"), options_of(name))), 1,
@@ -153,6 +156,18 @@ TEST_CASE("import_onnx: says what it cannot read, and what has to be said", "[im
         }).find("windows of 40 frames, one every 41") != std::string::npos);
   CHECK(error_of([&] { static_cast<void>(es::import_onnx({}, {}, "a.onnx: ")); }) ==
         "a.onnx: is no ONNX file: it has no graph");
+}
+
+TEST_CASE("import_onnx: of whole signals, what is not the same for every frame is refused", "[import][onnx]") {
+  const auto error = [](const std::string& name, const es::OnnxOptions& options) {
+    return error_of(
+        [&] { static_cast<void>(es::import_onnx(bytes_of(onnx_folder + "onnx/" + name + ".onnx"), options, "it: ")); });
+  };
+  for (const std::string name : {"MeanOverTime", "ReflectedEnds"})
+    CHECK(error("refused/" + name, {.time_axis = 2}).find("is not the same for every frame") != std::string::npos);
+  CHECK(error("CachedConv", {.time_axis = 2}).find("does not leave its axis 2 open") != std::string::npos);
+  CHECK(error("Tcn", {.time_axis = 7}).find("does not leave its axis 7 open") != std::string::npos);
+  CHECK(error("Tcn", {}).find("leaves its axis 2 open (\"T\")") != std::string::npos);
 }
 
 // Trained by others: their files lie beside the project where it is developed, and nowhere else.

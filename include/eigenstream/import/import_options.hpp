@@ -22,7 +22,7 @@ struct OnnxOptions {
   std::vector<std::pair<std::string, std::string>> states = {};
   Index hop = 0;             ///< with it, a call takes a window of frames, and the next one begins so many later
   bool stream = false;       ///< with `hop`: what windows have in common is worked out once, where the network allows it
-  Index time_axis = -1;      ///< of the first input: which axis are the frames of the window; needed where it has several
+  Index time_axis = -1;      ///< of the first input: which axis is the time, of a window; with no `hop`, of a whole signal
   Index channels_axis = -1;  ///< of the first input: which axis becomes the channels of a frame
   bool operator==(const OnnxOptions&) const = default;
 };

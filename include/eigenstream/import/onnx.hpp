@@ -3,14 +3,15 @@
 
 // Needs nlohmann-json, as model_file.hpp does.
 
-#include <cstddef>   // byte
-#include <deque>     // operations that are ready
-#include <map>       // cells
-#include <optional>  // streamer
-#include <set>       // what is needed
-#include <span>      // bytes
-#include <string>    // names
-#include <vector>    // axes
+#include <algorithm>  // all_of
+#include <cstddef>    // byte
+#include <deque>      // operations that are ready
+#include <map>        // cells
+#include <optional>   // streamer
+#include <set>        // what is needed
+#include <span>       // bytes
+#include <string>     // names
+#include <vector>     // axes
 
 #include "eigenstream/import/onnx_layers.hpp"
 #include "eigenstream/import/onnx_stream.hpp"
@@ -53,11 +54,20 @@ struct Input {
 };
 inline Input input_of(const Value& signal, const OnnxOptions& options, const std::string& where) {
   const std::string what = where + "input \"" + signal.name + "\"";
-  Input input{.frame = {}, .call = {}, .axes = frame_axes(signal.dims, options.channels_axis, what)};
-  input.frame = input.call = Builder::shape_of(signal.dims, input.axes);
-  if (options.hop == 0) {
-    check(options.time_axis < 0, what,
-          ": an axis of time is for windows only: say how many frames later the next one begins (--hop)");
+  Input input{.frame = {}, .call = {}, .axes = {}};
+  if (options.hop == 0 && options.time_axis < 0) {
+    input.axes = frame_axes(signal.dims, options.channels_axis, what);
+    input.frame = input.call = Builder::shape_of(signal.dims, input.axes);
+    return input;
+  }
+  if (options.hop == 0) {  // all of a signal: a frame is what there is beside the time
+    std::vector<Index> dims = signal.dims;
+    check(options.time_axis < static_cast<Index>(dims.size()), what, " has shape ", text_of(dims), ", and no axis ",
+          options.time_axis);
+    input.time = options.time_axis;
+    dims[static_cast<std::size_t>(input.time)] = 1;
+    input.axes = frame_axes(dims, options.channels_axis, what);
+    input.frame = input.call = Builder::shape_of(dims, input.axes);
     return input;
   }
   std::vector<Index> large;
@@ -181,6 +191,7 @@ inline void make_layers(Builder& builder, const Program& program, Index opset, c
 #if EIGENSTREAM_EXCEPTIONS
     try {
 #endif
+      builder.layout().set_moment(operation.rows, operation.time_stride);
       LayerMaker maker(builder, program, operation, opset);
       const auto cell = cells.find(own);
       if (cell != cells.end())
@@ -201,57 +212,64 @@ inline void make_layers(Builder& builder, const Program& program, Index opset, c
           ": needs what it gave at an earlier call, a feedback that no layer is known for");
 }
 
-}  // namespace onnx::detail
+/// The network of a graph that is followed for one call, or with `length` for a whole signal of so many frames.
+inline ModelFile network_of(const File& file, const OnnxOptions& options, Index length, const std::string& where) {
+  OnnxOptions own = options;
+  const Port* const first = file.graph.inputs.empty() ? nullptr : &file.graph.inputs.front();
+  if (length > 0 && first != nullptr && !own.shapes.contains(first->name)) {
+    const auto at = static_cast<std::size_t>(options.time_axis);
+    check(at < first->dims.size() && first->dims[at] < 0, where, "input \"", first->name, "\" does not leave its axis ",
+          options.time_axis,
+          " open, as a signal of any length does: for windows, say how many "
+          "frames later the next one begins (--hop)");
+    std::vector<Index> dims = first->dims;
+    dims[at] = length;
+    for (std::size_t axis = 0; axis < dims.size(); ++axis)
+      if (dims[axis] < 0 && axis == 0) dims[axis] = 1;
+    if (std::all_of(dims.begin(), dims.end(), [](Index extent) { return extent > 0; })) own.shapes[first->name] = dims;
+  }
+  Program program = trace(file, own, where);
+  const auto names_of_inputs = [&] {
+    std::string names;
+    for (const Index each : program.inputs)
+      names += (names.empty() ? "\"" : ", \"") + program.values[static_cast<std::size_t>(each)].name + '"';
+    return names;
+  };
+  check(program.inputs.size() == 1, where, "the inputs ", names_of_inputs(),
+        " are all signals; say which are states (--state INPUT=OUTPUT) or known numbers (--set INPUT=NUMBER)");
+  find_norms(program);
 
-/// The network of an ONNX file that computes one frame at a call: inputs and outputs that carry a state from call to
-/// call become layers that remember. Convolutions over what a state kept of earlier frames become convolutions over
-/// time, LSTM and GRU (an LSTM also where it is written out) layers over time, and what only moves numbers about is
-/// worked out here. `where` begins every message. Shapes   a frame is the first input at one call: its axes of more
-/// than one number, of two the smaller one as channels. With
-///          `hop`, the input is a window of a signal of one channel, of which so many samples are new
-/// Errors   Error naming the node or input, for a damaged file, for what no layer does, and for what has to be said and
-/// is not Source   the operators of ONNX (github.com/onnx/onnx, docs/Operators.md), opset 9 to 21
-inline ModelFile import_onnx(std::span<const std::byte> bytes, const OnnxOptions& given = {},
-                             const std::string& where = "") {
-  namespace d = onnx::detail;
-  const onnx::File file = onnx::parse(bytes, where);
-  ModelFile model;
-  model.metadata = file.metadata;
-  const OnnxOptions options = d::with_what_is_known(file, given, model.metadata);
-  onnx::Program program = onnx::trace(file, options, where);
-  check(
-      program.inputs.size() == 1, where, "the inputs ",
-      [&] {
-        std::string names;
-        for (const Index input : program.inputs)
-          names += (names.empty() ? "\"" : ", \"") + program.values[static_cast<std::size_t>(input)].name + '"';
-        return names;
-      }(),
-      " are all signals; say which are states (--state INPUT=OUTPUT) or known numbers (--set INPUT=NUMBER)");
-  d::find_norms(program);
-
-  const onnx::Value signal = program.values[static_cast<std::size_t>(program.inputs.front())];
-  const d::Input input = d::input_of(signal, options, where);
-  check(!options.stream || options.hop > 0, where,
-        "what windows have in common is worked out once where there are windows (--hop)");
-  std::optional<d::Streamer> streamer;
-  if (options.stream) streamer.emplace(program, input.time);
-  onnx::Builder builder(program, input.frame);
-  onnx::Layout& layout = builder.layout();
+  const Value signal = program.values[static_cast<std::size_t>(program.inputs.front())];
+  const Input input = input_of(signal, options, where);
+  std::optional<Streamer> streamer;
+#if EIGENSTREAM_EXCEPTIONS
+  try {
+#endif
+    if (options.stream || length > 0) streamer.emplace(program, input.time, length > 0);
+#if EIGENSTREAM_EXCEPTIONS
+  } catch (const Error& error) {
+    fail(where, error.what());
+  }
+#endif
+  Builder builder(program, input.frame, length);
+  Layout& layout = builder.layout();
   std::vector<std::vector<Index>> axes = input.axes;
   if (options.stream && input.frame.channels == 1) axes = {{}};  // a window of one sample
   if (options.stream && axes.size() > 1) axes.resize(1);
-  builder.settle(program.inputs.front(), d::add_input(layout, input, options.hop, options.stream), axes);
-  d::make_layers(builder, program, file.opset, where);
+  const Index begin = add_input(layout, input, options.hop, options.stream);
+  builder.settle(program.inputs.front(), begin, axes);
+  make_layers(builder, program, file.opset, where);
 
   std::vector<std::int64_t> outputs;
   std::vector<std::string> names;
-  for (const auto& [name, array] : program.outputs) {
+  for (std::size_t k = 0; k < program.outputs.size(); ++k) {
+    const auto& [name, array] = program.outputs[k];
     const std::string what = where + "output \"" + name + "\"";
-    const bool alike = array.dims == signal.dims && !options.stream;
-    Index value = builder.arranged(array, alike ? input.axes : d::frame_axes(array.dims, -1, what));
-    if (streamer) {
-      const Index period = streamer->period(array);
+    if (streamer) layout.set_moment(streamer->ends()[k].rows, streamer->ends()[k].step);
+    const bool alike = array.dims == signal.dims && !streamer;
+    Index value = builder.arranged(array, alike ? input.axes : frame_axes(array.dims, -1, what));
+    if (streamer && options.hop > 0) {
+      const Index period = streamer->ends()[k].period;
       check(options.hop % period == 0, what, ": comes every ", period, " frames, but windows begin every ", options.hop,
             ": import it without --stream");
       value = layout.every(value, options.hop / period);
@@ -259,11 +277,71 @@ inline ModelFile import_onnx(std::span<const std::byte> bytes, const OnnxOptions
     outputs.push_back(value);
     names.push_back(name);
   }
+  ModelFile model;
   model.network = std::move(layout.graph()).network();
   const auto last = static_cast<std::int64_t>(model.network.children["nodes"].size());
   if (outputs.size() > 1 || outputs.front() != last) model.network.fields["outputs"] = outputs;
   if (outputs.size() > 1) model.network.fields["output_names"] = names;
   model.weights = std::move(layout.graph()).weights();
+  return model;
+}
+
+#if EIGENSTREAM_EXCEPTIONS
+/// The network of a graph for signals of any length: what is found for one length has to be what is found for others.
+inline ModelFile network_of_signals(const File& file, const OnnxOptions& options, const std::string& where) {
+  std::string reason;
+  for (const Index length : {240, 960, 3840}) {  // long enough for something that is not at an end
+    std::optional<ModelFile> model;
+    try {
+      model = network_of(file, options, length, where);
+    } catch (const Error& error) {
+      reason = error.what();
+      continue;
+    }
+    const std::string found = eigenstream::detail::module_json(model->network).dump();
+    for (const Index other : {length + 1, 2 * length}) {
+      std::optional<ModelFile> again;
+      try {
+        again = network_of(file, options, other, where);
+      } catch (const Error& error) {
+        check(other == length + 1, error.what());  // only multiples of something will do
+        continue;
+      }
+      check(eigenstream::detail::module_json(again->network).dump() == found && again->weights == model->weights, where,
+            "the graph is another for a signal of ", other, " frames than for one of ", length);
+    }
+    return std::move(*model);
+  }
+  fail(reason);
+}
+#else
+inline ModelFile network_of_signals(const File& file, const OnnxOptions& options, const std::string& where) {
+  return network_of(file, options, 960, where);
+}
+#endif
+
+}  // namespace onnx::detail
+
+/// The network of an ONNX file that computes one frame at a call: inputs and outputs that carry a state from call to
+/// call become layers that remember. Convolutions over what a state kept of earlier frames become convolutions over
+/// time, LSTM and GRU (an LSTM also where it is written out) layers over time, and what only moves numbers about is
+/// worked out here. Of a graph for windows (`hop`) the same within each window, and of one for whole signals
+/// (`time_axis` without `hop`) what is the same for every frame. `where` begins every message.
+/// Shapes   a frame is the first input at one call, without the axis of time: its axes of more than one number, of two
+///          the smaller one as channels
+/// Errors   Error naming the node or input, for a damaged file, for what no layer does, and for what has to be said
+/// Source   the operators of ONNX (github.com/onnx/onnx, docs/Operators.md), opset 9 to 21
+inline ModelFile import_onnx(std::span<const std::byte> bytes, const OnnxOptions& given = {},
+                             const std::string& where = "") {
+  namespace d = onnx::detail;
+  const onnx::File file = onnx::parse(bytes, where);
+  std::map<std::string, std::string> metadata = file.metadata;
+  const OnnxOptions options = d::with_what_is_known(file, given, metadata);
+  check(!options.stream || options.hop > 0, where,
+        "what windows have in common is worked out once where there are windows (--hop)");
+  const bool whole = options.hop == 0 && options.time_axis >= 0;
+  ModelFile model = whole ? d::network_of_signals(file, options, where) : d::network_of(file, options, 0, where);
+  model.metadata = std::move(metadata);
   return model;
 }
 

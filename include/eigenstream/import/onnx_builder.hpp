@@ -19,8 +19,9 @@ namespace onnx {
 /// them in an order of its own (channels of a convolution, of a matrix) has them gathered.
 class Builder {
  public:
-  Builder(const Program& program, const FrameShape& input)
-      : program_(program), layout_(input), homes_(program.values.size()) {}
+  /// `length`: of a whole signal, 0 if what is followed is a frame or a window.
+  Builder(const Program& program, const FrameShape& input, Index length = 0)
+      : program_(program), layout_(input, length), homes_(program.values.size()) {}
 
   Layout& layout() noexcept { return layout_; }
 
@@ -49,12 +50,14 @@ class Builder {
     const std::vector<Index>& dims = program_.values[static_cast<std::size_t>(value)].dims;
     Home& own = homes_[static_cast<std::size_t>(value)];
     own.value = home;
+    layout_.set_moment(layout_.length(home), 1);  // what else is made of it has all its frames
     own.positions.resize(static_cast<std::size_t>(size_of(dims)));
     std::int64_t position = 0;
     for (const Index k : order_of(dims, axes)) own.positions[static_cast<std::size_t>(k)] = position++;
   }
   void settle_places(Index value, Index home, std::vector<std::int64_t> positions) {
     homes_[static_cast<std::size_t>(value)] = {home, std::move(positions)};
+    layout_.set_moment(layout_.length(home), 1);
   }
   /// Says that a value is all of an array, number by number.
   bool settle_like(Index value, const Array& array) {

@@ -32,9 +32,19 @@ struct Place {
 /// numbers about.
 class Layout {
  public:
-  explicit Layout(const FrameShape& input) : graph_(input.channels), shapes_{input} {}
+  /// `length`: frames of the whole signal, if it is one that is followed; 0: it is not known how many.
+  explicit Layout(const FrameShape& input, Index length = 0)
+      : graph_(input.channels), shapes_{input}, lengths_{length} {}
 
   const FrameShape& shape(Index value) const { return shapes_[static_cast<std::size_t>(value)]; }
+  /// Frames of a value, of the whole signal; 0 if that is not known.
+  Index length(Index value) const { return lengths_[static_cast<std::size_t>(value)]; }
+  void set_length(Index value, Index frames) { lengths_[static_cast<std::size_t>(value)] = frames; }
+  /// What is gathered from now on is `rows` frames of values, every so manieth. 0: all that there are.
+  void set_moment(Index rows, Index step) {
+    if (rows != rows_ || step != step_) gathered_.clear();
+    rows_ = rows, step_ = step;
+  }
   eigenstream::detail::GraphDescription& graph() noexcept { return graph_; }
 
   /// A name that no module has yet.
@@ -47,7 +57,9 @@ class Layout {
     return own;
   }
   Index add(ModuleSpec node, const std::vector<Index>& from, const FrameShape& shape) {
-    shapes_.push_back(shape);
+    Index length = this->length(from.front());
+    for (const Index each : from) length = std::min(length, this->length(each));
+    shapes_.push_back(shape), lengths_.push_back(length);
     return graph_.add(std::move(node), from);
   }
   Index add(const char* type, const std::string& name, std::map<std::string, ModuleSpec::Value> fields, Index from,
@@ -69,13 +81,25 @@ class Layout {
                  to);
     });
   }
-  /// The value so many frames ago, 0 before the first; or so many frames later, without the first ones.
+  /// The value so many frames ago, 0 before the first; or so many frames later, without the first ones. Of a signal
+  /// whose length is followed, as many frames as were said, with 0 behind the last.
   Index late(Index value, std::int64_t frames) {
-    if (frames == 0) return value;
-    has_early_ = has_early_ || frames < 0;
-    return once({-2, value, frames, 0}, [&] {
-      return add("Pad", frames > 0 ? "late" : "early",
-                 {{"left", frames}, {"right", frames > 0 ? -frames : std::int64_t{0}}}, value, shape(value));
+    const bool follows = rows_ > 0 && length(value) > 0;
+    const std::int64_t right = follows ? (rows_ - 1) * step_ + 1 - length(value) - frames : frames > 0 ? -frames : 0;
+    return every(padded(value, frames, right), step_);
+  }
+  /// More frames before the first and behind the last, or fewer.
+  Index padded(Index value, std::int64_t left, std::int64_t right) {
+    if (left == 0 && right == 0) return value;
+    has_early_ = has_early_ || left < 0 || right < 0;
+    return once({-2, value, left, right}, [&] {
+      const Index made = add("Pad",
+                             left > 0   ? "late"
+                             : left < 0 ? "early"
+                                        : "end",
+                             {{"left", left}, {"right", right}}, value, shape(value));
+      if (length(value) > 0) set_length(made, length(value) + left + right);
+      return made;
     });
   }
 
@@ -83,8 +107,10 @@ class Layout {
   Index every(Index value, Index frames) {
     if (frames == 1) return value;
     return once({-5, value, frames, 0}, [&] {
-      return add("AvgPool1d", "every", {{"kernel_size", std::int64_t{1}}, {"stride", std::int64_t{frames}}}, value,
-                 shape(value));
+      const Index made = add("AvgPool1d", "every", {{"kernel_size", std::int64_t{1}}, {"stride", std::int64_t{frames}}},
+                             value, shape(value));
+      if (length(value) > 0) set_length(made, (length(value) - 1) / frames + 1);
+      return made;
     });
   }
 
@@ -226,6 +252,8 @@ class Layout {
 
   eigenstream::detail::GraphDescription graph_;
   std::vector<FrameShape> shapes_;
+  std::vector<Index> lengths_;  // of the whole signal
+  Index rows_ = 0, step_ = 1;
   std::set<std::string> paths_;
   bool has_early_ = false;
   std::map<std::vector<Index>, Index> made_;

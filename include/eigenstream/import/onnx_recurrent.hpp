@@ -28,7 +28,7 @@ class RecurrentMaker : public Maker {
           "its weights depend on the signal");
     check(u.dims == std::vector<Index>({directions, gates * hidden, hidden}), "recurrent weight ", text_of(u.dims),
           " of ", gates, " gates of ", hidden);
-    check(!r_.has_input(4) || one_number(r_.input(4)) == static_cast<double>(frames),
+    check(!r_.has_input(4) || one_number(r_.input(4)) == static_cast<double>(std::max(frames, o_.rows)),
           "lengths of its own for each sequence are not read");
     check(!r_.has_input(7) || one_number(r_.input(7)) == 0.0, "peepholes are not read");
     check(!r_.has("clip") && r_.integer("input_forget", 0) == 0, "clip and input_forget are not read");
@@ -72,22 +72,25 @@ class RecurrentMaker : public Maker {
     }
     spec.fields["bias"] = r_.has_input(3);
     const Array* const h0 = r_.has_input(5) ? &r_.input(5) : nullptr;
-    const bool goes_on = h0 != nullptr && !h0->constant();
+    const bool goes_on = (h0 != nullptr && !h0->constant()) || o_.time_axis == 0;
     const Index y = o_.outputs[0], y_h = o_.outputs[1];
+    check(h0 == nullptr || !h0->constant() || one_number(*h0) == 0.0, "begins with known numbers other than 0");
+    check(o_.time_axis < 0 || !r_.has_input(6) || one_number(r_.input(6)) == 0.0, "begins with a c other than 0");
     if (goes_on) {
       check(directions == 1 && direction == "forward", "goes on from call to call in both directions");
       check(frames == 1, "takes ", frames, " frames a call and goes on from call to call: one frame a call is read");
-      check(follows(*h0, y, y_h), "begins with something else than its own h of the call before");
-      check(!is_lstm || (r_.has_input(6) && whole_value(program_, r_.input(6), 1) == o_.outputs[2]),
-            "begins with something else than its own c of the call before");
+      check(o_.time_axis == 0 || follows(*h0, y, y_h), "begins with something else than its own h of the call before");
+      check(
+          o_.time_axis == 0 || !is_lstm || (r_.has_input(6) && whole_value(program_, r_.input(6), 1) == o_.outputs[2]),
+          "begins with something else than its own c of the call before");
       const Index from = b_.arranged(x(), {{2}, {1}});
       const Index made = layout_.add(std::move(spec), {from}, {hidden, batch, 1, 1});
       b_.settle(y, made, {{3}, {2}});
-      return b_.settle(y_h, made, {{2}, {1}});
+      if (o_.time_axis < 0) b_.settle(y_h, made, {{2}, {1}});
+      return;
     }
     check(batch == 1, "runs over ", batch, " sequences at once within a call");
     spec.fields["bidirectional"] = directions == 2;
-    if (h0 != nullptr && one_number(*h0) != 0.0) fail("begins with known numbers other than 0");
     check(!is_lstm || !r_.has_input(6) || one_number(r_.input(6)) == 0.0, "begins with a c other than 0");
     const Index from = b_.arranged(x(), {{2}, {0}});
     ModuleSpec each{"EachFrame",

@@ -19,7 +19,7 @@ class SlidingMaker : public Maker {
 
   void convolution() {
     const Array& w = r_.input(1);
-    const Sliding s = sliding_of(r_, {w.dims.begin() + 2, w.dims.end()}, x().dims, false);
+    const Sliding s = sliding({w.dims.begin() + 2, w.dims.end()}, false);
     if (is_matrix(s)) {
       const Index units = out_dims()[1];
       const std::vector<double> bias = r_.has_input(2) ? r_.input(2).numbers : std::vector<double>();
@@ -31,7 +31,7 @@ class SlidingMaker : public Maker {
   }
   void transposed_convolution() {
     const Array& w = r_.input(1);
-    const Sliding s = sliding_of(r_, {w.dims.begin() + 2, w.dims.end()}, x().dims, true);
+    const Sliding s = sliding({w.dims.begin() + 2, w.dims.end()}, true);
     const Field field = field_of(s, true);
     // Over time alone it is a convolution whose taps are turned round.
     const bool plain = field.space.empty();
@@ -41,7 +41,7 @@ class SlidingMaker : public Maker {
   void pool() {
     check(o_.node->outputs.size() < 2 || o_.node->outputs[1].empty(), "its indices are used");
     const bool most = o_.op == "MaxPool";
-    const Sliding s = sliding_of(r_, r_.integers("kernel_shape"), x().dims, false);
+    const Sliding s = sliding(r_.integers("kernel_shape"), false);
     const Field field = field_of(s, false, false);
     for (std::size_t k = 0; k < s.before.size(); ++k)
       check(s.before[k] == s.after[k] && 2 * s.before[k] <= s.taps[k], "padding ", s.before[k], " and ", s.after[k],
@@ -65,10 +65,22 @@ class SlidingMaker : public Maker {
       for (const std::int64_t each : dilations) check(each == 1, "a mean of every ", each, " numbers is not read");
     if (!most) spec.fields["count_include_pad"] = r_.integer("count_include_pad", 0) != 0;
     const Index made = layout_.add(std::move(spec), {field.from}, result_shape(field));
+    if (o_.rows > 0) layout_.set_length(made, o_.rows);
     b_.settle(out(), made, frame_axes(field));
   }
 
  private:
+  // Its sizes; along an axis that became time the input holds its padding.
+  Sliding sliding(const std::vector<Index>& taps, bool transposed) const {
+    Sliding s = sliding_of(r_, taps, x().dims, transposed);
+    if (o_.time_axis >= 2) {
+      const auto axis = static_cast<std::size_t>(o_.time_axis - 2);
+      s.before[axis] = s.after[axis] = 0;
+      s.strides[axis] = 1;
+    }
+    return s;
+  }
+
   // Which axis of an array is time: along it the numbers are those of the same places so many frames ago. lags[k] is
   // how long ago at k, -1 everywhere if there is no such axis.
   struct TimeAxis {
@@ -125,7 +137,8 @@ class SlidingMaker : public Maker {
     std::vector<Index> space;  // axes, the width last
     Index time = -1;           // the axis of time, if any
     Taps taps = {};
-    Index before = 0, stride = 1;  // zeros before the first frame, and frames from one result to the next
+    Index before = 0, after = 0;  // zeros before the first frame and behind the last
+    Index stride = 1;             // frames from one result to the next
     Index from = 0;
   };
   // With may_pad false, an axis of time only if the taps need no frames before the first.
@@ -153,14 +166,26 @@ class SlidingMaker : public Maker {
       in = cut(in, cuts);
       for (Element& each : in.elements) each.lag = 0;
     }
+    if (field.time < 0) {
+      field.from = b_.arranged(in, frame_axes(field));
+      return field;
+    }
+    // The layer takes all frames, and pads: what is later than now takes the place of zeros before the first frame.
+    layout_.set_moment(0, 1);
     field.from = b_.arranged(in, frame_axes(field));
-    field.before = (field.taps.count - 1) * field.taps.dilation;
-    // What is later than now takes the place of zeros before the first frame.
-    const Index later = std::clamp<Index>(-field.taps.latest, 0, field.before);
-    field.before -= later;
-    field.from = layout_.late(field.from, field.taps.latest + later);
     field.stride = o_.time_stride;
-    if (field.time < 0) field.from = layout_.every(field.from, std::exchange(field.stride, 1));
+    const std::int64_t before = (field.taps.count - 1) * field.taps.dilation + field.taps.latest;
+    if (o_.rows > 0) {
+      const std::int64_t reach = (field.taps.count - 1) * field.taps.dilation + 1;
+      const std::int64_t least = (o_.rows - 1) * field.stride + reach - layout_.length(field.from) - before;
+      const std::int64_t after = std::clamp<std::int64_t>(o_.pad_after, least, least + field.stride - 1);
+      field.from = layout_.padded(field.from, std::min<std::int64_t>(before, 0), std::min<std::int64_t>(after, 0));
+      field.before = std::max<std::int64_t>(before, 0), field.after = std::max<std::int64_t>(after, 0);
+    } else {
+      const Index later = std::clamp<Index>(-field.taps.latest, 0, (field.taps.count - 1) * field.taps.dilation);
+      field.before = (field.taps.count - 1) * field.taps.dilation - later;
+      field.from = layout_.late(field.from, field.taps.latest + later);
+    }
     return field;
   }
   // Channels, width, height.
@@ -224,14 +249,14 @@ class SlidingMaker : public Maker {
     if (plain) {
       spec.fields["kernel_size"] = std::int64_t{field.taps.count};
       spec.fields["dilation"] = std::int64_t{field.taps.dilation};
-      spec.fields["padding"] = std::vector<std::int64_t>{before, 0};
+      spec.fields["padding"] = std::vector<std::int64_t>{before, field.after};
       spec.fields["stride"] = std::int64_t{field.stride};
     } else {
       spec.fields["kernel_size"] = per_axis(field, field.taps.count, [&](std::size_t k) { return s.taps[k]; });
       spec.fields["stride"] = per_axis(field, field.stride, [&](std::size_t k) { return s.strides[k]; });
       spec.fields["dilation"] = per_axis(field, field.taps.dilation, [&](std::size_t k) { return s.dilations[k]; });
       std::vector<std::int64_t> padding =
-          transposed ? std::vector<std::int64_t>{0, before} : std::vector<std::int64_t>{before, 0};
+          transposed ? std::vector<std::int64_t>{0, before} : std::vector<std::int64_t>{before, field.after};
       for (const Index axis : field.space)
         for (const std::vector<Index>& side : {s.before, s.after})
           padding.push_back(side[static_cast<std::size_t>(axis - 2)]);
@@ -242,6 +267,7 @@ class SlidingMaker : public Maker {
     set_kernel(path, field, turned, turned);
     if (r_.has_input(2)) b_.set(path + ".bias", {out_dims()[1]}, r_.input(2).numbers);
     const Index made = layout_.add(std::move(spec), {field.from}, result_shape(field));
+    if (o_.rows > 0) layout_.set_length(made, o_.rows);
     b_.settle(out(), made, frame_axes(field));
   }
 };

@@ -18,8 +18,10 @@ namespace onnx::detail {
 /// strides.
 class Streamer {
  public:
-  Streamer(Program& program, Index time_axis)
-      : program_(program), lifts_(program.values.size()), periods_(program.values.size(), 1) {
+  /// `whole`: the program is not for a window but for all of a signal, of any length. Then what it pads with zeros
+  /// along the time are the frames before the first and behind the last, and nothing may look at all of it.
+  Streamer(Program& program, Index time_axis, bool whole)
+      : program_(program), whole_(whole), lifts_(program.values.size()), periods_(program.values.size(), 1) {
     lift(program.inputs.front(), time_axis);
     for (Operation& operation : program.operations) {
       for (Array& input : operation.inputs) rewrite(input);
@@ -27,33 +29,32 @@ class Streamer {
       bool lifted = false;
       for (Index axis = 0; !lifted && axis < static_cast<Index>(operation.dims[0].size()); ++axis)
         lifted = operation.dims[0][static_cast<std::size_t>(axis)] > 1 && lift_along(operation, axis, period);
+      check(lifted || !whole_, operation.node->shown(),
+            ": is not the same for every frame: it looks at the whole signal, or at its ends in another way than with "
+            "zeros");
       if (!lifted)
         for (const Index output : operation.outputs) periods_[static_cast<std::size_t>(output)] = period;
     }
-    for (auto& [name, array] : program.outputs) rewrite(array);
+    for (auto& [name, array] : program.outputs) {
+      rewrite(array);
+      ends_.push_back(whole_ ? end_of(name, array) : End{1, 0, period(array)});
+    }
   }
 
-  /// Frames of the signal from one frame of a value to the next.
-  Index period(Index value) const { return periods_[static_cast<std::size_t>(value)]; }
-  Index period(const Array& array) const {
-    Index period = 0;
-    for (const Element& each : array.elements) {
-      if (each.value == Element::constant) continue;
-      const Index own = periods_[static_cast<std::size_t>(each.value)];
-      check(period == 0 || own == period, "puts together what comes every ", period, " and every ", own,
-            " frames: import it without --stream");
-      period = own;
-    }
-    return period;
-  }
+  /// Of an output: every so manieth frame of what it is made of, how many of a whole signal, and frames of the signal
+  /// from one to the next.
+  struct End {
+    Index step = 1, rows = 0, period = 1;
+  };
+  const std::vector<End>& ends() const noexcept { return ends_; }
 
  private:
   struct Lift {
     Index axis = -1, stride = 1, extent = 1;
   };
-  // How an input follows a result along one of its axes: row r needs rows r stride ... r stride + count - 1.
+  // How an input follows a result along one of its axes: row r needs rows begin + r stride ... and `count` of them.
   struct Follow {
-    Index axis = -1, stride = 1, count = 1;
+    Index axis = -1, stride = 1, count = 1, begin = 0, pad_after = 0;
   };
 
   void lift(Index value, Index axis) {
@@ -72,12 +73,23 @@ class Streamer {
       each.lag -= static_cast<std::int32_t>(row);
     }
   }
+  Index period(const Array& array) const {
+    Index period = 0;
+    for (const Element& each : array.elements) {
+      if (each.value == Element::constant) continue;
+      const Index own = periods_[static_cast<std::size_t>(each.value)];
+      check(period == 0 || own == period, "puts together what comes every ", period, " and every ", own,
+            " frames of the signal");
+      period = own;
+    }
+    return period;
+  }
   Index period_of(const Operation& operation) const {
     Index period = 0;
     for (const Array& input : operation.inputs) {
       const Index own = this->period(input);
       check(period == 0 || own == 0 || own == period, operation.node->shown(), ": puts together what comes every ",
-            period, " and every ", own, " frames: import it without --stream");
+            period, " and every ", own, " frames of the signal");
       if (own != 0) period = own;
     }
     return period;
@@ -111,12 +123,18 @@ class Streamer {
                                           ? std::vector<Index>(r.input(1).dims.begin() + 2, r.input(1).dims.end())
                                           : r.integers("kernel_shape");
       const Sliding s = sliding_of(r, taps, input.dims, false);
-      if (s.before[at] != 0 || s.after[at] != 0 || r.integer("ceil_mode", 0) != 0) return std::nullopt;
-      return Follow{axis, s.strides[at], (s.taps[at] - 1) * s.dilations[at] + 1};
+      const bool pads = s.before[at] != 0 || s.after[at] != 0;
+      if ((pads && (op != "Conv" || !whole_)) || r.integer("ceil_mode", 0) != 0) return std::nullopt;
+      return Follow{axis, s.strides[at], (s.taps[at] - 1) * s.dilations[at] + 1, -s.before[at], s.after[at]};
     }
     if (op == "MatMul" || (op == "Gemm" && r.integer("transA", 0) == 0)) {
       if (k > 0) return input.constant() ? std::optional(Follow{}) : std::nullopt;
       return axis == rank - 1 || input.rank() != rank ? std::nullopt : std::optional(Follow{axis, 1, 1});
+    }
+    if (op == "LSTM" || op == "GRU" || op == "RNN") {
+      if (k > 0) return Follow{};
+      return whole_ && axis == 0 && r.text("direction", "forward") == "forward" ? std::optional(Follow{0, 1, 1})
+                                                                                : std::nullopt;
     }
     if (op.starts_with("Reduce")) {
       if (k > 0) return Follow{};
@@ -129,64 +147,100 @@ class Streamer {
     return std::nullopt;
   }
 
-  // The frames of its values that an input goes on from one row of the result to the next, if it does nothing but that;
-  // 0 if all rows need the same known numbers.
-  static std::optional<Index> shift(const Array& input, const Follow& follow, Index rows) {
-    if (follow.axis < 0) return input.constant() ? std::optional<Index>(0) : std::nullopt;
+  // What row 0 of a result needs of an input, if every further row needs the same of `step` frames later: in `first`.
+  // Of a whole signal, a zero stands for a frame that there is not. step: 0 if it is not known yet.
+  bool goes_on(const Array& input, const Follow& follow, Index rows, Index& step, Array& first) const {
+    first = input;
+    if (follow.axis < 0) return input.constant();
     const auto axis = static_cast<std::size_t>(follow.axis);
-    const Index stride = strides_of(input.dims)[axis], extent = input.dims[axis];
-    std::optional<Index> found;
-    for (Index k = 0; k < input.size(); ++k) {
-      const Index row = k / stride % extent;
-      if (row >= follow.count) continue;
-      const Element first = input.at(k);
-      for (Index r = 1; r < rows; ++r) {
-        const Element own = input.at(k + r * follow.stride * stride);
-        if (own.value != first.value || own.index != first.index || own.number != first.number) return std::nullopt;
-        const Index step = own.value == Element::constant ? 0 : first.lag - own.lag;
-        if (own.value != Element::constant && (step < r || step % r != 0)) return std::nullopt;
-        if (own.value == Element::constant) continue;
-        if (found && *found != step / r) return std::nullopt;
-        found = step / r;
+    const std::vector<Index> strides = strides_of(input.dims);
+    const Index extent = input.dims[axis];
+    const auto at = [&](Index base, Index row) {
+      return row < 0 || row >= extent ? Element{} : input.at(base + row * strides[axis]);
+    };
+    std::vector<Index> dims = input.dims;
+    dims[axis] = follow.count;
+    std::vector<Element> elements;
+    bool fits = true;
+    for_each_place(dims, [&](std::span<const Index> where) {
+      if (!fits) return;
+      Index base = 0;
+      for (std::size_t d = 0; d < where.size(); ++d) base += d == axis ? 0 : where[d] * strides[d];
+      const auto needed = [&](Index row) { return at(base, follow.begin + row * follow.stride + where[axis]); };
+      Index known = 0;
+      while (known < rows && needed(known).value == Element::constant) ++known;
+      if (known == rows) {  // the same number at all times
+        for (Index row = 1; row < rows; ++row) fits = fits && needed(row) == needed(0);
+        elements.push_back(needed(0));
+        return;
       }
-    }
-    return found.value_or(0);
+      Element own = needed(known);
+      for (Index row = known + 1; step == 0 && row < rows; ++row)
+        if (const Element next = needed(row); next.value == own.value && (own.lag - next.lag) % (row - known) == 0)
+          step = (own.lag - next.lag) / (row - known);
+      fits = fits && step > 0;
+      own.lag += static_cast<std::int32_t>(known * step);
+      const Index length = lifts_[static_cast<std::size_t>(own.value)].extent;
+      for (Index row = 0; fits && row < rows; ++row) {
+        const Element next = needed(row);
+        const Index time = row * step - own.lag;
+        if (next.value != Element::constant)
+          fits = next.value == own.value && next.index == own.index && next.lag == -time;
+        else
+          fits = whole_ && next.number == 0 && (time < 0 || time >= length);
+      }
+      elements.push_back(own);
+    });
+    if (!fits) return false;
+    const bool is_whole_number = input.whole;
+    first = Array::of(std::move(dims), std::move(elements));
+    first.whole = is_whole_number;
+    return true;
   }
 
   bool lift_along(Operation& operation, Index axis, Index period) {
     const Index rows = operation.dims[0][static_cast<std::size_t>(axis)];
-    std::vector<Follow> follows;
-    Index step = 0;
+    const bool is_recurrent = operation.op == "LSTM" || operation.op == "GRU" || operation.op == "RNN";
+    std::vector<Array> firsts(operation.inputs.size());
+    Index step = 0, pad_after = 0;
     for (std::size_t k = 0; k < operation.inputs.size(); ++k) {
-      if (operation.inputs[k].size() == 0) {
-        follows.push_back({});
-        continue;
-      }
+      if (operation.inputs[k].size() == 0) continue;
       const std::optional<Follow> own = follow(operation, k, axis);
-      const std::optional<Index> shifts = own ? shift(operation.inputs[k], *own, rows) : std::nullopt;
-      if (!shifts || (*shifts != 0 && step != 0 && *shifts != step)) return false;
-      if (*shifts != 0) step = *shifts;
-      follows.push_back(*own);
+      if (!own || !goes_on(operation.inputs[k], *own, rows, step, firsts[k])) return false;
+      pad_after = std::max(pad_after, own->pad_after);
     }
-    if (step == 0) return false;
-    for (std::size_t k = 0; k < follows.size(); ++k) {
-      if (follows[k].axis < 0) continue;
-      std::vector<Cut> cuts = whole_of(operation.inputs[k]);
-      cuts[static_cast<std::size_t>(follows[k].axis)] = {0, follows[k].count, 1};
-      operation.inputs[k] = cut(operation.inputs[k], cuts);
-    }
+    if (step == 0 || (is_recurrent && step != 1)) return false;
+    for (std::size_t k = 0; k < firsts.size(); ++k)
+      if (operation.inputs[k].size() != 0) operation.inputs[k] = std::move(firsts[k]);
     operation.time_stride = step;
-    for (std::size_t k = 0; k < operation.outputs.size(); ++k) {
+    operation.time_axis = axis;
+    operation.pad_after = pad_after;
+    if (whole_) operation.rows = rows;
+    for (std::size_t k = 0; k < (is_recurrent ? 1 : operation.outputs.size()); ++k) {
       lift(operation.outputs[k], axis);
       operation.dims[k][static_cast<std::size_t>(axis)] = 1;
       periods_[static_cast<std::size_t>(operation.outputs[k])] = period * step;
     }
     return true;
   }
+  // An output of a whole signal: its first row, and how it goes on.
+  End end_of(const std::string& name, Array& array) const {
+    for (Index axis = 0; axis < array.rank(); ++axis) {
+      const Index rows = array.dims[static_cast<std::size_t>(axis)];
+      Index step = 0;
+      Array first;
+      if (rows < 2 || !goes_on(array, {axis, 1, 1}, rows, step, first) || step == 0) continue;
+      array = std::move(first);
+      return {step, rows, period(array) * step};
+    }
+    fail("the output \"", name, "\" has no frames of the signal's");
+  }
 
   Program& program_;
+  bool whole_;
   std::vector<Lift> lifts_;     // of each value: the axis that became time
-  std::vector<Index> periods_;  // of each value
+  std::vector<Index> periods_;  // of each value: frames of the signal from one of its own to the next
+  std::vector<End> ends_;       // of each output
 };
 
 }  // namespace onnx::detail

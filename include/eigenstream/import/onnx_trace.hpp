@@ -28,6 +28,9 @@ struct Operation {
   std::vector<Index> outputs = {};            ///< values
   std::vector<std::vector<Index>> dims = {};  ///< of each output
   Index time_stride = 1;                      ///< frames of its inputs from one of its own to the next
+  Index time_axis = -1;                       ///< the axis of its result that became time, if any
+  Index rows = 0;                             ///< how many frames of it the whole signal has; 0 if that is not known
+  Index pad_after = 0;                        ///< numbers after the last one along that axis, as the file says
 };
 
 /// A value that arrays refer to: an input of the graph, a state, or what an operation gives.
