@@ -9,6 +9,7 @@
 #include "eigenstream/layer/channel_pointwise.hpp"
 #include "eigenstream/layer/channel_select.hpp"
 #include "eigenstream/layer/channel_slice.hpp"
+#include "eigenstream/layer/circular_pad.hpp"
 #include "eigenstream/layer/constant.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"

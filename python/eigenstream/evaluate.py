@@ -26,6 +26,8 @@ def _pad(x: Tensor, left: int, right: int, mode: str, value: float) -> Tensor:
     amounts = (max(0, left), max(0, right))
     if not any(amounts):
         return x
+    if mode == "circular":
+        return F.pad(x, amounts, mode="circular")
     if mode == "reflect":
         return F.pad(x, amounts, mode="reflect") if x.shape[-1] > max(amounts) else x[..., :0]
     return F.pad(x, amounts, mode="replicate") if mode == "replicate" else F.pad(x, amounts, value=value)

@@ -204,8 +204,8 @@ def why_unreadable(node: Node, tensors: Mapping[str, Tensor]) -> Optional[str]:
         return "alpha must not be 0 in float32"
     if kind == "LSTM" and node["proj_size"] >= node["hidden_size"]:
         return f"proj_size is {node['proj_size']}, must be less than hidden_size {node['hidden_size']}"
-    if kind == "Pad" and node["mode"] == "reflect" and min(node["left"], node["right"]) < 0:
-        return f"left is {node['left']} and right {node['right']}, neither must be negative if it reflects"
+    if kind == "Pad" and node["mode"] in ("reflect", "circular") and min(node["left"], node["right"]) < 0:
+        return f"left is {node['left']} and right {node['right']}, neither must be negative if it reflects or goes around"
     if kind == "Windowed" and max(both_sides(node["padding"])) >= node["size"]:
         return f"padding is {node['padding']}, must be from 0 to size - 1 = {node['size'] - 1}"
     if kind == "Snapshotter" and node["stride_size"] >= node["snapshot_size"]:

@@ -846,6 +846,9 @@ def windowed_cases() -> List[Case]:
         windowed("maximum_11", lambda: nn.AdaptiveMaxPool1d(11), 2, T=12),
         windowed("flatten", nn.Flatten, 3, B=2), windowed("flatten_wide", nn.Flatten, 17, size=18, T=22),
         windowed("nothing", seq, 3, stride=1, T=11, B=2), windowed("gaps", seq, 2, size=2, stride=5, padding=(1, 0)),
+        # mirrored, and put to the other end
+        windowed("reflect", lambda: seq(nn.ReflectionPad1d((0, 3)), conv1(2, 3, 4, stride=2)), 2, B=2),
+        windowed("circular", lambda: conv1(2, 3, 4, padding="same", padding_mode="circular"), 2, B=2),
         # over time
         windowed("softmax", lambda: nn.Softmax(dim=-1), 3, B=2), windowed("log_softmax", lambda: nn.LogSoftmax(dim=2), 2),
         windowed("softmin", lambda: nn.Softmin(dim=-1), 2), windowed("glu", lambda: nn.GLU(dim=2), 3, size=6),

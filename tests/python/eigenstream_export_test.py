@@ -263,7 +263,7 @@ def interpret(node: Mapping[str, Any], tensors: Dict[str, Tensor], x: Tensor, wi
             multiple, offset, mode = f("multiple", 1), f("offset", 0), f("mode", "constant")
             while (x.shape[-1] + sum(sides) - offset) % multiple:
                 sides = (sides[0], sides[1] + 1)
-            if mode in ("replicate", "reflect"):
+            if mode in ("replicate", "reflect", "circular"):
                 return F.pad(x, sides, mode=mode) if any(sides) else x
             return F.pad(x, sides, value=f("value", 0.0))
         if kind == "Cumulative":

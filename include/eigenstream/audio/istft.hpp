@@ -56,7 +56,7 @@ class Istft {
       products_.push_back(window[p] * analysis[p]);
     }
     check_sums();
-    for (Index p = 0; p < hop_; ++p) steady_.push_back(inverse_sum(n_fft * hop_ + p, n_fft));
+    for (Index p = 0; p < hop_; ++p) steady_.push_back(inverse_sum(Time{n_fft} * hop_ + p, n_fft));
     fingerprint_ = Fingerprint("Istft").add(n_fft).add(hop_).add(left_).add(right_);
     fingerprint_.add(std::span<const T>(window_)).add(std::span<const double>(products_));
   }
@@ -182,7 +182,7 @@ class Istft {
     };
     for (Time spectra = 1; spectra <= 2; ++spectra)
       for (Time t = left_; t < (spectra - 1) * hop_ + n_fft() - right_; ++t) check_at(t, spectra - 1);
-    for (Time p = 0; p < hop_; ++p) check_at(n_fft() * hop_ + p, n_fft());
+    for (Time p = 0; p < hop_; ++p) check_at(Time{n_fft()} * hop_ + p, n_fft());
   }
   // Divides samples, the first of them at position t.
   void normalise(Frames<T> y, Time t, Time newest) const noexcept {

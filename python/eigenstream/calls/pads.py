@@ -26,6 +26,10 @@ def pad_time(b: Builder, x: Signal, left: Any, right: Any, mode: str, value: flo
     some number, beside an offset, or as long as another signal."""
     if isinstance(left, Number):
         left = b.constant_number(left.values, "pads the start by a number that", _CONSTANT_PAD)
+    if mode == "circular" and b.windows and type(left) is type(right) is int and min(left, right) >= 0:
+        if max(left, right) > x.frames[0]:
+            raise Refused(f"goes around by {max(left, right)} frames of only {x.frames[0]}")
+        return over_time(b, x, pad_node(b, left, right, mode=mode)) if left or right else x
     if mode not in ("constant", "replicate", "reflect"):
         raise Refused(f"the padding mode {mode!r} {PAD_OTHERWISE}")
     if type(left) is not int or not isinstance(right, Number) and type(right) is not int:

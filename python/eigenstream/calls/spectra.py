@@ -376,8 +376,11 @@ def istft(b: Builder, input: Complex, n_fft: Any, hop_length: Any = None, win_le
     hop, left = node["hop_length"], n_fft // 2 if center else 0
     if hop > n_fft - left:
         raise Refused(f"hop_length is {hop}, more than n_fft - n_fft / 2 = {n_fft - left}: a stream leaves out no more than windows overlap")
+    wanted = [shapes[0][-1] for shapes in b.step.shapes]
     if length is not None:  # up to the last whole hop, and then where the signal ended
         node["right"] = n_fft - left - hop
+        if left and all(count * hop > own for count, own in zip(x.re.frames, wanted)):
+            node["right"] += 1  # a window may be next to nothing at its last sample
     columns = x.axes[0] == COLUMNS
     re, im = b.ordered(x.re), b.ordered(x.im)
     both = b.emit({"type": "Reduce", "path": b.helper_path("pairs"), "op": "concat"}, b.whole(re), b.whole(im))
@@ -394,7 +397,6 @@ def istft(b: Builder, input: Complex, n_fft: Any, hop_length: Any = None, win_le
     y = y.replaced(axes=(x.axes[0], TIME), index=y.index if columns else y.index.reshape(()))
     if length is None:
         return y
-    wanted = [shapes[0][-1] for shapes in b.step.shapes]
     if any(given < own for given, own in zip(y.frames, wanted)):
         raise Refused(f"istft gives {wanted[0]} samples of spectra that make {y.frames[0]}: zeros behind them are not supported")
     return crop(b, y, None, wanted[0] if len(set(wanted)) == 1 else Number(wanted, b.runs))

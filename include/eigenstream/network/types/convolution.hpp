@@ -1,6 +1,7 @@
 #ifndef EIGENSTREAM_NETWORK_TYPES_CONVOLUTION_HPP
 #define EIGENSTREAM_NETWORK_TYPES_CONVOLUTION_HPP
 
+#include "eigenstream/layer/circular_pad.hpp"
 #include "eigenstream/layer/conv.hpp"
 #include "eigenstream/layer/conv_transpose.hpp"
 #include "eigenstream/layer/delay.hpp"
@@ -104,10 +105,16 @@ inline Built build_conv_transpose1d(ModuleReader& r, const FrameShape&) {
   return ConvTranspose1d<float>(weight, r.weight("bias"), options);
 }
 
-inline constexpr std::string_view pad_mode_names[] = {"zeros", "replicate", "constant", "reflect"};
+inline constexpr std::string_view pad_mode_names[] = {"zeros", "replicate", "constant", "reflect", "circular"};
 inline Built build_pad(ModuleReader& r, const FrameShape&) {
   const Index left = r.integer("left"), right = r.integer("right");
   const Index multiple = r.integer("multiple"), offset = r.integer("offset");
+  if (r.text("mode") == "circular") {
+    r.check(r.in_window(), "mode \"circular\" puts the signal's end before its start, which is not there yet; inside a Windowed it can, or "
+                           "use \"zeros\", \"replicate\" or \"reflect\"");
+    r.check(multiple == 1, "mode \"circular\" has no multiple");
+    return CircularPad<float>(left, right);
+  }
   if (r.text("mode") == "reflect") return ReflectionPad<float>(left, right, multiple, offset);
   PadOptions options{.mode = r.padding_mode("mode"), .multiple = multiple, .offset = offset};
   if (options.mode == PaddingMode::constant) options.value = r.number("value");
@@ -234,13 +241,13 @@ inline void add_convolution_types(Registry& registry) {
        .formula = "y[c,m] = x[c, m - left] within the signal; with \"reflect\" x[c, left - m] before it and\n"
                   "         x[c, 2 (n - 1) - (m - left)] behind it\n"
                   "frames   n + left + right, and as many more at the end as make them `offset` and a multiple of `multiple`",
-       .notes = "A negative number takes frames away, but not with \"reflect\". `value` is allowed with \"constant\" only. If nothing "
+       .notes = "A negative number takes frames away, but not with \"reflect\" or \"circular\". `value` is allowed with \"constant\" only. If nothing "
                 "is left of the signal, nothing comes out, nor if it has no more frames than are to be mirrored at one end, `left` or "
                 "`right + multiple - 1`.",
        .fields = {F::integer("left", 0, "frames before", -max_extent), F::integer("right", 0, "frames after", -max_extent),
                   F::text("mode", "constant",
-                          "zeros, the nearest frame of those that are left, `value`, or the signal in reverse, without its outermost "
-                          "frame",
+                          "zeros, the nearest frame of those that are left, `value`, the signal in reverse, without its outermost "
+                          "frame, or, inside a Windowed, what is at the other end",
                           pad_mode_names),
                   F::number("value", 0, "what they hold"), F::integer("multiple", 1, "more frames at the end, up to a multiple of it"),
                   F::integer("offset", 0, "what there is beyond a multiple", -(Index{1} << 30), Index{1} << 30)},
