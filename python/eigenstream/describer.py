@@ -361,7 +361,9 @@ class Describer:
         if module.bidirectional:
             raise self.refusal(module, path)
         nonlinearity = {"nonlinearity": "tanh" if module.mode == "RNN_TANH" else "relu"} if cls is nn.RNN else {}
-        node = self.fields(module, path, cls.__name__, {"initial_state": bool(states), **nonlinearity})
+        # Which functions an LSTM has is not torch's to say: its own are the usual ones.
+        fast = {"fast_tanh": None} if cls is nn.LSTM else {}
+        node = self.fields(module, path, cls.__name__, {"initial_state": bool(states), **fast, **nonlinearity})
         for name, shape in recurrent_tensors(node):
             self.tensor(module, path, name, shape)
         for (name, _), value in zip(recurrent_states(node), states):
