@@ -12,9 +12,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
-import torch
-from onnx import TensorProto, helper, numpy_helper
+
+try:
+    import onnx
+    import torch
+except ImportError:
+    print("skipped: this Python has no torch or no onnx")
+    sys.exit(77)  # CTest counts it as skipped
+
 from torch import nn
 from torch.nn import functional as F
 
@@ -356,12 +361,25 @@ def files():
     return written
 
 
+def alike(name, old, new):
+    """Signals are compared to rounding: processors differ."""
+    if not name.endswith(".safetensors"):
+        return old == new
+
+    def parts(data):
+        begin = 8 + int.from_bytes(data[:8], "little")
+        return data[8:begin], np.frombuffer(data[begin:], "<f4")
+
+    (head, numbers), (other_head, others) = parts(old), parts(new)
+    return head == other_head and len(numbers) == len(others) and np.allclose(numbers, others, rtol=1e-5, atol=1e-5)
+
+
 def main():
     wrong = 0
     for name, data in files().items():
         path = HERE / name
         if "--check" in sys.argv:
-            same = path.exists() and path.read_bytes() == data
+            same = path.exists() and alike(name, path.read_bytes(), data)
             wrong += not same
             print(f"{name}: {'as written' if same else 'differs'}")
         else:
