@@ -9,6 +9,7 @@
 #include "eigenstream/audio/resample.hpp"
 #include "eigenstream/compose/conditional.hpp"
 #include "eigenstream/compose/control.hpp"
+#include "eigenstream/compose/prewarmed.hpp"
 #include "eigenstream/compose/residual.hpp"
 #include "eigenstream/layer/attention.hpp"
 #include "eigenstream/layer/delay.hpp"
@@ -88,6 +89,11 @@ TEST_CASE("Batcher: streams of recurrent layers, attention and resampling give w
   const es::RecyclingPositionalEncoding<float> places(random_weights<float>({7, 2}, random));
   CHECK(run_traffic(es::sequential(places, es::Delay<float>(3)), 2, 5) > 0);
   CHECK(run_traffic(es::Resample<float>(3, 2), 2, 6) > 0);
+}
+
+TEST_CASE("Batcher: streams that begin after silence give what they give alone", "[serve]") {
+  const auto conv = random_conv<Conv1d<float>>(2, 3, 3, {.padding = es::Padding::causal(3, 4), .dilation = 4});
+  CHECK(run_traffic(es::prewarmed(es::sequential(conv, es::Gru<float>(plain_recurrent(3, 3, 5))), 30), 2, 7) >= 8);
 }
 
 TEST_CASE("Batcher: streams of random sequences and graphs give what they give alone", "[serve][property]") {
