@@ -273,9 +273,9 @@ int command_line(int argc, char** argv) {
       "  .json, .aidax    RTNeural (Keras' layers), AIDA-X with gains and skip, GuitarML (Proteus,\n"
       "                   NeuralPi); knobs become controls. Test vectors in the file are run, and the\n"
       "                   largest difference is printed\n"
-      "  .onnx            networks that compute one frame at a call, with their states as inputs and outputs, and\n"
-      "                   networks over windows or whole signals; what such a file leaves open is said by\n"
-      "                   the options\n"
+      "  .onnx            networks that compute one frame at a call, with their states as inputs and\n"
+      "                   outputs, and networks over windows or whole signals; options say what a file\n"
+      "                   leaves open\n"
       "Loudness, sample rate and what else it says of itself is kept as metadata. What cannot be done\n"
       "exactly is refused. info, run, check, bench and deps take such files directly, too.\n"
       "\n"
@@ -283,7 +283,8 @@ int command_line(int argc, char** argv) {
       "  eigenstream import amp.nam amp.safetensors\n"
       "  eigenstream import amp.nam small.safetensors --quality 0\n"
       "  eigenstream import silero_vad.onnx vad.safetensors\n"
-      "  eigenstream import net.onnx net.safetensors --shape input=1,640 --set rate=16000 --hop 320");
+      "  eigenstream import net.onnx net.safetensors --shape x=1,640 --set rate=16000 --hop 320\n"
+      "  eigenstream import tcn.onnx tcn.safetensors --time-axis 2");
   importing->add_option("input", input, "A network in another format")->required()->type_name("");
   importing->add_option("output", output, "A model file (.safetensors) to write")->required()->type_name("");
   CLI::Option* of_model_quality =
@@ -291,15 +292,20 @@ int command_line(int argc, char** argv) {
   importing->add_flag("--fast-tanh", import_options.fast_tanh, "Rational functions for tanh, as most players have");
   std::vector<std::string> onnx_states, onnx_constants, onnx_shapes;
   std::string hop, time_axis, channels_axis;
-  importing->add_option("--state", onnx_states, "ONNX: an input that is an output of the call before (inputs and outputs of equal shape)")
+  importing->add_option("--state", onnx_states, "ONNX: an input that is an output of the call before (those of equal shape)")
+      ->allow_extra_args(false)
       ->type_name("INPUT=OUTPUT");
-  importing->add_option("--set", onnx_constants, "ONNX: an input that is the same number at every call")->type_name("INPUT=NUMBER");
-  importing->add_option("--shape", onnx_shapes, "ONNX: the shape of an input at one call, where the file leaves it open")->type_name("INPUT=N,N,...");
-  importing->add_option("--hop", hop, "ONNX: a call takes a window of frames, and the next one begins N later")->type_name("N");
+  importing->add_option("--set", onnx_constants, "ONNX: an input that is the same number at every call")
+      ->allow_extra_args(false)
+      ->type_name("INPUT=NUMBER");
+  importing->add_option("--shape", onnx_shapes, "ONNX: the shape of an input at one call, if the file leaves it open")
+      ->allow_extra_args(false)
+      ->type_name("INPUT=N,N,...");
+  importing->add_option("--hop", hop, "ONNX: a call takes a window of frames, the next one begins N later")->type_name("N");
   importing->add_flag("--stream", import_options.onnx.stream,
-                   "ONNX: with --hop, works out once what windows have in common, if convolutions have no padding over time");
-  importing->add_option("--time-axis", time_axis, "ONNX: which axis of the first input is the time: of a window, or with no --hop of a signal of any length")->type_name("N");
-  importing->add_option("--channels-axis", channels_axis, "ONNX: which axis of the first input becomes the channels of a frame")->type_name("N");
+                   "ONNX: with --hop, works out once what windows have in common");
+  importing->add_option("--time-axis", time_axis, "ONNX: which axis is the time: of a window, without --hop of a whole signal")->type_name("N");
+  importing->add_option("--channels-axis", channels_axis, "ONNX: which axis becomes the channels of a frame")->type_name("N");
 
   tool::ResampleFileOptions resampling;
   std::string rate, resample_block = "4096", quality = "high", method = "hann", width = "6";

@@ -1486,6 +1486,25 @@ class ImportTest(ToolTest):
         self.check_output("amp.json", case, "--control", "param1=0.5")
         self.assertRegex(self.good("info", "amp.json"), r"knobs +param1 = 0.5")
 
+    def test_onnx(self):
+        """Files that make_onnx.py wrote; onnx_test.cpp judges the numbers."""
+        for name, *options in (("CachedConv",), ("CachedConv", "--state", "state0=next0"), ("Windows", "--hop", "16"),
+                               ("Overlapping", "--hop", "4", "--time-axis", "1", "--stream"), ("Tcn", "--time-axis", "2"),
+                               ("Tcn", "--shape", "x=1,3,1")):
+            file = ROOT / "tests" / "import" / "onnx" / f"{name}.onnx"
+            self.assertRegex(self.good("import", *options, file, "net.safetensors"), r"^wrote .*net.safetensors.*: \d+ parameters")
+            self.assertIn("the law holds", self.good("check", "net.safetensors"))
+        self.assertRegex(self.good("info", ROOT / "tests" / "import" / "onnx" / "Recurrent.onnx"), r"\n *LSTM ")
+        cached = ROOT / "tests" / "import" / "onnx" / "CachedConv.onnx"
+        for options, says in ((("--set", "sr=1"), 'there is no input "sr" to set to 1'), (("--hop", "99"), "windows of 3 frames, one every 99"),
+                              (("--state", "state0=y"), "differ in shape"), (("--time-axis", "2"), "does not leave its axis 2 open"),
+                              (("--stream",), "(--hop)"), (("--fast-tanh",), "neither a quality nor a tanh")):
+            self.bad("import", cached, "net.safetensors", *options, says=says)
+        for option, written in (("--set", "sr"), ("--set", "sr=x"), ("--state", "=a"), ("--shape", "x=1,b"), ("--hop", "0")):
+            self.bad("import", cached, "net.safetensors", option, written, code=2, says=option)
+        self.golden("nam.json", "linear", "amp.nam")
+        self.bad("import", "amp.nam", "net.safetensors", "--hop", "3", says="are for ONNX files")
+
     def test_errors_leave_nothing(self):
         self.path("amp.safetensors").write_text("before")
         case = self.golden("nam.json", "linear", "amp.nam")
@@ -1501,7 +1520,7 @@ class ImportTest(ToolTest):
         self.bad("import", "missing.nam", "amp.safetensors", says="no such file")
         self.bad("import", "amp.nam", "amp.nam", says="is the input too")
         self.good("import", "amp.nam", "other.safetensors")
-        self.bad("import", "other.safetensors", "amp.safetensors", "--fast-tanh", says="neither a quality nor a tanh to choose")
+        self.bad("import", "other.safetensors", "amp.safetensors", "--fast-tanh", says="it leaves nothing to choose")
         self.assertEqual(self.path("amp.safetensors").read_text(), "before")
 
 
