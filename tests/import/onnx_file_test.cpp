@@ -83,6 +83,9 @@ TEST_CASE("onnx::parse: what is damaged is an error that names it", "[import][on
   const std::string node = bytes(3, "n") + bytes(4, "Op") + bytes(7, "com.example");
   CHECK(error(bytes(7, bytes(1, node))) ==
         "it: node \"n\" (Op): is of the extension \"com.example\", which is not read");
+  const auto of_kind = [](std::uint64_t kind) { return bytes(7, bytes(1, bytes(5, bytes(1, "a") + integer(20, kind)))); };
+  CHECK(error(of_kind(4)) == "it: damaged: attribute \"a\" has no tensor");
+  CHECK(error(of_kind(5)) == "it: damaged: attribute \"a\" has no graph");
   std::string graph;
   for (int depth = 0; depth < 40; ++depth) graph = bytes(1, bytes(5, bytes(1, "g") + bytes(6, graph)));
   CHECK(error(bytes(7, graph)) == "it: graphs are nested more than 16 deep");

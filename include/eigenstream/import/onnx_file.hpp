@@ -291,6 +291,7 @@ inline Attribute read_attribute(std::span<const std::byte> bytes, const std::str
   using Kind = Attribute::Kind;
   Attribute attribute;
   std::int64_t type = 0;
+  bool has_tensor = false;
   for (Fields field(bytes, where); field.next();) switch (field.number()) {
       case 1:
         name = field.text();
@@ -309,7 +310,7 @@ inline Attribute read_attribute(std::span<const std::byte> bytes, const std::str
         attribute.text = field.text();
         break;
       case 5:
-        attribute.tensor = read_tensor(field.bytes(), where);
+        attribute.tensor = read_tensor(field.bytes(), where), has_tensor = true;
         break;
       case 6:
         attribute.graph = {read_graph(field.bytes(), where, depth + 1)};
@@ -332,6 +333,7 @@ inline Attribute read_attribute(std::span<const std::byte> bytes, const std::str
   constexpr Kind kinds[] = {Kind::none,  Kind::number,  Kind::integer,  Kind::text, Kind::tensor,
                             Kind::graph, Kind::numbers, Kind::integers, Kind::texts};
   if (type >= 1 && type <= 8) attribute.kind = kinds[type];
+  check(attribute.kind != Kind::tensor || has_tensor, where, "damaged: attribute \"", name, "\" has no tensor");
   check(attribute.kind != Kind::graph || attribute.graph.size() == 1, where, "damaged: attribute \"", name,
         "\" has no graph");
   return attribute;
