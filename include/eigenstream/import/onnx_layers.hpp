@@ -33,7 +33,7 @@ class LayerMaker : public Maker {
     if (o_.op == "GlobalAveragePool" || o_.op == "GlobalMaxPool")
       return reduction(axes_from(2), o_.op == "GlobalMaxPool" ? "Max" : "Mean");
     if (o_.op.starts_with("Reduce")) return reduction(reduced_axes(r_), std::string_view(o_.op).substr(6));
-    if (o_.op == "LSTM" || o_.op == "GRU" || o_.op == "RNN") return RecurrentMaker(*this).recurrent();
+    if (is_recurrent(o_.op)) return RecurrentMaker(*this).recurrent();
     if (o_.op == "Softmax" || o_.op == "LogSoftmax") return softmax();
     if (o_.op == "LayerNormalization") {
       const Index first = r_.axis(r_.integer("axis", -1), x().rank());
@@ -103,7 +103,7 @@ class LayerMaker : public Maker {
         ((r_.has_input(1) && !r_.input(1).constant()) || (r_.has_input(2) && !r_.input(2).constant()))) {
       // Limits that depend on the signal.
       Array y = x();
-      if (r_.has_input(1)) two("Max", y, broadcast_to(r_.input(1), x().dims)), y = array_of(out());
+      if (r_.has_input(1)) two("Max", y, broadcast_to(r_.input(1), x().dims)), y = result();
       if (r_.has_input(2)) two("Min", y, broadcast_to(r_.input(2), x().dims));
       return;
     }
@@ -121,7 +121,7 @@ class LayerMaker : public Maker {
       const double alpha = r_.number("alpha", 0.2), beta = r_.number("beta", 0.5);
       if (std::fabs(alpha - 1.0 / 6) < 1e-7 && beta == 0.5) return plain("Hardsigmoid", {});
       b_.affine(name(), x(), constant(alpha), constant(beta), out());
-      const Array scaled = array_of(out());
+      const Array scaled = result();
       return b_.pointwise("Hardtanh", name(), {{"min_val", 0.0}, {"max_val", 1.0}}, scaled, out());
     }
     fail("is not among the operations that are read");
@@ -141,7 +141,7 @@ class LayerMaker : public Maker {
     if (o_.inputs.size() == 1) two("Add", sum, Array{.dims = {}, .numbers = {0.0}});
     for (std::size_t k = 1; k < o_.inputs.size(); ++k) {
       two(op, sum, o_.inputs[k]);
-      sum = array_of(out());
+      sum = result();
     }
     if (o_.op == "Mean") two("Mul", sum, Array{.dims = {}, .numbers = {1 / count}});
   }
@@ -173,7 +173,7 @@ class LayerMaker : public Maker {
     if (op == "Div" && !first_known) return b_.affine(name(), x, each([](double v) { return 1 / v; }), zeros, out());
     if (op == "Div") {
       b_.pointwise("Reciprocal", name(), {}, x, out());
-      return b_.affine(name(), array_of(out()), numbers, zeros, out());
+      return b_.affine(name(), result(), numbers, zeros, out());
     }
     const std::optional<double> number = one_number(known);
     check(number.has_value(), "its known numbers differ");
@@ -221,7 +221,7 @@ class LayerMaker : public Maker {
         check(beta == 1 || c.constant(), "beta ", beta, " of a signal");
         Array more = c;
         for (double& each : more.numbers) each *= beta;
-        two("Add", array_of(out()), more);
+        two("Add", result(), more);
       }
       return;
     }

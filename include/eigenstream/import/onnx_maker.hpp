@@ -49,13 +49,8 @@ class Maker {
       if (!holds(axes, axis)) rest.push_back(axis);
     return rest;
   }
-  Array array_of(Index value) const {
-    const std::vector<Index>& dims = program_.values[static_cast<std::size_t>(value)].dims;
-    Array array{.dims = dims};
-    for (Index k = 0; k < static_cast<Index>(size_of(dims)); ++k)
-      array.elements.push_back({.value = static_cast<std::int32_t>(value), .index = k});
-    return array;
-  }
+  // The result, for what is made of it in a second step.
+  Array result() const { return array_of(program_, out()); }
 
   Index linear(Index from, const std::vector<double>& weight, const std::vector<double>& bias, Index units) {
     const FrameShape in = layout_.shape(from);

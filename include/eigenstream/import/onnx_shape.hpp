@@ -172,6 +172,8 @@ inline bool is_among(std::string_view op, std::span<const std::string_view> ops)
   return std::find(ops.begin(), ops.end(), op) != ops.end();
 }
 
+inline bool is_recurrent(std::string_view op) { return op == "LSTM" || op == "GRU" || op == "RNN"; }
+
 /// Extents of what a node computes; none if it is not known.
 inline std::vector<std::vector<Index>> result_dims(const NodeReader& r) {
   const std::string_view op = r.op();
@@ -204,7 +206,7 @@ inline std::vector<std::vector<Index>> result_dims(const NodeReader& r) {
     return {dims};
   }
   if (op == "ReduceMean" || op == "ReduceSum" || op == "ReduceMax" || op == "ReduceMin") return {reduced_dims(r)};
-  if (op == "LSTM" || op == "GRU" || op == "RNN") return recurrent_dims(r);
+  if (is_recurrent(op)) return recurrent_dims(r);
   return {};
 }
 

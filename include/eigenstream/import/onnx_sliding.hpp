@@ -3,7 +3,7 @@
 
 #include <algorithm>  // all_of, clamp
 #include <optional>   // taps
-#include <utility>    // exchange
+#include <utility>    // swap
 #include <vector>     // axes
 
 #include "eigenstream/import/onnx_maker.hpp"
@@ -110,12 +110,11 @@ class SlidingMaker : public Maker {
     Index count = 1, dilation = 1;
     std::int64_t latest = 0;  // how long ago the last one is
     Index at = 0;             // the place along the axis that it takes
-    bool backwards = false;   // whether the first of the kernel is the latest
   };
   std::optional<Taps> taps_of(const TimeAxis& time, const Sliding& s, bool transposed) const {
     const auto axis = static_cast<std::size_t>(time.axis - 2);
     if (out_dims()[axis + 2] != 1) return std::nullopt;
-    Taps taps{.count = s.taps[axis], .backwards = transposed};
+    Taps taps{.count = s.taps[axis]};
     std::vector<std::int64_t> lags;
     for (Index k = 0; k < taps.count; ++k) {
       const Index at = transposed ? s.before[axis] - k * s.dilations[axis] : k * s.dilations[axis] - s.before[axis];

@@ -1,8 +1,10 @@
 #ifndef EIGENSTREAM_IMPORT_ONNX_STREAM_HPP
 #define EIGENSTREAM_IMPORT_ONNX_STREAM_HPP
 
-#include <algorithm>  // sort
+#include <algorithm>  // find, max
 #include <optional>   // what follows the time
+#include <span>       // inputs
+#include <string>     // messages
 #include <vector>     // periods
 
 #include "eigenstream/import/onnx_patterns.hpp"
@@ -25,7 +27,7 @@ class Streamer {
     lift(program.inputs.front(), time_axis);
     for (Operation& operation : program.operations) {
       for (Array& input : operation.inputs) rewrite(input);
-      const Index period = period_of(operation);
+      const Index period = period_of(operation.inputs, operation.node->shown());
       bool lifted = false;
       for (Index axis = 0; !lifted && axis < static_cast<Index>(operation.dims[0].size()); ++axis)
         lifted = operation.dims[0][static_cast<std::size_t>(axis)] > 1 && lift_along(operation, axis, period);
@@ -37,7 +39,8 @@ class Streamer {
     }
     for (auto& [name, array] : program.outputs) {
       rewrite(array);
-      ends_.push_back(whole_ ? end_of(name, array) : End{1, 0, period(array)});
+      const Index period = period_of({&array, 1}, "the output \"" + name + "\"");
+      ends_.push_back(whole_ ? end_of(name, array, period) : End{1, 0, period});
     }
   }
 
@@ -73,25 +76,17 @@ class Streamer {
       each.lag -= static_cast<std::int32_t>(row);
     }
   }
-  Index period(const Array& array) const {
+  // Frames of the signal from one frame to the next of all that arrays are made of; `what` is for the message.
+  Index period_of(std::span<const Array> arrays, const std::string& what) const {
     Index period = 0;
-    for (const Element& each : array.elements) {
-      if (each.value == Element::constant) continue;
-      const Index own = periods_[static_cast<std::size_t>(each.value)];
-      check(period == 0 || own == period, "puts together what comes every ", period, " and every ", own,
-            " frames of the signal");
-      period = own;
-    }
-    return period;
-  }
-  Index period_of(const Operation& operation) const {
-    Index period = 0;
-    for (const Array& input : operation.inputs) {
-      const Index own = this->period(input);
-      check(period == 0 || own == 0 || own == period, operation.node->shown(), ": puts together what comes every ",
-            period, " and every ", own, " frames of the signal");
-      if (own != 0) period = own;
-    }
+    for (const Array& array : arrays)
+      for (const Element& each : array.elements) {
+        if (each.value == Element::constant) continue;
+        const Index own = periods_[static_cast<std::size_t>(each.value)];
+        check(period == 0 || own == period, what, ": puts together what comes every ", period, " and every ", own,
+              " frames of the signal");
+        period = own;
+      }
     return period;
   }
 
@@ -131,7 +126,7 @@ class Streamer {
       if (k > 0) return input.constant() ? std::optional(Follow{}) : std::nullopt;
       return axis == rank - 1 || input.rank() != rank ? std::nullopt : std::optional(Follow{axis, 1, 1});
     }
-    if (op == "LSTM" || op == "GRU" || op == "RNN") {
+    if (is_recurrent(op)) {
       if (k > 0) return Follow{};
       return whole_ && axis == 0 && r.text("direction", "forward") == "forward" ? std::optional(Follow{0, 1, 1})
                                                                                 : std::nullopt;
@@ -150,8 +145,10 @@ class Streamer {
   // What row 0 of a result needs of an input, if every further row needs the same of `step` frames later: in `first`.
   // Of a whole signal, a zero stands for a frame that there is not. step: 0 if it is not known yet.
   bool goes_on(const Array& input, const Follow& follow, Index rows, Index& step, Array& first) const {
-    first = input;
-    if (follow.axis < 0) return input.constant();
+    if (follow.axis < 0) {
+      first = input;
+      return input.constant();
+    }
     const auto axis = static_cast<std::size_t>(follow.axis);
     const std::vector<Index> strides = strides_of(input.dims);
     const Index extent = input.dims[axis];
@@ -192,15 +189,14 @@ class Streamer {
       elements.push_back(own);
     });
     if (!fits) return false;
-    const bool is_whole_number = input.whole;
     first = Array::of(std::move(dims), std::move(elements));
-    first.whole = is_whole_number;
+    first.whole = input.whole;
     return true;
   }
 
   bool lift_along(Operation& operation, Index axis, Index period) {
     const Index rows = operation.dims[0][static_cast<std::size_t>(axis)];
-    const bool is_recurrent = operation.op == "LSTM" || operation.op == "GRU" || operation.op == "RNN";
+    const bool recurrent = is_recurrent(operation.op);
     std::vector<Array> firsts(operation.inputs.size());
     Index step = 0, pad_after = 0;
     for (std::size_t k = 0; k < operation.inputs.size(); ++k) {
@@ -209,14 +205,14 @@ class Streamer {
       if (!own || !goes_on(operation.inputs[k], *own, rows, step, firsts[k])) return false;
       pad_after = std::max(pad_after, own->pad_after);
     }
-    if (step == 0 || (is_recurrent && step != 1)) return false;
+    if (step == 0 || (recurrent && step != 1)) return false;
     for (std::size_t k = 0; k < firsts.size(); ++k)
       if (operation.inputs[k].size() != 0) operation.inputs[k] = std::move(firsts[k]);
     operation.time_stride = step;
     operation.time_axis = axis;
     operation.pad_after = pad_after;
     if (whole_) operation.rows = rows;
-    for (std::size_t k = 0; k < (is_recurrent ? 1 : operation.outputs.size()); ++k) {
+    for (std::size_t k = 0; k < (recurrent ? 1 : operation.outputs.size()); ++k) {
       lift(operation.outputs[k], axis);
       operation.dims[k][static_cast<std::size_t>(axis)] = 1;
       periods_[static_cast<std::size_t>(operation.outputs[k])] = period * step;
@@ -224,14 +220,14 @@ class Streamer {
     return true;
   }
   // An output of a whole signal: its first row, and how it goes on.
-  End end_of(const std::string& name, Array& array) const {
+  End end_of(const std::string& name, Array& array, Index period) const {
     for (Index axis = 0; axis < array.rank(); ++axis) {
       const Index rows = array.dims[static_cast<std::size_t>(axis)];
       Index step = 0;
       Array first;
       if (rows < 2 || !goes_on(array, {axis, 1, 1}, rows, step, first) || step == 0) continue;
       array = std::move(first);
-      return {step, rows, period(array) * step};
+      return {step, rows, period * step};
     }
     fail("the output \"", name, "\" has no frames of the signal's");
   }

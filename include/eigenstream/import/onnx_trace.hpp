@@ -50,6 +50,15 @@ struct Program {
   std::vector<std::pair<std::string, Array>> outputs;
 };
 
+/// All of a value, in order.
+inline Array array_of(const Program& program, Index value) {
+  Array array{.dims = program.values[static_cast<std::size_t>(value)].dims};
+  array.elements.resize(static_cast<std::size_t>(size_of(array.dims)));
+  for (std::size_t k = 0; k < array.elements.size(); ++k)
+    array.elements[k] = {.value = static_cast<std::int32_t>(value), .index = static_cast<std::int64_t>(k)};
+  return array;
+}
+
 namespace detail {
 
 inline double folded_unary(std::string_view op, double x, bool& known) {
@@ -149,7 +158,7 @@ class Tracer {
     check(!port.whole, where_, "input \"", port.name, "\" takes whole numbers: say which one (--set ", port.name,
           "=...)");
     program_.inputs.push_back(new_value(port.name, dims, -1));
-    arrays_[port.name] = array_of(program_.inputs.back());
+    arrays_[port.name] = array_of(program_, program_.inputs.back());
   }
   static std::string shown_symbol(const Port& port, std::size_t axis) {
     return axis < port.symbols.size() && !port.symbols[axis].empty() ? " (\"" + port.symbols[axis] + "\")" : "";
@@ -161,14 +170,6 @@ class Tracer {
     program_.values.push_back({std::move(name), std::move(dims), operation});
     return static_cast<Index>(program_.values.size()) - 1;
   }
-  Array array_of(Index value) const {
-    Array array{.dims = program_.values[static_cast<std::size_t>(value)].dims};
-    array.elements.resize(static_cast<std::size_t>(size_of(array.dims)));
-    for (std::size_t k = 0; k < array.elements.size(); ++k)
-      array.elements[k] = {.value = static_cast<std::int32_t>(value), .index = static_cast<std::int64_t>(k)};
-    return array;
-  }
-
   void follow(const Graph& graph, int depth) {
     for (const Node& node : graph.nodes) {
       const std::string at = where_ + node.shown() + ": ";
@@ -244,7 +245,7 @@ class Tracer {
       const std::string name =
           k < node.outputs.size() && !node.outputs[k].empty() ? node.outputs[k] : at + std::to_string(k);
       operation.outputs.push_back(new_value(name, operation.dims[k], number));
-      give(node, k, array_of(operation.outputs.back()));
+      give(node, k, array_of(program_, operation.outputs.back()));
     }
     operation.inputs = std::move(inputs);
     program_.operations.push_back(std::move(operation));
