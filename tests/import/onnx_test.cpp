@@ -154,6 +154,9 @@ TEST_CASE("import_onnx: says what it cannot read, and what has to be said", "[im
   CHECK(error_of([&] {
           static_cast<void>(es::import_onnx(windows, {.hop = 41}));
         }).find("windows of 40 frames, one every 41") != std::string::npos);
+  CHECK(error_of([&] {
+          static_cast<void>(es::import_onnx(windows, {.hop = 16, .channels_axis = 0}));
+        }).find("the channels are the axis beside the time, not 0") != std::string::npos);
   CHECK(error_of([&] { static_cast<void>(es::import_onnx({}, {}, "a.onnx: ")); }) ==
         "a.onnx: is no ONNX file: it has no graph");
 }

@@ -78,6 +78,8 @@ inline Input input_of(const Value& signal, const OnnxOptions& options, const std
   check(time >= 0 && time < static_cast<Index>(signal.dims.size()), what, " has shape ", text_of(signal.dims),
         ": say which axis are the frames of a window (--time-axis)");
   std::erase(large, time);
+  check(options.channels_axis < 0 || (large.size() == 1 && large.front() == options.channels_axis), what, " has shape ",
+        text_of(signal.dims), ": of a window, the channels are the axis beside the time, not ", options.channels_axis);
   check(large.size() <= 1, what, " has shape ", text_of(signal.dims),
         ": windows of frames with axes of space are not read");
   const Index size = signal.dims[static_cast<std::size_t>(time)];
@@ -176,8 +178,8 @@ inline void make_layers(Builder& builder, const Program& program, Index opset, c
       look(cells.emplace(own, std::move(*cell)).first->second.input, need);
       continue;
     }
-    const bool recurrent = operation.op == "LSTM" || operation.op == "GRU" || operation.op == "RNN";
-    for (std::size_t k = 0; k < (recurrent ? 1 : operation.inputs.size()); ++k) look(operation.inputs[k], need);
+    const std::size_t inputs = is_recurrent(operation.op) ? 1 : operation.inputs.size();
+    for (std::size_t k = 0; k < inputs; ++k) look(operation.inputs[k], need);
   }
   std::deque<std::size_t> ready;
   for (std::size_t k = 0; k < count; ++k)
