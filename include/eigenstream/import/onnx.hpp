@@ -288,39 +288,40 @@ inline ModelFile network_of(const File& file, const OnnxOptions& options, Index 
   return model;
 }
 
-#if EIGENSTREAM_EXCEPTIONS
 /// The network of a graph for signals of any length: what is found for one length has to be what is found for others.
+/// Without exceptions, which cannot be tried twice, one length and twice that.
 inline ModelFile network_of_signals(const File& file, const OnnxOptions& options, const std::string& where) {
+  const auto check_alike = [&](const ModelFile& model, Index length, const ModelFile& other, Index other_length) {
+    const auto text = [](const ModelFile& own) { return eigenstream::detail::module_json(own.network).dump(); };
+    check(text(model) == text(other) && model.weights == other.weights, where, "the graph is another for a signal of ",
+          other_length, " frames than for one of ", length);
+  };
+#if EIGENSTREAM_EXCEPTIONS
   std::string reason;
-  for (const Index length : {240, 960, 3840}) {  // long enough for something that is not at an end
-    std::optional<ModelFile> model;
+  const auto attempt = [&](Index length) -> std::optional<ModelFile> {
     try {
-      model = network_of(file, options, length, where);
+      return network_of(file, options, length, where);
     } catch (const Error& error) {
       reason = error.what();
-      continue;
+      return std::nullopt;
     }
-    const std::string found = eigenstream::detail::module_json(model->network).dump();
-    for (const Index other : {length + 1, 2 * length}) {
-      std::optional<ModelFile> again;
-      try {
-        again = network_of(file, options, other, where);
-      } catch (const Error& error) {
-        check(other == length + 1, error.what());  // only multiples of something will do
-        continue;
-      }
-      check(eigenstream::detail::module_json(again->network).dump() == found && again->weights == model->weights, where,
-            "the graph is another for a signal of ", other, " frames than for one of ", length);
-    }
+  };
+  for (const Index length : {240, 960, 3840}) {  // long enough for something that is not at an end
+    std::optional<ModelFile> model = attempt(length);
+    if (!model) continue;
+    check_alike(*model, length, network_of(file, options, 2 * length, where), 2 * length);
+    // If any length will do, and not only multiples of something.
+    if (const std::optional<ModelFile> other = attempt(length + 1)) check_alike(*model, length, *other, length + 1);
     return std::move(*model);
   }
   fail(reason);
-}
 #else
-inline ModelFile network_of_signals(const File& file, const OnnxOptions& options, const std::string& where) {
-  return network_of(file, options, 960, where);
-}
+  constexpr Index length = 960;
+  ModelFile model = network_of(file, options, length, where);
+  check_alike(model, length, network_of(file, options, 2 * length, where), 2 * length);
+  return model;
 #endif
+}
 
 }  // namespace onnx::detail
 
