@@ -24,8 +24,8 @@ struct Element {
   bool operator==(const Element&) const = default;
 };
 
-/// Most numbers of an array that depends on the input, of one that does not, and of all together.
-inline constexpr double max_array = 1 << 22, max_constant = 1 << 24, max_arrays = 1 << 28;
+/// Most numbers of an array that depends on the input, and of one that does not; and bytes of all arrays together.
+inline constexpr double max_array = 1 << 22, max_constant = 1 << 24, max_bytes = 4294967296.0;
 
 inline double size_of(std::span<const Index> dims) {
   double size = 1;

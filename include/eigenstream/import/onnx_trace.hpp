@@ -214,9 +214,13 @@ class Tracer {
     }
   }
 
+  // Counts what is kept, so that a graph of many nodes cannot keep the same large array over and over.
+  void take(const Array& array) {
+    total_ += static_cast<double>(array.size()) * (array.constant() ? sizeof(double) : sizeof(Element));
+    check(total_ <= max_bytes, "the graph keeps more than ", max_bytes, " bytes of numbers");
+  }
   void give(const Node& node, std::size_t k, Array array) {
-    total_ += static_cast<double>(array.size());
-    check(total_ <= max_arrays, "the graph moves more than ", max_arrays, " numbers");
+    take(array);
     if (k < node.outputs.size() && !node.outputs[k].empty()) arrays_[node.outputs[k]] = std::move(array);
   }
 
@@ -247,6 +251,7 @@ class Tracer {
       operation.outputs.push_back(new_value(name, operation.dims[k], number));
       give(node, k, array_of(program_, operation.outputs.back()));
     }
+    for (const Array& input : inputs) take(input);
     operation.inputs = std::move(inputs);
     program_.operations.push_back(std::move(operation));
   }
@@ -401,7 +406,7 @@ class Tracer {
   Program program_;
   std::map<std::string, Array, std::less<>> arrays_;
   std::vector<std::vector<Element>> next_;  // of each value that is a state: where its numbers come from
-  double total_ = 0;
+  double total_ = 0;                        // in bytes
 };
 
 }  // namespace detail
