@@ -292,6 +292,7 @@ int command_line(int argc, char** argv) {
   importing->add_flag("--fast-tanh", import_options.fast_tanh, "Rational functions for tanh, as most players have");
   std::vector<std::string> onnx_states, onnx_constants, onnx_shapes;
   std::string hop, time_axis, channels_axis;
+  bool over_stream = false;
   importing->add_option("--state", onnx_states, "ONNX: an input that is an output of the call before (those of equal shape)")
       ->allow_extra_args(false)
       ->type_name("INPUT=OUTPUT");
@@ -302,8 +303,7 @@ int command_line(int argc, char** argv) {
       ->allow_extra_args(false)
       ->type_name("INPUT=N,N,...");
   importing->add_option("--hop", hop, "ONNX: a call takes a window of frames, the next one begins N later")->type_name("N");
-  importing->add_flag("--stream", import_options.onnx.stream,
-                   "ONNX: with --hop, works out once what windows have in common");
+  importing->add_flag("--stream", over_stream, "ONNX: with --hop, works out once what windows have in common");
   importing->add_option("--time-axis", time_axis, "ONNX: which axis is the time: of a window, without --hop of a whole signal")->type_name("N");
   importing->add_option("--channels-axis", channels_axis, "ONNX: which axis becomes the channels of a frame")->type_name("N");
 
@@ -451,7 +451,6 @@ int command_line(int argc, char** argv) {
     tool::deps(dependencies);
   } else if (*importing) {
     if (of_model_quality->count() > 0) import_options.quality = parse_share("--quality", quality_of_model);
-    const bool over_stream = import_options.onnx.stream;
     import_options.onnx = parse_onnx(onnx_states, onnx_constants, onnx_shapes);
     import_options.onnx.stream = over_stream;
     if (!hop.empty()) import_options.onnx.hop = parse_number("--hop", hop, 1);
