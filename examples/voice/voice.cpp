@@ -192,6 +192,8 @@ int run(const Options& options) {
   std::vector<float> voice = recording.samples;
   es::Timeline picture{
       .title = options.recording, .duration = duration, .rows = {curve("recording", recording.samples, 1.0 / rate_hz)}};
+  es::check(options.out.empty() || !options.gtcrn.empty() || !options.dtln.empty(),
+            "--out is for a cleaned recording: say by which network (--gtcrn or --dtln)");
   if (!options.gtcrn.empty() || !options.dtln.empty()) {
     const bool is_gtcrn = !options.gtcrn.empty();
     const es::Model denoiser = is_gtcrn ? gtcrn(options.gtcrn) : dtln(options.dtln.at(0), options.dtln.at(1));
